@@ -1,0 +1,93 @@
+// From the text of a message to a value that is safe to look at. Never half-read: what is refused is refused whole.
+import type * as z from "zod";
+import { PoisonMessageError } from "./errors.ts";
+import { messageLimits } from "./messages.ts";
+
+/**
+ * Parses the body of a message.
+ * @throws PoisonMessageError with one sentence: too large, no JSON, too deep, a number that JavaScript cannot hold.
+ */
+export function jsonOf(body: string): unknown {
+  const bytes = utf8Bytes(body);
+  if (bytes > messageLimits.bodyBytesMax)
+    throw new PoisonMessageError(
+      `the message has ${bytes} bytes; at most ${messageLimits.bodyBytesMax} are read: put large data on a Volume and send its path`,
+    );
+  const depth = depthOf(body);
+  if (depth > messageLimits.depthMax)
+    throw new PoisonMessageError(
+      `the message nests ${depth} levels deep; at most ${messageLimits.depthMax} are read`,
+    );
+  try {
+    return JSON.parse(body, refuseWhatDoesNotSurvive);
+  } catch (error) {
+    if (error instanceof PoisonMessageError) throw error;
+    throw new PoisonMessageError(`the message is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** @throws PoisonMessageError that names the first faults by their paths. */
+export function checked<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new PoisonMessageError(`${what} is not valid: ${faultsOf(parsed.error)}`, {
+    cause: parsed.error,
+  });
+}
+
+const FAULTS_SHOWN_MAX = 3;
+
+/** The faults of a value in one line: where, and what is wrong there. */
+export function faultsOf(error: z.ZodError): string {
+  const faults = error.issues.map((issue) => {
+    const place = issue.path.map(String).join(".");
+    return place === "" ? issue.message : `${place}: ${issue.message}`;
+  });
+  const more = faults.length - FAULTS_SHOWN_MAX;
+  return faults.slice(0, FAULTS_SHOWN_MAX).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text access). */
+function refuseWhatDoesNotSurvive(key: string, value: unknown, context?: { source?: string }) {
+  if (key === "__proto__")
+    throw new PoisonMessageError('the message has a key "__proto__", which is refused');
+  if (typeof value === "number") {
+    const source = context?.source ?? String(value);
+    const isInteger = /^-?[0-9]+$/.test(source);
+    if (!Number.isFinite(value) || (isInteger && !Number.isSafeInteger(value)))
+      throw new PoisonMessageError(
+        `the number ${source.slice(0, 40)} at "${key}" cannot be held exactly: send it as text`,
+      );
+  }
+  return value;
+}
+
+/** How deep brackets nest, by a scan: parsing is safe at any depth, but recursion afterwards is not. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const ch = text[i];
+    if (inString) {
+      if (ch === "\\") i++;
+      else if (ch === '"') inString = false;
+    } else if (ch === '"') inString = true;
+    else if (ch === "{" || ch === "[") deepest = Math.max(deepest, ++depth);
+    else if (ch === "}" || ch === "]") depth--;
+  }
+  return deepest;
+}
+
+/** The length in UTF-8, of which the pure core has no encoder. */
+export function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (const ch of text) {
+    const code = ch.codePointAt(0) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}

@@ -1,0 +1,173 @@
+// What TypeScript and Python agree on: the manifest that an executor reads and the result that it leaves.
+// services/executor/src/signalbox_executor/contract/*.json is generated from this file; a test fails when they differ.
+import * as z from "zod";
+
+/** Everything in it has a limit; a result beyond one of them is no valid result (design: untrusted input). */
+export const resultLimits = {
+  resultBytesMax: 1024 * 1024, // checked before parsing
+  capsuleBytesMax: 64 * 1024, // as compact JSON
+  outputBytesMax: 256 * 1024, // as compact JSON
+  metricsMax: 200,
+  artifactsMax: 200,
+  tablesMax: 200,
+  summaryCharsMax: 2_000,
+  traceCharsMax: 16_000,
+  logTailCharsMax: 8_000,
+  jsonDepthMax: 32, // levels of arrays and objects in the capsule, the output and the parameters
+  logBytesMax: 5 * 1024 * 1024, // each of stdout.log and stderr.log: head and tail are kept, the middle is cut
+} as const;
+
+export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex");
+export const Count = z.int().min(1);
+export const Instant = z.iso.datetime();
+export const VolumePath = z
+  .string()
+  .max(1024)
+  .regex(
+    /^\/Volumes(\/(?!\.{1,2}(\/|$))[^/\0]+){3,}$/,
+    "must be a path below /Volumes/<catalog>/<schema>/<volume>, without . and .. in it",
+  );
+/** JSON of a bounded depth: a megabyte of `[` parses, and would then overflow the stack of whoever walks it. */
+const json: z.ZodType<unknown> = z
+  .unknown()
+  .refine(isWithinDepth, `must not be nested deeper than ${resultLimits.jsonDepthMax} levels`)
+  .pipe(z.json());
+export const JsonObject = z.record(z.string(), json);
+
+/** A file that the attempt uses, by its content. */
+export const PlannedFile = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/),
+  path: VolumePath,
+  sha256: Sha256,
+  bytes: z.int().min(0),
+});
+export type PlannedFile = z.infer<typeof PlannedFile>;
+
+/** Within which bounds the executor runs the entry point. */
+export const Policy = z.strictObject({
+  timeout_seconds: z.int().min(1),
+  /** Top-level modules that the entry point may import beside the standard library and the company codebase; null: any. */
+  allowed_modules: z.array(z.string()).nullable(),
+  /** Tables (`catalog.schema.table`) that it may report as written. */
+  writes: z.array(z.string()),
+});
+export type Policy = z.infer<typeof Policy>;
+
+/** Upper bounds of a run; a ticket or a retry may lower them, never raise them. */
+export const Limits = z.strictObject({
+  /** Rounds of the loop. */
+  iterations: z.int().min(1).max(99),
+  /** Tries of one iteration within one chapter. */
+  attempts: z.int().min(1).max(99),
+  /** Of one attempt, from its start; also the platform's `timeout_seconds`. */
+  timeout_seconds: z
+    .int()
+    .min(1)
+    .max(7 * 24 * 3600),
+  /** How much longer than that an attempt may take because it waits for compute (Databricks queues up to 48 h). */
+  queue_seconds: z
+    .int()
+    .min(0)
+    .max(48 * 3600),
+});
+export type Limits = z.infer<typeof Limits>;
+
+/** Thresholds on a result's metrics. All must hold; a metric that is missing fails. */
+export const Gate = z
+  .array(
+    z.strictObject({
+      metric: z.string().min(1).max(200),
+      op: z.enum(["<=", "<", ">=", ">", "=="]),
+      value: z.number(),
+    }),
+  )
+  .max(50);
+export type Gate = z.infer<typeof Gate>;
+
+/** The plan of one attempt, as the executor reads it. */
+export const ExecutorManifest = z.strictObject({
+  v: z.literal(1),
+  plane_id: z.string(),
+  run_id: z.string(),
+  workload: z.string(),
+  chapter: Count,
+  iter_n: Count,
+  attempt: Count,
+  /** The how-manieth try of this iteration within its chapter. */
+  try: Count,
+  created_at: Instant,
+  /** After this nothing is submitted any more for this attempt. */
+  submit_before: Instant,
+  files: z.array(PlannedFile).min(1).max(100),
+  /** Which of the files is run. */
+  entry: z.string(),
+  /** Folders that go on sys.path, in order. */
+  code_paths: z.array(VolumePath).max(10),
+  parameters: JsonObject,
+  capsule: JsonObject,
+  policy: Policy,
+  mode: z.enum(["PROD", "DEV"]),
+  /** What the attempt will be judged by; the executor passes over it. */
+  limits: Limits,
+  gate: Gate,
+  /** Whether SUCCESS_WITH_FAILURES counts as success (a DAG that allows failures). */
+  allow_failures: z.boolean(),
+  /** The folder for result.json, logs and artifacts of this attempt. */
+  scratchpad: VolumePath,
+  traceparent: z.string(),
+});
+export type ExecutorManifest = z.infer<typeof ExecutorManifest>;
+
+/** Why an attempt failed, in the words of the code that failed. */
+export const ResultError = z.strictObject({
+  type: z.string().max(200),
+  summary: z.string().max(resultLimits.summaryCharsMax),
+  trace: z.string().max(resultLimits.traceCharsMax),
+  /** True where the code itself says that trying again may help. */
+  transient: z.boolean(),
+});
+
+/** result.json: what the executor says happened. Evidence, not truth. */
+export const Result = z.strictObject({
+  v: z.literal(1),
+  run_id: z.string(),
+  iter_n: Count,
+  attempt: Count,
+  manifest_sha256: Sha256,
+  status: z.enum(["SUCCESS", "FAILED"]),
+  started_at: Instant,
+  ended_at: Instant,
+  duration_seconds: z.number().min(0),
+  error: ResultError.nullable(),
+  /** Finite numbers only: NaN and infinities are no JSON, and no metric. */
+  metrics: z.record(z.string().max(200), z.number()),
+  produced_artifacts: z
+    .array(z.strictObject({ path: VolumePath, sha256: Sha256, bytes: z.int().min(0) }))
+    .max(resultLimits.artifactsMax),
+  produced_tables: z.array(z.string().max(767)).max(resultLimits.tablesMax),
+  output: json,
+  summary: z.string().max(resultLimits.summaryCharsMax),
+  capsule: JsonObject,
+  /** Why no further iteration is needed, or null: go on. */
+  finished: z.string().max(resultLimits.summaryCharsMax).nullable(),
+  logs: z.strictObject({
+    stdout: VolumePath.nullable(),
+    stderr: VolumePath.nullable(),
+    stdout_tail: z.string().max(resultLimits.logTailCharsMax),
+    stderr_tail: z.string().max(resultLimits.logTailCharsMax),
+  }),
+  traceparent: z.string(),
+});
+export type Result = z.infer<typeof Result>;
+
+/** Level by level and without recursion, because depth is what it guards against. */
+function isWithinDepth(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth < resultLimits.jsonDepthMax; depth++) {
+    level = level.flatMap((inner) =>
+      typeof inner === "object" && inner !== null ? Object.values(inner) : [],
+    );
+    if (level.length === 0) return true;
+  }
+  return false;
+}

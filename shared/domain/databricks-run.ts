@@ -1,0 +1,45 @@
+// A Databricks run as the Jobs API shows it, reduced to what a judgement needs. Values nobody knows stay as they are.
+
+export type DatabricksTask = {
+  readonly taskKey: string;
+  readonly attemptNumber: number;
+  readonly lifeCycleState: string | undefined;
+  readonly resultState: string | undefined;
+  readonly terminationCode: string | undefined;
+};
+
+export type DatabricksRun = {
+  readonly databricksRunId: string;
+  readonly runName: string;
+  readonly runUrl: string;
+  /** The old `state`; deprecated, still sent. */
+  readonly lifeCycleState: string | undefined;
+  readonly resultState: string | undefined;
+  /** The new `status.state`. */
+  readonly state: string | undefined;
+  readonly terminationCode: string | undefined;
+  readonly message: string;
+  readonly startedMs: number | undefined;
+  /** Absent until it is over. */
+  readonly endedMs: number | undefined;
+  /** The last attempt of each task. */
+  readonly tasks: readonly DatabricksTask[];
+};
+
+export type RunPhase = "over" | "waiting" | "running" | "unknown";
+
+const TERMINAL = new Set(["TERMINATED", "SKIPPED", "INTERNAL_ERROR"]);
+const RUNNING = new Set(["RUNNING", "TERMINATING"]);
+const WAITING = new Set(["QUEUED", "PENDING", "BLOCKED", "WAITING", "WAITING_FOR_RETRY"]);
+
+/**
+ * Whether a run is over. Terminal means `status.state` = TERMINATED or a terminal `life_cycle_state`
+ * (databricks-facts §2.5); a value we do not know is not terminal (airflow#33886: QUEUED broke every waiter).
+ */
+export function phaseOf(run: Pick<DatabricksRun, "state" | "lifeCycleState">): RunPhase {
+  if (run.state === "TERMINATED" || TERMINAL.has(run.lifeCycleState ?? "")) return "over";
+  const state = run.state ?? run.lifeCycleState ?? "";
+  if (RUNNING.has(state)) return "running";
+  if (WAITING.has(state)) return "waiting";
+  return "unknown";
+}

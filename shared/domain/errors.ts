@@ -1,0 +1,20 @@
+// An error class means something different to do. There are two; everything else is a surprise, and SQS redelivers it.
+
+/** The message can never succeed. It goes to the dead letters at once, with this sentence, for a person. */
+export class PoisonMessageError extends Error {
+  override readonly name = "PoisonMessageError";
+}
+
+/** The platform cannot answer now (429, 5xx, a lost connection, expired credentials, a sleeping warehouse): wait it out. */
+export class PlatformTroubleError extends Error {
+  override readonly name = "PlatformTroubleError";
+  /** What the platform asked us to wait (Retry-After), in seconds. */
+  readonly retryAfterSeconds: number | undefined;
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

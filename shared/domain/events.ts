@@ -1,0 +1,58 @@
+// What upstream systems hear on the event bus.
+import * as z from "zod";
+import { Count, Instant } from "./contract.ts";
+import { Outcome, type OutcomeFact } from "./facts.ts";
+import { RunId } from "./messages.ts";
+
+export const EVENT_SOURCE = "signalbox";
+
+/** How a chapter ended. At least once, always with the same `id`. */
+export const OutcomeEvent = z.strictObject({
+  v: z.literal(1),
+  /** `<plane_id>/<run_id>/<chapter>`: whoever has seen it may pass over the second. */
+  id: z.string(),
+  plane_id: z.string(),
+  run_id: RunId,
+  workload: z.string(),
+  chapter: Count,
+  outcome: Outcome,
+  reason: z.string(),
+  iter_n: Count,
+  attempt: Count,
+  metrics: z.record(z.string(), z.number()),
+  run_url: z.string().nullable(),
+  result_path: z.string().nullable(),
+  ended_at: Instant,
+});
+export type OutcomeEvent = z.infer<typeof OutcomeEvent>;
+
+/** A ticket that could not be accepted: its sender may not read our dead letters. */
+export const RejectedEvent = z.strictObject({
+  v: z.literal(1),
+  ticket_id: z.string().nullable(),
+  message_id: z.string(),
+  reason: z.string(),
+});
+export type RejectedEvent = z.infer<typeof RejectedEvent>;
+
+export const detailTypes = {
+  outcome: "Run Outcome",
+  rejected: "Ticket Rejected",
+} as const;
+
+export const outcomeEventOf = (planeId: string, fact: OutcomeFact): OutcomeEvent => ({
+  v: 1,
+  id: `${planeId}/${fact.run_id}/${fact.chapter}`,
+  plane_id: planeId,
+  run_id: fact.run_id,
+  workload: fact.workload,
+  chapter: fact.chapter,
+  outcome: fact.outcome,
+  reason: fact.reason,
+  iter_n: fact.iter_n,
+  attempt: fact.attempt,
+  metrics: fact.metrics,
+  run_url: fact.run_url,
+  result_path: fact.result_path,
+  ended_at: fact.ended_at,
+});

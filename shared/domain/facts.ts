@@ -1,0 +1,298 @@
+// Every fact of a run: its shape and its path. A fact is written once, at a path that its identity determines.
+import * as z from "zod";
+import { Count, ExecutorManifest, Gate, Instant, JsonObject, Limits, Sha256 } from "./contract.ts";
+import { type AskedBy, DatabricksRunId, RunId, Ticket } from "./messages.ts";
+import { Recipe } from "./recipe.ts";
+
+const v = z.literal(1);
+const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
+const reason = z.string();
+
+/** Whose volume this is. Part of every token and run name, so that two deployments never mix. */
+export const Plane = z.strictObject({
+  v,
+  plane_id: z.uuid(),
+  stack: z.string(),
+  created_at: Instant,
+});
+export type Plane = z.infer<typeof Plane>;
+
+/** The ticket as accepted, and the recipe as it was resolved then: a deploy changes nothing for a run under way. */
+export const TicketFact = z.strictObject({
+  v,
+  run_id: RunId,
+  accepted_at: Instant,
+  ticket: Ticket,
+  recipe: Recipe,
+  /** The recipe's limits, lowered by the ticket. */
+  limits: Limits,
+  traceparent: z.string(),
+});
+export type TicketFact = z.infer<typeof TicketFact>;
+
+/** Nothing will run: somebody stopped the chapter before this attempt was planned. */
+export const StoppedManifest = z.strictObject({
+  v,
+  stopped: z.literal(true),
+  ...attemptKeys,
+  try: Count,
+  created_at: Instant,
+  workload: z.string(),
+  mode: z.enum(["PROD", "DEV"]),
+  capsule: JsonObject,
+  limits: Limits,
+  gate: Gate,
+});
+export type StoppedManifest = z.infer<typeof StoppedManifest>;
+
+/** The plan of an attempt, or that nothing will run. */
+export const Manifest = z.union([ExecutorManifest, StoppedManifest]);
+export type Manifest = z.infer<typeof Manifest>;
+export const isStopped = (manifest: Manifest): manifest is StoppedManifest => "stopped" in manifest;
+
+/** Databricks accepted the attempt. */
+export const AcceptedSubmission = z.strictObject({
+  v,
+  ...attemptKeys,
+  workload: z.string(),
+  mode: z.enum(["PROD", "DEV"]),
+  databricks_run_id: DatabricksRunId,
+  run_url: z.string(),
+  /** True where the run was found by its name, not started by this request. */
+  adopted: z.boolean(),
+  submitted_at: Instant,
+  deadline: Instant,
+  manifest_sha256: Sha256,
+  artifact_path: z.string(),
+  artifact_hash: Sha256,
+  /** The exact body of the request, as text. */
+  payload: z.string(),
+});
+export type AcceptedSubmission = z.infer<typeof AcceptedSubmission>;
+
+/** Databricks refused it for good, in its own words. */
+export const RefusedSubmission = z.strictObject({
+  v,
+  ...attemptKeys,
+  refused: z.strictObject({ code: z.string(), message: z.string() }),
+  refused_at: Instant,
+});
+export type RefusedSubmission = z.infer<typeof RefusedSubmission>;
+
+export const Submission = z.union([AcceptedSubmission, RefusedSubmission]);
+export type Submission = z.infer<typeof Submission>;
+export const isRefused = (submission: Submission): submission is RefusedSubmission =>
+  "refused" in submission;
+
+/** How one attempt ended. */
+export const Verdict = z.enum([
+  "succeeded",
+  "task_failed",
+  "platform_failed",
+  "capacity",
+  "skipped",
+  "rejected",
+  "timed_out",
+  "cancelled",
+  "lost",
+  "unreported",
+  "unknown",
+]);
+export type Verdict = z.infer<typeof Verdict>;
+
+/** How a chapter ended. `blocked`: its goal was not met (the gate refused, or the iterations are spent). */
+export const Outcome = z.enum([
+  "succeeded",
+  "failed",
+  "blocked",
+  "cancelled",
+  "timed_out",
+  "unknown",
+]);
+export type Outcome = z.infer<typeof Outcome>;
+
+/** What follows from a verdict. */
+export const Next = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("attempt"), iter_n: Count, attempt: Count, try: Count }),
+  z.strictObject({ kind: z.literal("iteration"), iter_n: Count, attempt: Count, try: Count }),
+  z.strictObject({ kind: z.literal("outcome"), outcome: Outcome }),
+]);
+export type Next = z.infer<typeof Next>;
+
+const produced = z.array(
+  z.strictObject({ path: z.string(), sha256: Sha256, bytes: z.int().min(0) }),
+);
+
+/** Verdict, what follows from it, and why; with all that the ledger wants to know of the attempt. */
+export const DecisionFact = z.strictObject({
+  v,
+  ...attemptKeys,
+  try: Count,
+  decided_at: Instant,
+  workload: z.string(),
+  mode: z.enum(["PROD", "DEV"]),
+  verdict: Verdict,
+  reason,
+  next: Next,
+  /** What the next attempt, iteration or chapter starts from. */
+  capsule: JsonObject,
+  capsule_delta: JsonObject,
+  /** Why the gate passed or refused; null without a gate or a result. */
+  gate: z.strictObject({ passed: z.boolean(), reason }).nullable(),
+  databricks_run_id: DatabricksRunId.nullable(),
+  run_url: z.string().nullable(),
+  termination_code: z.string().nullable(),
+  result_path: z.string().nullable(),
+  /** What a valid result said; null where there was none. */
+  result: z
+    .strictObject({
+      status: z.enum(["SUCCESS", "FAILED"]),
+      error: z.strictObject({ type: z.string(), summary: z.string() }).nullable(),
+      summary: z.string(),
+      metrics: z.record(z.string(), z.number()),
+      produced_artifacts: produced,
+      produced_tables: z.array(z.string()),
+      started_at: Instant,
+      ended_at: Instant,
+      duration_seconds: z.number(),
+    })
+    .nullable(),
+});
+export type DecisionFact = z.infer<typeof DecisionFact>;
+
+/** Somebody cancelled the chapter. */
+export const StopFact = z.strictObject({
+  v,
+  run_id: RunId,
+  chapter: Count,
+  reason,
+  by: z.string(),
+  stopped_at: Instant,
+});
+export type StopFact = z.infer<typeof StopFact>;
+
+/** The chapter is over. This is what is announced. */
+export const OutcomeFact = z.strictObject({
+  v,
+  ...attemptKeys,
+  workload: z.string(),
+  mode: z.enum(["PROD", "DEV"]),
+  outcome: Outcome,
+  reason,
+  metrics: z.record(z.string(), z.number()),
+  run_url: z.string().nullable(),
+  result_path: z.string().nullable(),
+  ended_at: Instant,
+});
+export type OutcomeFact = z.infer<typeof OutcomeFact>;
+
+/** A person opened another chapter: who, why, from which iteration and attempt, with which limits. */
+export const RetryFact = z.strictObject({
+  v,
+  ...attemptKeys,
+  reason,
+  by: z.string(),
+  /** As the ticket's, lowered or raised by the person within the recipe's. */
+  limits: Limits,
+  capsule: JsonObject,
+  opened_at: Instant,
+});
+export type RetryFact = z.infer<typeof RetryFact>;
+
+/** The file that says that a chapter is open, and which watch is the youngest. The only fact that is ever overwritten. */
+export const Marker = z.strictObject({
+  v,
+  run_id: RunId,
+  chapter: Count,
+  /** The attempt that was looked at last; absent before the first look. */
+  iter_n: Count.optional(),
+  attempt: Count.optional(),
+  /** The number of that attempt's youngest watch. */
+  number: z.int().min(0),
+  /** How often the sweep healed it since a look touched it last: each doubles the wait for the next. */
+  heals: z.int().min(0),
+  touched_at: Instant,
+});
+export type Marker = z.infer<typeof Marker>;
+
+/** An attempt's identity, in every fact and message of it. */
+export type AttemptKey = {
+  readonly run_id: string;
+  readonly iter_n: number;
+  readonly attempt: number;
+};
+export type ChapterKey = { readonly run_id: string; readonly chapter: number };
+
+/** Each kind of fact by its name: the shape that `facts.read` checks, and who asked for it where it asks for an attempt. */
+export const factSchemas = {
+  plane: Plane,
+  ticket: TicketFact,
+  manifest: Manifest,
+  submission: Submission,
+  decision: DecisionFact,
+  stop: StopFact,
+  outcome: OutcomeFact,
+  retry: RetryFact,
+} as const;
+export type FactKind = keyof typeof factSchemas;
+export type FactOf<K extends FactKind> = z.infer<(typeof factSchemas)[K]>;
+
+/** Where a fact is, below the facts volume. */
+export type FactRef<K extends FactKind = FactKind> = { readonly kind: K; readonly path: string };
+
+const padded = (n: number): string => String(n).padStart(3, "0");
+const runFolder = (runId: string): string => `run_${runId}`;
+const attemptFile = (key: AttemptKey, what: string): string =>
+  `${runFolder(key.run_id)}/iter_${padded(key.iter_n)}.attempt_${padded(key.attempt)}.${what}.json`;
+
+export const factRef = {
+  plane: (): FactRef<"plane"> => ({ kind: "plane", path: "plane.json" }),
+  ticket: (runId: string): FactRef<"ticket"> => ({
+    kind: "ticket",
+    path: `${runFolder(runId)}/ticket.json`,
+  }),
+  manifest: (key: AttemptKey): FactRef<"manifest"> => ({
+    kind: "manifest",
+    path: attemptFile(key, "manifest"),
+  }),
+  submission: (key: AttemptKey): FactRef<"submission"> => ({
+    kind: "submission",
+    path: attemptFile(key, "submission"),
+  }),
+  decision: (key: AttemptKey): FactRef<"decision"> => ({
+    kind: "decision",
+    path: attemptFile(key, "decision"),
+  }),
+  stop: ({ run_id, chapter }: ChapterKey): FactRef<"stop"> => ({
+    kind: "stop",
+    path: `${runFolder(run_id)}/stop_${chapter}.json`,
+  }),
+  outcome: ({ run_id, chapter }: ChapterKey): FactRef<"outcome"> => ({
+    kind: "outcome",
+    path: `${runFolder(run_id)}/outcome_${chapter}.json`,
+  }),
+  retry: ({ run_id, chapter }: ChapterKey): FactRef<"retry"> => ({
+    kind: "retry",
+    path: `${runFolder(run_id)}/retry_${chapter}.json`,
+  }),
+} as const;
+
+/** Where a planned file lies, by its content, below the facts volume. */
+export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
+  `${runFolder(runId)}/files/${sha256}/${name}`;
+
+/** The folder of an attempt, below the scratchpad volume. */
+export const scratchpadFolder = (key: AttemptKey): string =>
+  `${runFolder(key.run_id)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
+
+/** `open/<run_id>.<chapter>`: a run id may contain dots, a chapter none. */
+export const markerName = ({ run_id, chapter }: ChapterKey): string => `${run_id}.${chapter}`;
+export function markerKey(name: string): ChapterKey | undefined {
+  const match = /^(.+)\.([1-9][0-9]*)$/.exec(name);
+  if (match?.[1] === undefined || match[2] === undefined) return undefined;
+  return { run_id: match[1], chapter: Number(match[2]) };
+}
+
+/** The first attempt of a chapter, and the fact that asks for it. */
+export const firstAskedBy = (chapter: number): AskedBy =>
+  chapter === 1 ? { ticket: true } : { retry: chapter };

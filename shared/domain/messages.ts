@@ -1,0 +1,150 @@
+// Every message of the loop. Messages carry keys, a version and counts; state is read from the facts.
+import * as z from "zod";
+import { Count, Instant, JsonObject, Limits, Sha256, VolumePath } from "./contract.ts";
+import { WorkloadName } from "./recipe.ts";
+
+export const messageLimits = {
+  bodyBytesMax: 64 * 1024, // ours; SQS takes 1 MiB
+  depthMax: 32,
+  triesMax: 1_000, // at 15 minutes each: more than ten days of waiting for a platform
+  looksMax: 10_000,
+  textCharsMax: 1_000,
+} as const;
+
+export const RunId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "must begin with a letter or digit and have at most 64 letters, digits, dots, dashes and underscores",
+  );
+/** The id of a Databricks run: int64, so text (JavaScript numbers end at 2^53). */
+export const DatabricksRunId = z.string().regex(/^[0-9]{1,19}$/);
+
+const v = z.literal(1).default(1);
+const tries = z.int().min(0).max(messageLimits.triesMax).default(0);
+const text = z.string().min(1).max(messageLimits.textCharsMax);
+const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
+
+/** What an upstream system asks for. Only `ticket_id` and `workload` are required. */
+export const Ticket = z.strictObject({
+  v,
+  type: z.literal("ticket").default("ticket"),
+  ticket_id: RunId,
+  workload: WorkloadName,
+  mode: z.enum(["PROD", "DEV"]).default("PROD"),
+  parameters: JsonObject.default({}),
+  artifact: z
+    .union([
+      z.strictObject({ path: VolumePath, sha256: Sha256 }),
+      z.strictObject({ inline: z.string().min(1) }),
+    ])
+    .optional(),
+  limits: Limits.partial().default({}),
+  tries,
+});
+export type Ticket = z.infer<typeof Ticket>;
+
+/** Somebody wants a chapter to stop: the first, if none is named. */
+export const Cancellation = z.strictObject({
+  v,
+  type: z.literal("cancel"),
+  run_id: RunId,
+  chapter: Count.default(1),
+  reason: text,
+  by: text,
+  tries,
+});
+export type Cancellation = z.infer<typeof Cancellation>;
+
+/** A person reopens a run that is over. It names the chapter that it opens, so that a replay can do no harm. */
+export const Retry = z.strictObject({
+  v,
+  type: z.literal("retry"),
+  run_id: RunId,
+  chapter: z.int().min(2),
+  reason: text,
+  by: text,
+  limits: Limits.partial().default({}),
+  tries,
+});
+export type Retry = z.infer<typeof Retry>;
+
+/** Which fact asked for an attempt: the ticket, a person's retry, or the decision on an attempt before. */
+export const AskedBy = z.union([
+  z.strictObject({ ticket: z.literal(true) }),
+  z.strictObject({ retry: z.int().min(2) }),
+  z.strictObject({ iter_n: Count, attempt: Count }),
+]);
+export type AskedBy = z.infer<typeof AskedBy>;
+
+/** Do this attempt now. */
+export const Turn = z.strictObject({
+  v,
+  type: z.literal("turn"),
+  ...attemptKeys,
+  by: AskedBy,
+  tries,
+});
+export type Turn = z.infer<typeof Turn>;
+
+/** Look at this Databricks run again later. Everything a look needs is here: SQS forgets times on every hop. */
+export const Watch = z.strictObject({
+  v,
+  type: z.literal("watch"),
+  ...attemptKeys,
+  databricks_run_id: DatabricksRunId,
+  submitted_at: Instant,
+  deadline: Instant,
+  looks: z.int().min(0).max(messageLimits.looksMax),
+  /** Younger watches have higher numbers; the marker holds the youngest. */
+  number: z.int().min(0),
+  /** When this watch last touched or read the marker; absent before its first look. */
+  touched_at: Instant.optional(),
+  tries,
+});
+export type Watch = z.infer<typeof Watch>;
+
+/** This attempt seems to be over. */
+export const Ended = z.strictObject({ v, type: z.literal("ended"), ...attemptKeys, tries });
+export type Ended = z.infer<typeof Ended>;
+
+/** Project this fact into the ledger. */
+export const Record = z.strictObject({
+  v,
+  type: z.literal("record"),
+  ...attemptKeys,
+  of: z.enum(["submission", "decision", "outcome"]),
+  /** The same ticket came again: say the outcome again, although its marker is gone. */
+  again: z.boolean().default(false),
+  tries,
+});
+export type Record = z.infer<typeof Record>;
+
+/** A person did something: it goes into the telemetry. */
+export const Audited = z.strictObject({
+  v,
+  type: z.literal("audited"),
+  /** Names the action, so that a redelivery is not a second row. */
+  event_id: z.string().min(1).max(200),
+  by: text,
+  action: text,
+  run_id: RunId.optional(),
+  detail: JsonObject.default({}),
+  at: Instant,
+  tries,
+});
+export type Audited = z.infer<typeof Audited>;
+
+/** No `type` means a ticket: upstream systems need not know the word. */
+const ticketByDefault = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !("type" in value)
+    ? { ...value, type: "ticket" }
+    : value;
+
+export const TicketsMessage = z.preprocess(
+  ticketByDefault,
+  z.discriminatedUnion("type", [Ticket, Cancellation, Retry]),
+);
+export type TicketsMessage = z.infer<typeof TicketsMessage>;
+export const RecordsMessage = z.discriminatedUnion("type", [Record, Audited]);
+export type RecordsMessage = z.infer<typeof RecordsMessage>;

@@ -1,0 +1,73 @@
+// A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries power.
+import * as z from "zod";
+import { Gate, JsonObject, Limits, VolumePath } from "./contract.ts";
+
+const Name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be lower-case letters, digits and dashes");
+const FileName = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "must be a plain file name");
+
+/** On what the executor runs: exactly one of the three, as the Jobs API has it. */
+export const Compute = z.union([
+  z.strictObject({
+    serverless: z.strictObject({
+      environment_version: z.string(),
+      dependencies: z.array(z.string()).default([]),
+    }),
+  }),
+  z.strictObject({ existing_cluster_id: z.string().min(1) }),
+  z.strictObject({ new_cluster: JsonObject }),
+]);
+export type Compute = z.infer<typeof Compute>;
+
+const Task = z.strictObject({
+  kind: z.literal("spark_python_task"),
+  compute: Compute,
+  /** Jobs API libraries; classic compute only (serverless dependencies belong to the environment). */
+  libraries: z.array(JsonObject).default([]),
+  /** Environment variables of a new cluster. Secrets only as `{{secrets/scope/key}}`. */
+  env: z.record(z.string(), z.string()).default({}),
+});
+
+/** How a workload is planned, what is submitted, on which compute, as whom, within which limits. */
+export const Recipe = z.strictObject({
+  v: z.literal(1),
+  planner: z.strictObject({
+    kind: z.literal("artifact"),
+    /** The entry point, a file in the workload's folder; a ticket may name another in the company codebase. */
+    artifact: FileName,
+    /** Further files of the folder that go beside it. */
+    files: z.array(FileName).max(50).default([]),
+    /** Whether a ticket may bring its code along as text. */
+    inline: z.boolean().default(false),
+  }),
+  task: Task,
+  /** The service principal's application id as which the executor runs; absent: the stage's own choice. */
+  run_as: z.string().min(1).optional(),
+  limits: Limits,
+  /** Tables that the artifact may report as written. */
+  writes: z.array(z.string()).default([]),
+  /** Top-level modules beside the standard library and the company codebase; null: any. */
+  allowed_modules: z.array(z.string()).nullable().default(null),
+  result: z.literal("executor").default("executor"),
+  allow_failures: z.boolean().default(false),
+  /** Parameters that a ticket may override, key by key. */
+  parameters: JsonObject.default({}),
+  /** EventBridge Scheduler's `rate(…)` or `cron(…)`, in UTC: a ticket by itself at these times. */
+  schedule: z
+    .string()
+    .regex(/^(rate|cron)\(.+\)$/, "must be rate(…) or cron(…)")
+    .optional(),
+  gate: Gate.default([]),
+});
+export type Recipe = z.infer<typeof Recipe>;
+
+export const WorkloadName = Name;
+
+/** Where a ticket's own artifact may lie: below the reviewed code, nowhere else. */
+export const isWithin = (path: string, folder: string): boolean =>
+  VolumePath.safeParse(path).success &&
+  path.startsWith(`${folder}/`) &&
+  !path.split("/").some((segment) => segment === "." || segment === "..");

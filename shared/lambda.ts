@@ -1,0 +1,216 @@
+// The only file that knows middy and SQS records: turns "handle these messages" into a Lambda handler.
+import middy from "@middy/core";
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type * as z from "zod";
+import { checked, jsonOf } from "./domain/body.ts";
+import { scaledSeconds, waitSeconds } from "./domain/cadence.ts";
+import { PlatformTroubleError, PoisonMessageError } from "./domain/errors.ts";
+import { messageLimits } from "./domain/messages.ts";
+import type {
+  ClockPort,
+  DeadLettersPort,
+  EventsPort,
+  LogPort,
+  QueuesPort,
+  SettingsPort,
+} from "./ports.ts";
+import { type MessageOf, type QueueName, topology } from "./topology.ts";
+
+/** A message with what travelled beside it. */
+export type Delivery<Message> = {
+  readonly message: Message;
+  readonly messageId: string;
+  readonly traceparent: string | undefined;
+};
+
+/**
+ * One promise for each delivery, in their order: fulfilled is done; PlatformTroubleError is waited out; PoisonMessageError
+ * is a dead letter at once; anything else is a surprise, which SQS redelivers.
+ */
+export type HandleBatch<Message> = (
+  deliveries: readonly Delivery<Message>[],
+) => readonly Promise<void>[];
+
+export const oneByOne =
+  <Message>(consume: (message: Message, delivery: Delivery<Message>) => Promise<void>) =>
+  (deliveries: readonly Delivery<Message>[]): readonly Promise<void>[] =>
+    deliveries.map((delivery) => consume(delivery.message, delivery));
+
+/** Sends what is left of a message again, so that an outage costs patience and no receives. */
+export type WaitOut<Message> = (message: Message, delaySeconds: number) => Promise<void>;
+
+type Edge = QueuesPort & DeadLettersPort & ClockPort & LogPort & SettingsPort & Partial<EventsPort>;
+
+// What is kept back for reporting: records unfinished by then are failures, and their finished neighbours are not.
+const RESERVE_MS = 2_000;
+
+/** The wrapped Lambda handler of one queue. */
+export function queueHandler<Q extends QueueName>(
+  queue: Q,
+  deps: Edge,
+  handle: HandleBatch<MessageOf<Q>>,
+  waitOut: WaitOut<MessageOf<Q>> = async (message, delaySeconds) =>
+    deps.queues.send(queue, message, { delaySeconds }),
+) {
+  return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 }).handler(
+    async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
+      const ends = new AbortController();
+      const outOfTime = outOfTimeAt(deps, context, ends.signal);
+      const settled = await Promise.all(
+        start(queue, event.Records, handle).map(async ({ record, message, work }) => {
+          try {
+            await Promise.race([work, outOfTime]);
+            return undefined;
+          } catch (error) {
+            return await settle({ queue, deps, waitOut, record, message, error });
+          }
+        }),
+      );
+      ends.abort();
+      return {
+        batchItemFailures: settled
+          .filter((messageId) => messageId !== undefined)
+          .map((itemIdentifier) => ({ itemIdentifier })),
+      };
+    },
+  );
+}
+
+type Started<Message> = {
+  readonly record: SQSRecord;
+  readonly message: Message | undefined;
+  readonly work: Promise<void>;
+};
+
+/** Parses every record; hands the good ones on together; a bad one fails alone. */
+function start<Q extends QueueName>(
+  queue: Q,
+  records: readonly SQSRecord[],
+  handle: HandleBatch<MessageOf<Q>>,
+): readonly Started<MessageOf<Q>>[] {
+  const schema: z.ZodType<MessageOf<Q>> = topology[queue].schema as never;
+  const read = records.map((record): Read<MessageOf<Q>> => {
+    try {
+      return { ok: true, record, message: checked("the message", schema, jsonOf(record.body)) };
+    } catch (error) {
+      return { ok: false, record, error };
+    }
+  });
+  const good = read.filter((item) => item.ok);
+  const works = handle(
+    good.map(({ record, message }) => ({
+      message,
+      messageId: record.messageId,
+      traceparent: record.messageAttributes?.["traceparent"]?.stringValue,
+    })),
+  );
+  const workOf = new Map(
+    good.map((item, i) => [item.record, works[i] ?? Promise.reject(missing())]),
+  );
+  return read.map((item) =>
+    item.ok
+      ? { ...item, work: workOf.get(item.record) ?? Promise.reject(missing()) }
+      : { ...item, message: undefined, work: Promise.reject(item.error) },
+  );
+}
+
+type Read<Message> =
+  | { readonly ok: true; readonly record: SQSRecord; readonly message: Message }
+  | { readonly ok: false; readonly record: SQSRecord; readonly error: unknown };
+
+const missing = () => new Error("the handler answered for fewer messages than it was given");
+
+type Fault<Q extends QueueName> = {
+  readonly queue: Q;
+  readonly deps: Edge;
+  readonly waitOut: WaitOut<MessageOf<Q>>;
+  readonly record: SQSRecord;
+  readonly message: MessageOf<Q> | undefined;
+  readonly error: unknown;
+};
+
+/** What becomes of a message whose handling failed. Returns its id where SQS shall redeliver it. */
+async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | undefined> {
+  const { deps, queue, record, message, error } = fault;
+  const fields = {
+    queue,
+    message_id: record.messageId,
+    receive_count: Number(record.attributes.ApproximateReceiveCount),
+    ...runIdOf(record.body),
+  };
+  try {
+    if (error instanceof PlatformTroubleError && message !== undefined)
+      return await wait(fault, message, error, fields);
+    if (error instanceof PoisonMessageError) return await reject(fault, error, fields);
+    deps.log("message.failed", { ...fields, error });
+  } catch (unsettled) {
+    deps.log("message.failed", { ...fields, error: unsettled });
+  }
+  return record.messageId;
+}
+
+async function wait<Q extends QueueName>(
+  fault: Fault<Q>,
+  message: MessageOf<Q>,
+  trouble: PlatformTroubleError,
+  fields: object,
+): Promise<undefined> {
+  const { deps, waitOut } = fault;
+  if (message.tries >= messageLimits.triesMax) {
+    const reason = `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`;
+    return await reject(fault, new PoisonMessageError(reason, { cause: trouble }), fields);
+  }
+  const delay = scaledSeconds(
+    waitSeconds(message.tries, trouble.retryAfterSeconds),
+    deps.settings.timeScale,
+  );
+  await waitOut({ ...message, tries: message.tries + 1 }, delay);
+  deps.log("message.waited", { ...fields, delay_seconds: delay, reason: trouble.message });
+}
+
+/** Poison: to the dead letters at once, with its reason; a ticket's sender, who may not read those, hears it on the bus. */
+async function reject<Q extends QueueName>(
+  { deps, queue, record, message }: Fault<Q>,
+  poison: PoisonMessageError,
+  fields: object,
+): Promise<undefined> {
+  const { run_id: runId } = runIdOf(record.body);
+  await deps.deadLetters.send(queue, {
+    body: record.body,
+    reason: poison.message,
+    errorName: poison.name,
+    failedAtMs: deps.clock.nowMs(),
+    receiveCount: Number(record.attributes.ApproximateReceiveCount),
+    ...(runId !== undefined && { runId }),
+  });
+  const isTicket = queue === "tickets" && (message === undefined || message.type === "ticket");
+  if (isTicket)
+    await deps.events?.reject({
+      v: 1,
+      ticket_id: runId ?? null,
+      message_id: record.messageId,
+      reason: poison.message,
+    });
+  deps.log("message.rejected", { ...fields, reason: poison.message });
+}
+
+/** The run that a body speaks of, if that much can be read; only for people, never for decisions. */
+function runIdOf(body: string): { readonly run_id?: string } {
+  try {
+    const value: unknown = jsonOf(body);
+    if (typeof value !== "object" || value === null) return {};
+    const id =
+      "run_id" in value ? value.run_id : "ticket_id" in value ? value.ticket_id : undefined;
+    return typeof id === "string" ? { run_id: id.slice(0, 128) } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Rejects shortly before Lambda would cut the invocation off; never, where the context knows no end. */
+async function outOfTimeAt(deps: Edge, context: Context, ends: AbortSignal): Promise<never> {
+  const leftMs = context.getRemainingTimeInMillis() - RESERVE_MS;
+  await deps.clock.sleep(Math.max(0, leftMs), ends);
+  if (ends.aborted) return await new Promise<never>(() => {});
+  throw new Error(`not finished ${RESERVE_MS} ms before the function's timeout`);
+}

@@ -1,0 +1,72 @@
+// The log vocabulary: events are `noun.pastParticiple`, constant and greppable; keys never change their meaning.
+
+export type LogEvent =
+  | "message.handled"
+  | "message.waited"
+  | "message.failed"
+  | "message.rejected"
+  | "run.accepted"
+  | "run.repeated"
+  | "run.stopped"
+  | "run.reopened"
+  | "run.decided"
+  | "run.ended"
+  | "attempt.planned"
+  | "attempt.submitted"
+  | "attempt.refused"
+  | "attempt.cancelled"
+  | "attempt.looked"
+  | "state.unknown"
+  | "records.merged"
+  | "outcome.announced"
+  | "marker.healed"
+  | "marker.orphaned"
+  | "stray.cancelled"
+  | "facts.retired"
+  | "sweep.finished"
+  | "schedule.fired"
+  | "platform.troubled";
+
+/** Standard keys; snake_case as in facts, messages and tables, so that one search finds a run everywhere. */
+export type LogFields = {
+  readonly queue?: string;
+  readonly message_id?: string;
+  readonly receive_count?: number;
+  readonly run_id?: string;
+  readonly chapter?: number;
+  readonly iter_n?: number;
+  readonly attempt?: number;
+  readonly databricks_run_id?: string;
+  readonly run_url?: string;
+  readonly traceparent?: string;
+  readonly duration_ms?: number;
+  readonly delay_seconds?: number;
+  readonly count?: number;
+  readonly reason?: string;
+  readonly verdict?: string;
+  readonly outcome?: string;
+  readonly workload?: string;
+  readonly state?: string;
+  readonly aws_request_id?: string;
+  readonly error?: unknown;
+};
+
+/** A log that writes one JSON object a line. `nowMs` stamps it. */
+export const createLog =
+  (service: string, nowMs: () => number, write: (line: string) => void) =>
+  (event: LogEvent, fields: LogFields = {}): void =>
+    write(
+      JSON.stringify(
+        { at: new Date(nowMs()).toISOString(), service, event, ...fields },
+        (_key, value: unknown) => (value instanceof Error ? errorFields(value) : clipped(value)),
+      ),
+    );
+
+const errorFields = ({ name, message, stack, cause }: Error) => ({ name, message, stack, cause });
+
+// Tickets, results and foreign error texts are untrusted: a line has a bound, and JSON escapes what could forge another.
+const TEXT_CHARS_MAX = 4_000;
+const clipped = (value: unknown): unknown =>
+  typeof value === "string" && value.length > TEXT_CHARS_MAX
+    ? `${value.slice(0, TEXT_CHARS_MAX)}…`
+    : value;

@@ -1,0 +1,198 @@
+// One small interface for each capability. A use case asks for the narrowest; the composition root may pass more.
+// The simulation enumerates the methods below and breaks each of them in every way that it knows.
+import type { DatabricksRun } from "./domain/databricks-run.ts";
+import type { OutcomeEvent, RejectedEvent } from "./domain/events.ts";
+import type { ChapterKey, FactKind, FactOf, FactRef, Marker } from "./domain/facts.ts";
+import type { LedgerRows } from "./domain/ledger-rows.ts";
+import type { Recipe } from "./domain/recipe.ts";
+import type { LogEvent, LogFields } from "./log.ts";
+import type { MessageOf, QueueName } from "./topology.ts";
+
+/** A fact as it is stored: whoever comes second reads what the first one wrote. */
+export type Stored<Fact> = {
+  readonly fact: Fact;
+  /** Of the stored bytes, lower-case hex: what the executor computes of its manifest, too. */
+  readonly sha256: string;
+};
+
+/** Write-once facts, in the facts volume. Paths are relative to it. */
+export interface FactsPort {
+  readonly facts: {
+    /** Strong: sees what was created before. @throws PoisonMessageError where the stored text is no such fact. */
+    readonly read: <K extends FactKind>(ref: FactRef<K>) => Promise<Stored<FactOf<K>> | undefined>;
+    /** Creates it unless it exists, and returns the copy that won. */
+    readonly create: <K extends FactKind>(
+      ref: FactRef<K>,
+      fact: FactOf<K>,
+    ) => Promise<Stored<FactOf<K>>>;
+    /** The names in a run's folder. Weak: a listing may lag behind by seconds. */
+    readonly list: (runId: string) => Promise<readonly string[]>;
+    /** A planned file, by its content: creating it again changes nothing. */
+    readonly putFile: (path: string, content: Uint8Array) => Promise<void>;
+  };
+}
+
+export type MarkerListing = { readonly key: ChapterKey; readonly modifiedMs: number };
+
+/** One marker for each open chapter: the only thing that is ever overwritten. */
+export interface MarkersPort {
+  readonly markers: {
+    readonly read: (key: ChapterKey) => Promise<Marker | undefined>;
+    readonly write: (marker: Marker) => Promise<void>;
+    /** Removing what is gone is no error. */
+    readonly remove: (key: ChapterKey) => Promise<void>;
+    /** All of them with the times of their last write. Weak: may lag. */
+    readonly list: () => Promise<readonly MarkerListing[]>;
+  };
+}
+
+/** What lies at a path of a volume that others may write. */
+export type VolumeFile =
+  | { readonly kind: "absent" }
+  | { readonly kind: "too-large"; readonly bytes: number }
+  | { readonly kind: "found"; readonly content: Uint8Array };
+
+/** Files outside the facts volume: results (executors write them) and the company codebase (reviewed). */
+export interface VolumesPort {
+  readonly volumes: {
+    /** `path` is absolute (/Volumes/…). More than `bytesMax` is not read. */
+    readonly read: (path: string, bytesMax: number) => Promise<VolumeFile>;
+  };
+}
+
+export type SubmitRequest = {
+  readonly runName: string;
+  /** At most 64 characters (Jobs API); the same token is the same Databricks run. */
+  readonly idempotencyToken: string;
+  /** The body of runs/submit, without name and token, as text: it is stored as it is sent. */
+  readonly payload: string;
+};
+export type SubmitReply =
+  | { readonly kind: "accepted"; readonly databricksRunId: string; readonly runUrl: string }
+  /** A closed list of codes says that the same request can never succeed. */
+  | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
+export type RunLook =
+  | { readonly kind: "gone"; readonly message: string }
+  | { readonly kind: "run"; readonly run: DatabricksRun };
+
+export type NamedRun = {
+  readonly databricksRunId: string;
+  readonly runName: string;
+  readonly runUrl: string;
+  readonly startedMs: number;
+  /** When its youngest repair began; absent where nobody repaired it. */
+  readonly repairedMs?: number;
+};
+
+/** The Jobs API. Everything that waiting may mend is a PlatformTroubleError. */
+export interface JobsPort {
+  readonly jobs: {
+    readonly submit: (request: SubmitRequest) => Promise<SubmitReply>;
+    readonly get: (databricksRunId: string) => Promise<RunLook>;
+    /** The run whose name begins with `namePrefix`, active or over, started since. Weak: a listing may lag. */
+    readonly find: (namePrefix: string, sinceMs: number) => Promise<NamedRun | undefined>;
+    /** The active runs whose names begin with `namePrefix`. Weak. */
+    readonly listActive: (namePrefix: string) => Promise<readonly NamedRun[]>;
+    /** Asynchronous: the run is over when `get` says so. Cancelling what is over changes nothing. */
+    readonly cancel: (databricksRunId: string) => Promise<void>;
+  };
+}
+
+export type SendOptions = {
+  /** 0 to 900 (SQS). */
+  readonly delaySeconds?: number;
+  readonly traceparent?: string;
+};
+
+/** The queues that a use case may send to. */
+export interface QueuesPort<Q extends QueueName = QueueName> {
+  readonly queues: {
+    readonly send: <N extends Q>(
+      queue: N,
+      message: MessageOf<N>,
+      options?: SendOptions,
+    ) => Promise<void>;
+  };
+}
+
+/** A message that could not be handled, with its reason, waiting for a person. */
+export type DeadLetter = {
+  readonly body: string;
+  /** One sentence. */
+  readonly reason: string;
+  readonly errorName: string;
+  readonly failedAtMs: number;
+  readonly receiveCount: number;
+  readonly runId?: string;
+  readonly runUrl?: string;
+};
+
+export interface DeadLettersPort {
+  readonly deadLetters: { readonly send: (queue: QueueName, letter: DeadLetter) => Promise<void> };
+}
+
+/** The Delta tables. One call writes at most once per table. */
+export interface LedgerPort {
+  readonly ledger: { readonly merge: (rows: LedgerRows) => Promise<void> };
+}
+
+/** The event bus, where upstream systems listen. At least once. */
+export interface EventsPort {
+  readonly events: {
+    readonly announce: (event: OutcomeEvent) => Promise<void>;
+    readonly reject: (event: RejectedEvent) => Promise<void>;
+  };
+}
+
+/** Time. Not a capability that fails: the simulation replaces it, and does not break it. */
+export interface ClockPort {
+  readonly clock: {
+    readonly nowMs: () => number;
+    /** Resolves after `ms`, or when `signal` says so; never rejects. */
+    readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  };
+}
+
+/** Pure, but not to be had without the platform's help: sha256 as lower-case hex. */
+export interface DigestPort {
+  readonly sha256: (content: string | Uint8Array) => string;
+}
+
+export interface LogPort {
+  readonly log: (event: LogEvent, fields?: LogFields) => void;
+}
+
+/** The reviewed workloads, bundled with the orchestrator. */
+export interface WorkloadsPort {
+  readonly workloads: {
+    readonly names: () => readonly string[];
+    readonly recipe: (workload: string) => Recipe | undefined;
+    readonly file: (workload: string, name: string) => Uint8Array | undefined;
+  };
+}
+
+/** Whose volume this is: part of every token and run name. Read once, from plane.json. */
+export interface PlanePort {
+  readonly plane: {
+    /** @throws PlatformTroubleError where nobody has bootstrapped the volume, or it belongs to another stack. */
+    readonly id: () => Promise<string>;
+  };
+}
+
+/** What a stage decides once, for all of its services. */
+export type Settings = {
+  /** `/Volumes/<catalog>/<schema>/facts`, `…/scratchpad`, `…/company_codebase`. */
+  readonly factsVolume: string;
+  readonly scratchpadVolume: string;
+  readonly codebaseVolume: string;
+  /** The python_file of every submission: where the executor was uploaded, by its content. */
+  readonly executorPath: string;
+  /** The principal as which executors run, unless the recipe names one. */
+  readonly runAs: string | undefined;
+  /** Multiplies our own waits (looks, settling, silence), never the limits of tickets and recipes. 1 in production. */
+  readonly timeScale: number;
+};
+export interface SettingsPort {
+  readonly settings: Settings;
+}

@@ -1,0 +1,93 @@
+// The loop as data. The CDK app, the local runtime, the simulation and the IAM grants build themselves from this table.
+import type * as z from "zod";
+import { Ended, RecordsMessage, TicketsMessage, Turn, Watch } from "./domain/messages.ts";
+
+export type ServiceName = "orchestrator" | "run-poller" | "ingester";
+/** Who sends: a service, `anyone` with the producers' policy, or an on-call engineer's command line. */
+export type Sender = ServiceName | "anyone" | "command-line";
+
+export type Queue = {
+  readonly schema: z.ZodType;
+  readonly senders: readonly Sender[];
+  readonly consumer: ServiceName;
+  /** Of the consumer's function. */
+  readonly timeoutSeconds: number;
+  /** At least six times the timeout, plus the window (AWS's advice): a slow batch is not handed out twice. */
+  readonly visibilitySeconds: number;
+  /** Receives before SQS itself dead-letters a message. */
+  readonly receivesMax: number;
+  readonly batchSize: number;
+  readonly windowSeconds: number;
+  /** Concurrent batches; Lambda's ScalingConfig, from 2. */
+  readonly concurrencyMax: number;
+};
+
+export const topology = {
+  tickets: {
+    schema: TicketsMessage,
+    senders: ["anyone", "command-line", "orchestrator"],
+    consumer: "orchestrator",
+    timeoutSeconds: 60,
+    visibilitySeconds: 360,
+    receivesMax: 5,
+    batchSize: 5,
+    windowSeconds: 0,
+    concurrencyMax: 4,
+  },
+  turns: {
+    schema: Turn,
+    senders: ["ingester", "orchestrator"],
+    consumer: "orchestrator",
+    timeoutSeconds: 60,
+    visibilitySeconds: 360,
+    receivesMax: 5,
+    batchSize: 5,
+    windowSeconds: 0,
+    concurrencyMax: 4,
+  },
+  watches: {
+    schema: Watch,
+    senders: ["orchestrator", "run-poller", "ingester"],
+    consumer: "run-poller",
+    timeoutSeconds: 30,
+    visibilitySeconds: 181,
+    receivesMax: 5,
+    batchSize: 10,
+    windowSeconds: 1,
+    concurrencyMax: 4,
+  },
+  reports: {
+    schema: Ended,
+    senders: ["orchestrator", "run-poller", "ingester"],
+    consumer: "ingester",
+    timeoutSeconds: 60,
+    visibilitySeconds: 360,
+    receivesMax: 5,
+    batchSize: 10,
+    windowSeconds: 0,
+    concurrencyMax: 4,
+  },
+  records: {
+    schema: RecordsMessage,
+    senders: ["orchestrator", "ingester", "command-line"],
+    consumer: "ingester",
+    timeoutSeconds: 60,
+    visibilitySeconds: 362,
+    receivesMax: 5,
+    batchSize: 100,
+    windowSeconds: 2,
+    concurrencyMax: 2,
+  },
+} as const satisfies Record<string, Queue>;
+
+export type QueueName = keyof typeof topology;
+/** What a queue carries, as its consumer sees it. */
+export type MessageOf<Q extends QueueName> = z.output<(typeof topology)[Q]["schema"]>;
+
+/** DelaySeconds: SQS refuses more (an emulator may not). */
+export const DELAY_SECONDS_MAX = 900;
+/** Four days on a source queue; fourteen on its dead letters, which keep the time of the first send. */
+export const retentionSeconds = { source: 4 * 24 * 3600, deadLetters: 14 * 24 * 3600 } as const;
+
+/** What EventBridge Scheduler tells the orchestrator. */
+export const sweepEverySeconds = 300;
