@@ -25,8 +25,6 @@ export interface FactsPort {
       ref: FactRef<K>,
       fact: FactOf<K>,
     ) => Promise<Stored<FactOf<K>>>;
-    /** The names in a run's folder. Weak: a listing may lag behind by seconds. */
-    readonly list: (runId: string) => Promise<readonly string[]>;
     /** A planned file, by its content: creating it again changes nothing. */
     readonly putFile: (path: string, content: Uint8Array) => Promise<void>;
   };

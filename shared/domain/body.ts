@@ -66,7 +66,7 @@ function refuseWhatDoesNotSurvive(key: string, value: unknown, context?: { sourc
 }
 
 /** How deep brackets nest, by a scan: parsing is safe at any depth, but recursion afterwards is not. */
-function depthOf(text: string): number {
+export function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;

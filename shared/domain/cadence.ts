@@ -42,6 +42,9 @@ function plainWait(age: number, phase: RunPhase, stats: DurationStats | undefine
 /** The first look at a run that was submitted just now. */
 export const FIRST_LOOK_SECONDS = 30;
 
+/** Longer than any call can live, so that a submission that was on its way is there when a refusal is judged. */
+export const REFUSAL_SETTLES_SECONDS = 150;
+
 /**
  * How long a message waits out platform trouble, in seconds: 15 s, doubling to 15 minutes, never less than the platform asked.
  * @param tries how often it has waited before

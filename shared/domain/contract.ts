@@ -110,6 +110,8 @@ export const ExecutorManifest = z.strictObject({
   /** What the attempt will be judged by; the executor passes over it. */
   limits: Limits,
   gate: Gate,
+  /** The recipe knows one iteration only: without a gate, its success is the run's. */
+  single_iteration: z.boolean(),
   /** Whether SUCCESS_WITH_FAILURES counts as success (a DAG that allows failures). */
   allow_failures: z.boolean(),
   /** The folder for result.json, logs and artifacts of this attempt. */

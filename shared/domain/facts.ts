@@ -1,6 +1,15 @@
 // Every fact of a run: its shape and its path. A fact is written once, at a path that its identity determines.
 import * as z from "zod";
-import { Count, ExecutorManifest, Gate, Instant, JsonObject, Limits, Sha256 } from "./contract.ts";
+import {
+  Count,
+  ExecutorManifest,
+  Gate,
+  Instant,
+  JsonObject,
+  Limits,
+  PlannedFile,
+  Sha256,
+} from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, Ticket } from "./messages.ts";
 import { Recipe } from "./recipe.ts";
 
@@ -26,6 +35,9 @@ export const TicketFact = z.strictObject({
   recipe: Recipe,
   /** The recipe's limits, lowered by the ticket. */
   limits: Limits,
+  /** The code as it was then, copied by its content, and which of the files is run. */
+  files: z.array(PlannedFile).min(1),
+  entry: z.string(),
   traceparent: z.string(),
 });
 export type TicketFact = z.infer<typeof TicketFact>;

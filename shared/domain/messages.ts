@@ -148,3 +148,56 @@ export const TicketsMessage = z.preprocess(
 export type TicketsMessage = z.infer<typeof TicketsMessage>;
 export const RecordsMessage = z.discriminatedUnion("type", [Record, Audited]);
 export type RecordsMessage = z.infer<typeof RecordsMessage>;
+
+type AttemptOf = {
+  readonly run_id: string;
+  readonly chapter: number;
+  readonly iter_n: number;
+  readonly attempt: number;
+};
+const keysOf = ({ run_id, chapter, iter_n, attempt }: AttemptOf): AttemptOf => ({
+  run_id,
+  chapter,
+  iter_n,
+  attempt,
+});
+
+export const turnOf = (key: AttemptOf, by: AskedBy): Turn => ({
+  v: 1,
+  type: "turn",
+  ...keysOf(key),
+  by,
+  tries: 0,
+});
+
+/** A fresh watch: number 0 for the first of an attempt, otherwise above the marker's. */
+export const watchOf = (
+  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline">,
+  number: number,
+): Watch => ({
+  v: 1,
+  type: "watch",
+  ...keysOf(submission),
+  databricks_run_id: submission.databricks_run_id,
+  submitted_at: submission.submitted_at,
+  deadline: submission.deadline,
+  looks: 0,
+  number,
+  tries: 0,
+});
+
+export const endedOf = (key: AttemptOf): Ended => ({
+  v: 1,
+  type: "ended",
+  ...keysOf(key),
+  tries: 0,
+});
+
+export const recordOf = (key: AttemptOf, of: Record["of"], again = false): Record => ({
+  v: 1,
+  type: "record",
+  ...keysOf(key),
+  of,
+  again,
+  tries: 0,
+});

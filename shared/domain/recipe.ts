@@ -22,14 +22,25 @@ export const Compute = z.union([
 ]);
 export type Compute = z.infer<typeof Compute>;
 
-const Task = z.strictObject({
-  kind: z.literal("spark_python_task"),
-  compute: Compute,
-  /** Jobs API libraries; classic compute only (serverless dependencies belong to the environment). */
-  libraries: z.array(JsonObject).default([]),
-  /** Environment variables of a new cluster. Secrets only as `{{secrets/scope/key}}`. */
-  env: z.record(z.string(), z.string()).default({}),
-});
+const Task = z
+  .strictObject({
+    kind: z.literal("spark_python_task"),
+    compute: Compute,
+    /** Jobs API libraries; classic compute only (serverless dependencies belong to the environment). */
+    libraries: z.array(JsonObject).default([]),
+    /** Environment variables of a new cluster. Secrets only as `{{secrets/scope/key}}`. */
+    env: z.record(z.string(), z.string()).default({}),
+  })
+  .refine((task) => Object.keys(task.env).length === 0 || "new_cluster" in task.compute, {
+    path: ["env"],
+    message:
+      "environment variables need compute.new_cluster (spark_env_vars); elsewhere use parameters",
+  })
+  .refine((task) => task.libraries.length === 0 || !("serverless" in task.compute), {
+    path: ["libraries"],
+    message:
+      "libraries are for classic compute; on serverless name them in compute.serverless.dependencies",
+  });
 
 /** How a workload is planned, what is submitted, on which compute, as whom, within which limits. */
 export const Recipe = z.strictObject({

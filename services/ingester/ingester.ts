@@ -1,0 +1,12 @@
+// The ingester's two doors: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
+import { oneByOne, queueHandler } from "../../shared/lambda.ts";
+import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
+import { type JudgeDeps, judge } from "./judge.ts";
+import { type RecordDeps, record } from "./record.ts";
+
+export type IngesterDeps = JudgeDeps & RecordDeps & QueuesPort & DeadLettersPort & SettingsPort;
+
+export const createIngester = (deps: IngesterDeps) => ({
+  reports: queueHandler("reports", deps, oneByOne(judge(deps))),
+  records: queueHandler("records", deps, record(deps)),
+});

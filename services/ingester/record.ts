@@ -1,0 +1,138 @@
+// The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
+// after the ledger has it, never before. Only it removes a marker, and only then.
+import { attemptsOf } from "../../shared/chapter.ts";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import { outcomeEventOf } from "../../shared/domain/events.ts";
+import { factRef, isRefused, type OutcomeFact } from "../../shared/domain/facts.ts";
+import {
+  type AttemptFacts,
+  type LedgerRows,
+  mergedRows,
+  noRows,
+  rowsOfAudit,
+  rowsOfDecision,
+  rowsOfOutcome,
+  rowsOfSubmission,
+} from "../../shared/domain/ledger-rows.ts";
+import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
+import type { HandleBatch } from "../../shared/lambda.ts";
+import type {
+  ClockPort,
+  EventsPort,
+  FactsPort,
+  LedgerPort,
+  LogPort,
+  MarkersPort,
+  PlanePort,
+} from "../../shared/ports.ts";
+
+export type RecordDeps = FactsPort &
+  MarkersPort &
+  LedgerPort &
+  EventsPort &
+  PlanePort &
+  ClockPort &
+  LogPort;
+
+/** What a message brings into the ledger, and what is done once it is there. */
+type Projection = {
+  readonly rows: LedgerRows;
+  readonly after?: () => Promise<void>;
+};
+
+const nothing: Projection = { rows: noRows };
+
+/** A batch of records: projected one by one, merged together, then announced one by one. */
+export const record =
+  (deps: RecordDeps): HandleBatch<RecordsMessage> =>
+  (deliveries) => {
+    const projected = deliveries.map(({ message }) => project(deps, message));
+    const merged = merge(deps, projected);
+    return projected.map(async (projecting) => {
+      const projection = await projecting;
+      if (projection === nothing) return;
+      await merged;
+      await projection.after?.();
+    });
+  };
+
+/** One write for all that could be projected; what could not fails alone. */
+async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]): Promise<void> {
+  const settled = await Promise.allSettled(projected);
+  const rows = settled
+    .filter((result) => result.status === "fulfilled")
+    .map((result) => result.value)
+    .filter((projection) => projection !== nothing)
+    .map((projection) => projection.rows);
+  if (rows.length === 0) return;
+  await deps.ledger.merge(mergedRows(rows));
+  deps.log("records.merged", { count: rows.length });
+}
+
+async function project(deps: RecordDeps, message: RecordsMessage): Promise<Projection> {
+  if (message.type === "audited") return { rows: rowsOfAudit(message) };
+  const planeId = await deps.plane.id();
+  switch (message.of) {
+    case "submission": {
+      const fact = (await deps.facts.read(factRef.submission(message)))?.fact;
+      if (fact === undefined) throw nothingToRecord(message);
+      return isRefused(fact) ? nothing : { rows: rowsOfSubmission(planeId, fact) };
+    }
+    case "decision": {
+      const fact = (await deps.facts.read(factRef.decision(message)))?.fact;
+      if (fact === undefined) throw nothingToRecord(message);
+      return { rows: rowsOfDecision(planeId, fact) };
+    }
+    case "outcome":
+      return await projectOutcome(deps, planeId, message);
+  }
+}
+
+/** An outcome whose marker is gone has been recorded and announced: done, unless a repeated ticket asks again. */
+async function projectOutcome(
+  deps: RecordDeps,
+  planeId: string,
+  message: Record,
+): Promise<Projection> {
+  const fact = (await deps.facts.read(factRef.outcome(message)))?.fact;
+  if (fact === undefined) throw nothingToRecord(message);
+  if (!message.again && (await deps.markers.read(fact)) === undefined) return nothing;
+  const { opened, attempts } = await chapterOf(deps, fact);
+  return {
+    rows: rowsOfOutcome(planeId, fact, opened, attempts),
+    after: async () => {
+      await deps.events.announce(outcomeEventOf(planeId, fact));
+      deps.log("outcome.announced", {
+        run_id: fact.run_id,
+        chapter: fact.chapter,
+        outcome: fact.outcome,
+      });
+      await deps.markers.remove(fact);
+    },
+  };
+}
+
+/** Every attempt of a chapter that is over, so that records that were lost on the way heal here. */
+async function chapterOf(deps: RecordDeps, outcome: OutcomeFact) {
+  const { opened, attempts } = await attemptsOf(deps, outcome);
+  if (opened === undefined)
+    throw new PlatformTroubleError(
+      `chapter ${outcome.chapter} of run ${outcome.run_id} is over, but what opened it cannot be read`,
+    );
+  const facts: AttemptFacts[] = [];
+  for (const { iter_n, attempt, decision } of attempts) {
+    if (decision === undefined) continue;
+    const ref = factRef.submission({ run_id: outcome.run_id, iter_n, attempt });
+    const submission = (await deps.facts.read(ref))?.fact;
+    const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
+    facts.push({ submission: accepted, decision });
+  }
+  return { opened, attempts: facts };
+}
+
+const nothingToRecord = ({ run_id, iter_n, attempt, chapter, of }: Record): PoisonMessageError =>
+  new PoisonMessageError(
+    of === "outcome"
+      ? `chapter ${chapter} of run ${run_id} has no outcome that could be recorded`
+      : `attempt ${iter_n}.${attempt} of run ${run_id} has no ${of} that could be recorded`,
+  );

@@ -1,0 +1,228 @@
+// The orchestrator's front door: a ticket becomes a run, a person's retry its next chapter.
+import type { PlannedFile } from "../../shared/domain/contract.ts";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import {
+  type ChapterKey,
+  factRef,
+  firstAskedBy,
+  plannedFilePath,
+  type RetryFact,
+  type TicketFact,
+} from "../../shared/domain/facts.ts";
+import { freshMarker } from "../../shared/domain/marker.ts";
+import { type Retry, recordOf, type Ticket, turnOf } from "../../shared/domain/messages.ts";
+import { isWithin, type Recipe } from "../../shared/domain/recipe.ts";
+import {
+  isTraceparent,
+  limitsWithin,
+  sameTicket,
+  traceparentOf,
+} from "../../shared/domain/ticket.ts";
+import { isoOf } from "../../shared/domain/time.ts";
+import type { MarkersPort, VolumesPort, WorkloadsPort } from "../../shared/ports.ts";
+import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
+
+export type AcceptDeps = OrchestrateDeps & MarkersPort & VolumesPort & WorkloadsPort;
+
+/** An artifact is code that somebody wrote: larger than this is data, and belongs on a Volume. */
+const ARTIFACT_BYTES_MAX = 5 * 1024 * 1024;
+
+/** Accepts a ticket and does its first turn at once. The same ticket again is the same run. */
+export const acceptTicket =
+  (deps: AcceptDeps) =>
+  async (ticket: Ticket, traceparent: string | undefined): Promise<void> => {
+    const chapter = { run_id: ticket.ticket_id, chapter: 1 };
+    const ref = factRef.ticket(ticket.ticket_id);
+    const have = (await deps.facts.read(ref))?.fact;
+    if (have !== undefined) {
+      refuseAnother(have, ticket);
+      deps.log("run.repeated", chapter);
+      if (await announcedAgain(deps, chapter, true)) return;
+    } else {
+      const fact = await ticketFactOf(deps, ticket, traceparent);
+      if ((await deps.markers.read(chapter)) === undefined)
+        await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
+      refuseAnother((await deps.facts.create(ref, fact)).fact, ticket);
+      deps.log("run.accepted", { ...chapter, workload: ticket.workload });
+    }
+    const first = { ...chapter, iter_n: 1, attempt: 1 };
+    await orchestrate(deps)(turnOf(first, firstAskedBy(1)));
+  };
+
+/** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */
+export const acceptRetry =
+  (deps: AcceptDeps) =>
+  async (retry: Retry): Promise<void> => {
+    const ref = factRef.retry(retry);
+    let opened = (await deps.facts.read(ref))?.fact;
+    if (opened !== undefined) {
+      if (await announcedAgain(deps, retry, false)) return;
+    } else {
+      const fact = await retryFactOf(deps, retry);
+      await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
+      opened = (await deps.facts.create(ref, fact)).fact;
+      deps.log("run.reopened", {
+        run_id: retry.run_id,
+        chapter: retry.chapter,
+        reason: retry.reason,
+      });
+    }
+    await orchestrate(deps)(turnOf(opened, firstAskedBy(opened.chapter)));
+  };
+
+/** Where the run is over, what is left is to say so (again). */
+async function announcedAgain(
+  deps: AcceptDeps,
+  from: ChapterKey,
+  again: boolean,
+): Promise<boolean> {
+  let outcome = (await deps.facts.read(factRef.outcome(from)))?.fact;
+  if (outcome === undefined) return false;
+  // The youngest chapter that is over speaks for the run.
+  for (let chapter = from.chapter + 1; again; chapter++) {
+    const later = (await deps.facts.read(factRef.outcome({ ...from, chapter })))?.fact;
+    if (later === undefined) break;
+    outcome = later;
+  }
+  await deps.queues.send("records", recordOf(outcome, "outcome", again));
+  return true;
+}
+
+function refuseAnother(have: TicketFact, ticket: Ticket): void {
+  if (!sameTicket(have.ticket, ticket))
+    throw new PoisonMessageError(
+      `ticket_id ${ticket.ticket_id} was used before, at ${have.accepted_at}, for a different ticket: send it under an id of its own`,
+    );
+}
+
+/** Resolves a ticket against its recipe as it is now. All that can be refused is refused here, before anything exists. */
+async function ticketFactOf(
+  deps: AcceptDeps,
+  ticket: Ticket,
+  traceparent: string | undefined,
+): Promise<TicketFact> {
+  const recipe = deps.workloads.recipe(ticket.workload);
+  if (recipe === undefined)
+    throw new PoisonMessageError(
+      `there is no workload "${ticket.workload}"; there are: ${deps.workloads.names().join(", ")}`,
+    );
+  const limits = limitsWithin(recipe.limits, ticket.limits);
+  const code = await codeOf(deps, ticket, recipe);
+  const files: PlannedFile[] = [];
+  for (const { name, content } of code) {
+    const sha256 = deps.sha256(content);
+    const path = plannedFilePath(ticket.ticket_id, sha256, name);
+    await deps.facts.putFile(path, content);
+    files.push({
+      name,
+      path: `${deps.settings.factsVolume}/${path}`,
+      sha256,
+      bytes: content.byteLength,
+    });
+  }
+  return {
+    v: 1,
+    run_id: ticket.ticket_id,
+    accepted_at: isoOf(deps.clock.nowMs()),
+    ticket: { ...ticket, tries: 0 },
+    recipe,
+    limits,
+    files,
+    entry: code[0].name,
+    traceparent: isTraceparent(traceparent)
+      ? traceparent
+      : traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticket.ticket_id}`)),
+  };
+}
+
+type Code = { readonly name: string; readonly content: Uint8Array };
+
+/** The entry point first, then the recipe's further files. */
+async function codeOf(
+  deps: AcceptDeps,
+  ticket: Ticket,
+  recipe: Recipe,
+): Promise<readonly [Code, ...Code[]]> {
+  const bundled = (name: string): Code => {
+    const content = deps.workloads.file(ticket.workload, name);
+    if (content === undefined) throw new Error(`workload ${ticket.workload} has no file ${name}`);
+    return { name, content };
+  };
+  const files = recipe.planner.files.map(bundled);
+  return [await entryOf(deps, ticket, recipe, bundled), ...files];
+}
+
+async function entryOf(
+  deps: AcceptDeps,
+  ticket: Ticket,
+  recipe: Recipe,
+  bundled: (name: string) => Code,
+): Promise<Code> {
+  const { artifact } = ticket;
+  if (artifact === undefined) return bundled(recipe.planner.artifact);
+  if ("inline" in artifact) {
+    if (!recipe.planner.inline)
+      throw new PoisonMessageError(
+        `artifact.inline: the workload ${ticket.workload} takes no code from tickets`,
+      );
+    return { name: recipe.planner.artifact, content: new TextEncoder().encode(artifact.inline) };
+  }
+  if (!isWithin(artifact.path, deps.settings.codebaseVolume))
+    throw new PoisonMessageError(
+      `artifact.path: ${artifact.path} is not below ${deps.settings.codebaseVolume}, where reviewed code lies`,
+    );
+  return await artifactAt(deps, artifact);
+}
+
+async function artifactAt(
+  deps: AcceptDeps,
+  { path, sha256 }: { readonly path: string; readonly sha256: string },
+): Promise<Code> {
+  const file = await deps.volumes.read(path, ARTIFACT_BYTES_MAX);
+  if (file.kind === "absent") throw new PoisonMessageError(`artifact.path: there is no ${path}`);
+  if (file.kind === "too-large")
+    throw new PoisonMessageError(
+      `artifact.path: ${path} has ${file.bytes} bytes, an artifact has at most ${ARTIFACT_BYTES_MAX}`,
+    );
+  const found = deps.sha256(file.content);
+  if (found !== sha256)
+    throw new PoisonMessageError(
+      `artifact.sha256: ${path} has the sha256 ${found}, the ticket expects ${sha256}`,
+    );
+  return { name: nameOf(path), content: file.content };
+}
+
+const nameOf = (path: string): string => {
+  const name = path.split("/").at(-1) ?? "";
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(name))
+    throw new PoisonMessageError(`artifact.path: ${name} is no plain file name`);
+  return name;
+};
+
+/** A retry goes on where the chapter before ended: the same iteration, from the capsule that its last attempt began with. */
+async function retryFactOf(deps: AcceptDeps, retry: Retry): Promise<RetryFact> {
+  const before = { run_id: retry.run_id, chapter: retry.chapter - 1 };
+  const ended = (await deps.facts.read(factRef.outcome(before)))?.fact;
+  if (ended === undefined)
+    throw new PoisonMessageError(
+      `chapter ${before.chapter} of run ${retry.run_id} is not over, so chapter ${retry.chapter} cannot be opened: cancel it first, or name the chapter that follows its last outcome`,
+    );
+  const ticket = (await deps.facts.read(factRef.ticket(retry.run_id)))?.fact;
+  const last = (await deps.facts.read(factRef.manifest(ended)))?.fact;
+  if (ticket === undefined || last === undefined)
+    throw new PlatformTroubleError(
+      `run ${retry.run_id} has an outcome, but its ${ticket === undefined ? "ticket" : "last manifest"} cannot be read`,
+    );
+  return {
+    v: 1,
+    run_id: retry.run_id,
+    chapter: retry.chapter,
+    iter_n: ended.iter_n,
+    attempt: ended.attempt + 1,
+    reason: retry.reason,
+    by: retry.by,
+    limits: limitsWithin(ticket.recipe.limits, retry.limits, ticket.limits),
+    capsule: last.capsule,
+    opened_at: isoOf(deps.clock.nowMs()),
+  };
+}

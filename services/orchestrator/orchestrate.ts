@@ -1,0 +1,248 @@
+// The orchestrator acts: one turn. It finds the facts and goes on from where they end, so a turn that is redelivered,
+// duplicated, delayed or replayed does the same thing again, or nothing.
+import {
+  FIRST_LOOK_SECONDS,
+  REFUSAL_SETTLES_SECONDS,
+  scaledSeconds,
+} from "../../shared/domain/cadence.ts";
+import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
+import { PoisonMessageError } from "../../shared/domain/errors.ts";
+import {
+  factRef,
+  isRefused,
+  isStopped,
+  type Manifest,
+  type Submission,
+  scratchpadFolder,
+  type TicketFact,
+} from "../../shared/domain/facts.ts";
+import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
+import { attemptName, submitBodyOf, tokenText } from "../../shared/domain/payload.ts";
+import { isoOf, msOf } from "../../shared/domain/time.ts";
+import type {
+  ClockPort,
+  DigestPort,
+  FactsPort,
+  JobsPort,
+  LogPort,
+  PlanePort,
+  QueuesPort,
+  SettingsPort,
+  Stored,
+} from "../../shared/ports.ts";
+import { stepsOf } from "../../shared/steps.ts";
+
+export type OrchestrateDeps = FactsPort &
+  JobsPort &
+  PlanePort &
+  QueuesPort<"watches" | "reports" | "records"> &
+  ClockPort &
+  DigestPort &
+  LogPort &
+  SettingsPort;
+
+/** How long a plan may be submitted: tokens may be forgotten after it, and then only an adoption is safe. */
+const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
+
+export const orchestrate =
+  (deps: OrchestrateDeps) =>
+  async (turn: Turn): Promise<void> => {
+    const step = stepsOf(deps);
+    const asked = await askedFor(deps, turn);
+    const key = { ...turn, chapter: asked.chapter };
+    const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
+    const { traceparent } = asked.ticket;
+    if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
+    const planned = { fact: manifest.fact, sha256: manifest.sha256 };
+    const { fact: submission } = await step(factRef.submission(turn), () =>
+      submit(deps, turn, asked.ticket, planned),
+    );
+    if (isRefused(submission))
+      return deps.queues.send("reports", endedOf(key), {
+        delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
+        traceparent,
+      });
+    const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, deps.settings.timeScale);
+    await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
+    await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+    // The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both.
+    if ((await deps.facts.read(factRef.stop(key))) !== undefined) {
+      await deps.jobs.cancel(submission.databricks_run_id);
+      deps.log("attempt.cancelled", { ...logged(key), reason: "its chapter was stopped" });
+    }
+  };
+
+type Asked = {
+  readonly ticket: TicketFact;
+  readonly chapter: number;
+  readonly try: number;
+  readonly capsule: ExecutorManifest["capsule"];
+  readonly limits: Limits;
+};
+
+/** What the fact that a turn names says of this attempt. A turn that no fact asks for is refused. */
+async function askedFor(deps: FactsPort, turn: Turn): Promise<Asked> {
+  const ticket = (await deps.facts.read(factRef.ticket(turn.run_id)))?.fact;
+  const refuse = (why: string) =>
+    new PoisonMessageError(
+      `nobody asked for attempt ${turn.iter_n}.${turn.attempt} of run ${turn.run_id}: ${why}`,
+    );
+  if (ticket === undefined) throw refuse("the run has no ticket");
+  const { by } = turn;
+  if ("ticket" in by) {
+    if (turn.iter_n !== 1 || turn.attempt !== 1) throw refuse("a ticket asks for 1.1 only");
+    return { ticket, chapter: 1, try: 1, capsule: {}, limits: ticket.limits };
+  }
+  if ("retry" in by) {
+    const retry = await retryOf(deps, turn.run_id, by.retry);
+    if (retry?.iter_n !== turn.iter_n || retry.attempt !== turn.attempt)
+      throw refuse(`retry ${by.retry} does not ask for it`);
+    return { ticket, chapter: by.retry, try: 1, capsule: retry.capsule, limits: retry.limits };
+  }
+  const ref = factRef.decision({ run_id: turn.run_id, ...by });
+  const decision = (await deps.facts.read(ref))?.fact;
+  const next = decision?.next;
+  if (decision === undefined || next === undefined || next.kind === "outcome")
+    throw refuse(`attempt ${by.iter_n}.${by.attempt} has no decision that asks for more`);
+  if (next.iter_n !== turn.iter_n || next.attempt !== turn.attempt)
+    throw refuse(
+      `the decision on ${by.iter_n}.${by.attempt} asks for ${next.iter_n}.${next.attempt}`,
+    );
+  const { chapter, capsule } = decision;
+  const retry = chapter > 1 ? await retryOf(deps, turn.run_id, chapter) : undefined;
+  return { ticket, chapter, try: next.try, capsule, limits: retry?.limits ?? ticket.limits };
+}
+
+const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
+  (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
+
+/** The attempt's first fact decides: once there is a plan, it is carried through to its submission; then stop is read. */
+async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Manifest> {
+  const { ticket, limits, capsule } = asked;
+  const { recipe } = ticket;
+  const nowMs = deps.clock.nowMs();
+  const common = {
+    v: 1,
+    run_id: turn.run_id,
+    chapter: asked.chapter,
+    iter_n: turn.iter_n,
+    attempt: turn.attempt,
+    try: asked.try,
+    created_at: isoOf(nowMs),
+    workload: ticket.ticket.workload,
+    mode: ticket.ticket.mode,
+    capsule,
+    limits,
+    gate: recipe.gate,
+  } as const;
+  const stop = await deps.facts.read(factRef.stop({ run_id: turn.run_id, chapter: asked.chapter }));
+  if (stop !== undefined) return { ...common, stopped: true };
+  deps.log("attempt.planned", logged({ ...turn, chapter: asked.chapter }));
+  return {
+    ...common,
+    plane_id: await deps.plane.id(),
+    submit_before: isoOf(nowMs + SUBMIT_BEFORE_SECONDS * 1000),
+    files: ticket.files,
+    entry: ticket.entry,
+    code_paths: [deps.settings.codebaseVolume],
+    parameters: { ...recipe.parameters, ...ticket.ticket.parameters },
+    policy: {
+      timeout_seconds: limits.timeout_seconds,
+      allowed_modules: recipe.allowed_modules,
+      writes: recipe.writes,
+    },
+    single_iteration: recipe.limits.iterations === 1,
+    allow_failures: recipe.allow_failures,
+    scratchpad: `${deps.settings.scratchpadVolume}/${scratchpadFolder(turn)}`,
+    traceparent: ticket.traceparent,
+  };
+}
+
+/** Submits the plan. The same token is the same Databricks run, however often this is done. */
+async function submit(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  ticket: TicketFact,
+  manifest: Stored<ExecutorManifest>,
+): Promise<Submission> {
+  const { fact } = manifest;
+  const payload = JSON.stringify(
+    submitBodyOf({
+      recipe: ticket.recipe,
+      manifest: fact,
+      manifestPath: `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`,
+      executorPath: deps.settings.executorPath,
+      runAs: deps.settings.runAs,
+    }),
+  );
+  const name = attemptName(fact.plane_id, turn);
+  const accepted = acceptedBy(deps, manifest, payload);
+  if (deps.clock.nowMs() > msOf(fact.submit_before)) {
+    const found = await deps.jobs.find(name, msOf(fact.created_at));
+    if (found !== undefined) return accepted(found, true);
+    const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
+    return refusedWith(deps, fact, { code: "TOO_LATE", message });
+  }
+  const reply = await deps.jobs.submit({
+    runName: name + fact.traceparent,
+    idempotencyToken: deps.sha256(tokenText(fact.plane_id, turn)),
+    payload,
+  });
+  if (reply.kind === "accepted") return accepted(reply, false);
+  // The first try may have started a run before this one was refused: a run that bears the name is adopted.
+  const found = await deps.jobs.find(name, msOf(fact.created_at));
+  if (found !== undefined) return accepted(found, true);
+  return refusedWith(deps, fact, { code: reply.code, message: reply.message });
+}
+
+const acceptedBy =
+  (deps: OrchestrateDeps, { fact, sha256 }: Stored<ExecutorManifest>, payload: string) =>
+  (run: { databricksRunId: string; runUrl: string }, adopted: boolean): Submission => {
+    const nowMs = deps.clock.nowMs();
+    const { timeout_seconds, queue_seconds } = fact.limits;
+    const entry = fact.files.find((file) => file.name === fact.entry);
+    if (entry === undefined) throw new Error(`the manifest plans no file called ${fact.entry}`);
+    deps.log("attempt.submitted", {
+      ...logged(fact),
+      databricks_run_id: run.databricksRunId,
+      run_url: run.runUrl,
+    });
+    return {
+      v: 1,
+      ...identityOf(fact),
+      workload: fact.workload,
+      mode: fact.mode,
+      databricks_run_id: run.databricksRunId,
+      run_url: run.runUrl,
+      adopted,
+      submitted_at: isoOf(nowMs),
+      deadline: isoOf(nowMs + (timeout_seconds + queue_seconds) * 1000),
+      manifest_sha256: sha256,
+      artifact_path: entry.path,
+      artifact_hash: entry.sha256,
+      payload,
+    };
+  };
+
+function refusedWith(
+  deps: OrchestrateDeps,
+  fact: ExecutorManifest,
+  refused: { code: string; message: string },
+): Submission {
+  deps.log("attempt.refused", { ...logged(fact), reason: `${refused.code}: ${refused.message}` });
+  return { v: 1, ...identityOf(fact), refused, refused_at: isoOf(deps.clock.nowMs()) };
+}
+
+type Identity = {
+  readonly run_id: string;
+  readonly chapter: number;
+  readonly iter_n: number;
+  readonly attempt: number;
+};
+const identityOf = ({ run_id, chapter, iter_n, attempt }: Identity): Identity => ({
+  run_id,
+  chapter,
+  iter_n,
+  attempt,
+});
+const logged = identityOf;

@@ -1,0 +1,111 @@
+// The proof of liveness. Every chain of messages can break where nobody foresaw it: for a marker that has been silent for longer
+// than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
+
+import { attemptsOf } from "../../shared/chapter.ts";
+import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
+import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
+import { healed, healWaitSeconds, raised, SILENT_SECONDS } from "../../shared/domain/marker.ts";
+import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
+import { msOf } from "../../shared/domain/time.ts";
+import type {
+  ClockPort,
+  FactsPort,
+  LogPort,
+  MarkersPort,
+  QueuesPort,
+  SettingsPort,
+} from "../../shared/ports.ts";
+
+export type SweepDeps = FactsPort &
+  MarkersPort &
+  QueuesPort<"turns" | "watches" | "reports" | "records"> &
+  ClockPort &
+  LogPort &
+  SettingsPort;
+
+/** A plane that is merely behind is not flooded: the rest is older at the next tick, and comes first then. */
+const HEALS_MAX = 30;
+/** A marker without a ticket is somebody's death between the two writes, or a ticket that waits out an outage. */
+const ORPHAN_SECONDS = 24 * 3600;
+
+/** One tick: one listing where nothing is silent. */
+export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
+  const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000;
+  const nowMs = deps.clock.nowMs();
+  const listed = await deps.markers.list();
+  const silent = listed
+    .filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs)
+    .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
+  let heals = 0;
+  for (const { key } of silent) {
+    if (heals >= HEALS_MAX) break;
+    if (await heal(deps, key)) heals++;
+  }
+  deps.log("sweep.finished", { count: heals });
+};
+
+/** Heals one chapter, if it is silent by its marker itself (the listing may lag). */
+async function heal(deps: SweepDeps, key: ChapterKey): Promise<boolean> {
+  const marker = await deps.markers.read(key);
+  if (marker === undefined) return false;
+  const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000;
+  const silentForMs = deps.clock.nowMs() - msOf(marker.touched_at);
+  if (silentForMs < waitMs) return false;
+  const facts = await chapterFactsOf(deps, key);
+  const frontier = frontierOf(facts);
+  if (frontier.kind === "orphan") return await orphaned(deps, marker, silentForMs);
+  await send(deps, { ...key, ...facts.last }, frontier, marker);
+  deps.log("marker.healed", { ...key, state: frontier.kind, count: marker.heals + 1 });
+  return true;
+}
+
+/** The marker is written before its message is sent: a sweep that dies in between waits longer, instead of flooding. */
+async function send(
+  deps: SweepDeps,
+  at: ChapterKey & ChapterFacts["last"],
+  frontier: Exclude<Frontier, { kind: "orphan" }>,
+  marker: Marker,
+): Promise<void> {
+  const nowMs = deps.clock.nowMs();
+  if (frontier.kind === "watch") {
+    const up = raised(marker, at, at, nowMs);
+    await deps.markers.write(healed(marker, up.marker, nowMs));
+    return deps.queues.send("watches", watchOf(frontier.submission, up.number));
+  }
+  await deps.markers.write(healed(marker, marker, nowMs));
+  switch (frontier.kind) {
+    case "turn":
+      return deps.queues.send("turns", turnOf(at, frontier.by));
+    case "ended":
+      return deps.queues.send("reports", endedOf(at));
+    case "record":
+      return deps.queues.send("records", recordOf(at, "outcome"));
+  }
+}
+
+async function orphaned(deps: SweepDeps, marker: Marker, silentForMs: number): Promise<boolean> {
+  if (silentForMs < ORPHAN_SECONDS * deps.settings.timeScale * 1000) return false;
+  await deps.markers.remove(marker);
+  deps.log("marker.orphaned", { run_id: marker.run_id, chapter: marker.chapter });
+  return true;
+}
+
+/** What there is of a chapter, by strong reads: a listing may lag. */
+async function chapterFactsOf(deps: FactsPort, key: ChapterKey): Promise<ChapterFacts> {
+  const { opened, attempts } = await attemptsOf(deps, key);
+  const last = attempts.at(-1) ?? {
+    iter_n: 1,
+    attempt: 1,
+    by: firstAskedBy(key.chapter),
+    decision: undefined,
+  };
+  const at = { run_id: key.run_id, iter_n: last.iter_n, attempt: last.attempt };
+  const manifest = (await deps.facts.read(factRef.manifest(at)))?.fact;
+  const submission = manifest && (await deps.facts.read(factRef.submission(at)))?.fact;
+  const outcome = (await deps.facts.read(factRef.outcome(key)))?.fact;
+  return {
+    opened: opened !== undefined,
+    last: { ...last, manifest, submission },
+    outcome: outcome !== undefined,
+  };
+}

@@ -1,0 +1,41 @@
+// Thresholds on a result's metrics. Fails closed, and says why.
+import type { Gate } from "./contract.ts";
+
+export type GateAnswer = { readonly passed: boolean; readonly reason: string };
+
+type Condition = Gate[number];
+
+/**
+ * Whether all conditions hold. A metric that is missing or not finite fails: a judge that was out of order must never
+ * pass (a missing metric scored 0.0 and a failed judge 0.5 elsewhere, field-lessons §1.2).
+ * An empty gate asks nothing and passes.
+ */
+export function askGate(gate: Gate, metrics: Readonly<Record<string, number>>): GateAnswer {
+  const refusals = gate.filter((condition) => !holds(condition, metrics));
+  const shown = (refusals.length > 0 ? refusals : gate).map((condition) => say(condition, metrics));
+  return { passed: refusals.length === 0, reason: shown.join("; ") };
+}
+
+function holds({ metric, op, value }: Condition, metrics: Readonly<Record<string, number>>) {
+  const found = metricOf(metrics, metric);
+  if (found === undefined || !Number.isFinite(found)) return false;
+  switch (op) {
+    case "<=":
+      return found <= value;
+    case "<":
+      return found < value;
+    case ">=":
+      return found >= value;
+    case ">":
+      return found > value;
+    case "==":
+      return found === value;
+  }
+}
+
+const say = ({ metric, op, value }: Condition, metrics: Readonly<Record<string, number>>) =>
+  `${metric} is ${metricOf(metrics, metric) ?? "missing"}, must be ${op} ${value}`;
+
+/** Own keys only: a metric called `constructor` is missing until somebody reports it. */
+const metricOf = (metrics: Readonly<Record<string, number>>, name: string): number | undefined =>
+  Object.hasOwn(metrics, name) ? metrics[name] : undefined;

@@ -1,0 +1,75 @@
+// The arithmetic of a marker: it holds the youngest watch, as (iteration, attempt, number), so that watches neither
+// multiply nor starve.
+import type { ChapterKey, Marker } from "./facts.ts";
+import { isoOf } from "./time.ts";
+
+export type Attempt = { readonly iter_n: number; readonly attempt: number };
+
+/** A marker that nobody has touched for so long may have lost its watch; one look in ten minutes or so touches it. */
+export const TOUCH_SECONDS = 600;
+/** Longer than any delay allows: the chain of messages is broken. */
+export const SILENT_SECONDS = 1_800;
+
+/**
+ * The number of an attempt's youngest watch, as its marker has it. A later attempt outranks every number: what still
+ * watches an earlier one is too old.
+ */
+export function numberOf(marker: Marker | undefined, key: Attempt): number {
+  if (marker?.iter_n === undefined || marker.attempt === undefined) return 0;
+  if (marker.iter_n === key.iter_n && marker.attempt === key.attempt) return marker.number;
+  const later =
+    marker.iter_n > key.iter_n || (marker.iter_n === key.iter_n && marker.attempt > key.attempt);
+  return later ? Number.POSITIVE_INFINITY : 0;
+}
+
+export const isOfAttempt = (marker: Marker | undefined, key: Attempt): boolean =>
+  marker?.iter_n === key.iter_n && marker.attempt === key.attempt;
+
+/** A marker as an open chapter begins with it. */
+export const freshMarker = ({ run_id, chapter }: ChapterKey, nowMs: number): Marker => ({
+  v: 1,
+  run_id,
+  chapter,
+  number: 0,
+  heals: 0,
+  touched_at: isoOf(nowMs),
+});
+
+/** A look touched it: the attempt and the number of the watch that goes on. Heals start over. */
+export const touched = (
+  chapter: ChapterKey,
+  key: Attempt,
+  number: number,
+  nowMs: number,
+): Marker => ({
+  ...freshMarker(chapter, nowMs),
+  iter_n: key.iter_n,
+  attempt: key.attempt,
+  number,
+});
+
+/**
+ * A number above the marker's for a new watch of this attempt, and the marker that holds it. Where the marker is at a later
+ * attempt already, it stays there, and the watch gets a number that ends it at its first look.
+ */
+export function raised(
+  marker: Marker | undefined,
+  chapter: ChapterKey,
+  key: Attempt,
+  nowMs: number,
+): { readonly number: number; readonly marker: Marker } {
+  const above = numberOf(marker, key) + 1;
+  if (marker !== undefined && above === Number.POSITIVE_INFINITY)
+    return { number: 1, marker: { ...marker, heals: 0, touched_at: isoOf(nowMs) } };
+  return { number: above, marker: touched(chapter, key, above, nowMs) };
+}
+
+/** The sweep healed it: the next heal waits twice as long, until a look touches it. */
+export const healed = (marker: Marker, by: Marker, nowMs: number): Marker => ({
+  ...by,
+  heals: marker.heals + 1,
+  touched_at: isoOf(nowMs),
+});
+
+/** How long a marker stays alone after its heals: 30 min, 1 h, 2 h, … at most 32 h. */
+export const healWaitSeconds = (heals: number): number => SILENT_SECONDS * 2 ** Math.min(6, heals);

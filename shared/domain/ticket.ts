@@ -1,0 +1,49 @@
+// From a ticket and a recipe to what may happen. A ticket carries data, the recipe carries power: a ticket may only lower.
+
+import type { Limits } from "./contract.ts";
+import { PoisonMessageError } from "./errors.ts";
+import type { Ticket } from "./messages.ts";
+
+type Wanted = { readonly [K in keyof Limits]?: Limits[K] | undefined };
+
+/**
+ * A recipe's limits, lowered by a ticket or set anew by a person's retry.
+ * @throws PoisonMessageError where one would be raised.
+ */
+export function limitsWithin(upper: Limits, wanted: Wanted, current = upper): Limits {
+  const limits = { ...current };
+  for (const key of ["iterations", "attempts", "timeout_seconds", "queue_seconds"] as const) {
+    const value = wanted[key];
+    if (value === undefined) continue;
+    if (value > upper[key])
+      throw new PoisonMessageError(
+        `limits.${key} is ${value}, but the recipe allows at most ${upper[key]}: lower it, or change the recipe`,
+      );
+    limits[key] = value;
+  }
+  return limits;
+}
+
+/** Whether two tickets ask for the same: by their content, whatever the order of keys, and however often they have waited. */
+export const sameTicket = (a: Ticket, b: Ticket): boolean =>
+  canonical({ ...a, tries: 0 }) === canonical({ ...b, tries: 0 });
+
+/** JSON with sorted keys. */
+export const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([x], [y]) => (x < y ? -1 : 1)))
+      : inner,
+  );
+
+/** W3C trace context: version 00, sampled. The trace of a run whose ticket brought none is its own digest. */
+export const traceparentOf = (digest: string): string =>
+  `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`;
+
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+export const isTraceparent = (text: string | undefined): text is string =>
+  text !== undefined && TRACEPARENT.test(text);
+
+/** `nightly-report-20261121T0600Z`: the scheduled time is part of the id, so that a double tick is one run. */
+export const scheduledTicketId = (workload: string, scheduledIso: string): string =>
+  `${workload}-${scheduledIso.replace(/[-:]/g, "").slice(0, 13)}Z`;

@@ -1,0 +1,20 @@
+// The one primitive of the loop: the stored fact, or this one, created once. Whoever comes second reads what the first one wrote.
+import type { FactKind, FactOf, FactRef } from "./domain/facts.ts";
+import type { FactsPort, Stored } from "./ports.ts";
+
+export type Step<Fact> = Stored<Fact> & {
+  /** It was there before: somebody has been here already. */
+  readonly found: boolean;
+};
+
+/** Returns the stored fact, or computes it, tries to create it, and returns whichever copy won. */
+export const stepsOf =
+  ({ facts }: FactsPort) =>
+  async <K extends FactKind>(
+    ref: FactRef<K>,
+    compute: () => Promise<FactOf<K>>,
+  ): Promise<Step<FactOf<K>>> => {
+    const stored = await facts.read(ref);
+    if (stored !== undefined) return { ...stored, found: true };
+    return { ...(await facts.create(ref, await compute())), found: false };
+  };
