@@ -73,11 +73,18 @@ const within = (path: string, place: string) =>
   place === "" || path === place || path.startsWith(/[:/]$/.test(place) ? place : `${place}/`);
 const unitOf = (path: string) => Object.keys(mayImport).find((unit) => within(path, unit));
 
+// `import … from "x"`, `export … from "x"`, `import "x"` at the start of a line, and `import("x")` anywhere.
+const IMPORT =
+  /^(?:import|export)\s(?:[^;"=()]*?\bfrom\s)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm;
+
 function importsOf(file: string): string[] {
   const source = readFileSync(join(root, file), "utf8");
-  return [...source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g)].map(([, specifier = ""]) =>
-    specifier.startsWith(".") ? relative(root, join(root, dirname(file), specifier)) : specifier,
-  );
+  return [...source.matchAll(IMPORT)].map((match) => {
+    const specifier = match[1] ?? match[2] ?? "";
+    return specifier.startsWith(".")
+      ? relative(root, join(root, dirname(file), specifier))
+      : specifier;
+  });
 }
 
 const files = globSync("{infra,services,shared,local,cli}/**/*.ts", { cwd: root }).filter(

@@ -106,7 +106,7 @@ const said = (run: DatabricksRun, otherwise: string): string =>
   run.message === "" ? otherwise : run.message;
 
 const wordOf = (run: DatabricksRun): string =>
-  [run.state ?? run.lifeCycleState, run.resultState, run.terminationCode]
+  [run.lifeCycleState ?? run.state, run.resultState, run.terminationCode]
     .filter((word) => word !== undefined)
     .join(" ") || "nothing";
 

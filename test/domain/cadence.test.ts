@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { jitterOf, nextLook, scaledSeconds, waitSeconds } from "../../shared/domain/cadence.ts";
+
+// Of a lognormal with median 300 s and σ = 0.1.
+const known = { p10: 264, p50: 300, p99: 379 };
+
+test.each([
+  { age: 0, phase: "running", stats: undefined, expected: 30, because: "failures come early" },
+  {
+    age: 30,
+    phase: "running",
+    stats: undefined,
+    expected: 60,
+    because: "the second early look is at 90 s",
+  },
+  { age: 90, phase: "running", stats: undefined, expected: 23, because: "a quarter of its age" },
+  {
+    age: 90,
+    phase: "running",
+    stats: known,
+    expected: 175,
+    because: "none before the tenth percentile",
+  },
+  { age: 270, phase: "running", stats: known, expected: 8, because: "then often" },
+  { age: 400, phase: "running", stats: known, expected: 40, because: "then rarer" },
+  {
+    age: 90,
+    phase: "waiting",
+    stats: known,
+    expected: 60,
+    because: "nothing can end while it waits for compute",
+  },
+  { age: 5_000, phase: "waiting", stats: undefined, expected: 300, because: "rarely" },
+  {
+    age: 50_000,
+    phase: "running",
+    stats: undefined,
+    expected: 300,
+    because: "never rarer than five minutes",
+  },
+  {
+    age: 91,
+    phase: "unknown",
+    stats: undefined,
+    expected: 23,
+    because: "an unknown state is looked at as a running one",
+  },
+] as const)("at $age s ($phase): $expected s, $because", ({ age, phase, stats, expected }) => {
+  expect(nextLook(age, phase, stats, 0.5)).toBe(expected);
+});
+
+test("jitter spreads a wait by ±5 %, and every wait fits one message", () => {
+  expect([
+    nextLook(400, "running", undefined, 0),
+    nextLook(400, "running", undefined, 0.999),
+  ]).toEqual([95, 105]);
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1e6, noNaN: true }),
+      fc.constantFrom("running" as const, "waiting" as const),
+      fc.double({ min: 0, max: 0.9999, noNaN: true }),
+      (age, phase, jitter) => {
+        const wait = nextLook(age, phase, { p10: 1e5, p50: 2e5, p99: 3e5 }, jitter);
+        expect(Number.isInteger(wait) && wait >= 1 && wait <= 900).toBe(true);
+      },
+    ),
+  );
+});
+
+describe("the budget: runs of 300 s, durations lognormal with σ = 0.1, of a known workload", () => {
+  const looksOf = (duration: number, seed: number) => {
+    let age = 30;
+    let looks = 1;
+    while (age < duration) {
+      age += nextLook(age, "running", known, jitterOf(`${seed}/${looks}`));
+      looks++;
+    }
+    return { looks, lag: age - duration };
+  };
+  test("at most 8 looks, and a mean lag of at most 5 s", () => {
+    const sample = Array.from({ length: 2_000 }, (_, seed) => {
+      const u = jitterOf(`u${seed}`) || 0.5;
+      const normal = Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * jitterOf(`v${seed}`));
+      return looksOf(300 * Math.exp(0.1 * normal), seed);
+    });
+    const mean = (of: (one: { looks: number; lag: number }) => number) =>
+      sample.reduce((sum, one) => sum + of(one), 0) / sample.length;
+    expect(mean(({ looks }) => looks)).toBeLessThanOrEqual(8);
+    expect(mean(({ lag }) => lag)).toBeLessThanOrEqual(5);
+  });
+});
+
+test("waiting for the platform doubles from 15 s to 15 minutes, and never undercuts Retry-After", () => {
+  expect([0, 1, 2, 5, 6, 7, 500].map((tries) => waitSeconds(tries))).toEqual([
+    15, 30, 60, 480, 900, 900, 900,
+  ]);
+  expect(waitSeconds(0, 40)).toBe(40);
+  expect(waitSeconds(0, 4_000)).toBe(900);
+});
+
+test.each([
+  { seconds: 30, scale: 1, expected: 30 },
+  { seconds: 31, scale: 0.1, expected: 4 },
+  { seconds: 1, scale: 0.01, expected: 1 },
+  { seconds: 0, scale: 0.1, expected: 0 },
+  { seconds: 5_000, scale: 1, expected: 900 },
+])("$seconds s in a plane of scale $scale are $expected s", ({ seconds, scale, expected }) => {
+  expect(scaledSeconds(seconds, scale)).toBe(expected);
+});
+
+test("jitter comes from a text, is in [0, 1), and differs", () => {
+  const numbers = Array.from({ length: 1_000 }, (_, i) => jitterOf(`run/${i}`));
+  expect(numbers.every((n) => n >= 0 && n < 1)).toBe(true);
+  expect(new Set(numbers).size).toBeGreaterThan(990);
+  expect(jitterOf("run/1")).toBe(jitterOf("run/1"));
+});

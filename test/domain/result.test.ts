@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { capsuleDelta } from "../../shared/domain/capsule.ts";
+import { resultLimits } from "../../shared/domain/contract.ts";
+import { resultOf, tooLarge } from "../../shared/domain/result.ts";
+import { accepted, result } from "./examples.ts";
+
+const read = (change: object) => resultOf(JSON.stringify({ ...result, ...change }), accepted);
+const whole = JSON.stringify(result);
+
+test("a whole result of this attempt is valid", () => {
+  expect(resultOf(whole, accepted)).toEqual({ kind: "valid", result });
+});
+
+test.each([
+  {
+    given: "torn",
+    when: resultOf(whole.slice(0, -20), accepted),
+    expected: /^result\.json is not JSON: /,
+  },
+  { given: "empty", when: resultOf("", accepted), expected: /^result\.json is not JSON: / },
+  {
+    given: "of another run",
+    when: read({ run_id: "ORD-2" }),
+    expected: /belongs to another attempt: its run_id is ORD-2, expected ORD-1/,
+  },
+  {
+    given: "of another iteration",
+    when: read({ iter_n: 2 }),
+    expected: /its iter_n is 2, expected 1/,
+  },
+  {
+    given: "of another attempt",
+    when: read({ attempt: 2 }),
+    expected: /its attempt is 2, expected 1/,
+  },
+  {
+    given: "of another plan",
+    when: read({ manifest_sha256: "b".repeat(64) }),
+    expected: /its manifest_sha256 is bbb/,
+  },
+  {
+    given: "with NaN",
+    when: resultOf(whole.replace("2.5", "NaN"), accepted),
+    expected: /not JSON/,
+  },
+  {
+    given: "with an infinite metric",
+    when: resultOf(whole.replace("2.5", "1e400"), accepted),
+    expected: /metrics\.rmse: /,
+  },
+  {
+    given: "with a metric as text",
+    when: read({ metrics: { rmse: "2.5" } }),
+    expected: /metrics\.rmse: /,
+  },
+  { given: "with a status nobody knows", when: read({ status: "GREAT" }), expected: /status: / },
+  {
+    given: "with a key nobody knows",
+    when: read({ outcome: "succeeded" }),
+    expected: /Unrecognized key: "outcome"/,
+  },
+  { given: "without its capsule", when: read({ capsule: undefined }), expected: /capsule: / },
+  {
+    given: "too deep",
+    when: resultOf(
+      whole.replace('"output":null', `"output":${"[".repeat(70)}${"]".repeat(70)}`),
+      accepted,
+    ),
+    expected: /nests deeper than 64 levels/,
+  },
+  {
+    given: "with too many metrics",
+    when: read({
+      metrics: Object.fromEntries(Array.from({ length: 201 }, (_, i) => [`m${i}`, i])),
+    }),
+    expected: /more than 200 metrics/,
+  },
+  {
+    given: "with a capsule that is too large",
+    when: read({ capsule: { x: "x".repeat(resultLimits.capsuleBytesMax) } }),
+    expected: /capsule in result\.json has more than 65536 bytes/,
+  },
+  {
+    given: "with an output that is too large",
+    when: read({ output: "x".repeat(resultLimits.outputBytesMax) }),
+    expected: /output in result\.json has more than 262144 bytes/,
+  },
+  {
+    given: "larger than its limit",
+    when: resultOf(whole + " ".repeat(resultLimits.resultBytesMax), accepted),
+    expected: /at most 1048576 are read/,
+  },
+  { given: "larger than is read", when: tooLarge(9_999_999), expected: /has 9999999 bytes/ },
+])("a result that is $given is none", ({ when, expected }) => {
+  expect(when).toEqual({ kind: "invalid", reason: expect.stringMatching(expected) });
+});
+
+test.each([
+  {
+    given: "at their limits",
+    when: read({
+      metrics: Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`m${i}`, i])),
+      capsule: { x: "x".repeat(resultLimits.capsuleBytesMax - 8) },
+      output: "x".repeat(resultLimits.outputBytesMax - 2),
+    }),
+  },
+])("metrics, capsule and output $given are valid", ({ when }) => {
+  expect(when.kind).toBe("valid");
+});
+
+test.each([
+  { before: {}, after: {}, expected: {} },
+  { before: { a: 1, b: 1 }, after: { a: 1, b: 2, c: 3 }, expected: { b: 2, c: 3 } },
+  { before: { a: 1, b: 1 }, after: { b: 1 }, expected: { a: null } },
+  { before: { a: { x: [1] } }, after: { a: { x: [1] } }, expected: {} },
+  { before: { a: { x: [1] } }, after: { a: { x: [2] } }, expected: { a: { x: [2] } } },
+  { before: {}, after: { constructor: 1 }, expected: { constructor: 1 } },
+])("from $before to $after the capsule changed by $expected", ({ before, after, expected }) => {
+  expect(capsuleDelta(before, after)).toEqual(expected);
+});
