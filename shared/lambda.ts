@@ -214,3 +214,35 @@ async function outOfTimeAt(deps: Edge, context: Context, ends: AbortSignal): Pro
   if (ends.aborted) return await new Promise<never>(() => {});
   throw new Error(`not finished ${RESERVE_MS} ms before the function's timeout`);
 }
+
+type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/**
+ * One function may consume several queues, and be started by a schedule: its doors by the URL of their queue.
+ * @throws Error where an event comes from a queue that is none of the function's
+ */
+export function routeByQueue(
+  doors: Readonly<Record<string, SqsHandler>>,
+  scheduled?: (input: unknown) => Promise<void>,
+) {
+  const byName = new Map(Object.entries(doors).map(([url, door]) => [lastOf(url, "/"), door]));
+  return async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
+    if (!isSqsEvent(event)) {
+      if (scheduled === undefined) throw new Error("this function is started by its queues only");
+      await scheduled(event);
+      return undefined;
+    }
+    const name = lastOf(event.Records[0]?.eventSourceARN ?? "", ":");
+    const door = byName.get(name);
+    if (door === undefined)
+      throw new Error(
+        `no queue of this function is called ${name}: ${[...byName.keys()].join(", ")}`,
+      );
+    return await door(event, context);
+  };
+}
+
+const lastOf = (text: string, separator: string): string => text.split(separator).at(-1) ?? "";
+
+const isSqsEvent = (event: unknown): event is SQSEvent =>
+  typeof event === "object" && event !== null && "Records" in event && Array.isArray(event.Records);

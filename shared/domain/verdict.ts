@@ -141,7 +141,6 @@ const endingByCode: Readonly<Record<string, Ending>> = {
 
 /** Result states, where the code is missing or new. FAILED alone says too little: see the tasks. */
 const endingByResult: Readonly<Record<string, Ending>> = {
-  TIMEDOUT: "timed_out",
   CANCELED: "cancelled_by_somebody",
   MAXIMUM_CONCURRENT_RUNS_REACHED: "capacity",
   EXCLUDED: "skipped",

@@ -1,0 +1,31 @@
+// The ingester's composition root: the only file of the service that knows that an environment exists.
+import { createCommonPorts, USER_AGENT } from "../../shared/adapters/composition.ts";
+import { createDatabricksSql } from "../../shared/adapters/databricks-sql.ts";
+import { createDeltaLedger } from "../../shared/adapters/delta-ledger.ts";
+import { readEnvironment } from "../../shared/adapters/environment.ts";
+import { createEvents } from "../../shared/adapters/event-bus.ts";
+import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
+import { routeByQueue } from "../../shared/lambda.ts";
+import { createIngester } from "./ingester.ts";
+
+const environment = readEnvironment("ingester", process.env);
+const { ports, tokens, caPem } = createCommonPorts("ingester", environment);
+const sql = createDatabricksSql({
+  host: environment.databricksHost,
+  httpPath: environment.httpPath,
+  tokens,
+  caPem,
+  catalog: environment.catalog,
+  schema: environment.schema,
+  userAgent: USER_AGENT,
+});
+const { reports, records } = createIngester({
+  ...ports,
+  ...createEvents(environment.eventBusName),
+  ...createDeltaLedger({ ...systemClock, sql, random: systemRandom }),
+});
+
+export const handler = routeByQueue({
+  [environment.queueUrls.reports ?? ""]: reports,
+  [environment.queueUrls.records ?? ""]: records,
+});

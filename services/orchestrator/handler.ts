@@ -1,0 +1,23 @@
+// The orchestrator's composition root: the only file of the service that knows that an environment exists.
+import { createCommonPorts } from "../../shared/adapters/composition.ts";
+import { readEnvironment } from "../../shared/adapters/environment.ts";
+import { createEvents } from "../../shared/adapters/event-bus.ts";
+import { createWorkloads } from "../../shared/adapters/workloads.ts";
+import { routeByQueue } from "../../shared/lambda.ts";
+import { createOrchestrator } from "./orchestrator.ts";
+
+const environment = readEnvironment("orchestrator", process.env);
+const { ports } = createCommonPorts("orchestrator", environment);
+const { tickets, turns, scheduled } = createOrchestrator({
+  ...ports,
+  ...createEvents(environment.eventBusName),
+  ...createWorkloads(environment.workloadsFolder),
+});
+
+export const handler = routeByQueue(
+  {
+    [environment.queueUrls.tickets ?? ""]: tickets,
+    [environment.queueUrls.turns ?? ""]: turns,
+  },
+  scheduled,
+);

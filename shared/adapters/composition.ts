@@ -1,0 +1,72 @@
+// What the composition roots have in common: the ports of every service, built once at its cold start.
+import { readFileSync } from "node:fs";
+import type { ServiceName } from "../topology.ts";
+import { createTokenSource, type TokenSource } from "./databricks-auth.ts";
+import { createDatabricksHttp } from "./databricks-http.ts";
+import { createJobs } from "./databricks-jobs.ts";
+import type { Environment } from "./environment.ts";
+import { createPlanePort } from "./plane.ts";
+import { createRateLimiter, instancesOf, ratesOf } from "./rate-limit.ts";
+import { createSecrets } from "./secrets.ts";
+import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
+import { createStdoutLog, systemClock, systemDigest, systemRandom } from "./system.ts";
+import { createFacts, createMarkers, createVolumes } from "./volume-facts.ts";
+import { createVolumeFiles } from "./volume-files.ts";
+import { createWebIdentityToken } from "./web-identity.ts";
+import { createWire } from "./wire.ts";
+
+/** As the workspace's logs show us. */
+export const USER_AGENT = "signalbox/0.1.0";
+const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
+
+/** How this plane speaks to its workspace. */
+export function createWorkspaceAccess(environment: Environment, instances: number) {
+  const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
+  const wire = createWire({
+    origin: environment.databricksHost,
+    connectionsMax: CONNECTIONS_MAX,
+    caPem,
+  });
+  const tokens: TokenSource = createTokenSource({
+    ...systemClock,
+    ...createSecrets(systemClock),
+    wire,
+    auth: environment.databricksAuth,
+    webIdentityToken: createWebIdentityToken(),
+  });
+  const limiter = createRateLimiter(ratesOf(instances), systemClock);
+  const http = createDatabricksHttp({
+    ...systemClock,
+    wire,
+    tokens,
+    limiter,
+    userAgent: USER_AGENT,
+    random: systemRandom,
+  });
+  return { caPem, tokens, http, files: createVolumeFiles(http) };
+}
+
+/** The ports that every service has. */
+export function createCommonPorts(service: ServiceName, environment: Environment) {
+  const instances = environment.instances ?? instancesOf(service);
+  const { http, files, tokens, caPem } = createWorkspaceAccess(environment, instances);
+  const facts = createFacts({ files, factsVolume: environment.settings.factsVolume });
+  const sqs = createSqsClient();
+  return {
+    tokens,
+    caPem,
+    ports: {
+      ...systemClock,
+      ...createStdoutLog(service),
+      ...facts,
+      ...createMarkers({ files, factsVolume: environment.settings.factsVolume }),
+      ...createVolumes(files),
+      ...createJobs(http),
+      ...createQueues(sqs, environment.queueUrls),
+      ...createDeadLetters(sqs, environment.deadLetterUrls),
+      ...createPlanePort(facts, environment.stack),
+      sha256: systemDigest.sha256,
+      settings: environment.settings,
+    },
+  };
+}

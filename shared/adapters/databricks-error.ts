@@ -1,0 +1,121 @@
+// What Databricks says when it does not do what was asked. Every shape of databricks-facts §3.1 has been seen.
+import * as z from "zod";
+import type { WireReply } from "./wire.ts";
+
+/** An answer that is no success: its status, its code, and its sentence in one bounded line. */
+export class DatabricksError extends Error {
+  override readonly name = "DatabricksError";
+  readonly status: number;
+  /** `error_code`; where there is none, `HTTP_<status>`. */
+  readonly code: string;
+  /** What it says, without status and code. */
+  readonly sentence: string;
+  /** Whether the API itself said it, in its own shape: a proxy's page proves nothing about what exists. */
+  readonly isFromApi: boolean;
+  constructor(status: number, said: Said) {
+    super(`${status} ${said.code}: ${said.message}`);
+    this.status = status;
+    this.code = said.code;
+    this.sentence = said.message;
+    this.isFromApi = said.isFromApi;
+  }
+}
+
+type Said = { readonly code: string; readonly message: string; readonly isFromApi: boolean };
+
+export function databricksError({ status, headers, content }: WireReply): DatabricksError {
+  if (status < 400)
+    return new DatabricksError(status, {
+      code: `HTTP_${status}`,
+      message: oneLine(
+        `it sends us elsewhere (${String(headers["location"] ?? "without saying where")}): is this the workspace's own address, and may this network reach it?`,
+      ),
+      isFromApi: false,
+    });
+  const text = Buffer.from(content).toString("utf8").trim();
+  const said = fromJson(text) ?? fromHtml(text) ?? fromText(text);
+  return new DatabricksError(status, {
+    code: said.code ?? `HTTP_${status}`,
+    message: oneLine(said.message ?? "") || "it said nothing more",
+    isFromApi: said.isFromApi,
+  });
+}
+
+/** Waiting may mend it: the request itself is not at fault. */
+export const isTrouble = ({ status, code, message }: DatabricksError): boolean =>
+  status < 400 ||
+  status >= 500 ||
+  [401, 403, 408, 429].includes(status) ||
+  code === "COULD_NOT_ACQUIRE_LOCK" ||
+  TRANSIENT.test(message);
+
+/** The same request may soon succeed, so that it is worth a second try at once. */
+export const isPassing = (error: DatabricksError): boolean =>
+  isTrouble(error) && error.status >= 400 && ![401, 403, 501].includes(error.status);
+
+/** The token, not the principal, was refused. 403 has been seen for expired tokens as well. */
+export const isTokenRefused = ({ status, message }: DatabricksError): boolean =>
+  status === 401 ||
+  (status === 403 && /\btoken\b/i.test(message) && /invalid|expired/i.test(message));
+
+/** The API says that what was named does not exist; an unknown path or a switched-off feature says no such thing. */
+export const isMissing = ({ status, code, isFromApi }: DatabricksError): boolean =>
+  status === 404 && isFromApi && !["ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"].includes(code);
+
+// Sentences that the SDKs repeat whatever the status (databricks-facts §3.3).
+const TRANSIENT =
+  /UnknownWorkerEnvironmentException|does not have any associated worker environments|There is no worker environment with id|Unknown worker environment|ClusterNotReadyException|worker env .* not found|Timed out after |deadline exceeded|REQUEST_LIMIT_EXCEEDED|RPC token bucket limit has been exceeded|Please try again later/;
+
+type Parts = {
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  readonly isFromApi: boolean;
+};
+
+const word = z.union([z.string(), z.number()]).transform(String).optional().catch(undefined);
+const ErrorBody = z.object({
+  error_code: word, // an integer on 401
+  message: word,
+  error: word, // API 1.2, and OAuth's code
+  error_description: word,
+  detail: word, // SCIM
+  scimType: word,
+});
+
+function fromJson(text: string): Parts | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = ErrorBody.safeParse(value);
+  if (!parsed.success) return undefined;
+  const body = parsed.data;
+  return {
+    code: body.error_code ?? (body.error_description === undefined ? body.scimType : body.error),
+    message: body.message ?? body.error_description ?? body.detail ?? body.error,
+    isFromApi: Object.values(body).some((said) => said !== undefined),
+  };
+}
+
+function fromHtml(text: string): Parts | undefined {
+  if (!text.startsWith("<")) return undefined;
+  const said =
+    /<pre>([\s\S]*?)<\/pre>/i.exec(text)?.[1] ?? /<title>([\s\S]*?)<\/title>/i.exec(text)?.[1];
+  return { message: `a web page: ${said ?? text.slice(0, 200)}`, isFromApi: false };
+}
+
+function fromText(text: string): Parts {
+  const match = /^([A-Z][A-Z0-9_]{2,63}): ([\s\S]*)$/.exec(text);
+  return match === null
+    ? { message: text, isFromApi: false }
+    : { code: match[1], message: match[2], isFromApi: true };
+}
+
+const CHARS_MAX = 500;
+/** Foreign text goes into facts, logs and letters: one line, bounded, without control characters. */
+const oneLine = (text: string): string => {
+  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
+  return line.length > CHARS_MAX ? `${line.slice(0, CHARS_MAX)}…` : line;
+};

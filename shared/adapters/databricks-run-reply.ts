@@ -1,0 +1,99 @@
+// A run as the Jobs API sends it, and as we see it. Foreign: unknown keys pass, unknown values stay as they are.
+import * as z from "zod";
+import type { DatabricksRun, DatabricksTask } from "../domain/databricks-run.ts";
+import type { NamedRun } from "../ports.ts";
+
+/** int64: a number where it is safe, text where it was not. */
+export const Id = z
+  .union([z.string(), z.int()])
+  .transform(String)
+  .pipe(z.string().regex(/^[0-9]{1,19}$/, "must be the id of a run"));
+
+const text = z.string().nullish();
+const ms = z.number().nullish();
+
+const State = {
+  /** Deprecated, still sent. */
+  state: z.object({ life_cycle_state: text, result_state: text, state_message: text }).nullish(),
+  status: z
+    .object({
+      state: text,
+      queue_details: z.object({ message: text }).nullish(),
+      termination_details: z.object({ code: text, message: text }).nullish(),
+    })
+    .nullish(),
+};
+
+const Task = z.object({ task_key: z.string(), attempt_number: z.int().nullish(), ...State });
+
+const Repair = z.object({ type: text, start_time: ms });
+
+export const RunReply = z.object({
+  run_id: Id,
+  run_name: text,
+  run_page_url: text,
+  start_time: ms,
+  end_time: ms,
+  tasks: z.array(Task).nullish(),
+  repair_history: z.array(Repair).nullish(),
+  next_page_token: text,
+  ...State,
+});
+export type RunReply = z.infer<typeof RunReply>;
+
+/** `runs` is absent where there are none (databricks-facts §2.7). */
+export const RunsReply = z.object({ runs: z.array(RunReply).nullish(), next_page_token: text });
+
+/** A run whose tasks came on several pages. */
+export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): DatabricksRun {
+  const [first] = pages;
+  const { code, message } = first.status?.termination_details ?? {};
+  return {
+    databricksRunId: first.run_id,
+    runName: first.run_name ?? "",
+    runUrl: url(first),
+    lifeCycleState: first.state?.life_cycle_state ?? undefined,
+    resultState: first.state?.result_state ?? undefined,
+    state: first.status?.state ?? undefined,
+    terminationCode: code ?? undefined,
+    message: message || first.state?.state_message || first.status?.queue_details?.message || "",
+    startedMs: timeOf(first.start_time),
+    endedMs: timeOf(first.end_time),
+    tasks: lastAttempts(pages.flatMap((page) => page.tasks ?? [])),
+  };
+}
+
+export function namedRunOf(run: RunReply, url: UrlOf): NamedRun {
+  const repairs = (run.repair_history ?? [])
+    .filter((repair) => repair.type !== "ORIGINAL")
+    .map((repair) => repair.start_time ?? 0);
+  return {
+    databricksRunId: run.run_id,
+    runName: run.run_name ?? "",
+    runUrl: url(run),
+    startedMs: run.start_time ?? 0,
+    ...(repairs.length > 0 && { repairedMs: Math.max(...repairs) }),
+  };
+}
+
+type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
+
+/** `end_time` is 0 until it is over. */
+const timeOf = (value: number | null | undefined): number | undefined => value || undefined;
+
+/** `tasks[]` has one entry for each attempt (databricks-facts §13.14): the last one speaks. */
+function lastAttempts(tasks: readonly z.infer<typeof Task>[]): readonly DatabricksTask[] {
+  const byKey = new Map<string, DatabricksTask>();
+  for (const task of tasks) {
+    const attemptNumber = task.attempt_number ?? 0;
+    if (attemptNumber < (byKey.get(task.task_key)?.attemptNumber ?? 0)) continue;
+    byKey.set(task.task_key, {
+      taskKey: task.task_key,
+      attemptNumber,
+      lifeCycleState: task.state?.life_cycle_state ?? undefined,
+      resultState: task.state?.result_state ?? undefined,
+      terminationCode: task.status?.termination_details?.code ?? undefined,
+    });
+  }
+  return [...byKey.values()];
+}

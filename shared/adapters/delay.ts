@@ -1,0 +1,10 @@
+// SQS refuses longer delays and fractions; emulators take them, so the check is ours.
+import { DELAY_SECONDS_MAX, type QueueName } from "../topology.ts";
+
+/** @throws RangeError: whoever asks for such a delay has a defect, which must show on every queue. */
+export function checkDelay(queue: QueueName, delaySeconds = 0): void {
+  if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > DELAY_SECONDS_MAX)
+    throw new RangeError(
+      `a message to ${queue} asks for a delay of ${delaySeconds} s; SQS takes whole seconds from 0 to ${DELAY_SECONDS_MAX}`,
+    );
+}

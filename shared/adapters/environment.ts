@@ -1,0 +1,189 @@
+// What a function's environment must say, checked once at its cold start. Every fault names its variable and the remedy.
+import * as z from "zod";
+import type { Settings } from "../ports.ts";
+import { type QueueName, type ServiceName, topology } from "../topology.ts";
+import type { AuthChoice } from "./databricks-auth.ts";
+import type { QueueUrls } from "./sqs.ts";
+
+export type Environment = {
+  /** `https://…`, without a slash at the end. */
+  readonly databricksHost: string;
+  readonly databricksAuth: AuthChoice;
+  /** A file with the authority of the workspace's certificate, where it is not a public one. */
+  readonly caFile: string | undefined;
+  /** `/sql/1.0/warehouses/<id>` */
+  readonly httpPath: string;
+  readonly catalog: string;
+  readonly schema: string;
+  readonly stack: string;
+  readonly settings: Settings;
+  readonly workloadsFolder: string;
+  readonly eventBusName: string;
+  readonly queueUrls: QueueUrls;
+  readonly deadLetterUrls: QueueUrls;
+  /** How many instances of this function share the workspace's rate limits; absent: as many as Lambda may run. */
+  readonly instances: number | undefined;
+};
+
+/**
+ * Reads the environment of one service. What only another service needs may be absent, and is then "".
+ * @throws Error with a line for each variable that is missing or wrong
+ */
+export function readEnvironment(
+  service: ServiceName,
+  variables: Readonly<Record<string, string | undefined>>,
+): Environment {
+  const present = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  );
+  const schema = z.object({ ...common, ...owned(service), ...urlShapes(service) });
+  const parsed = schema.safeParse(present);
+  const faults = parsed.success ? [] : parsed.error.issues.map(faultOf);
+  const auth = authOf(present, faults);
+  if (!parsed.success || auth === undefined)
+    throw new Error(`the environment of the ${service} is not complete:\n${faults.join("\n")}`);
+  return environmentOf(parsed.data, auth, present);
+}
+
+/** The queues that a service sends to; its own among them, because what waits is sent again. */
+export const queuesOf = (service: ServiceName): readonly QueueName[] =>
+  queueNames.filter(
+    (name) =>
+      topology[name].consumer === service ||
+      topology[name].senders.some((sender) => sender === service),
+  );
+
+/** The queues whose messages a service handles, and may have to put aside. */
+export const consumedBy = (service: ServiceName): readonly QueueName[] =>
+  queueNames.filter((name) => topology[name].consumer === service);
+
+export const queueVariable = (queue: QueueName): string => `QUEUE_URL_${queue.toUpperCase()}`;
+export const deadLetterVariable = (queue: QueueName): string =>
+  `DEAD_LETTER_URL_${queue.toUpperCase()}`;
+
+const queueNames = Object.keys(topology) as QueueName[];
+
+const remedies: Readonly<Record<string, string>> = {
+  DATABRICKS_HOST: "the workspace's own address, https://… and nothing after the host",
+  DATABRICKS_AUTH: "how to sign in: oauth-m2m, federation or pat",
+  DATABRICKS_SECRET_ID:
+    'the Secrets Manager id of {"client_id", "client_secret"}, or of {"token"} for pat',
+  DATABRICKS_CLIENT_ID: "the application id of the service principal with the federation policy",
+  DATABRICKS_TOKEN_AUDIENCE: "the audience of the federation policy; by default the account's id",
+  DATABRICKS_HTTP_PATH: "the warehouse's HTTP path, /sql/1.0/warehouses/<id>",
+  SIGNALBOX_CATALOG: "the catalog of the volumes and tables: letters, digits, _ and -",
+  SIGNALBOX_SCHEMA: "the schema of the volumes and tables: letters, digits, _ and -",
+  SIGNALBOX_STACK: "the stack's name, as plane.json has it",
+  SIGNALBOX_RUN_AS: "the application id of the principal as which executors run",
+  SIGNALBOX_EXECUTOR_PATH: "the /Volumes/… path to which the executor was uploaded",
+  SIGNALBOX_TIME_SCALE: "a number above 0 and up to 1; leave it away in production",
+  SIGNALBOX_WORKLOADS: "the folder of the workloads",
+  SIGNALBOX_INSTANCES: "a whole number from 1",
+  SIGNALBOX_CA_FILE: "a file with PEM certificates",
+  EVENT_BUS_NAME: "the name of the event bus",
+};
+
+// Identifiers go into paths and statements: nothing in them may need quoting there.
+const identifier = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/);
+const host = z
+  .string()
+  .transform((text) => text.replace(/\/+$/, ""))
+  .pipe(z.string().regex(/^https:\/\/[A-Za-z0-9.-]+(:[0-9]{1,5})?$/));
+
+const common = {
+  DATABRICKS_HOST: host,
+  DATABRICKS_AUTH: z.enum(["oauth-m2m", "federation", "pat"]).default("oauth-m2m"),
+  SIGNALBOX_CATALOG: identifier,
+  SIGNALBOX_SCHEMA: identifier,
+  SIGNALBOX_STACK: z.string().min(1),
+  SIGNALBOX_RUN_AS: z.string().min(1).optional(),
+  SIGNALBOX_EXECUTOR_PATH: z.string().startsWith("/"),
+  SIGNALBOX_TIME_SCALE: z.coerce.number().gt(0).max(1).default(1),
+  SIGNALBOX_INSTANCES: z.coerce.number().int().min(1).optional(),
+  SIGNALBOX_CA_FILE: z.string().optional(),
+};
+const httpPath = z.string().regex(/^\/sql\/[A-Za-z0-9._/-]+$/);
+const busName = z.string().regex(/^[A-Za-z0-9._/:-]{1,1600}$/);
+
+/** What not every service needs. */
+const owned = (service: ServiceName) => ({
+  DATABRICKS_HTTP_PATH: service === "ingester" ? httpPath : httpPath.default(""),
+  EVENT_BUS_NAME: service === "run-poller" ? busName.default("") : busName,
+  SIGNALBOX_WORKLOADS: service === "orchestrator" ? z.string() : z.string().default(""),
+});
+
+const url = z.url({ protocol: /^https?$/ });
+const urlShapes = (service: ServiceName) =>
+  Object.fromEntries([
+    ...queuesOf(service).map((queue) => [queueVariable(queue), url]),
+    ...consumedBy(service).map((queue) => [deadLetterVariable(queue), url]),
+  ]) as Record<string, typeof url>;
+
+function faultOf({ path, message }: z.core.$ZodIssue): string {
+  const name = String(path[0]);
+  const remedy = remedies[name] ?? "the queue's URL, as the stack's output has it";
+  return `  ${name}: ${message}; set it to ${remedy}`;
+}
+
+/** Which variables are needed depends on the way to sign in. */
+function authOf(
+  given: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): AuthChoice | undefined {
+  const need = (name: string): string => {
+    const value = given[name];
+    if (value === undefined) faults.push(`  ${name}: is missing; set it to ${remedies[name]}`);
+    return value ?? "";
+  };
+  const before = faults.length;
+  const kind = given["DATABRICKS_AUTH"] ?? "oauth-m2m";
+  const choice: AuthChoice =
+    kind === "federation"
+      ? {
+          kind,
+          clientId: need("DATABRICKS_CLIENT_ID"),
+          audience: need("DATABRICKS_TOKEN_AUDIENCE"),
+        }
+      : { kind: kind === "pat" ? kind : "oauth-m2m", secretId: need("DATABRICKS_SECRET_ID") };
+  return faults.length === before ? choice : undefined;
+}
+
+type Common = z.output<z.ZodObject<typeof common>> &
+  z.output<z.ZodObject<ReturnType<typeof owned>>>;
+
+function environmentOf(
+  data: Common,
+  databricksAuth: AuthChoice,
+  given: Readonly<Record<string, string | undefined>>,
+): Environment {
+  const volumes = `/Volumes/${data.SIGNALBOX_CATALOG}/${data.SIGNALBOX_SCHEMA}`;
+  const urls = (variable: (queue: QueueName) => string): QueueUrls =>
+    Object.fromEntries(
+      queueNames.flatMap((queue) => {
+        const value = given[variable(queue)];
+        return value === undefined ? [] : [[queue, value]];
+      }),
+    );
+  return {
+    databricksHost: data.DATABRICKS_HOST,
+    databricksAuth,
+    caFile: data.SIGNALBOX_CA_FILE,
+    httpPath: data.DATABRICKS_HTTP_PATH,
+    catalog: data.SIGNALBOX_CATALOG,
+    schema: data.SIGNALBOX_SCHEMA,
+    stack: data.SIGNALBOX_STACK,
+    settings: {
+      factsVolume: `${volumes}/facts`,
+      scratchpadVolume: `${volumes}/scratchpad`,
+      codebaseVolume: `${volumes}/company_codebase`,
+      executorPath: data.SIGNALBOX_EXECUTOR_PATH,
+      runAs: data.SIGNALBOX_RUN_AS,
+      timeScale: data.SIGNALBOX_TIME_SCALE,
+    },
+    workloadsFolder: data.SIGNALBOX_WORKLOADS,
+    eventBusName: data.EVENT_BUS_NAME,
+    queueUrls: urls(queueVariable),
+    deadLetterUrls: urls(deadLetterVariable),
+    instances: data.SIGNALBOX_INSTANCES,
+  };
+}

@@ -1,0 +1,87 @@
+// How a fact lies in its file: JSON that a person can read, ending with a line feed; and how it is read back.
+import type * as z from "zod";
+import { depthOf, faultsOf, messageOf } from "../domain/body.ts";
+import { PoisonMessageError } from "../domain/errors.ts";
+import {
+  type FactKind,
+  type FactOf,
+  type FactRef,
+  factRef,
+  factSchemas,
+  Marker,
+  markerName,
+} from "../domain/facts.ts";
+
+/** Where the markers lie, below the facts volume. */
+export const MARKERS_FOLDER = "open";
+
+export const markerPath = (key: { readonly run_id: string; readonly chapter: number }): string =>
+  `${MARKERS_FOLDER}/${markerName(key)}`;
+
+/**
+ * The text of a fact, checked before it is written: a fact is never replaced, so one that could not be read back
+ * would stay in the way for ever.
+ * @throws PoisonMessageError where it is not as its schema says, or belongs to another path.
+ */
+export function factText<K extends FactKind>(ref: FactRef<K>, fact: FactOf<K>): string {
+  const text = `${JSON.stringify(fact, undefined, 1)}\n`;
+  factOf(ref, text);
+  return text;
+}
+
+/** @throws PoisonMessageError that names the path and the first faults. */
+export function factOf<K extends FactKind>({ kind, path }: FactRef<K>, text: string): FactOf<K> {
+  const what = `the fact ${path} is no valid ${kind}`;
+  const schema = factSchemas[kind] as unknown as z.ZodType<FactOf<K>>;
+  const fact = readText(what, schema, text);
+  const ownPath = ownPaths[kind](fact);
+  if (ownPath !== path) throw refused(what, `by its keys it belongs at ${ownPath}`);
+  return fact;
+}
+
+export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
+
+/** @throws PoisonMessageError that names the path and the first faults. */
+export function markerOf(path: string, text: string): Marker {
+  const what = `the marker ${path} is not valid`;
+  const marker = readText(what, Marker, text);
+  if (markerPath(marker) !== path)
+    throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
+  return marker;
+}
+
+/** Where a fact must lie by the keys that it carries: a copy in another run's folder is refused. */
+const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
+  plane: () => factRef.plane().path,
+  ticket: (fact) => factRef.ticket(fact.run_id).path,
+  manifest: (fact) => factRef.manifest(fact).path,
+  submission: (fact) => factRef.submission(fact).path,
+  decision: (fact) => factRef.decision(fact).path,
+  stop: (fact) => factRef.stop(fact).path,
+  outcome: (fact) => factRef.outcome(fact).path,
+  retry: (fact) => factRef.retry(fact).path,
+};
+
+const DEPTH_MAX = 64;
+
+function readText<T>(what: string, schema: z.ZodType<T>, text: string): T {
+  const depth = depthOf(text);
+  if (depth > DEPTH_MAX) throw refused(what, `it nests ${depth} levels deep, at most ${DEPTH_MAX}`);
+  const parsed = schema.safeParse(parse(what, text));
+  if (parsed.success) return parsed.data;
+  throw refused(what, faultsOf(parsed.error), parsed.error);
+}
+
+function parse(what: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw refused(what, `it is not JSON: ${messageOf(error)}`, error);
+  }
+}
+
+const refused = (what: string, fault: string, cause?: unknown): PoisonMessageError =>
+  new PoisonMessageError(
+    `${what}: ${fault}; only Signalbox may write the facts volume: find out who else did`,
+    { cause },
+  );

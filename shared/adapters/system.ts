@@ -1,0 +1,30 @@
+// What only the machine can give: time, randomness, digests, and the standard output.
+import { createHash, randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLog } from "../log.ts";
+import type { ClockPort, DigestPort, LogPort } from "../ports.ts";
+
+export const systemClock: ClockPort = {
+  clock: {
+    nowMs: () => Date.now(),
+    sleep: async (ms, signal) => {
+      try {
+        await sleep(ms, undefined, signal === undefined ? {} : { signal });
+      } catch {
+        // Somebody said that it is enough.
+      }
+    },
+  },
+};
+
+export const systemDigest: DigestPort = {
+  sha256: (content) => createHash("sha256").update(content).digest("hex"),
+};
+
+/** 0 ≤ random() < 1 */
+export const systemRandom = (): number => randomInt(2 ** 32) / 2 ** 32;
+
+/** One JSON object a line, on standard output, where Lambda collects it. */
+export const createStdoutLog = (service: string): LogPort => ({
+  log: createLog(service, systemClock.clock.nowMs, (line) => process.stdout.write(`${line}\n`)),
+});

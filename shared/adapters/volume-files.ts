@@ -1,0 +1,149 @@
+// The Files API: whole files of Unity Catalog Volumes, by absolute paths. Nothing here knows what the files mean.
+import * as z from "zod";
+import { faultsOf } from "../domain/body.ts";
+import { VolumePath } from "../domain/contract.ts";
+import { PlatformTroubleError } from "../domain/errors.ts";
+import type { VolumeFile } from "../ports.ts";
+import { type DatabricksError, isMissing } from "./databricks-error.ts";
+import { type DatabricksHttp, type DatabricksReply, jsonOfReply } from "./databricks-http.ts";
+
+export type ListedFile = { readonly name: string; readonly modifiedMs: number };
+
+/** Everything that waiting may mend is a PlatformTroubleError. */
+export type VolumeFiles = {
+  /** Atomic: a file shows whole or not at all. */
+  readonly read: (path: string, bytesMax: number) => Promise<VolumeFile>;
+  /** Fails where the path is taken, whoever took it a moment ago. */
+  readonly create: (path: string, content: Uint8Array) => Promise<"created" | "exists">;
+  readonly overwrite: (path: string, content: Uint8Array) => Promise<void>;
+  /** Removing what is gone is no error. */
+  readonly remove: (path: string) => Promise<void>;
+  /** The files directly in a folder; none where there is no such folder. */
+  readonly list: (folder: string) => Promise<readonly ListedFile[]>;
+};
+
+export const createVolumeFiles = (http: DatabricksHttp): VolumeFiles => ({
+  read: (path, bytesMax) => read(http, path, bytesMax),
+  create: (path, content) => put(http, path, content, false),
+  overwrite: async (path, content) => {
+    await put(http, path, content, true);
+  },
+  remove: (path) => remove(http, path),
+  list: (folder) => list(http, folder),
+});
+
+async function read(http: DatabricksHttp, path: string, bytesMax: number): Promise<VolumeFile> {
+  const call = { method: "GET", path: filesPath(path), rate: "files", bytesMax } as const;
+  const reply = await http.call(call);
+  switch (reply.kind) {
+    case "ok":
+      return { kind: "found", content: reply.content };
+    case "too-large":
+      return { kind: "too-large", bytes: reply.bytes };
+    case "refused":
+      if (isMissing(reply.error)) return { kind: "absent" };
+      throw trouble(`reading ${path}`, reply.error);
+  }
+}
+
+async function put(
+  http: DatabricksHttp,
+  path: string,
+  content: Uint8Array,
+  overwrite: boolean,
+): Promise<"created" | "exists"> {
+  const send = (): Promise<DatabricksReply> =>
+    http.call({
+      method: "PUT",
+      path: filesPath(path),
+      query: { overwrite: String(overwrite) }, // the default was turned round in May 2025: it is always said
+      body: content,
+      rate: "files",
+    });
+  let reply = await send();
+  // Whether a PUT creates missing folders is documented nowhere, so they are created when it complains.
+  if (reply.kind === "refused" && reply.error.status === 404) {
+    await makeFolder(http, path.slice(0, path.lastIndexOf("/")));
+    reply = await send();
+  }
+  if (reply.kind !== "refused") return "created";
+  if (!overwrite && reply.error.status === 409) return "exists";
+  throw trouble(`writing ${path}`, reply.error);
+}
+
+/** With all folders above it. Done before or by another, it is done. */
+async function makeFolder(http: DatabricksHttp, folder: string): Promise<void> {
+  const reply = await http.call({ method: "PUT", path: foldersPath(folder), rate: "files" });
+  if (reply.kind !== "refused") return;
+  const hint = reply.error.status === 404 ? " (has the volume been created?)" : "";
+  throw trouble(`creating the folder ${folder}${hint}`, reply.error);
+}
+
+async function remove(http: DatabricksHttp, path: string): Promise<void> {
+  const reply = await http.call({ method: "DELETE", path: filesPath(path), rate: "files" });
+  if (reply.kind === "refused" && !isMissing(reply.error))
+    throw trouble(`removing ${path}`, reply.error);
+}
+
+const Listing = z.object({
+  contents: z
+    .array(
+      z.object({
+        name: z.string(),
+        is_directory: z.boolean().nullish(),
+        last_modified: z.number().nullish(),
+      }),
+    )
+    .nullish(), // absent for an empty page, which need not be the last
+  next_page_token: z.string().nullish(),
+});
+
+const PAGE_FILES = 1_000; // the platform's maximum
+const PAGES_MAX = 100;
+
+async function list(http: DatabricksHttp, folder: string): Promise<readonly ListedFile[]> {
+  const files: ListedFile[] = [];
+  let token: string | undefined;
+  for (let pages = 0; pages < PAGES_MAX; pages++) {
+    const query = { page_size: String(PAGE_FILES), ...(token && { page_token: token }) };
+    const path = foldersPath(folder);
+    const reply = await http.call({ method: "GET", path, query, rate: "files" });
+    if (reply.kind === "refused" && isMissing(reply.error)) return files;
+    const page = listingOf(folder, reply);
+    for (const { name, is_directory, last_modified } of page.contents ?? [])
+      if (is_directory !== true) files.push({ name, modifiedMs: last_modified ?? 0 });
+    token = page.next_page_token || undefined;
+    if (token === undefined) return files;
+  }
+  throw new PlatformTroubleError(
+    `Databricks: listing ${folder}: more than ${PAGES_MAX * PAGE_FILES} files`,
+  );
+}
+
+function listingOf(folder: string, reply: DatabricksReply): z.infer<typeof Listing> {
+  const what = `listing ${folder}`;
+  if (reply.kind === "refused") throw trouble(what, reply.error);
+  if (reply.kind === "too-large")
+    throw new PlatformTroubleError(`Databricks: ${what}: over ${reply.bytes} bytes in one page`);
+  const parsed = Listing.safeParse(jsonOfReply(what, reply.content));
+  if (parsed.success) return parsed.data;
+  throw new PlatformTroubleError(
+    `Databricks: ${what}: the answer is not as expected: ${faultsOf(parsed.error)}`,
+  );
+}
+
+const filesPath = (path: string): string => `/api/2.0/fs/files${encoded(path)}`;
+const foldersPath = (path: string): string => `/api/2.0/fs/directories${encoded(path)}`;
+
+/**
+ * Encoded segment by segment. `..` survives encoding and URLs swallow it, and then another API is reached
+ * (aws-facts §5.3), so every path is checked, however it came about.
+ */
+function encoded(path: string): string {
+  if (!VolumePath.safeParse(path).success)
+    throw new Error(`${JSON.stringify(path.slice(0, 200))} is no path inside a volume`);
+  return path.split("/").map(encodeURIComponent).join("/");
+}
+
+const trouble = (what: string, error: DatabricksError): PlatformTroubleError =>
+  new PlatformTroubleError(`Databricks: ${what}: ${error.message}`, { cause: error });
