@@ -108,7 +108,7 @@ test.each([
   expect(when.kind).toBe("valid");
 });
 
-test.each([
+test.each<{ before: object; after: object; expected: object }>([
   { before: {}, after: {}, expected: {} },
   { before: { a: 1, b: 1 }, after: { a: 1, b: 2, c: 3 }, expected: { b: 2, c: 3 } },
   { before: { a: 1, b: 1 }, after: { b: 1 }, expected: { a: null } },
@@ -116,5 +116,5 @@ test.each([
   { before: { a: { x: [1] } }, after: { a: { x: [2] } }, expected: { a: { x: [2] } } },
   { before: {}, after: { constructor: 1 }, expected: { constructor: 1 } },
 ])("from $before to $after the capsule changed by $expected", ({ before, after, expected }) => {
-  expect(capsuleDelta(before, after)).toEqual(expected);
+  expect(capsuleDelta({ ...before }, { ...after })).toEqual(expected);
 });
