@@ -1,0 +1,297 @@
+// The edge: what becomes of a message that is good, bad, early, late, or a surprise.
+import type { Context, SQSEvent, SQSRecord } from "aws-lambda";
+import { expect, test } from "vitest";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import { messageLimits } from "../../shared/domain/messages.ts";
+import { oneByOne, queueHandler, routeByQueue } from "../../shared/lambda.ts";
+import type { DeadLetter, SendOptions } from "../../shared/ports.ts";
+import type { QueueName } from "../../shared/topology.ts";
+
+const ticket = { ticket_id: "ORD-1", workload: "weather-report" };
+
+function createEdge(options: { readonly timeScale?: number; readonly sendFails?: boolean } = {}) {
+  const sent: { queue: string; message: unknown; options: SendOptions | undefined }[] = [];
+  const letters: { queue: QueueName; letter: DeadLetter }[] = [];
+  const rejected: unknown[] = [];
+  const logged: string[] = [];
+  const wakers: (() => void)[] = [];
+  return {
+    sent,
+    letters,
+    rejected,
+    logged,
+    /** Time passes: whoever sleeps wakes up. */
+    wake: () => {
+      for (const wake of wakers.splice(0)) wake();
+    },
+    deps: {
+      queues: {
+        send: async (queue: string, message: unknown, sendOptions?: SendOptions) => {
+          if (options.sendFails) throw new PlatformTroubleError("SQS is down");
+          sent.push({ queue, message, options: sendOptions });
+        },
+      },
+      deadLetters: {
+        send: async (queue: QueueName, letter: DeadLetter) => {
+          letters.push({ queue, letter });
+        },
+      },
+      events: {
+        announce: async () => {},
+        reject: async (event: unknown) => {
+          rejected.push(event);
+        },
+      },
+      clock: {
+        nowMs: () => 1_000,
+        sleep: (_ms: number, signal?: AbortSignal) =>
+          new Promise<void>((resolve) => {
+            wakers.push(resolve);
+            signal?.addEventListener("abort", () => resolve());
+          }),
+      },
+      log: (event: string) => logged.push(event),
+      settings: {
+        factsVolume: "",
+        scratchpadVolume: "",
+        codebaseVolume: "",
+        executorPath: "",
+        runAs: undefined,
+        timeScale: options.timeScale ?? 1,
+      },
+    },
+  };
+}
+
+const recordOf = (body: unknown, messageId = "m1", traceparent?: string): SQSRecord => ({
+  messageId,
+  receiptHandle: "r",
+  body: typeof body === "string" ? body : JSON.stringify(body),
+  attributes: {
+    ApproximateReceiveCount: "2",
+    SentTimestamp: "0",
+    SenderId: "s",
+    ApproximateFirstReceiveTimestamp: "0",
+  },
+  messageAttributes:
+    traceparent === undefined
+      ? {}
+      : { traceparent: { stringValue: traceparent, dataType: "String" } },
+  md5OfBody: "",
+  eventSource: "aws:sqs",
+  eventSourceARN: "arn:aws:sqs:eu-west-1:1:signalbox-tickets",
+  awsRegion: "eu-west-1",
+});
+const eventOf = (...records: SQSRecord[]): SQSEvent => ({ Records: records });
+const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
+
+test("a message that is handled is reported as nothing", async () => {
+  const { deps, sent, letters } = createEdge();
+  const seen: unknown[] = [];
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async (message, delivery) => {
+      seen.push([message, delivery.messageId, delivery.traceparent]);
+    }),
+  );
+  expect(await handler(eventOf(recordOf(ticket, "m7", "00-trace")), context)).toEqual({
+    batchItemFailures: [],
+  });
+  expect(seen).toEqual([
+    [expect.objectContaining({ type: "ticket", ticket_id: "ORD-1", tries: 0 }), "m7", "00-trace"],
+  ]);
+  expect([sent, letters]).toEqual([[], []]);
+});
+
+test("poison goes to the dead letters at once, with its reason, and its neighbours are handled", async () => {
+  const { deps, letters, rejected } = createEdge();
+  const handled: string[] = [];
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async (message) => {
+      if (message.type !== "ticket") return;
+      if (message.ticket_id === "BAD") throw new PoisonMessageError("there is no such workload");
+      handled.push(message.ticket_id);
+    }),
+  );
+  const event = eventOf(
+    recordOf("make it so", "m1"),
+    recordOf({ ...ticket, ticket_id: "BAD" }, "m2"),
+    recordOf(ticket, "m3"),
+    recordOf({ ...ticket, hack: 1 }, "m4"),
+  );
+  expect(await handler(event, context)).toEqual({ batchItemFailures: [] });
+  expect(handled).toEqual(["ORD-1"]);
+  expect(letters.map(({ letter }) => [letter.runId, letter.reason])).toEqual(
+    [
+      [undefined, expect.stringMatching(/^the message is not JSON: /)],
+      ["BAD", "there is no such workload"],
+      ["ORD-1", expect.stringMatching(/Unrecognized key: "hack"/)],
+    ].toSorted(byLetterOrder(letters)),
+  );
+  expect(letters[0]?.letter).toMatchObject({
+    errorName: "PoisonMessageError",
+    failedAtMs: 1_000,
+    receiveCount: 2,
+  });
+  expect(rejected).toHaveLength(3);
+  expect(rejected).toContainEqual({
+    v: 1,
+    ticket_id: "BAD",
+    message_id: "m2",
+    reason: "there is no such workload",
+  });
+});
+
+/** Records settle side by side: the order of their letters is not promised. */
+const byLetterOrder =
+  (letters: readonly { letter: DeadLetter }[]) =>
+  ([a]: readonly unknown[], [b]: readonly unknown[]) =>
+    letters.findIndex(({ letter }) => letter.runId === a) -
+    letters.findIndex(({ letter }) => letter.runId === b);
+
+test("only a rejected ticket is announced as rejected", async () => {
+  const { deps, rejected, letters } = createEdge();
+  const refuse = oneByOne(async () => {
+    throw new PoisonMessageError("no");
+  });
+  const retry = { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r", by: "ada" };
+  await queueHandler("tickets", deps, refuse)(eventOf(recordOf(retry)), context);
+  const ended = { type: "ended", run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
+  await queueHandler("reports", deps, refuse)(eventOf(recordOf(ended)), context);
+  expect(letters.map(({ queue }) => queue)).toEqual(["tickets", "reports"]);
+  expect(rejected).toEqual([]);
+});
+
+test.each([
+  { tries: 0, retryAfterSeconds: undefined, timeScale: 1, expected: 15 },
+  { tries: 3, retryAfterSeconds: undefined, timeScale: 1, expected: 120 },
+  { tries: 0, retryAfterSeconds: 90, timeScale: 1, expected: 90 },
+  { tries: 3, retryAfterSeconds: undefined, timeScale: 0.1, expected: 12 },
+])(
+  "platform trouble is waited out: after $tries tries, $expected s",
+  async ({ tries, retryAfterSeconds, timeScale, expected }) => {
+    const { deps, sent, letters } = createEdge({ timeScale });
+    const handler = queueHandler(
+      "tickets",
+      deps,
+      oneByOne(async () => {
+        throw new PlatformTroubleError(
+          "503",
+          retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+        );
+      }),
+    );
+    expect(await handler(eventOf(recordOf({ ...ticket, tries })), context)).toEqual({
+      batchItemFailures: [],
+    });
+    expect(sent).toEqual([
+      {
+        queue: "tickets",
+        message: expect.objectContaining({ ticket_id: "ORD-1", tries: tries + 1 }),
+        options: { delaySeconds: expected },
+      },
+    ]);
+    expect(letters).toEqual([]);
+  },
+);
+
+test("a message that has waited for more than ten days is a person's", async () => {
+  const { deps, sent, letters } = createEdge();
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async () => {
+      throw new PlatformTroubleError("503 from Databricks");
+    }),
+  );
+  await handler(eventOf(recordOf({ ...ticket, tries: messageLimits.triesMax })), context);
+  expect(sent).toEqual([]);
+  expect(letters[0]?.letter.reason).toBe(
+    "waited 1000 times for the platform, the last time because: 503 from Databricks",
+  );
+});
+
+test("a surprise is left to SQS, alone", async () => {
+  const { deps, letters } = createEdge();
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async (message) => {
+      if (message.type === "ticket" && message.ticket_id === "ORD-2")
+        throw new TypeError("undefined is not a function");
+    }),
+  );
+  const event = eventOf(recordOf(ticket, "m1"), recordOf({ ...ticket, ticket_id: "ORD-2" }, "m2"));
+  expect(await handler(event, context)).toEqual({ batchItemFailures: [{ itemIdentifier: "m2" }] });
+  expect(letters).toEqual([]);
+});
+
+test("a message that can neither be handled nor sent again is left to SQS", async () => {
+  const { deps } = createEdge({ sendFails: true });
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async () => {
+      throw new PlatformTroubleError("503");
+    }),
+  );
+  expect(await handler(eventOf(recordOf(ticket)), context)).toEqual({
+    batchItemFailures: [{ itemIdentifier: "m1" }],
+  });
+});
+
+test("shortly before the timeout, what is unfinished is reported, and what is finished is not", async () => {
+  const { deps, wake } = createEdge();
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne((message) =>
+      message.type === "ticket" && message.ticket_id === "SLOW"
+        ? new Promise(() => {})
+        : Promise.resolve(),
+    ),
+  );
+  const answer = handler(
+    eventOf(recordOf({ ...ticket, ticket_id: "SLOW" }, "m1"), recordOf(ticket, "m2")),
+    context,
+  );
+  await new Promise(setImmediate);
+  wake();
+  expect(await answer).toEqual({ batchItemFailures: [{ itemIdentifier: "m1" }] });
+});
+
+test("a batch handler that forgets a message does not lose it", async () => {
+  const { deps } = createEdge();
+  const handler = queueHandler("tickets", deps, () => [Promise.resolve()]);
+  const event = eventOf(recordOf(ticket, "m1"), recordOf(ticket, "m2"));
+  expect(await handler(event, context)).toEqual({ batchItemFailures: [{ itemIdentifier: "m2" }] });
+});
+
+test("a function of several queues opens the right door, and no other", async () => {
+  const door = (name: string) => async () => ({ batchItemFailures: [{ itemIdentifier: name }] });
+  const starts: unknown[] = [];
+  const route = routeByQueue(
+    {
+      "https://sqs/1/signalbox-tickets": door("tickets"),
+      "https://sqs/1/signalbox-turns": door("turns"),
+    },
+    async (input) => {
+      starts.push(input);
+    },
+  );
+  expect(await route(eventOf(recordOf(ticket)), context)).toEqual({
+    batchItemFailures: [{ itemIdentifier: "tickets" }],
+  });
+  expect(await route({ schedule: "sweep" }, context)).toBeUndefined();
+  expect(starts).toEqual([{ schedule: "sweep" }]);
+  const stray = { ...recordOf(ticket), eventSourceARN: "arn:aws:sqs:eu-west-1:1:other" };
+  await expect(route(eventOf(stray), context)).rejects.toThrow(
+    "no queue of this function is called other: signalbox-tickets, signalbox-turns",
+  );
+  await expect(routeByQueue({})({ schedule: "sweep" }, context)).rejects.toThrow(
+    "started by its queues only",
+  );
+});
