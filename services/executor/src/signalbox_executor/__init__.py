@@ -1,0 +1,15 @@
+"""The executor: the reviewed Python harness that runs one attempt inside Databricks.
+
+An artifact imports two names from here:
+
+    from signalbox_executor import TransientError, context
+"""
+
+from .artifact_context import Context, ModuleNotAllowedError, RefusedError, TransientError
+
+context = Context()
+"""What an artifact is given, and what it reports. It comes to life while the executor runs the
+artifact.
+"""
+
+__all__ = ["ModuleNotAllowedError", "RefusedError", "TransientError", "context"]

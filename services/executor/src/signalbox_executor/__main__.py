@@ -1,0 +1,5 @@
+"""`python -m signalbox_executor <manifest.json>`."""
+
+from .main import run_and_exit
+
+run_and_exit()

@@ -1,0 +1,125 @@
+"""What the artifact's process tells the executor, line by line through a pipe, and how little of it
+is believed.
+"""
+
+import json
+import math
+import os
+import threading
+from typing import Any
+
+from .limits import (
+    ARTIFACTS_MAX,
+    METRIC_NAME_CHARS_MAX,
+    METRICS_MAX,
+    REPORT_LINE_BYTES_MAX,
+    TABLES_MAX,
+)
+
+_CHUNK_BYTES = 64 * 1024
+
+
+class Reports:
+    """All that was reported so far. A process that is killed in the middle leaves what it said
+    before.
+    """
+
+    def __init__(self, writes: list[str]) -> None:
+        self.metrics: dict[str, float] = {}
+        self.tables: list[str] = []
+        self.artifacts: dict[str, dict[str, Any]] = {}
+        self.refused: str | None = None
+        """The first thing that was refused. It fails the attempt."""
+        self.waiting: list[str] = []
+        """Threads that the main program left running when it came to its end."""
+        self.end: dict[str, Any] | None = None
+        """The last report: how the artifact ended. None: it never came to its end."""
+        self._writes = writes
+
+    def take(self, line: bytes) -> None:
+        try:
+            report = json.loads(line)
+            self._take(report["report"], report)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._refuse(
+                f"a report of the artifact could not be read ({type(error).__name__}: {error})"
+            )
+
+    def too_long(self) -> None:
+        self._refuse(f"a report of the artifact is longer than {REPORT_LINE_BYTES_MAX:,} bytes")
+
+    def _take(self, kind: str, report: dict[str, Any]) -> None:
+        if kind == "metric":
+            self._metric(str(report["name"]), float(report["value"]))
+        elif kind == "table":
+            self._table(str(report["name"]))
+        elif kind == "artifact":
+            self._artifact(
+                os.path.basename(report["name"]), str(report["sha256"]), int(report["bytes"])
+            )
+        elif kind == "refused":
+            self._refuse(str(report["summary"]))
+        elif kind == "waiting":
+            self.waiting = [str(name) for name in report["threads"]]
+        elif kind == "end":
+            self.end = report
+        else:
+            raise ValueError(f"there is no report called {kind}")
+
+    def _metric(self, name: str, value: float) -> None:
+        if not math.isfinite(value) or not 0 < len(name) <= METRIC_NAME_CHARS_MAX:
+            self._refuse(
+                f"metric {name[:100]} is {value}: a metric must be a finite number with a name"
+            )
+        elif name not in self.metrics and len(self.metrics) >= METRICS_MAX:
+            self._refuse(
+                f"metric {name} is one too many: an attempt reports at most {METRICS_MAX} metrics"
+            )
+        else:
+            self.metrics[name] = value
+
+    def _table(self, name: str) -> None:
+        if name not in self._writes:
+            self._refuse(f"table {name[:100]} is not among the tables that this workload may write")
+        elif name not in self.tables and len(self.tables) >= TABLES_MAX:
+            self._refuse(
+                f"table {name} is one too many: an attempt reports at most {TABLES_MAX} tables"
+            )
+        elif name not in self.tables:
+            self.tables.append(name)
+
+    def _artifact(self, name: str, sha256: str, size: int) -> None:
+        if name not in self.artifacts and len(self.artifacts) >= ARTIFACTS_MAX:
+            self._refuse(
+                f"artifact {name} is one too many: an attempt keeps at most {ARTIFACTS_MAX} "
+                "artifacts"
+            )
+        else:
+            self.artifacts[name] = {"sha256": sha256, "bytes": size}
+
+    def _refuse(self, sentence: str) -> None:
+        self.refused = self.refused or sentence
+
+
+def listen(fd: int, reports: Reports) -> threading.Thread:
+    """Reads reports to the end of the pipe, in a thread of its own and in bounded memory."""
+
+    def read() -> None:
+        line, skipping = bytearray(), False
+        while chunk := os.read(fd, _CHUNK_BYTES):
+            *complete, rest = chunk.split(b"\n")
+            for end in complete:
+                if not skipping:
+                    reports.take(bytes(line + end))
+                line.clear()
+                skipping = False
+            line += rest
+            if len(line) > REPORT_LINE_BYTES_MAX:
+                if not skipping:
+                    reports.too_long()
+                skipping = True
+                line.clear()
+
+    thread = threading.Thread(target=read, name="reports", daemon=True)
+    thread.start()
+    return thread

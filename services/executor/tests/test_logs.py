@@ -1,0 +1,123 @@
+"""What an artifact prints is kept, forwarded and bounded."""
+
+import os
+import sys
+import unittest
+
+from support import ExecutorTest
+
+from signalbox_executor.limits import LOG_BYTES_MAX, LOG_TAIL_CHARS_MAX
+from signalbox_executor.logs import BoundedLog
+
+
+class LogsTest(ExecutorTest):
+    def test_both_streams_are_kept_whole_and_forwarded(self) -> None:
+        ran = self.run_code(
+            "import sys, os\nprint('out ä')\nprint('err', file=sys.stderr)\nos.system('echo "
+            "shell')\n"
+        )
+        logs = ran.result["logs"]
+        self.assertEqual(self.real(logs["stdout"]).read_text(), "out ä\nshell\n")
+        self.assertEqual(self.real(logs["stderr"]).read_text(), "err\n")
+        self.assertEqual((logs["stdout_tail"], logs["stderr_tail"]), ("out ä\nshell\n", "err\n"))
+        self.assertEqual(ran.stdout.decode(), "out ä\nshell\n")
+        self.assertTrue(ran.stderr.startswith("err\nsignalbox: SUCCESS"))
+
+    def test_a_flood_of_output_is_cut_in_the_middle_and_takes_no_memory(self) -> None:
+        manifest = self.manifest(
+            """
+            import os
+            os.write(1, b"first\\n")
+            line = b"x" * 99 + b"\\n"
+            for _ in range(1000):
+                data = line * 1000
+                while data:
+                    data = data[os.write(1, data):]
+            os.write(1, b"last\\n")
+            """
+        )
+        with open(self.root / "forwarded", "wb") as forwarded:
+            process = self.start(manifest, stdout=forwarded)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        kept = self.real(
+            "/Volumes/main/ops/scratchpad/run_r-1/iter_001/attempt_001/stdout.log"
+        ).read_bytes()
+        self.assertLessEqual(len(kept), LOG_BYTES_MAX)
+        self.assertGreater(len(kept), LOG_BYTES_MAX - 1000)
+        self.assertTrue(kept.startswith(b"first\nxxx") and kept.endswith(b"xxx\nlast\n"))
+        mark = next(line for line in kept.decode().splitlines() if line.startswith("[signalbox"))
+        cut, whole = 100_000_011 - (len(kept) - len(mark) - 2), 100_000_011
+        self.assertEqual(
+            mark, f"[signalbox: {cut} bytes were cut here, of {whole}; a log keeps {LOG_BYTES_MAX}]"
+        )
+        self.assertEqual(
+            (self.root / "forwarded").read_bytes(), kept, "what is forwarded is what is kept"
+        )
+        kilobytes = usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+        self.assertLess(
+            kilobytes, 80 * 1024, "the executor and its artifact hold only what is kept"
+        )
+
+    def test_bytes_that_are_no_text_are_kept_as_they_are(self) -> None:
+        ran = self.run_code("import os\nos.write(1, b'\\xff\\xfe\\x00 latin \\xe4\\n')\n")
+        logs = ran.result["logs"]
+        self.assertEqual(self.real(logs["stdout"]).read_bytes(), b"\xff\xfe\x00 latin \xe4\n")
+        self.assertEqual(logs["stdout_tail"], "\ufffd\ufffd\x00 latin \ufffd\n")
+        self.assertEqual(ran.stdout, b"\xff\xfe\x00 latin \xe4\n")
+
+    def test_printing_what_is_no_text_does_not_fail_the_artifact(self) -> None:
+        result = self.succeed("print('\\ud800 😀')\n")
+        self.assertEqual(result["logs"]["stdout_tail"], "\\ud800 😀\n")
+
+    def test_tails_are_bounded_in_characters(self) -> None:
+        tail = self.succeed("print('a' + '😀' * 10_000, end='!')\n")["logs"]["stdout_tail"]
+        self.assertEqual(tail, "😀" * (LOG_TAIL_CHARS_MAX - 1) + "!")
+
+    def test_an_unfinished_line_before_a_crash_is_kept(self) -> None:
+        result = self.failed("import os\nprint('half a li', end='')\nos._exit(1)\n")
+        self.assertEqual(result["logs"]["stdout_tail"], "half a li")
+
+    def test_a_platform_that_no_longer_reads_changes_nothing(self) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = self.start(
+            self.manifest("print('x' * 100_000)\n"), stdout=writing, stderr=writing
+        )
+        os.close(writing)
+        self.assertEqual(process.wait(timeout=30), 0)
+        result = self.real(
+            "/Volumes/main/ops/scratchpad/run_r-1/iter_001/attempt_001/result.json"
+        ).read_bytes()
+        self.assertIn(b'"status":"SUCCESS"', result)
+
+
+class BoundedLogTest(unittest.TestCase):
+    def test_it_keeps_the_beginning_and_the_end_whatever_the_pieces(self) -> None:
+        data = bytes(range(256)) * 40
+        for size in (1, 7, 100, 1000, len(data)):
+            with self.subTest(size):
+                forwarded: list[bytes] = []
+                log = BoundedLog(forwarded.append, bytes_max=1200)
+                for start in range(0, len(data), size):
+                    log.add(data[start : start + size])
+                kept = log.freeze()
+                log.add(b"too late")
+                log.forward_rest()
+                mark = (
+                    f"\n[signalbox: {len(data) - 1000} bytes were cut here, of {len(data)}; a "
+                    "log keeps 1200]\n"
+                ).encode()
+                self.assertEqual(kept, data[:500] + mark + data[-500:])
+                self.assertEqual(b"".join(forwarded), kept)
+
+    def test_nothing_is_cut_up_to_the_limit(self) -> None:
+        for size in (0, 1, 499, 500, 501, 999, 1000):
+            log = BoundedLog(lambda _: None, bytes_max=1200)
+            log.add(b"x" * size)
+            self.assertEqual(log.freeze(), b"x" * size)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,86 @@
+// The numbers that CloudWatch keeps, made of log lines (embedded metric format). Alarms, dashboard and handlers read this one table.
+
+export const METRICS_NAMESPACE = "Signalbox";
+
+type Fields = Readonly<Record<string, unknown>>;
+type MetricShape = {
+  /** The log event that it is counted at. */
+  readonly event: string;
+  readonly unit: "Count" | "Milliseconds";
+  /** The field that holds its value; a line without it counts nothing. Absent: each line is one. */
+  readonly value?: string;
+  /** Which of the event's lines are meant. */
+  readonly when?: (fields: Fields) => boolean;
+  /** A further dimension, from a closed list: CloudWatch bills every combination as a metric of its own. */
+  readonly by?: "outcome";
+};
+
+export const metrics = {
+  runs_accepted: { event: "run.accepted", unit: "Count" },
+  attempts_submitted: { event: "attempt.submitted", unit: "Count" },
+  attempts_refused: { event: "attempt.refused", unit: "Count" },
+  looks: { event: "attempt.looked", unit: "Count" },
+  /** From the end of a Databricks run to the look that saw it. */
+  detection_lag: { event: "attempt.looked", unit: "Milliseconds", value: "lag_ms" },
+  attempts_decided: { event: "run.decided", unit: "Count" },
+  runs_ended: { event: "run.ended", unit: "Count", by: "outcome" },
+  ledger_merges: { event: "records.merged", unit: "Count" },
+  outcomes_announced: { event: "outcome.announced", unit: "Count" },
+  messages_waited: { event: "message.waited", unit: "Count" },
+  messages_failed: { event: "message.failed", unit: "Count" },
+  messages_rejected: { event: "message.rejected", unit: "Count" },
+  sweeps: { event: "sweep.finished", unit: "Count" },
+  markers_healed: { event: "marker.healed", unit: "Count" },
+  /** Healed for a second time: half an hour of silence, a heal, and an hour without a sign of life. */
+  markers_silent: {
+    event: "marker.healed",
+    unit: "Count",
+    when: ({ count }) => typeof count === "number" && count >= 2,
+  },
+  databricks_calls: { event: "platform.asked", unit: "Count", value: "count" },
+  databricks_throttled: {
+    event: "platform.troubled",
+    unit: "Count",
+    when: ({ state }) => state === "throttled",
+  },
+  tokens_refused: {
+    event: "platform.troubled",
+    unit: "Count",
+    when: ({ state }) => state === "no-token",
+  },
+} as const satisfies Readonly<Record<string, MetricShape>>;
+export type MetricName = keyof typeof metrics;
+
+const shapes: readonly (readonly [string, MetricShape])[] = Object.entries(metrics);
+
+/**
+ * What a log line carries beside its fields so that CloudWatch counts it; nothing, where the event is no metric's. The only
+ * dimensions are the stack and, for one metric, the outcome: never a run, a workload or a message.
+ */
+export function metricsOf(event: string, fields: Fields, stack: string, nowMs: number): Fields {
+  const counted = shapes.flatMap(([name, shape]) => {
+    const value = countOf(shape, event, fields);
+    return value === undefined ? [] : [{ name, shape, value }];
+  });
+  if (counted.length === 0) return {};
+  return {
+    stack,
+    ...Object.fromEntries(counted.map(({ name, value }) => [name, value])),
+    _aws: {
+      Timestamp: nowMs,
+      CloudWatchMetrics: counted.map(({ name, shape }) => ({
+        Namespace: METRICS_NAMESPACE,
+        Dimensions: shape.by === undefined ? [["stack"]] : [["stack"], ["stack", shape.by]],
+        Metrics: [{ Name: name, Unit: shape.unit }],
+      })),
+    },
+  };
+}
+
+function countOf(shape: MetricShape, event: string, fields: Fields): number | undefined {
+  if (shape.event !== event) return undefined;
+  if (shape.when !== undefined && !shape.when(fields)) return undefined;
+  if (shape.value === undefined) return 1;
+  const value = fields[shape.value];
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+}
