@@ -1,0 +1,40 @@
+// SQL over Thrift, as the warehouses' JDBC endpoint speaks it: one POST carries one call (databricks-facts §8.2).
+import type { WorkspaceContext } from "../context.ts";
+import { ApiError, type ApiRequest, type Route } from "../route.ts";
+import { sqlOf } from "../sql/open.ts";
+import { answerThrift } from "../sql/thrift/codec.ts";
+import { createThriftService } from "../sql/thrift/service.ts";
+
+/** A statement may be 16 MiB, and its parameters come on top. */
+const BYTES_MAX = 64 * 1024 * 1024;
+
+export function thriftRoutes(context: WorkspaceContext): Route[] {
+  const service = createThriftService(sqlOf(context));
+  const handle = async (request: ApiRequest) => {
+    context.principals.requireEntitled(request.principal);
+    const body = await answerThrift(
+      service.handlersFor(request.principal),
+      await request.body(),
+    ).catch((thrown: unknown) => {
+      throw new ApiError(400, "BAD_REQUEST", "The body is not a Thrift call of TCLIService.", {
+        cause: thrown,
+      });
+    });
+    return { status: 200, headers: { "content-type": "application/x-thrift" }, body };
+  };
+  const forWarehouse = (request: ApiRequest) => {
+    const id = request.params["id"];
+    if (id === context.warehouseId) return handle(request);
+    throw new ApiError(404, "NOT_FOUND", `The warehouse ${id} does not exist.`);
+  };
+  return [
+    { method: "POST", path: "/sql/1.0/warehouses/:id", bytesMax: BYTES_MAX, handle: forWarehouse },
+    { method: "POST", path: "/sql/1.0/endpoints/:id", bytesMax: BYTES_MAX, handle: forWarehouse },
+    {
+      method: "POST",
+      path: "/sql/protocolv1/o/:workspace/:cluster",
+      bytesMax: BYTES_MAX,
+      handle,
+    },
+  ];
+}

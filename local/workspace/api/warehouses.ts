@@ -1,0 +1,59 @@
+// `/api/2.0/sql/warehouses`: the one warehouse, which always runs.
+import type { WorkspaceContext } from "../context.ts";
+import { ApiError, type ApiRequest, type Route } from "../route.ts";
+
+export function warehouseRoutes(context: WorkspaceContext): Route[] {
+  const base = "/api/2.0/sql/warehouses";
+  const warehouse = {
+    id: context.warehouseId,
+    name: "embedded",
+    state: "RUNNING",
+    cluster_size: "2X-Small",
+    min_num_clusters: 1,
+    max_num_clusters: 1,
+    num_clusters: 1,
+    num_active_sessions: 0,
+    auto_stop_mins: 0,
+    enable_serverless_compute: true,
+    warehouse_type: "PRO",
+    odbc_params: {
+      hostname: new URL(context.url).hostname,
+      path: `/sql/1.0/warehouses/${context.warehouseId}`,
+      port: Number(new URL(context.url).port),
+      protocol: new URL(context.url).protocol.replace(":", ""),
+    },
+  };
+  const need = ({ params, principal }: ApiRequest) => {
+    context.principals.requireEntitled(principal);
+    if (params["id"] !== context.warehouseId)
+      throw new ApiError(
+        404,
+        "RESOURCE_DOES_NOT_EXIST",
+        `SQL warehouse ${params["id"]} does not exist.`,
+      );
+    return warehouse;
+  };
+  return [
+    {
+      method: "GET",
+      path: base,
+      handle: async ({ principal }) => {
+        context.principals.requireEntitled(principal);
+        return { status: 200, body: { warehouses: [warehouse] } };
+      },
+    },
+    {
+      method: "GET",
+      path: `${base}/:id`,
+      handle: async (request) => ({ status: 200, body: need(request) }),
+    },
+    {
+      method: "POST",
+      path: `${base}/:id/start`,
+      handle: async (request) => {
+        need(request); // it runs already
+        return { status: 200, body: {} };
+      },
+    },
+  ];
+}

@@ -1,0 +1,95 @@
+// Executes one attempt: waits for its compute and a free slot, runs its process, and says what it came to.
+import type { WorkspaceContext } from "../context.ts";
+import { failed, misconfigured, workloadFailed } from "../jobs/endings.ts";
+import type { JobLimits } from "../jobs/limits.ts";
+import type { Attempt, Ending, Outcome, RunRecord } from "../jobs/model.ts";
+import {
+  type ReferenceScope,
+  resolveReferences,
+  UnresolvedReferenceError,
+} from "../jobs/references.ts";
+import type { Task } from "../jobs/task-schema.ts";
+import { ApiError, type Principal } from "../route.ts";
+import { prepareCompute } from "./compute.ts";
+import { createSlots } from "./slots.ts";
+import { runTaskProcess } from "./task-process.ts";
+import { TaskSpecError, taskSpec } from "./task-spec.ts";
+
+export type Execution = {
+  readonly run: RunRecord;
+  readonly attempt: Attempt;
+  readonly task: Task;
+  /** What references mean at this moment. */
+  readonly scope: () => ReferenceScope;
+  /** Aborted when the attempt is cancelled or has run out of time. */
+  readonly signal: AbortSignal;
+  readonly onRunning: (patch: Partial<Attempt>) => void;
+};
+
+export type Executor = {
+  /** Never rejects for what a task does; when it resolves, no process of the attempt is left. */
+  readonly execute: (execution: Execution) => Promise<Outcome>;
+};
+
+/** When the workspace closes, its tasks are killed, and the close waits for them. */
+export function createExecutor(context: WorkspaceContext, limits: JobLimits): Executor {
+  const slots = createSlots(() => limits.processesMax);
+  const closing = new AbortController();
+  const executing = new Set<Promise<Outcome>>();
+  context.onClose(async () => {
+    closing.abort(new Error("The workspace is closing."));
+    await Promise.all(executing);
+  });
+  const execute = async (execution: Execution): Promise<Outcome> => {
+    const { run } = execution;
+    const signal = AbortSignal.any([execution.signal, closing.signal]);
+    try {
+      const task = resolveReferences(execution.task, execution.scope());
+      const principal = principalOf(context, run);
+      const compute = { context, limits, run, task, principal, signal };
+      const environment = await prepareCompute(compute);
+      using _slot = await slots.take(signal);
+      const spec = taskSpec(context, run, task, principal);
+      return await runTaskProcess({
+        ...compute,
+        execution,
+        spec,
+        environment,
+        graceMs: () => (closing.signal.aborted ? 0 : limits.killGraceSeconds * 1000),
+      });
+    } catch (error) {
+      // Whoever aborted has decided the ending already.
+      return signal.aborted ? { ending: workloadFailed, output: {} } : refused(error);
+    }
+  };
+  return {
+    execute: (execution) => {
+      const done = execute(execution);
+      executing.add(done);
+      return done.finally(() => executing.delete(done));
+    },
+  };
+}
+
+/** The identity that code runs as. It may have been removed since the run was accepted. */
+function principalOf(context: WorkspaceContext, run: RunRecord): Principal {
+  const principal = context.principals.byId(run.runAs);
+  if (principal === undefined)
+    throw new TaskSpecError(`The run's identity ${run.runAs} does not exist.`, {
+      code: "UNAUTHORIZED_ERROR",
+    });
+  return principal;
+}
+
+/** The task did not get as far as a process. */
+function refused(error: unknown): Outcome {
+  const message = error instanceof Error ? error.message : String(error);
+  return { ending: refusal(error, message), output: { error: message } };
+}
+
+function refusal(error: unknown, message: string): Ending {
+  if (error instanceof TaskSpecError) return misconfigured(error.code, message);
+  if (error instanceof UnresolvedReferenceError || error instanceof ApiError)
+    return misconfigured("INVALID_RUN_CONFIGURATION", message);
+  return failed("INTERNAL_ERROR", "INTERNAL_ERROR", message);
+}

@@ -1,0 +1,149 @@
+// Processes as groups: started together, killed together, and recognised after a restart.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ProcessMark } from "../jobs/model.ts";
+
+/**
+ * In the environment of each process of an attempt, whatever group or session it has moved to. Its value is the
+ * attempt's folder, because ids alone are the same in every workspace of this machine.
+ */
+const markVariable = "WORKSPACE_TASK_RUN";
+
+export type GroupProcess = {
+  readonly mark: ProcessMark;
+  /** File 3 of the child. */
+  readonly channel: Duplex;
+  /** When the first process is gone, and with it the group. */
+  readonly exited: Promise<Exit>;
+  /** SIGTERM to the group, and SIGKILL after the grace. */
+  readonly terminate: (graceMs: number) => Promise<void>;
+};
+
+export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+export type GroupOptions = {
+  readonly executable: string;
+  readonly arguments: readonly string[];
+  readonly folder: string;
+  /** Names the attempt on this machine, see `markVariable`. */
+  readonly label: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly onOutput: (chunk: Buffer) => void;
+};
+
+/** What was said is read to its end; only a process that got away could hold the pipe open for longer. */
+const drainMs = 10_000;
+
+/** @throws Error when the program cannot be started */
+export async function startGroup(options: GroupOptions): Promise<GroupProcess> {
+  const child = spawn(options.executable, options.arguments, {
+    cwd: options.folder,
+    env: { ...options.environment, [markVariable]: options.label },
+    detached: true, // a group and session of its own
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  const exit = new Promise<Exit>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", options.onOutput);
+  const pid = child.pid;
+  if (pid === undefined) {
+    await exit; // rejects with the reason
+    throw new Error(`${options.executable} did not start`);
+  }
+  const channel = child.stdio[3];
+  if (channel === null || channel === undefined || !("write" in channel))
+    throw new Error("a child without its channel");
+  const exited = exit.then(async (how) => {
+    signalGroup(pid, "SIGKILL"); // what the task left in the background ends with it,
+    killMarked([options.label]); // also where it has left the group
+    await Promise.race([closed, delay(drainMs, undefined, { ref: false })]);
+    return how;
+  });
+  return {
+    mark: { pid, startedAt: startOf(pid) ?? "" },
+    channel: channel as Duplex,
+    exited,
+    terminate: async (graceMs) => {
+      signalGroup(pid, "SIGTERM");
+      const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
+      await exited.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+const once = (child: ChildProcess, event: string): Promise<void> =>
+  new Promise((resolve) => child.once(event, () => resolve()));
+
+/**
+ * After a restart: kills what is left of process groups, and everything that carries one of the labels.
+ * A process that merely has the same pid is left alone.
+ */
+export function killLeftovers(marks: readonly ProcessMark[], labels: readonly string[]): void {
+  for (const mark of marks)
+    if (mark.startedAt !== "" && startOf(mark.pid) === mark.startedAt)
+      signalGroup(mark.pid, "SIGKILL");
+  killMarked(labels);
+}
+
+/** Kills processes that carry a label in their environment: those that left the group. Linux only. */
+function killMarked(labels: readonly string[]): void {
+  if (labels.length === 0) return;
+  const wanted = new Set(labels.map((label) => `${markVariable}=${label}`));
+  for (const name of processNames()) {
+    if (!environmentOf(name).some((pair) => wanted.has(pair))) continue;
+    signalTo(Number(name), "SIGKILL");
+  }
+}
+
+function processNames(): string[] {
+  try {
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  } catch {
+    return []; // no /proc on this system
+  }
+}
+
+function environmentOf(name: string): string[] {
+  try {
+    return readFileSync(`/proc/${name}/environ`, "latin1").split("\0");
+  } catch {
+    return []; // gone, or somebody else's
+  }
+}
+
+/** Something that differs between two processes that had the same pid, or undefined if there is none now. */
+function startOf(pid: number): string | undefined {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    return `${bootId()}/${fields[19]}`; // starttime is field 22; two fields precede the cut
+  } catch {
+    return startByPs(pid);
+  }
+}
+
+const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+
+function startByPs(pid: number): string | undefined {
+  if (process.platform === "linux") return undefined;
+  try {
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+const signalGroup = (pid: number, signal: NodeJS.Signals): void => signalTo(-pid, signal);
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // already gone
+  }
+}

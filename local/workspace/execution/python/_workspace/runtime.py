@@ -1,0 +1,35 @@
+"""`dbruntime`, by which the Databricks SDK finds its host and token, and dbutils, inside of the platform."""
+
+import sys
+import types
+
+
+def offer(credentials, dbutils):
+    """Makes `import dbruntime` work. `credentials()` returns the host and a token of the run's identity."""
+    package = types.ModuleType("dbruntime")
+    package.__path__ = []
+    package.UserNamespaceInitializer = _namespace_of(dbutils)
+    provider = types.ModuleType("dbruntime.sdk_credential_provider")
+
+    def init_runtime_native_auth():
+        host = credentials()["host"]
+        return host, lambda: {"Authorization": f"Bearer {credentials()['token']}"}
+
+    provider.init_runtime_native_auth = init_runtime_native_auth
+    package.sdk_credential_provider = provider
+    sys.modules["dbruntime"] = package
+    sys.modules["dbruntime.sdk_credential_provider"] = provider
+
+
+def _namespace_of(dbutils):
+    from _workspace.spark import LazySpark
+
+    class UserNamespaceInitializer:
+        @classmethod
+        def getOrCreate(cls):
+            return cls()
+
+        def get_namespace_globals(self):
+            return {"dbutils": dbutils, "spark": LazySpark(), "display": print, "displayHTML": print}
+
+    return UserNamespaceInitializer

@@ -1,0 +1,37 @@
+"""Runs in each Python process of a task before anything else: shows it /Volumes and /Workspace.
+
+Found through PYTHONPATH. The program gets its environment back as it was; children get ours again (children.py).
+"""
+
+import os
+import sys
+
+_here = os.path.dirname(os.path.abspath(__file__))
+
+
+def _start():
+    policy = os.environ.pop("WORKSPACE_MOUNTS", None)
+    run = os.environ.pop("WORKSPACE_TASK_RUN", "")
+    entries = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
+    rest = [entry for entry in entries if entry and os.path.abspath(entry) != _here]
+    if rest:
+        os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+    if policy is not None:
+        from _workspace import install
+
+        install.install(policy, _here, run)
+    sys.path[:] = [entry for entry in sys.path if entry != _here]
+
+
+def _next_sitecustomize():
+    """The environment's own sitecustomize, which ours hides."""
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    spec = PathFinder.find_spec("sitecustomize", sys.path)
+    if spec is not None and spec.loader is not None:
+        spec.loader.exec_module(module_from_spec(spec))
+
+
+_start()
+_next_sitecustomize()

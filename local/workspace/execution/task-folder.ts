@@ -1,0 +1,85 @@
+// The folder of one attempt on this machine: its working folder, temporary files, unpacked wheels, and what it may see.
+import { mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { WorkspaceContext } from "../context.ts";
+import type { Principal } from "../route.ts";
+
+export type TaskFolder = {
+  readonly path: string;
+  readonly working: string;
+  readonly home: string;
+  readonly temporary: string;
+  readonly packages: string;
+  /** What the shim reads (python/_workspace/mounts.py); it follows new volumes and changed grants. */
+  readonly mountsFile: string;
+  readonly writeSpec: (spec: unknown) => string;
+  readonly remove: () => void;
+};
+
+/** How soon a running task sees a new volume or grant. */
+const refreshMs = 250;
+
+/** Made before a process starts, removed after it. */
+export function createTaskFolder(
+  context: WorkspaceContext,
+  principal: Principal,
+  attemptId: string,
+): TaskFolder {
+  const path = taskFolderPath(context, attemptId);
+  const inside = (name: string): string => join(path, name);
+  rmSync(path, { recursive: true, force: true });
+  for (const name of ["work", "home", "tmp", "staging", "mnt"])
+    mkdirSync(inside(name), { recursive: true });
+  const mountsFile = inside("mounts.json");
+  let written = "";
+  const writeMounts = (): void => {
+    const mounts = mountsOf(context, principal);
+    const text = JSON.stringify({ alias: inside("mnt"), staging: inside("staging"), mounts });
+    if (text === written) return;
+    written = text;
+    writeFileSync(`${mountsFile}.new`, text);
+    renameSync(`${mountsFile}.new`, mountsFile);
+  };
+  writeMounts();
+  const refreshing = setInterval(writeMounts, refreshMs).unref();
+  return {
+    path,
+    working: inside("work"),
+    home: inside("home"),
+    temporary: inside("tmp"),
+    packages: inside("packages"),
+    mountsFile,
+    writeSpec: (spec) => {
+      const file = inside("spec.json");
+      writeFileSync(file, JSON.stringify(spec));
+      return file;
+    },
+    remove: () => {
+      clearInterval(refreshing);
+      rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** One for each attempt on this machine: two workspaces never share it. */
+export const taskFolderPath = (context: WorkspaceContext, attemptId: string): string =>
+  join(realpathSync(context.folder), "tasks", attemptId);
+
+/** Every volume, also those that may not be read: a path into one is refused, not missing. */
+function mountsOf(context: WorkspaceContext, principal: Principal) {
+  const volumes = context.volumes.visibleTo(principal).map((each) => ({
+    path: `/Volumes/${each.volume.catalog}/${each.volume.schema}/${each.volume.name}`,
+    folder: realpathSync(each.realRoot),
+    read: each.read,
+    write: each.write,
+    volume: true,
+  }));
+  const files = {
+    path: "/Workspace",
+    folder: realpathSync(context.workspaceFiles.root),
+    read: true,
+    write: principal.admin,
+    volume: false,
+  };
+  return [...volumes, files];
+}

@@ -1,0 +1,40 @@
+// After a restart: what was executing is dead, and ends as the platform ends a run whose driver was lost.
+import type { WorkspaceContext } from "../context.ts";
+import { killLeftovers } from "../execution/process-group.ts";
+import { taskFolderPath } from "../execution/task-folder.ts";
+import { lostDriver } from "./endings.ts";
+import type { Attempt, RunRecord } from "./model.ts";
+import type { RunStore } from "./run-store.ts";
+
+/** The platform forgets runs, and answers for them as if they had never been. */
+const retentionMs = 60 * 24 * 3_600_000;
+
+/** Kills what the last process of the workspace left behind, settles its attempts, and forgets expired runs. */
+export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
+  const nowMs = context.clock.nowMs();
+  for (const run of store.runs())
+    if (run.ending !== undefined && run.endedMs < nowMs - retentionMs) store.removeRun(run.runId);
+  const interrupted = store
+    .activeRuns()
+    .flatMap((run) => run.attempts)
+    .filter(isExecuting);
+  if (interrupted.length === 0) return;
+  killLeftovers(
+    interrupted.flatMap((attempt) => attempt.process ?? []),
+    interrupted.map((attempt) => taskFolderPath(context, attempt.runId)),
+  );
+  for (const run of store.activeRuns()) store.putRun(settled(run, nowMs));
+}
+
+const isExecuting = (attempt: Attempt): boolean => attempt.executing;
+
+function settled(run: RunRecord, nowMs: number): RunRecord {
+  if (!run.attempts.some(isExecuting)) return run;
+  const attempts = run.attempts.map((attempt): Attempt => {
+    if (!attempt.executing) return attempt;
+    const { process: _, ...rest } = attempt;
+    const ending = attempt.ending ?? lostDriver;
+    return { ...rest, phase: "OVER", executing: false, endedMs: nowMs, ending };
+  });
+  return { ...run, attempts };
+}

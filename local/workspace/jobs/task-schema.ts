@@ -1,0 +1,240 @@
+// What a client may send as a task, a job or a submit: the field lists of databricks-sdk-go `service/jobs/model.go`.
+// The platform refuses a field of a task that it does not know, so these objects are strict.
+import * as z from "zod";
+
+const idTextMax = 19; // digits of 2^63 - 1
+
+/** An int64: a number, or text where it is beyond 2^53 (`ApiRequest.json` hands those over as text). */
+export const Id = z.union([z.int(), z.string().regex(/^\d+$/).max(idTextMax)]).transform(String);
+
+const TaskKey = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[\w-]+$/, "may only contain alphanumeric characters, - and _");
+const Texts = z.record(z.string(), z.string());
+const Anything = z.record(z.string(), z.unknown());
+const Seconds = z.int().min(0);
+
+export const runIfs = [
+  "ALL_SUCCESS",
+  "ALL_DONE",
+  "NONE_FAILED",
+  "AT_LEAST_ONE_SUCCESS",
+  "ALL_FAILED",
+  "AT_LEAST_ONE_FAILED",
+] as const;
+export type RunIf = (typeof runIfs)[number];
+
+export const NewCluster = z.looseObject({
+  spark_conf: Texts.optional(),
+  spark_env_vars: Texts.optional(),
+});
+
+const SparkPythonTask = z.strictObject({
+  python_file: z.string().min(1),
+  parameters: z.array(z.string()).optional(),
+  source: z.enum(["WORKSPACE", "GIT"]).optional(),
+});
+const PythonWheelTask = z.strictObject({
+  package_name: z.string().min(1),
+  entry_point: z.string().min(1),
+  parameters: z.array(z.string()).optional(),
+  named_parameters: Texts.optional(),
+});
+const NotebookTask = z.strictObject({
+  notebook_path: z.string().min(1),
+  base_parameters: Texts.optional(),
+  source: z.enum(["WORKSPACE", "GIT"]).optional(),
+  warehouse_id: z.string().optional(),
+});
+const ConditionTask = z.strictObject({
+  op: z.enum([
+    "EQUAL_TO",
+    "NOT_EQUAL",
+    "GREATER_THAN",
+    "GREATER_THAN_OR_EQUAL",
+    "LESS_THAN",
+    "LESS_THAN_OR_EQUAL",
+  ]),
+  left: z.string(),
+  right: z.string(),
+});
+export type ConditionTask = z.infer<typeof ConditionTask>;
+const RunJobTask = z.looseObject({ job_id: Id, job_parameters: Texts.optional() });
+
+/** Bodies that this workspace executes. */
+export const executableBodies = [
+  "spark_python_task",
+  "python_wheel_task",
+  "notebook_task",
+  "condition_task",
+  "run_job_task",
+] as const;
+
+/** Bodies that the platform has and this workspace has not: they answer 501. */
+export const missingBodies = [
+  "ai_runtime_task",
+  "alert_task",
+  "clean_rooms_notebook_task",
+  "dashboard_task",
+  "dbt_cloud_task",
+  "dbt_platform_task",
+  "dbt_task",
+  "for_each_task",
+  "gen_ai_compute_task",
+  "pipeline_task",
+  "power_bi_task",
+  "python_operator_task",
+  "spark_jar_task",
+  "spark_submit_task",
+  "sql_task",
+] as const;
+
+const missingBodyFields = Object.fromEntries(
+  missingBodies.map((name) => [name, z.unknown().optional()]),
+);
+
+export const Task = z.strictObject({
+  task_key: TaskKey,
+  depends_on: z
+    .array(z.strictObject({ task_key: TaskKey, outcome: z.string().optional() }))
+    .optional(),
+  run_if: z.enum(runIfs).optional(),
+  existing_cluster_id: z.string().optional(),
+  new_cluster: NewCluster.optional(),
+  job_cluster_key: z.string().optional(),
+  environment_key: z.string().optional(),
+  compute: Anything.optional(),
+  libraries: z.array(Anything).optional(),
+  timeout_seconds: Seconds.optional(),
+  max_retries: z.int().min(-1).max(5000).optional(), // 5000: MicrosoftDocs/azure-docs#114136
+  min_retry_interval_millis: z.int().min(0).optional(),
+  retry_on_timeout: z.boolean().optional(),
+  disable_auto_optimization: z.boolean().optional(),
+  disabled: z.boolean().optional(),
+  description: z.string().optional(),
+  health: Anything.optional(),
+  email_notifications: Anything.optional(),
+  webhook_notifications: Anything.optional(),
+  notification_settings: Anything.optional(),
+  spark_python_task: SparkPythonTask.optional(),
+  python_wheel_task: PythonWheelTask.optional(),
+  notebook_task: NotebookTask.optional(),
+  condition_task: ConditionTask.optional(),
+  run_job_task: RunJobTask.optional(),
+  ...missingBodyFields,
+});
+export type Task = z.infer<typeof Task>;
+
+export const Environment = z.strictObject({
+  environment_key: z.string().min(1),
+  spec: z
+    .looseObject({
+      environment_version: z.string().optional(),
+      client: z.string().optional(),
+      dependencies: z.array(z.string()).optional(),
+    })
+    .optional(),
+});
+export type Environment = z.infer<typeof Environment>;
+
+export const AccessControl = z.strictObject({
+  user_name: z.string().optional(),
+  group_name: z.string().optional(),
+  service_principal_name: z.string().optional(),
+  permission_level: z.string(),
+});
+export type AccessControl = z.infer<typeof AccessControl>;
+
+export const RunAs = z.strictObject({
+  user_name: z.string().optional(),
+  service_principal_name: z.string().optional(),
+  group_name: z.string().optional(),
+});
+export type RunAs = z.infer<typeof RunAs>;
+
+export const Queue = z.strictObject({ enabled: z.boolean() });
+export const JobCluster = z.strictObject({ job_cluster_key: z.string(), new_cluster: NewCluster });
+export type JobCluster = z.infer<typeof JobCluster>;
+export const JobParameter = z.strictObject({ name: z.string().min(1), default: z.string() });
+export type JobParameter = z.infer<typeof JobParameter>;
+/** ≤ 64 characters; checked apart, because its refusal has words of its own. */
+export const IdempotencyToken = z.string();
+
+/** What `runs/submit` and `jobs/create` have in common. */
+const shared = {
+  access_control_list: z.array(AccessControl).optional(),
+  budget_policy_id: z.string().optional(),
+  usage_policy_id: z.string().optional(),
+  email_notifications: Anything.optional(),
+  environments: z.array(Environment).optional(),
+  git_source: Anything.optional(),
+  health: Anything.optional(),
+  notification_settings: Anything.optional(),
+  performance_target: z.enum(["STANDARD", "PERFORMANCE_OPTIMIZED"]).optional(),
+  queue: Queue.optional(),
+  run_as: RunAs.optional(),
+  tasks: z.array(Task).optional(),
+  timeout_seconds: Seconds.optional(),
+  webhook_notifications: Anything.optional(),
+};
+
+/** No tags, no job_clusters, no parameters, no schedule: absent on purpose (databricks-sdk-go `SubmitRun`). */
+export const Submit = z.strictObject({
+  ...shared,
+  idempotency_token: IdempotencyToken.optional(),
+  run_name: z.string().optional(),
+});
+export type Submit = z.infer<typeof Submit>;
+
+/** The settings of a saved job. */
+export const JobSettings = z.strictObject({
+  ...shared,
+  continuous: Anything.optional(),
+  deployment: Anything.optional(),
+  description: z.string().optional(),
+  edit_mode: z.string().optional(),
+  format: z.string().optional(),
+  job_clusters: z.array(JobCluster).optional(),
+  max_concurrent_runs: z.int().min(0).max(1000).optional(),
+  name: z.string().optional(),
+  parameters: z.array(JobParameter).optional(),
+  schedule: Anything.optional(),
+  tags: Texts.optional(),
+  trigger: Anything.optional(),
+});
+export type JobSettings = z.infer<typeof JobSettings>;
+
+const Parameters = {
+  job_parameters: Texts.optional(),
+  notebook_params: Texts.optional(),
+  python_params: z.array(z.string()).optional(),
+  python_named_params: Texts.optional(),
+  jar_params: z.array(z.string()).optional(),
+  spark_submit_params: z.array(z.string()).optional(),
+  sql_params: Texts.optional(),
+  dbt_commands: z.array(z.string()).optional(),
+  pipeline_params: Anything.optional(),
+};
+
+export const RunNow = z.strictObject({
+  job_id: Id,
+  idempotency_token: IdempotencyToken.optional(),
+  only: z.array(z.string()).optional(),
+  queue: Queue.optional(),
+  performance_target: z.string().optional(),
+  ...Parameters,
+});
+export type RunNow = z.infer<typeof RunNow>;
+
+export const Repair = z.strictObject({
+  run_id: Id,
+  latest_repair_id: Id.optional(),
+  rerun_tasks: z.array(z.string()).optional(),
+  rerun_all_failed_tasks: z.boolean().optional(),
+  rerun_dependent_tasks: z.boolean().optional(),
+  performance_target: z.string().optional(),
+  ...Parameters,
+});
+export type Repair = z.infer<typeof Repair>;

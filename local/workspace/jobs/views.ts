@@ -1,0 +1,255 @@
+// Runs as clients see them: the old `state` and the new `status`, derived from what is remembered.
+import type { WorkspaceContext } from "../context.ts";
+import type { Attempt, Ending, RunRecord } from "./model.ts";
+import { isOver } from "./model.ts";
+import { pageOf } from "./paging.ts";
+import type { Task } from "./task-schema.ts";
+
+type Json = Record<string, unknown>;
+
+/** Arrays of one answer hold so many elements; the rest follow by page token (Jobs API 2.2). */
+export const elementsMax = 100;
+
+export type RunViewOptions = {
+  readonly pageToken?: string;
+  readonly history?: boolean;
+  /** `include_resolved_values`: parameters of tasks as their processes got them. */
+  readonly resolved?: boolean;
+  readonly tasks?: boolean;
+};
+
+/** The answer of runs/get, and an entry of runs/list. */
+export function runView(
+  context: WorkspaceContext,
+  run: RunRecord,
+  options: RunViewOptions = {},
+): Json {
+  const attempts = pageOf(run.attempts, options.pageToken, elementsMax);
+  const repairs = pageOf(run.repairs, options.pageToken, elementsMax);
+  const clusters = pageOf(run.jobClusters, options.pageToken, elementsMax);
+  const parameters = pageOf(run.parameters, options.pageToken, elementsMax);
+  const nextPageToken = attempts.next ?? repairs.next ?? clusters.next ?? parameters.next;
+  return {
+    ...runHead(context, run),
+    ...runTimes(run),
+    ...stateAndStatus(shownOfRun(context, run)),
+    ...(options.tasks !== false && {
+      tasks: attempts.page.map((attempt) => attemptView(context, run, attempt, options.resolved)),
+      ...(clusters.page.length > 0 && { job_clusters: clusters.page }),
+    }),
+    ...(parameters.page.length > 0 && { job_parameters: parameters.page }),
+    ...(options.history === true && {
+      repair_history: repairs.page.map((_, index) => repairView(context, run, index)),
+    }),
+    ...(nextPageToken !== undefined &&
+      (options.tasks === false ? {} : { has_more: true, next_page_token: nextPageToken })),
+  };
+}
+
+function runHead(context: WorkspaceContext, run: RunRecord): Json {
+  return {
+    job_id: BigInt(run.jobId),
+    run_id: BigInt(run.runId),
+    number_in_job: BigInt(run.runId),
+    original_attempt_run_id: BigInt(run.runId),
+    creator_user_name: run.creator,
+    run_as_user_name: run.runAs,
+    run_name: run.name,
+    run_type: run.type,
+    trigger: run.trigger,
+    format: run.singleTask ? "SINGLE_TASK" : "MULTI_TASK",
+    run_page_url: pageUrl(context, run, run.runId),
+    ...(run.gitSource !== undefined && { git_source: run.gitSource }),
+    ...(run.performanceTarget !== undefined && {
+      effective_performance_target: run.performanceTarget,
+    }),
+  };
+}
+
+/** All runs have tasks here, and the platform leaves the three parts at 0 for those. */
+function runTimes(run: RunRecord): Json {
+  const startMs = run.startedMs === 0 ? run.createdMs : run.startedMs;
+  const ended = run.endedMs !== 0;
+  return {
+    start_time: startMs,
+    end_time: run.endedMs,
+    setup_duration: 0,
+    execution_duration: 0,
+    cleanup_duration: 0,
+    ...(ended && { run_duration: run.endedMs - startMs }),
+    ...(run.queued === undefined &&
+      run.startedMs > run.createdMs && { queue_duration: run.startedMs - run.createdMs }),
+  };
+}
+
+/** One entry of `tasks[]`. */
+export function attemptView(
+  context: WorkspaceContext,
+  run: RunRecord,
+  attempt: Attempt,
+  resolved?: boolean,
+): Json {
+  const task = run.tasks.find(({ task_key }) => task_key === attempt.taskKey);
+  return {
+    run_id: BigInt(attempt.runId),
+    task_key: attempt.taskKey,
+    attempt_number: attempt.attempt,
+    run_page_url: pageUrl(context, run, attempt.runId),
+    ...attemptTimes(attempt),
+    ...stateAndStatus(shownOfAttempt(context, attempt)),
+    ...(task !== undefined && taskSettingsView(task)),
+    ...(task !== undefined && computeView(task, attempt)),
+    ...(resolved === true &&
+      attempt.resolved !== undefined && { resolved_values: attempt.resolved }),
+    ...(task?.condition_task !== undefined && {
+      condition_task: { ...task.condition_task, ...attempt.resolved },
+    }),
+  };
+}
+
+function attemptTimes(attempt: Attempt): Json {
+  const { startedMs, runningMs, endedMs } = attempt;
+  const setup = runningMs === 0 ? 0 : runningMs - startedMs;
+  return {
+    start_time: startedMs,
+    end_time: endedMs,
+    setup_duration: setup,
+    execution_duration: endedMs === 0 || runningMs === 0 ? 0 : endedMs - runningMs,
+    cleanup_duration: 0,
+    ...(endedMs !== 0 && { run_duration: startedMs === 0 ? 0 : endedMs - startedMs }),
+  };
+}
+
+function taskSettingsView(task: Task): Json {
+  const { task_key: _, ...settings } = task;
+  const runJob = task.run_job_task;
+  return {
+    ...settings,
+    run_if: task.run_if ?? "ALL_SUCCESS",
+    ...(runJob !== undefined && { run_job_task: { ...runJob, job_id: BigInt(runJob.job_id) } }),
+  };
+}
+
+function computeView(task: Task, attempt: Attempt): Json {
+  if (attempt.runningMs === 0) return {};
+  if (task.existing_cluster_id !== undefined)
+    return {
+      cluster_instance: { cluster_id: task.existing_cluster_id, spark_context_id: attempt.runId },
+    };
+  return {};
+}
+
+function repairView(context: WorkspaceContext, run: RunRecord, index: number): Json {
+  const repair = run.repairs[index];
+  if (repair === undefined) return {};
+  const running = shownOfRun(context, run);
+  const shown = repair.ending === undefined ? running : shownOfEnding(repair.ending);
+  return {
+    ...(repair.repairId !== "" && { id: BigInt(repair.repairId) }),
+    type: repair.repairId === "" ? "ORIGINAL" : "REPAIR",
+    start_time: repair.repairId === "" ? run.startedMs : repair.startedMs,
+    end_time: repair.endedMs,
+    ...stateAndStatus(shown),
+    task_run_ids: run.attempts
+      .filter((attempt) => attempt.repair === index)
+      .map((attempt) => BigInt(attempt.runId)),
+  };
+}
+
+/** runs/get of a task's own run id: the same run, with the one task. */
+export function taskRunView(context: WorkspaceContext, run: RunRecord, attempt: Attempt): Json {
+  const entry = attemptView(context, run, attempt);
+  const first = run.attempts.find(({ taskKey }) => taskKey === attempt.taskKey) ?? attempt;
+  return {
+    ...runHead(context, run),
+    ...entry,
+    job_run_id: BigInt(run.runId),
+    number_in_job: BigInt(attempt.runId),
+    original_attempt_run_id: BigInt(first.runId),
+    run_name: attempt.taskKey,
+    run_type: run.type,
+    tasks: [entry],
+  };
+}
+
+const pageUrl = (context: WorkspaceContext, run: RunRecord, runId: string): string =>
+  `${context.url}/?o=${context.workspaceId}#job/${run.jobId}/run/${runId}`;
+
+type Shown = {
+  readonly lifeCycleState: string;
+  readonly resultState?: string;
+  readonly message: string;
+  readonly queue?: { readonly code: string; readonly message: string };
+  readonly termination?: { readonly code: string; readonly type: string; readonly message: string };
+};
+
+function stateAndStatus(shown: Shown): Json {
+  const stopped = shown.resultState === "CANCELED" || shown.resultState === "TIMEDOUT";
+  return {
+    state: {
+      life_cycle_state: shown.lifeCycleState,
+      ...(shown.resultState !== undefined && { result_state: shown.resultState }),
+      state_message: shown.message,
+      user_cancelled_or_timedout: stopped,
+      ...(shown.queue !== undefined && { queue_reason: shown.queue.message }),
+    },
+    status: {
+      state: statusState(shown),
+      ...(shown.queue !== undefined && { queue_details: shown.queue }),
+      ...(shown.termination !== undefined && { termination_details: shown.termination }),
+    },
+  };
+}
+
+/** `status.state` knows one word for the end, and WAITING for an attempt between two. */
+function statusState({ lifeCycleState, termination }: Shown): string {
+  if (termination !== undefined && ["SKIPPED", "INTERNAL_ERROR"].includes(lifeCycleState))
+    return "TERMINATED";
+  return lifeCycleState === "WAITING_FOR_RETRY" ? "WAITING" : lifeCycleState;
+}
+
+function shownOfEnding(ending: Ending): Shown {
+  return {
+    lifeCycleState: ending.lifeCycleState,
+    ...(ending.resultState !== undefined && { resultState: ending.resultState }),
+    message: ending.message,
+    termination: { code: ending.code, type: ending.type, message: ending.message },
+  };
+}
+
+/** A word that no client knows, for those who must survive it. */
+const unknownState = "REBALANCING";
+
+function shownOfAttempt({ settings }: WorkspaceContext, attempt: Attempt): Shown {
+  if (isOver(attempt) && attempt.ending !== undefined) return shownOfEnding(attempt.ending);
+  if (settings.unknownStates) return { lifeCycleState: unknownState, message: "" };
+  const phase = attempt.shown ?? attempt.phase;
+  return { lifeCycleState: phase, message: phaseMessages[phase] ?? "" };
+}
+
+const phaseMessages: Readonly<Record<string, string>> = {
+  PENDING: "Waiting for compute",
+  RUNNING: "In run",
+  TERMINATING: "Terminating",
+};
+
+function shownOfRun(context: WorkspaceContext, run: RunRecord): Shown {
+  if (run.ending !== undefined) return shownOfEnding(run.ending);
+  if (run.queued !== undefined)
+    return { lifeCycleState: "QUEUED", message: run.queued.message, queue: run.queued };
+  if (context.settings.unknownStates) return { lifeCycleState: unknownState, message: "" };
+  if (run.stop !== undefined && run.stop.why !== "platform")
+    return { lifeCycleState: "TERMINATING", message: "Terminating" };
+  const [only, ...more] = run.attempts;
+  if (only !== undefined && more.length === 0) {
+    const shown = shownOfAttempt(context, only);
+    if (!isOver(only) && only.phase !== "BLOCKED") return shown;
+  }
+  const begun = run.attempts.some((attempt) => attempt.runningMs !== 0 || isOver(attempt));
+  return begun
+    ? { lifeCycleState: "RUNNING", message: "In run" }
+    : { lifeCycleState: "PENDING", message: "Waiting for compute" };
+}
+
+/** Where the run stands, as `active_only` of runs/list sees it. */
+export const isActive = (run: RunRecord): boolean => run.ending === undefined;

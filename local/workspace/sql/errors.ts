@@ -1,0 +1,57 @@
+// What a statement fails with: Databricks' error class and SQLSTATE, with a message in its form.
+
+/**
+ * A statement refused or failed. `message` begins with `[ERROR_CLASS]` and ends with `SQLSTATE: …`, as the platform's do
+ * (clients match on the class at the start: databricks-facts §8.4).
+ */
+export class SqlError extends Error {
+  override readonly name = "SqlError";
+  readonly errorClass: string;
+  readonly sqlState: string;
+  constructor(
+    errorClass: string,
+    sqlState: string,
+    text: string,
+    options: { readonly cause?: unknown } = {},
+  ) {
+    const end = /[.!?;]$/.test(text) ? "" : ".";
+    super(`[${errorClass}] ${text}${end} SQLSTATE: ${sqlState}`, options);
+    this.errorClass = errorClass;
+    this.sqlState = sqlState;
+  }
+}
+
+/** The text cannot be read as a statement. */
+export function syntaxError(near: string, place?: string): SqlError {
+  const where = place === undefined ? "" : ` (${place})`;
+  return new SqlError("PARSE_SYNTAX_ERROR", "42601", `Syntax error at or near ${near}${where}`);
+}
+
+/** Databricks may know it; this workspace does not translate it, and says so instead of guessing. */
+export function unsupported(what: string): SqlError {
+  return new SqlError(
+    "UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE",
+    "0A000",
+    `The embedded workspace does not translate ${what}`,
+  );
+}
+
+/** The principal lacks a privilege on a securable. */
+export function insufficientPermissions(
+  privilege: string,
+  securable: string,
+  name: string,
+): SqlError {
+  return new SqlError(
+    "INSUFFICIENT_PERMISSIONS",
+    "42501",
+    `Insufficient privileges: User does not have ${privilege} on ${securable} '${name}'`,
+  );
+}
+
+/** Whatever was thrown, as a statement's error. */
+export function sqlErrorOf(thrown: unknown): SqlError {
+  if (thrown instanceof SqlError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SqlError("INTERNAL_ERROR", "XX000", text, { cause: thrown });
+}

@@ -1,0 +1,39 @@
+// One engine for each workspace, started by the first statement.
+import type { WorkspaceContext } from "../context.ts";
+import { openDuckEngine } from "./duckdb/engine.ts";
+import type { SqlEngine } from "./engine.ts";
+import { createSqlFaults } from "./faults.ts";
+import { openSparkEngine } from "./spark/engine.ts";
+
+/** Gives the engine; it is closed with the workspace. */
+export type OpenSql = () => Promise<SqlEngine>;
+
+const known = new WeakMap<WorkspaceContext, OpenSql>();
+
+/** Thrift and the Statement Execution API share one engine and its faults. */
+export function sqlOf(context: WorkspaceContext): OpenSql {
+  const open = known.get(context) ?? prepare(context);
+  known.set(context, open);
+  return open;
+}
+
+function prepare(context: WorkspaceContext): OpenSql {
+  const withFaults = createSqlFaults(context);
+  let opened: Promise<SqlEngine> | undefined;
+  const start = async () => {
+    const engine = await (context.sqlEngine === "spark" ? openSparkEngine : openDuckEngine)(context);
+    return withFaults(engine);
+  };
+  context.onClose(async () => {
+    const engine = await opened?.catch(() => undefined);
+    await engine?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    opened ??= start().catch((thrown: unknown) => {
+      // The next statement tries again: what was missing may be there by then.
+      opened = undefined;
+      throw thrown;
+    });
+    return opened;
+  };
+}

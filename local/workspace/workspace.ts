@@ -1,0 +1,389 @@
+// The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests and for `main.ts`.
+import { randomBytes, randomInt } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { rootCertificates } from "node:tls";
+import type * as z from "zod";
+import { adminRoutes } from "./admin.ts";
+import { apiRoutes } from "./apis.ts";
+import {
+  type Credentials,
+  type Identities,
+  OTHER,
+  openIdentities,
+  type PrincipalRequest,
+} from "./auth/principals.ts";
+import { createCatalogs } from "./catalog/catalogs.ts";
+import { createGrants } from "./catalog/grants.ts";
+import { createVolumes } from "./catalog/volumes.ts";
+import { type Certificates, issueCertificates } from "./certificates.ts";
+import { createClock } from "./clock.ts";
+import type { Clock, Principals, Settings, WorkspaceContext } from "./context.ts";
+import { createFaults, type Fault, FaultRequest, type Faults } from "./http/faults.ts";
+import {
+  createRequestLog,
+  type LoggedRequest,
+  type RequestFilter,
+  type RequestLog,
+} from "./http/request-log.ts";
+import { createRouter, type Router } from "./http/router.ts";
+import { type Server, type ServerOptions, startServer } from "./http/server.ts";
+import { defaultSettings, SettingsChange } from "./settings.ts";
+import { createClusters } from "./state/clusters.ts";
+import { createSecrets } from "./state/secrets.ts";
+import { createWorkspaceFiles } from "./state/workspace-files.ts";
+import { openStore, type Store } from "./store.ts";
+
+export type WorkspaceOptions = {
+  /** Default: any free port, or the one that `data` remembers. */
+  readonly port?: number;
+  /** A folder that outlives the process; without it, everything is gone at the end. */
+  readonly data?: string;
+  /** Default true. Plain HTTP is for clients that accept it. */
+  readonly tls?: boolean;
+  /** Workspace seconds in a real second. Default 1. */
+  readonly timeScale?: number;
+  /** Real milliseconds before each answer; the same as `settings.latencyMs`. */
+  readonly latencyMs?: number;
+  /** Default `duckdb`. */
+  readonly sql?: "duckdb" | "spark";
+  /** Any of the switches of `context.ts`, as they shall be at the start. */
+  readonly settings?: SettingsChange;
+  /** Besides `administrator` and `other`. */
+  readonly principals?: readonly PrincipalRequest[];
+  /** Besides `main.default.files`: `catalog.schema.volume`, made with what contains them. */
+  readonly volumes?: readonly string[];
+  /** Where lines of the log go. Default: nowhere. */
+  readonly log?: (line: string) => void;
+};
+
+export type Workspace = AsyncDisposable & {
+  readonly url: string;
+  /** `127.0.0.1:port`. */
+  readonly host: string;
+  readonly port: number;
+  /** The certificate authority to trust (`customCaCert`, `ca`); empty without TLS. */
+  readonly caPem: string;
+  /** What an unmodified client needs in its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `DATABRICKS_WORKSPACE_ADMIN`: faults, requests, settings. The URL carries its own token. */
+  readonly adminUrl: string;
+  readonly administrator: Credentials;
+  /** May do nothing. */
+  readonly other: Credentials;
+  readonly principal: (displayName: string) => Credentials;
+  readonly addPrincipal: (request: PrincipalRequest) => Credentials;
+  /** Change its values at any time. */
+  readonly settings: Settings;
+  readonly fail: (request: z.input<typeof FaultRequest>) => Fault;
+  readonly clearFaults: () => void;
+  readonly requests: (filter?: RequestFilter) => readonly LoggedRequest[];
+  /** The inside, for tests that look at state. */
+  readonly context: WorkspaceContext;
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Starts a workspace on 127.0.0.1. It executes what it is given: every task of every run is a process on this machine.
+ * @throws Error when the port is taken or the folder cannot be used
+ */
+export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
+  const ending = new AsyncDisposableStack();
+  try {
+    return await compose(options, ending);
+  } catch (error) {
+    await ending.disposeAsync();
+    throw error;
+  }
+}
+
+async function compose(
+  options: WorkspaceOptions,
+  ending: AsyncDisposableStack,
+): Promise<Workspace> {
+  const { folder, store } = openFolder(options, ending);
+  const settings = settingsOf(options);
+  const clock = createClock(options.timeScale ?? 1);
+  const facts = keptFacts(store, clock);
+  const certificates = options.tls === false ? undefined : facts.certificates();
+  let url = "";
+  const identities = openIdentities({
+    store,
+    settings,
+    url: () => url,
+    workspaceId: facts.workspaceId,
+    nowMs: clock.nowMs,
+  });
+  for (const request of options.principals ?? [])
+    if (identities.byName(request.displayName) === undefined) identities.add(request);
+  const edge: Edge = {
+    router: createRouter(),
+    admin: { path: `/_admin/${facts.adminToken}`, router: createRouter() },
+    faults: createFaults(),
+    requestLog: createRequestLog(),
+  };
+  // The port first: addresses appear in answers, and the APIs are composed once the address is known.
+  const server = await listen(options, facts.port(), {
+    ...edge,
+    settings,
+    authenticate: identities.authenticate,
+    workspaceId: facts.workspaceId,
+    log: options.log ?? (() => undefined),
+    ...(certificates !== undefined && { certificates }),
+  });
+  ending.use(server);
+  facts.rememberPort(server.port);
+  url = `${certificates === undefined ? "http" : "https"}://127.0.0.1:${server.port}`;
+  const trust = certificates === undefined ? undefined : writeTrust(folder, certificates);
+  const state = openState({ folder, store, clock, identities });
+  const context: WorkspaceContext = {
+    url,
+    workspaceId: facts.workspaceId,
+    folder,
+    durable: options.data !== undefined,
+    sqlEngine: options.sql ?? "duckdb",
+    warehouseId: facts.warehouseId,
+    clusterId: state.clusterId,
+    store,
+    clock,
+    settings,
+    principals: identities,
+    ...state.parts,
+    onClose: (close) => ending.defer(close),
+    adminRoute: edge.admin.router.add,
+    log: options.log ?? (() => undefined),
+    ...(trust !== undefined && { caFile: trust.bundleFile }),
+  };
+  for (const volume of options.volumes ?? []) ensureVolume(context, volume);
+  for (const route of adminRoutes({ ...edge, settings, identities, clock }))
+    edge.admin.router.add(route);
+  for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
+  return handle({ context, identities, edge, ending, server, certificates, trust });
+}
+
+type Edge = {
+  readonly router: Router;
+  readonly admin: { readonly path: string; readonly router: Router };
+  readonly faults: Faults;
+  readonly requestLog: RequestLog;
+};
+
+type Parts = {
+  readonly context: WorkspaceContext;
+  readonly identities: Identities;
+  readonly edge: Edge;
+  readonly ending: AsyncDisposableStack;
+  readonly server: Server;
+  readonly certificates: Certificates | undefined;
+  readonly trust: { readonly caFile: string; readonly bundleFile: string } | undefined;
+};
+
+/** What the one who started it holds. */
+function handle(parts: Parts): Workspace {
+  const { context, identities, edge, ending, server, trust } = parts;
+  const adminUrl = `${context.url}${edge.admin.path}`;
+  const administrator = credentialsOf(identities, identities.administrator.id);
+  const other = credentialsOf(identities, OTHER);
+  const close = () => ending.disposeAsync();
+  return {
+    url: context.url,
+    host: `127.0.0.1:${server.port}`,
+    port: server.port,
+    caPem: parts.certificates?.caPem ?? "",
+    env: {
+      ...environment(context, administrator, other, adminUrl),
+      ...(trust !== undefined && {
+        SSL_CERT_FILE: trust.bundleFile,
+        REQUESTS_CA_BUNDLE: trust.bundleFile,
+        NODE_EXTRA_CA_CERTS: trust.caFile,
+      }),
+    },
+    adminUrl,
+    administrator,
+    other,
+    principal: (name) => credentialsOf(identities, name),
+    addPrincipal: identities.add,
+    settings: context.settings,
+    fail: (request) => edge.faults.add(FaultRequest.parse(request)),
+    clearFaults: () => void edge.faults.remove(),
+    requests: (filter = {}) => edge.requestLog.find(filter),
+    context,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function openFolder({ data }: WorkspaceOptions, ending: AsyncDisposableStack) {
+  if (data !== undefined) {
+    const folder = resolve(data);
+    // Tokens and client secrets are in there.
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const store = storeIn(folder);
+    ending.use(store);
+    return { folder, store };
+  }
+  const folder = mkdtempSync(join(tmpdir(), "embedded-workspace-"));
+  ending.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const store = openStore();
+  ending.use(store);
+  return { folder, store };
+}
+
+/** @throws Error in one sentence when another workspace holds the folder */
+function storeIn(folder: string): Store {
+  try {
+    return openStore(folder);
+  } catch (error) {
+    throw new Error(
+      `The data folder ${folder} cannot be opened (${error instanceof Error ? error.message : String(error)}); end the workspace that uses it, or choose another folder.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The port asked for, else the remembered one if it is free, else any. */
+async function listen(
+  { port }: WorkspaceOptions,
+  rememberedPort: number,
+  options: Omit<ServerOptions, "port">,
+): Promise<Server> {
+  if (port !== undefined) return startServer({ ...options, port });
+  try {
+    return await startServer({ ...options, port: rememberedPort });
+  } catch {
+    return startServer({ ...options, port: 0 });
+  }
+}
+
+function settingsOf(options: WorkspaceOptions): Settings {
+  const change = SettingsChange.parse(options.settings ?? {});
+  return Object.assign(defaultSettings(), change, {
+    ...(options.latencyMs !== undefined && { latencyMs: options.latencyMs }),
+  });
+}
+
+/** What must be the same after a restart, so that clients need no new environment. */
+function keptFacts(store: Store, clock: Clock) {
+  const facts = store.collection<string>("facts");
+  const keep = (name: string, create: () => string): string => {
+    const value = facts.get(name) ?? create();
+    facts.put(name, value);
+    return value;
+  };
+  const digits = (count: number) =>
+    String(randomInt(1, 10)) + Array.from({ length: count - 1 }, () => randomInt(10)).join("");
+  return {
+    workspaceId: keep("workspaceId", () => digits(16)),
+    warehouseId: keep("warehouseId", () => randomBytes(8).toString("hex")),
+    adminToken: keep("adminToken", () => randomBytes(16).toString("hex")),
+    certificates: (): Certificates =>
+      JSON.parse(keep("certificates", () => JSON.stringify(issueCertificates(clock.nowMs())))),
+    port: () => Number(facts.get("port") ?? 0),
+    rememberPort: (port: number) => facts.put("port", String(port)),
+  };
+}
+
+/** OpenSSL's variables replace the machine's authorities, so the bundle has those too: pip must go on working. */
+function writeTrust(folder: string, { caPem }: Certificates) {
+  const caFile = join(folder, "ca.pem");
+  const bundleFile = join(folder, "ca-bundle.pem");
+  writeFileSync(caFile, caPem);
+  writeFileSync(bundleFile, `${caPem}\n${machineAuthorities()}`);
+  return { caFile, bundleFile };
+}
+
+/** As text: parsing them by `tls.getCACertificates` takes longer than starting everything else. */
+function machineAuthorities(): string {
+  const files = [
+    process.env["SSL_CERT_FILE"],
+    "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt", // Red Hat
+    "/etc/ssl/cert.pem", // macOS, BSD
+  ];
+  const file = files.find((name) => name !== undefined && existsSync(name));
+  return file === undefined ? rootCertificates.join("\n") : readFileSync(file, "utf8");
+}
+
+type StateOptions = {
+  readonly folder: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly identities: Identities;
+};
+
+function openState({ folder, store, clock, identities }: StateOptions) {
+  const root = join(folder, "Volumes");
+  mkdirSync(root, { recursive: true });
+  const principals: Principals = identities;
+  const grants = createGrants(store, () => principals);
+  const catalogs = createCatalogs({ store, grants, root, nowMs: clock.nowMs });
+  const clusters = createClusters(store, clock);
+  const parts = {
+    grants,
+    catalogs,
+    volumes: createVolumes(root, catalogs, grants),
+    secrets: createSecrets(store, principals, clock.nowMs),
+    clusters,
+    workspaceFiles: createWorkspaceFiles(store, join(folder, "Workspace"), clock, principals),
+  };
+  const owner = identities.administrator;
+  if (catalogs.catalog("main") === undefined) catalogs.createCatalog(owner, "main");
+  if (catalogs.schema("main", "default") === undefined)
+    catalogs.createSchema(owner, "main", "default");
+  if (catalogs.volume("main", "default", "files") === undefined)
+    catalogs.createVolume(owner, "main", "default", "files");
+  const settings = { spark_version: "16.4.x-scala2.12", num_workers: 0 };
+  const clusterId =
+    clusters.list()[0]?.clusterId ??
+    clusters.create(
+      owner.id,
+      { clusterName: "shared", sparkConf: {}, sparkEnvVars: {}, settings },
+      true,
+    );
+  return { parts, clusterId };
+}
+
+function ensureVolume({ catalogs, principals }: WorkspaceContext, fullName: string): void {
+  const [catalog = "", schema = "", volume = "", ...more] = fullName.split(".");
+  if (volume === "" || more.length > 0)
+    throw new Error(`volumes: '${fullName}' must be catalog.schema.volume`);
+  const owner = principals.administrator;
+  if (catalogs.catalog(catalog) === undefined) catalogs.createCatalog(owner, catalog);
+  if (catalogs.schema(catalog, schema) === undefined) catalogs.createSchema(owner, catalog, schema);
+  if (catalogs.volume(catalog, schema, volume) === undefined)
+    catalogs.createVolume(owner, catalog, schema, volume);
+}
+
+function credentialsOf(identities: Identities, name: string): Credentials {
+  const found = identities
+    .credentials()
+    .find((held) => held.id === name || held.displayName === name);
+  if (found === undefined) throw new Error(`there is no principal '${name}' in this workspace`);
+  return found;
+}
+
+/**
+ * `DATABRICKS_AUTH_TYPE` because the SDKs refuse to start when both a token and a client secret are set
+ * ("more than one authorization method configured") unless they are told which to take.
+ */
+const environment = (
+  context: WorkspaceContext,
+  administrator: Credentials,
+  other: Credentials,
+  adminUrl: string,
+): Record<string, string> => ({
+  DATABRICKS_HOST: context.url,
+  DATABRICKS_AUTH_TYPE: "pat",
+  DATABRICKS_TOKEN: administrator.token,
+  DATABRICKS_CLIENT_ID: administrator.id,
+  DATABRICKS_CLIENT_SECRET: administrator.clientSecret,
+  DATABRICKS_OTHER_TOKEN: other.token,
+  DATABRICKS_OTHER_CLIENT_ID: other.id,
+  DATABRICKS_OTHER_CLIENT_SECRET: other.clientSecret,
+  DATABRICKS_HTTP_PATH: `/sql/1.0/warehouses/${context.warehouseId}`,
+  DATABRICKS_WAREHOUSE_ID: context.warehouseId,
+  DATABRICKS_CLUSTER_ID: context.clusterId,
+  DATABRICKS_WORKSPACE_ID: context.workspaceId,
+  DATABRICKS_WORKSPACE_ADMIN: adminUrl,
+});
