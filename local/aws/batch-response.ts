@@ -1,0 +1,40 @@
+// What a function's answer says about its batch, as Lambda reads it with ReportBatchItemFailures. Pure.
+import * as z from "zod";
+
+export type BatchVerdict =
+  /** These are done and are deleted; what is not named becomes visible again. */
+  | {
+      readonly kind: "handled";
+      readonly done: readonly string[];
+      readonly failed: readonly string[];
+    }
+  /** The answer cannot be trusted: nothing is deleted. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+const BatchResponse = z
+  .object({
+    batchItemFailures: z.array(z.object({ itemIdentifier: z.string().min(1) })).nullish(),
+  })
+  .nullish();
+
+/**
+ * AWS: an empty or null list, and an empty or null response, are a complete success. An identifier that is empty, null,
+ * unknown or under another name fails the whole batch, and so does a response that is no such object.
+ */
+export function batchVerdict(messageIds: readonly string[], response: unknown): BatchVerdict {
+  const parsed = BatchResponse.safeParse(response);
+  if (!parsed.success)
+    return failed(`its answer is no batch response: ${JSON.stringify(response)?.slice(0, 200)}`);
+  const failures = parsed.data?.batchItemFailures ?? [];
+  const reported = new Set(failures.map((failure) => failure.itemIdentifier));
+  const unknown = [...reported].find((id) => !messageIds.includes(id));
+  if (unknown !== undefined)
+    return failed(`it reports the message "${unknown}", which is not of its batch`);
+  return {
+    kind: "handled",
+    done: messageIds.filter((id) => !reported.has(id)),
+    failed: [...reported],
+  };
+}
+
+const failed = (reason: string): BatchVerdict => ({ kind: "failed", reason });

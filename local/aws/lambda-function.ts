@@ -1,0 +1,140 @@
+// One function as Lambda runs it: JSON in, JSON out, a context with a deadline, and a timeout that means it.
+import { randomUUID } from "node:crypto";
+import type { Context } from "aws-lambda";
+import { ACCOUNT_ID, REGION } from "./account.ts";
+import {
+  contextOf,
+  type FunctionEnvironment,
+  type InvocationFacts,
+  startEnvironment,
+} from "./function-environment.ts";
+
+/** What a service's handler.ts exports. */
+export type LambdaHandler = (event: never, context: Context) => unknown;
+
+export type FunctionShape = {
+  readonly name: string;
+  /** A module that exports `handler`, to be run in an environment of its own; or a handler of this very process. */
+  readonly code: URL | LambdaHandler;
+  readonly timeoutSeconds: number;
+  readonly memoryMb?: number;
+  /** Of the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Each line that the environment writes. */
+  readonly onLine?: (line: string) => void;
+};
+
+export type LambdaFunction = AsyncDisposable & {
+  readonly name: string;
+  readonly timeoutSeconds: number;
+  /** Resolves when the code is loaded. @throws what loading it threw */
+  readonly ready: () => Promise<void>;
+  /** Runs the handler once. @throws what the handler throws, or FunctionTimeoutError. */
+  readonly invoke: (event: unknown) => Promise<unknown>;
+};
+
+/** The handler had not answered at its timeout: Lambda takes its environment away, and the invocation has failed. */
+export class FunctionTimeoutError extends Error {
+  override readonly name = "FunctionTimeoutError";
+}
+
+// Lambda: the request and the response of a synchronous invocation have at most 6 MB each.
+export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024;
+const MEMORY_MB = 512;
+
+export function lambdaFunction(shape: FunctionShape): LambdaFunction {
+  const { name, timeoutSeconds } = shape;
+  const runner = runnerOf(shape);
+  return {
+    name,
+    timeoutSeconds,
+    ready: runner.ready,
+    invoke: async (event) => {
+      const invocation = {
+        functionName: name,
+        functionArn: functionArn(name),
+        memoryMb: shape.memoryMb ?? MEMORY_MB,
+        requestId: randomUUID(),
+        endsMs: Date.now() + timeoutSeconds * 1000,
+      };
+      const input = bounded(name, "event", JSON.stringify(event)) ?? "null";
+      const output = await beforeTimeout(shape, runner, invocation, input);
+      return parsed(bounded(name, "response", output));
+    },
+    [Symbol.asyncDispose]: runner[Symbol.asyncDispose],
+  };
+}
+
+export const functionArn = (name: string): string =>
+  `arn:aws:lambda:${REGION}:${ACCOUNT_ID}:function:${name}`;
+
+type Runner = Pick<FunctionEnvironment, "run" | "kill"> &
+  AsyncDisposable & { readonly ready: () => Promise<void> };
+
+const runnerOf = (shape: FunctionShape): Runner =>
+  shape.code instanceof URL ? inEnvironment(shape, shape.code) : inProcess(shape.code);
+
+/** An environment that ended, by a crash or by a timeout, is replaced at the next invocation. */
+function inEnvironment(shape: FunctionShape, module: URL): Runner {
+  const start = () =>
+    startEnvironment({
+      module,
+      variables: shape.variables ?? {},
+      onLine: shape.onLine ?? ((line) => console.error(line)),
+    });
+  let environment = start();
+  return {
+    ready: () => environment.ready,
+    run: async (event, invocation) => {
+      if (environment.isOver()) environment = start();
+      return await environment.run(event, invocation);
+    },
+    kill: (reason) => environment.kill(reason),
+    [Symbol.asyncDispose]: () => environment[Symbol.asyncDispose](),
+  };
+}
+
+/** One process cannot kill its own code: what is late is left behind, and does what a late call may always do. */
+const inProcess = (handler: LambdaHandler): Runner => ({
+  ready: async () => {},
+  run: async (event, invocation) =>
+    JSON.stringify(await handler(JSON.parse(event) as never, contextOf(invocation))),
+  kill: () => {},
+  [Symbol.asyncDispose]: async () => {},
+});
+
+async function beforeTimeout(
+  { name, timeoutSeconds }: FunctionShape,
+  runner: Runner,
+  invocation: InvocationFacts,
+  event: string,
+): Promise<string | undefined> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const what = `${name} ${invocation.requestId}: Task timed out`;
+    const error = new FunctionTimeoutError(`${what} after ${timeoutSeconds.toFixed(2)} seconds`);
+    late.reject(error);
+    runner.kill(error);
+  }, timeoutSeconds * 1000);
+  try {
+    return await Promise.race([runner.run(event, invocation), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function bounded(
+  name: string,
+  what: "event" | "response",
+  text: string | undefined,
+): string | undefined {
+  const bytes = Buffer.byteLength(text ?? "");
+  if (bytes > PAYLOAD_BYTES_MAX)
+    throw new Error(
+      `the ${what} of ${name} has ${bytes} bytes; Lambda carries at most ${PAYLOAD_BYTES_MAX}`,
+    );
+  return text;
+}
+
+const parsed = (text: string | undefined): unknown =>
+  text === undefined ? undefined : JSON.parse(text);

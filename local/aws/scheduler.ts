@@ -1,0 +1,173 @@
+// EventBridge Scheduler: starts functions at their times, at least once, with a dead-letter queue for each schedule.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { messageOf } from "../../shared/domain/body.ts";
+import { ACCOUNT_ID, REGION } from "./account.ts";
+import { functionArn, type LambdaFunction } from "./lambda-function.ts";
+import { scheduleOf } from "./schedule-expression.ts";
+
+export type ScheduleShape = {
+  readonly name: string;
+  /** `rate(5 minutes)` or `cron(0 6 * * ? *)`, in UTC. */
+  readonly expression: string;
+  readonly target: LambdaFunction;
+  /** JSON text; `<aws.scheduler.scheduled-time>` and its kin are filled in, as Scheduler does. */
+  readonly input: string;
+  /** Further tries when the target fails. */
+  readonly retriesMax: number;
+  readonly deadLetterUrl: string;
+};
+
+export type SchedulerOptions = {
+  readonly sqs: SQSClient;
+  /** At 0.1 a rate of ten minutes ticks every minute. Crons are wall-clock times and do not scale. */
+  readonly timeScale: number;
+  readonly onTrouble?: (sentence: string) => void;
+};
+
+export type Scheduler = {
+  /** Stops ticking, and resolves when what was started has ended. */
+  readonly stop: () => Promise<void>;
+};
+
+// setTimeout overflows at 2^31 ms, and a machine that slept should notice soon.
+const SLEEP_MS_MAX = 60_000;
+// Scheduler backs off exponentially between its tries.
+const RETRY_MS = 1_000;
+const RETRY_MS_MAX = 60_000;
+
+/** Starts the schedules. A rate ticks at once, and then at its period: that is what Scheduler does without a StartDate. */
+export function startScheduler(
+  schedules: readonly ScheduleShape[],
+  options: SchedulerOptions,
+): Scheduler {
+  const stopping = new AbortController();
+  const inHand = new Set<Promise<void>>();
+  const fire = (schedule: ScheduleShape, scheduledMs: number): void => {
+    const work: Promise<void> = deliver(schedule, scheduledMs, options, stopping.signal)
+      .catch((error: unknown) =>
+        options.onTrouble?.(`the schedule ${schedule.name} lost a tick: ${messageOf(error)}`),
+      )
+      .finally(() => inHand.delete(work));
+    inHand.add(work);
+  };
+  // All or none: the first that nobody can read stops the start before anything ticks.
+  for (const schedule of schedules) scheduleOf(schedule.expression, 0);
+  for (const schedule of schedules) tick(schedule, options.timeScale, stopping.signal, fire);
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(inHand);
+    },
+  };
+}
+
+function tick(
+  schedule: ScheduleShape,
+  timeScale: number,
+  signal: AbortSignal,
+  fire: (schedule: ScheduleShape, scheduledMs: number) => void,
+): void {
+  const { expression } = schedule;
+  const startMs = Date.now();
+  const isRate = expression.startsWith("rate");
+  // A rate lives in the plane's own time: this many of its milliseconds have passed since the start.
+  const scale = isRate ? timeScale : 1;
+  const planeNow = () => startMs + (Date.now() - startMs) / scale;
+  const next = scheduleOf(expression, startMs);
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (dueMs: number | undefined): void => {
+    if (dueMs === undefined || signal.aborted) return;
+    const leftMs = (dueMs - planeNow()) * scale;
+    timer = setTimeout(
+      () => {
+        if (planeNow() < dueMs) return wait(dueMs);
+        fire(schedule, isRate ? Date.now() : dueMs);
+        wait(next(planeNow()));
+      },
+      Math.min(Math.max(0, Math.ceil(leftMs)), SLEEP_MS_MAX),
+    );
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  wait(next(startMs - 1));
+}
+
+async function deliver(
+  schedule: ScheduleShape,
+  scheduledMs: number,
+  options: SchedulerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const executionId = randomUUID();
+  for (let retry = 0; ; retry++) {
+    const input = filled(schedule, scheduledMs, executionId, retry + 1);
+    try {
+      await schedule.target.invoke(JSON.parse(input));
+      return;
+    } catch (error) {
+      if (retry >= schedule.retriesMax || signal.aborted) {
+        const letter = { schedule, scheduledMs, executionId, input, retries: retry, error };
+        await deadLetter(options.sqs, letter);
+        return;
+      }
+      const waitMs = Math.min(RETRY_MS * 2 ** retry, RETRY_MS_MAX) * options.timeScale;
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+const scheduleArn = (name: string): string =>
+  `arn:aws:scheduler:${REGION}:${ACCOUNT_ID}:schedule/default/${name}`;
+
+/** `2026-11-21T06:00:00Z`: Scheduler's times have whole seconds. */
+const secondsIso = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+
+/** Scheduler's context attributes, as text in the input. */
+const filled = (
+  schedule: ScheduleShape,
+  scheduledMs: number,
+  executionId: string,
+  attempt: number,
+): string =>
+  schedule.input
+    .replaceAll("<aws.scheduler.scheduled-time>", secondsIso(scheduledMs))
+    .replaceAll("<aws.scheduler.schedule-arn>", scheduleArn(schedule.name))
+    .replaceAll("<aws.scheduler.execution-id>", executionId)
+    .replaceAll("<aws.scheduler.attempt-number>", String(attempt));
+
+type Letter = {
+  readonly schedule: ScheduleShape;
+  readonly scheduledMs: number;
+  readonly executionId: string;
+  readonly input: string;
+  readonly retries: number;
+  readonly error: unknown;
+};
+
+/** The input, with the attributes that Scheduler writes beside it. */
+async function deadLetter(sqs: SQSClient, letter: Letter): Promise<void> {
+  const attributes = {
+    ERROR_CODE: letter.error instanceof Error ? letter.error.name : "Error",
+    ERROR_MESSAGE: messageOf(letter.error) || "the target failed without a message",
+    EXECUTION_ID: letter.executionId,
+    EXHAUSTED_RETRY_CONDITION: "MaximumRetryAttempts",
+    IS_PAYLOAD_TRUNCATED: "false",
+    RETRY_ATTEMPTS: String(letter.retries),
+    SCHEDULED_TIME: secondsIso(letter.scheduledMs),
+    SCHEDULE_ARN: scheduleArn(letter.schedule.name),
+    TARGET_ARN: functionArn(letter.schedule.target.name),
+  };
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: letter.schedule.deadLetterUrl,
+      MessageBody: letter.input,
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [
+          name,
+          { DataType: "String", StringValue: value },
+        ]),
+      ),
+    }),
+  );
+}

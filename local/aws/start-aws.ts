@@ -1,0 +1,210 @@
+// The embedded AWS: queues, functions, event source mappings, schedules, secrets and a bus, in one process on 127.0.0.1.
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
+import { REGION } from "./account.ts";
+import { startAwsJsonServer } from "./aws-json-server.ts";
+import { type EventBusShape, eventBridge } from "./event-bridge.ts";
+import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
+import { type LambdaFunction, type LambdaHandler, lambdaFunction } from "./lambda-function.ts";
+import {
+  deadLetterQueueName,
+  deadLetterShape,
+  queueArn,
+  queueNames,
+  queueShapes,
+  sourceQueueName,
+} from "./queue-shape.ts";
+import { type Scheduler, startScheduler } from "./scheduler.ts";
+import { createSecretsManager } from "./secrets-manager.ts";
+import { type SqsServer, startSqs } from "./sqs-server.ts";
+
+/** What a deployment sets in a function's environment, as far as AWS is concerned. */
+export type Environment = Readonly<Record<string, string>>;
+
+export type Schedule = {
+  readonly name: string;
+  /** `rate(5 minutes)` or `cron(0 6 * * ? *)`, in UTC. */
+  readonly expression: string;
+  readonly target: ServiceName;
+  /** What the function gets; `<aws.scheduler.scheduled-time>` and its kin are filled in. */
+  readonly input: unknown;
+  /** Further tries when the function fails; the input is a dead letter afterwards. Default 2. */
+  readonly retriesMax?: number;
+};
+
+export type AwsOptions = {
+  /** Names queues, functions and schedules: `<stack>-tickets`. */
+  readonly stack: string;
+  /** Each service's handler: a module that exports it, run in an environment of its own, or a function of this process. */
+  readonly functions: Readonly<Record<ServiceName, URL | LambdaHandler>>;
+  /** What a deployment would set in the functions' environment beside `Aws.environment`. */
+  readonly variables?: Environment;
+  readonly schedules?: readonly Schedule[];
+  /** By name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly eventBus: EventBusShape;
+  /** At 0.1 a rate of ten minutes ticks every minute. Queues are never scaled: SQS is not either. */
+  readonly timeScale?: number;
+  /** Of SQS; 0: any free one. */
+  readonly port?: number;
+  readonly onInvoked?: (invocation: Invocation) => void;
+  /** Each line that a function writes, as CloudWatch Logs would get it. */
+  readonly onLine?: (service: ServiceName, line: string) => void;
+  /** What Lambda and Scheduler would put into their metrics. Default: stderr. */
+  readonly onTrouble?: (sentence: string) => void;
+};
+
+export type Aws = AsyncDisposable & {
+  readonly environment: Environment;
+  /** A client for whoever stands outside: an upstream system, a person. */
+  readonly sqs: SQSClient;
+  readonly queueUrl: (queue: QueueName) => string;
+  /** Of a queue, or of a schedule: `schedule-<name>`. */
+  readonly deadLetterUrl: (of: string) => string;
+  readonly putSecret: (name: string, text: string) => void;
+  /** Starts a function directly, as a person with the console would. */
+  readonly invoke: (service: ServiceName, event: unknown) => Promise<unknown>;
+};
+
+/**
+ * Starts all of it. Disposing stops the schedules and the polling, waits for the work in hand, and closes the servers.
+ */
+export async function startAws(options: AwsOptions): Promise<Aws> {
+  const onTrouble = options.onTrouble ?? ((sentence: string) => console.error(sentence));
+  await using started = new AsyncDisposableStack();
+  const schedules = options.schedules ?? [];
+  const shapes = [
+    ...queueShapes(options.stack),
+    ...schedules.map(({ name }) => deadLetterShape(options.stack, `schedule-${name}`)),
+  ];
+  const sqsServer = started.use(await startSqs(shapes, options.port));
+  const secrets = createSecretsManager(options.secrets ?? {});
+  const json = started.use(
+    await startAwsJsonServer([secrets.service, eventBridge(options.eventBus)]),
+  );
+  const environment = environmentOf(options, sqsServer, json.endpoint);
+  const clientOf = () => clientFor(sqsServer.endpoint);
+  const sqs = started.adopt(clientOf(), (client) => client.destroy());
+  const functions = functionsOf(options, environment);
+  for (const each of Object.values(functions)) started.use(each);
+  await Promise.all(Object.values(functions).map((each) => each.ready()));
+  // Pollers hold long polls open: sockets of their own, so that nobody else waits for one.
+  const pollers = started.adopt(clientOf(), (client) => client.destroy());
+  const settings = { ...options, onTrouble };
+  const mappings = startMappings(pollers, sqsServer, functions, settings);
+  started.defer(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
+  const scheduler = startSchedules(pollers, sqsServer, functions, settings);
+  started.defer(() => scheduler.stop());
+  const running = started.move();
+  return {
+    environment,
+    sqs,
+    queueUrl: (queue) => sqsServer.queueUrl(sourceQueueName(options.stack, queue)),
+    deadLetterUrl: (of) => sqsServer.queueUrl(deadLetterQueueName(options.stack, of)),
+    putSecret: secrets.put,
+    invoke: (service, event) => functions[service].invoke(event),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+// Any key will do here. Set, so that nothing looks for the machine's own: those must never be used.
+const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+
+const clientFor = (endpoint: string): SQSClient =>
+  new SQSClient({ endpoint, region: REGION, credentials });
+
+function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string): Environment {
+  const urls = queueNames.flatMap((queue) => [
+    [`QUEUE_URL_${queue.toUpperCase()}`, sqs.queueUrl(sourceQueueName(options.stack, queue))],
+    [
+      `DEAD_LETTER_URL_${queue.toUpperCase()}`,
+      sqs.queueUrl(deadLetterQueueName(options.stack, queue)),
+    ],
+  ]);
+  return {
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: "true",
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: jsonEndpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: jsonEndpoint,
+    // Every other service: a clear error from here, and never a call to the real one.
+    AWS_ENDPOINT_URL: jsonEndpoint,
+    EVENT_BUS_NAME: options.eventBus.name,
+    ...Object.fromEntries(urls),
+  };
+}
+
+function functionsOf(options: AwsOptions, environment: Environment): Functions {
+  const { stack, onLine } = options;
+  const functionOf = (service: ServiceName) =>
+    lambdaFunction({
+      name: `${stack}-${service}`,
+      code: options.functions[service],
+      timeoutSeconds: timeoutOf(service),
+      variables: {
+        ...environment,
+        ...options.variables,
+        AWS_LAMBDA_FUNCTION_NAME: `${stack}-${service}`,
+        NODE_ENV: "production",
+      },
+      ...(onLine !== undefined && { onLine: (line: string) => onLine(service, line) }),
+    });
+  return {
+    orchestrator: functionOf("orchestrator"),
+    "run-poller": functionOf("run-poller"),
+    ingester: functionOf("ingester"),
+  };
+}
+
+/** A function has one timeout, whichever queue starts it. */
+const timeoutOf = (service: ServiceName): number =>
+  Math.max(
+    ...Object.values(topology)
+      .filter(({ consumer }) => consumer === service)
+      .map(({ timeoutSeconds }) => timeoutSeconds),
+  );
+
+type Functions = Readonly<Record<ServiceName, LambdaFunction>>;
+type Settings = AwsOptions & { readonly onTrouble: (sentence: string) => void };
+
+const startMappings = (
+  client: SQSClient,
+  sqs: SqsServer,
+  functions: Functions,
+  { stack, onInvoked, onTrouble }: Settings,
+): readonly EventSourceMapping[] =>
+  queueNames.map((queue) => {
+    const { consumer, batchSize, windowSeconds, concurrencyMax } = topology[queue];
+    const name = sourceQueueName(stack, queue);
+    return startMapping(client, functions[consumer], {
+      queueUrl: sqs.queueUrl(name),
+      queueArn: queueArn(name),
+      batchSize,
+      windowSeconds,
+      concurrencyMax,
+      ...(onInvoked !== undefined && { onInvoked }),
+      onTrouble,
+    });
+  });
+
+const startSchedules = (
+  client: SQSClient,
+  sqs: SqsServer,
+  functions: Functions,
+  { stack, schedules = [], timeScale = 1, onTrouble }: Settings,
+): Scheduler =>
+  startScheduler(
+    schedules.map((schedule) => ({
+      name: `${stack}-${schedule.name}`,
+      expression: schedule.expression,
+      target: functions[schedule.target],
+      input: JSON.stringify(schedule.input),
+      retriesMax: schedule.retriesMax ?? 2,
+      deadLetterUrl: sqs.queueUrl(deadLetterQueueName(stack, `schedule-${schedule.name}`)),
+    })),
+    { sqs: client, timeScale, onTrouble },
+  );
