@@ -1,0 +1,93 @@
+// `npm start`: a whole plane on this machine, a few tickets, and what became of them. Exits 0 only if all ended as they must.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { SourceFile } from "../infra/executor.ts";
+import { messageOf } from "../shared/domain/body.ts";
+import { report } from "./plane/report.ts";
+import type { Plane } from "./plane/start-plane.ts";
+import { playScenario } from "./plane/story.ts";
+import { embeddedWorkspace, workspaceFromEnvironment } from "./plane/workspace-access.ts";
+
+const USAGE = `npm start -- [options]
+
+  --folder DIR        where the plane keeps its files; emptied at the start (default: .local/plane)
+  --workspace WHICH   embedded (default), or env: the workspace of DATABRICKS_HOST, DATABRICKS_CLIENT_ID and
+                      DATABRICKS_CLIENT_SECRET (or DATABRICKS_TOKEN), DATABRICKS_HTTP_PATH, in the schema
+                      SIGNALBOX_CATALOG.SIGNALBOX_SCHEMA, executing as SIGNALBOX_RUN_AS
+  --time-scale N      multiplies the plane's own waits (default: 0.02; with --workspace env: 0.1)`;
+
+const root = join(import.meta.dirname, "..");
+
+async function main(): Promise<number> {
+  const options = optionsOf(process.argv.slice(2));
+  if (options === undefined) return 2;
+  await using started = new AsyncDisposableStack();
+  const story = await playScenario({
+    folder: options.folder,
+    workspace: options.isReal ? () => workspaceFromEnvironment(process.env) : embeddedWorkspace,
+    timeScale: options.timeScale,
+    codebase: weatherData(),
+    limitSeconds: options.isReal ? 1_800 : 90,
+    print: (line) => console.log(line),
+    onStarted: (plane: Plane) => started.use(plane),
+    signal: stopping.signal,
+  });
+  return await report(story, (line) => console.log(line));
+}
+
+type Options = {
+  readonly folder: string;
+  readonly isReal: boolean;
+  readonly timeScale: number;
+};
+
+function optionsOf(argv: readonly string[]): Options | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        folder: { type: "string", default: join(root, ".local", "plane") },
+        workspace: { type: "string", default: "embedded" },
+        "time-scale": { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) throw new Error("");
+    const isReal = values.workspace === "env";
+    if (!isReal && values.workspace !== "embedded")
+      throw new Error(`--workspace: "${values.workspace}" is neither embedded nor env`);
+    const timeScale = Number(values["time-scale"] ?? (isReal ? 0.1 : 0.02));
+    if (!(timeScale > 0 && timeScale <= 1))
+      throw new Error(`--time-scale: "${values["time-scale"]}" is no number above 0 and up to 1`);
+    return { folder: values.folder, isReal, timeScale };
+  } catch (error) {
+    console.error(`${messageOf(error)}\n\n${USAGE}`.trimStart());
+    return undefined;
+  }
+}
+
+/** The data of the examples, from the npm package vega-datasets. */
+const weatherData = (): readonly SourceFile[] =>
+  ["seattle-weather.csv", "weather.csv"].map((name) => ({
+    path: `data/${name}`,
+    content: readFileSync(join(root, "node_modules", "vega-datasets", "data", name)),
+  }));
+
+/** The first Ctrl-C ends everything that was started; the second does not wait for it. */
+function stopOn(...names: readonly NodeJS.Signals[]): void {
+  for (const name of names)
+    process.on(name, () => {
+      if (stopping.signal.aborted) process.exit(130);
+      stopping.abort(new Error(`ended by ${name}`));
+    });
+}
+
+const stopping = new AbortController();
+stopOn("SIGINT", "SIGTERM", "SIGHUP");
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = stopping.signal.aborted ? 130 : 1;
+}

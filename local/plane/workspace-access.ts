@@ -1,0 +1,98 @@
+// Which workspace a local plane works against: the embedded one, or a real one by the environment's variables.
+import { join } from "node:path";
+import * as z from "zod";
+import { type Login, loginFrom } from "../../cli/login.ts";
+import { faultsOf } from "../../shared/domain/body.ts";
+import { startWorkspace, type Workspace } from "../workspace/workspace.ts";
+
+export type WorkspaceAccess = AsyncDisposable & {
+  /** Who bootstraps, and reads for the screen. */
+  readonly operator: Login;
+  /** Who the services are. */
+  readonly controllers: Login;
+  /** Application ids, for grants and for `run_as`. */
+  readonly controllersId: string;
+  readonly executorsId: string;
+  readonly catalog: string;
+  readonly schema: string;
+  /** What only the embedded workspace has; absent for a real one. */
+  readonly embedded?: {
+    readonly workspace: Workspace;
+    /** Where `/Volumes` lies on this machine. */
+    readonly volumesFolder: string;
+    /** For who wants to see what executed code may not do. */
+    readonly executors: Login;
+  };
+};
+
+/** Starts the embedded workspace, with one principal for the services and one for what they execute. */
+export async function embeddedWorkspace(folder: string): Promise<WorkspaceAccess> {
+  const workspace = await startWorkspace({
+    data: folder,
+    principals: [
+      // An administrator, because the embedded workspace knows no role Service Principal User for others.
+      { displayName: "controllers", admin: true },
+      { displayName: "executors" },
+    ],
+  });
+  const loginOf = (name: string): Login => {
+    const { id, clientSecret } = workspace.principal(name);
+    return {
+      host: workspace.url,
+      httpPath: workspace.env["DATABRICKS_HTTP_PATH"] ?? "",
+      credentials: { kind: "oauth-m2m", clientId: id, clientSecret },
+      caFile: join(folder, "ca.pem"),
+    };
+  };
+  return {
+    operator: loginOf("administrator"),
+    controllers: loginOf("controllers"),
+    controllersId: workspace.principal("controllers").id,
+    executorsId: workspace.principal("executors").id,
+    catalog: "main",
+    schema: "ops",
+    embedded: {
+      workspace,
+      volumesFolder: join(folder, "Volumes"),
+      executors: loginOf("executors"),
+    },
+    [Symbol.asyncDispose]: () => workspace.close(),
+  };
+}
+
+const Variables = z.object({
+  SIGNALBOX_CATALOG: z.string().min(1),
+  SIGNALBOX_SCHEMA: z.string().min(1),
+  SIGNALBOX_CONTROLLERS: z.string().min(1).optional(),
+  SIGNALBOX_RUN_AS: z.string().min(1),
+});
+
+/** A real workspace, as DATABRICKS_HOST and its kin name it. Operator and services are the same principal there. */
+export function workspaceFromEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): WorkspaceAccess {
+  const login = loginFrom(environment);
+  const parsed = Variables.safeParse(environment);
+  if (!parsed.success)
+    throw new Error(
+      `a plane needs a schema of its own and a principal that its executors run as: ${faultsOf(parsed.error)}`,
+    );
+  const given = parsed.data;
+  const ownId =
+    login.credentials.kind === "oauth-m2m"
+      ? login.credentials.clientId
+      : given.SIGNALBOX_CONTROLLERS;
+  if (ownId === undefined)
+    throw new Error(
+      "with DATABRICKS_TOKEN, SIGNALBOX_CONTROLLERS must name the principal that the token belongs to (for the grants)",
+    );
+  return {
+    operator: login,
+    controllers: login,
+    controllersId: ownId,
+    executorsId: given.SIGNALBOX_RUN_AS,
+    catalog: given.SIGNALBOX_CATALOG,
+    schema: given.SIGNALBOX_SCHEMA,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

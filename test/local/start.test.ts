@@ -1,0 +1,137 @@
+// `npm start` as a newcomer calls it.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { until } from "./aws-fixture.ts";
+
+const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "start-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** In a process group of its own, so that whatever is left of it can be seen. */
+function start(...argv: readonly string[]) {
+  const child = spawn(process.execPath, [main, ...argv], { detached: true });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  return { child, output: () => output, ended: endOf(child) };
+}
+
+const endOf = async (child: ChildProcess): Promise<number> =>
+  Number((await once(child, "close"))[0]);
+
+const isGone = (pid: number | undefined): boolean => {
+  try {
+    process.kill(-Number(pid), 0);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+test("it exits 0 when all ended as they must, shows how, and leaves the files", async () => {
+  const own = join(folder, "plane");
+  const { child, output, ended } = start("--folder", own);
+  expect(await ended, output()).toBe(0);
+  for (const sign of [
+    /MODEL-1 +4\.1 +succeeded: the gate passed: rmse is 2\.69/,
+    /MODEL-1 +weather-model +succeeded/,
+    /REPORT-1999 +weather-report +failed/,
+    /CANCEL-ME +weather-report +cancelled/,
+    /there is no workload "weather-forcast"/,
+    /the message is not JSON/,
+    /REPORT-2015: sent twice: one run, 1 Databricks run/,
+    /All ended as they must/,
+  ])
+    expect(output()).toMatch(sign);
+  const facts = /facts +(\/.*)/.exec(output())?.[1] ?? "";
+  expect(existsSync(join(facts, "run_MODEL-1", "outcome_1.json"))).toBe(true);
+  expect(readFileSync(join(own, "events.jsonl"), "utf8")).toMatch(/"Run Outcome"/);
+  expect(isGone(child.pid)).toBe(true);
+}, 120_000);
+
+test("Ctrl-C ends it, with every process that it started", async () => {
+  const { child, output, ended } = start("--folder", join(folder, "plane"));
+  await until("something runs", () => /CANCEL-ME .*running/.test(output()), 60_000);
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+  expect(output()).toMatch(/ended by SIGINT/);
+  expect(isGone(child.pid)).toBe(true);
+}, 120_000);
+
+test.each([
+  {
+    what: "an option that is not there",
+    argv: ["--speed", "9"],
+    sign: /--speed[\s\S]*npm start -- \[options\]/,
+  },
+  {
+    what: "a time scale of nothing",
+    argv: ["--time-scale", "0"],
+    sign: /"0" is no number above 0/,
+  },
+  { what: "a workspace that is neither", argv: ["--workspace", "moon"], sign: /"moon" is neither/ },
+])("$what is refused with a sentence and the usage", async ({ argv, sign }) => {
+  const { output, ended } = start(...argv);
+  expect(await ended).toBe(2);
+  expect(output()).toMatch(sign);
+});
+
+test("a folder with somebody's files is not emptied", async () => {
+  writeFileSync(join(folder, "thesis.txt"), "years of work");
+  const { output, ended } = start("--folder", folder);
+  expect(await ended).toBe(1);
+  expect(output()).toMatch(/holds files that no local plane made/);
+  expect(existsSync(join(folder, "thesis.txt"))).toBe(true);
+});
+
+test("a folder in which another plane runs is refused", async () => {
+  writeFileSync(join(folder, "plane.pid"), `${process.pid}\n`);
+  const { output, ended } = start("--folder", folder);
+  expect(await ended).toBe(1);
+  expect(output()).toMatch(
+    new RegExp(`another local plane runs in .* \\(process ${process.pid}\\)`),
+  );
+});
+
+test.each([
+  { missing: "DATABRICKS_HOST", environment: {} },
+  { missing: "DATABRICKS_HTTP_PATH", environment: { DATABRICKS_HOST: "https://w.example" } },
+  {
+    missing: "DATABRICKS_CLIENT_ID",
+    environment: { DATABRICKS_HOST: "w.example", DATABRICKS_WAREHOUSE_ID: "a1" },
+  },
+  {
+    missing: "SIGNALBOX_RUN_AS",
+    environment: {
+      DATABRICKS_HOST: "w.example",
+      DATABRICKS_WAREHOUSE_ID: "a1",
+      DATABRICKS_CLIENT_ID: "c",
+      DATABRICKS_CLIENT_SECRET: "s",
+      SIGNALBOX_CATALOG: "main",
+      SIGNALBOX_SCHEMA: "ops",
+    },
+  },
+])("a real workspace without $missing is refused by its name", async ({ missing, environment }) => {
+  const child = spawn(
+    process.execPath,
+    [main, "--workspace", "env", "--folder", join(folder, "p")],
+    {
+      env: { PATH: process.env["PATH"], ...environment },
+    },
+  );
+  let output = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  expect(await endOf(child)).toBe(1);
+  expect(output).toContain(missing);
+});
