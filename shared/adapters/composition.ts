@@ -15,8 +15,8 @@ import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
-/** As the workspace's logs show us. */
-export const USER_AGENT = "signalbox/0.1.0";
+/** As the workspace's logs show us, in the form by which Databricks counts its clients (databricks-facts §1.4). */
+export const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
 /** How this plane speaks to its workspace. */

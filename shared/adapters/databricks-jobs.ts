@@ -118,7 +118,7 @@ const isGone = (error: DatabricksError): boolean =>
   isMissing(error) || (error.status === 400 && /\b(does not|doesn't) exist\b/.test(error.message));
 
 const PAGE_RUNS = 25; // the platform's maximum
-const RUN_PAGES_MAX = 200;
+const RUN_PAGES_MAX = 100; // ten seconds of listing
 // The platform's clock is not ours; names are unique, so an earlier start can only cost a page.
 const SKEW_MS = 5 * 60 * 1000;
 

@@ -122,6 +122,9 @@ async function execute(
   try {
     // Without this a statement that failed would look like one without rows (databricks-facts §8.4).
     await operation.finished();
+    // Of a result without columns (DDL) the driver would fetch for ever where it comes as a column-based set.
+    const schema = await operation.getSchema();
+    if ((schema?.columns.length ?? 0) === 0) return [];
     return (await operation.fetchAll()) as readonly Row[];
   } finally {
     await operation.close().catch(() => {}); // the server forgets it with the session

@@ -3,20 +3,22 @@ import type * as z from "zod";
 import { depthOf, faultsOf, messageOf } from "../domain/body.ts";
 import { PoisonMessageError } from "../domain/errors.ts";
 import {
+  type ChapterKey,
   type FactKind,
   type FactOf,
   type FactRef,
   factRef,
   factSchemas,
   Marker,
+  markerKey,
   markerName,
 } from "../domain/facts.ts";
+import { RunId } from "../domain/messages.ts";
 
 /** Where the markers lie, below the facts volume. */
 export const MARKERS_FOLDER = "open";
 
-export const markerPath = (key: { readonly run_id: string; readonly chapter: number }): string =>
-  `${MARKERS_FOLDER}/${markerName(key)}`;
+export const markerPath = (key: ChapterKey): string => `${MARKERS_FOLDER}/${markerName(key)}`;
 
 /**
  * The text of a fact, checked before it is written: a fact is never replaced, so one that could not be read back
@@ -25,29 +27,39 @@ export const markerPath = (key: { readonly run_id: string; readonly chapter: num
  */
 export function factText<K extends FactKind>(ref: FactRef<K>, fact: FactOf<K>): string {
   const text = `${JSON.stringify(fact, undefined, 1)}\n`;
-  factOf(ref, text);
+  factOf(ref, Buffer.from(text));
   return text;
 }
 
 /** @throws PoisonMessageError that names the path and the first faults. */
-export function factOf<K extends FactKind>({ kind, path }: FactRef<K>, text: string): FactOf<K> {
+export function factOf<K extends FactKind>(
+  { kind, path }: FactRef<K>,
+  content: Uint8Array,
+): FactOf<K> {
   const what = `the fact ${path} is no valid ${kind}`;
   const schema = factSchemas[kind] as unknown as z.ZodType<FactOf<K>>;
-  const fact = readText(what, schema, text);
+  const fact = readContent(what, schema, content);
   const ownPath = ownPaths[kind](fact);
   if (ownPath !== path) throw refused(what, `by its keys it belongs at ${ownPath}`);
   return fact;
 }
 
-export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
+export const markerContent = (marker: Marker): Uint8Array =>
+  Buffer.from(`${JSON.stringify(marker, undefined, 1)}\n`);
 
 /** @throws PoisonMessageError that names the path and the first faults. */
-export function markerOf(path: string, text: string): Marker {
+export function markerOf(path: string, content: Uint8Array): Marker {
   const what = `the marker ${path} is not valid`;
-  const marker = readText(what, Marker, text);
+  const marker = readContent(what, Marker, content);
   if (markerPath(marker) !== path)
     throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
   return marker;
+}
+
+/** Whose marker a name is; whatever else somebody put into the folder is nobody's, and passed over. */
+export function markerKeyOf(name: string): ChapterKey | undefined {
+  const key = markerKey(name);
+  return key !== undefined && RunId.safeParse(key.run_id).success ? key : undefined;
 }
 
 /** Where a fact must lie by the keys that it carries: a copy in another run's folder is refused. */
@@ -64,12 +76,23 @@ const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
 
 const DEPTH_MAX = 64;
 
-function readText<T>(what: string, schema: z.ZodType<T>, text: string): T {
+function readContent<T>(what: string, schema: z.ZodType<T>, content: Uint8Array): T {
+  const text = utf8(what, content);
   const depth = depthOf(text);
   if (depth > DEPTH_MAX) throw refused(what, `it nests ${depth} levels deep, at most ${DEPTH_MAX}`);
   const parsed = schema.safeParse(parse(what, text));
   if (parsed.success) return parsed.data;
   throw refused(what, faultsOf(parsed.error), parsed.error);
+}
+
+// Fatal: a byte that is no UTF-8 must not become a replacement character in a fact.
+const decoder = new TextDecoder("utf-8", { fatal: true });
+function utf8(what: string, content: Uint8Array): string {
+  try {
+    return decoder.decode(content);
+  } catch (error) {
+    throw refused(what, "it is not UTF-8", error);
+  }
 }
 
 function parse(what: string, text: string): unknown {

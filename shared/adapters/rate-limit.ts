@@ -25,12 +25,15 @@ const BURST = 25;
 
 /** The share of one of `instances`. */
 export function ratesOf(instances: number): Rates {
-  const share = (kind: RateKind): Rate => ({
-    perSecond: platform[kind].perSecond / instances,
+  const part = (kind: RateKind, of: number): Rate => ({
+    perSecond: platform[kind].perSecond / of,
     burst: Math.min(BURST, platform[kind].perSecond),
-    atOnce: Math.max(2, Math.floor(platform[kind].atOnce / instances)),
+    atOnce: Math.max(2, Math.floor(platform[kind].atOnce / of)),
   });
-  return { submit: share("submit"), get: share("get"), list: share("list"), files: share("files") };
+  const share = (kind: RateKind) => part(kind, instances);
+  const whole = (kind: RateKind) => part(kind, 1);
+  // Listings are rare (a refusal, the sweep's slow part), and a divided share would make one last longer than a handler.
+  return { submit: share("submit"), get: share("get"), files: share("files"), list: whole("list") };
 }
 
 /** How many instances of a service's function Lambda may run: a batch of each of its queues at a time. */

@@ -1,17 +1,18 @@
 // FactsPort, MarkersPort and VolumesPort over Unity Catalog Volumes.
 import { createHash } from "node:crypto";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
-import {
-  type FactKind,
-  type FactOf,
-  type FactRef,
-  type Marker,
-  markerKey,
-} from "../domain/facts.ts";
-import { RunId } from "../domain/messages.ts";
+import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
 import type { FactsPort, MarkerListing, MarkersPort, Stored, VolumesPort } from "../ports.ts";
 import { mayHaveHappened } from "./databricks-http.ts";
-import { factOf, factText, MARKERS_FOLDER, markerOf, markerPath, markerText } from "./fact-text.ts";
+import {
+  factOf,
+  factText,
+  MARKERS_FOLDER,
+  markerContent,
+  markerKeyOf,
+  markerOf,
+  markerPath,
+} from "./fact-text.ts";
 import type { VolumeFiles } from "./volume-files.ts";
 
 export type VolumeFactsOptions = {
@@ -39,10 +40,10 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
     read: async (key) => {
       const path = markerPath(key);
       const content = await readBytes(options, path);
-      return content && markerOf(path, textOf(content));
+      return content && markerOf(path, content);
     },
     write: (marker: Marker) =>
-      options.files.overwrite(pathIn(options, markerPath(marker)), Buffer.from(markerText(marker))),
+      options.files.overwrite(pathIn(options, markerPath(marker)), markerContent(marker)),
     remove: (key) => options.files.remove(pathIn(options, markerPath(key))),
     list: () => listMarkers(options),
   },
@@ -87,7 +88,7 @@ async function createFact<K extends FactKind>(
 }
 
 const stored = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): Stored<FactOf<K>> => ({
-  fact: factOf(ref, textOf(content)),
+  fact: factOf(ref, content),
   sha256: createHash("sha256").update(content).digest("hex"),
 });
 
@@ -111,10 +112,8 @@ async function readBytes(
 async function listMarkers(options: VolumeFactsOptions): Promise<readonly MarkerListing[]> {
   const files = await options.files.list(pathIn(options, MARKERS_FOLDER));
   return files.flatMap(({ name, modifiedMs }) => {
-    const key = markerKey(name);
-    // Whatever else somebody put there is passed over: the sweep must go on.
-    const isOurs = key !== undefined && RunId.safeParse(key.run_id).success;
-    return isOurs ? [{ key, modifiedMs }] : [];
+    const key = markerKeyOf(name);
+    return key === undefined ? [] : [{ key, modifiedMs }];
   });
 }
 
@@ -124,14 +123,4 @@ const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 function pathIn({ factsVolume }: VolumeFactsOptions, path: string): string {
   if (path.split("/").every((segment) => SEGMENT.test(segment))) return `${factsVolume}/${path}`;
   throw new Error(`${JSON.stringify(path.slice(0, 200))} is no path of a fact`);
-}
-
-// Fatal: bytes that are no UTF-8 must not become a fact with replacement characters in it.
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-function textOf(content: Uint8Array): string {
-  try {
-    return utf8.decode(content);
-  } catch {
-    return ""; // refused by whoever parses it
-  }
 }

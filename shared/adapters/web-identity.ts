@@ -2,12 +2,14 @@
 import { GetWebIdentityTokenCommand, STSClient } from "@aws-sdk/client-sts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
 
-/** STS is asked at its regional endpoint: the global one does not know GetWebIdentityToken. */
+/** The client is made at the first call: few deployments sign in this way. */
 export function createWebIdentityToken(
-  client = new STSClient({ ...awsClientOptions, useGlobalEndpoint: false }),
+  clientOf: () => STSClient = () => new STSClient(awsClientOptions),
 ): (audience: string) => Promise<string> {
+  let client: STSClient | undefined;
   return (audience) =>
     waitingFor("STS GetWebIdentityToken", async () => {
+      client ??= clientOf();
       const reply = await client.send(
         new GetWebIdentityTokenCommand({
           Audience: [audience],

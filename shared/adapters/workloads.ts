@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { faultsOf } from "../domain/body.ts";
+import { faultsOf, messageOf } from "../domain/body.ts";
 import { Recipe, WorkloadName } from "../domain/recipe.ts";
 import type { WorkloadsPort } from "../ports.ts";
 
@@ -60,11 +60,19 @@ function loadWorkload(folder: string): Workload {
 
 /** @throws Error that names the file, the key and the fault: unknown and duplicate keys are faults, too. */
 export function recipeOf(path: string, text: string): Recipe {
-  const document = parseDocument(text, { prettyErrors: true, strict: true, uniqueKeys: true });
-  const fault = document.errors[0] ?? document.warnings[0];
-  if (fault !== undefined)
-    throw new Error(`${path} is no valid YAML: ${fault.message.split("\n")[0]}`, { cause: fault });
-  const parsed = Recipe.safeParse(document.toJS({ maxAliasCount: 20 }));
+  const parsed = Recipe.safeParse(yamlOf(path, text));
   if (parsed.success) return parsed.data;
   throw new Error(`${path}: ${faultsOf(parsed.error)}`, { cause: parsed.error });
+}
+
+function yamlOf(path: string, text: string): unknown {
+  try {
+    const document = parseDocument(text, { strict: true, uniqueKeys: true });
+    const fault = document.errors[0] ?? document.warnings[0];
+    if (fault !== undefined) throw fault;
+    return document.toJS({ maxAliasCount: 20 });
+  } catch (error) {
+    const [fault] = messageOf(error).split("\n");
+    throw new Error(`${path} is no valid YAML: ${fault}`, { cause: error });
+  }
 }

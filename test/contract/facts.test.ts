@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe } from "vitest";
+import { systemClock } from "../../shared/adapters/system.ts";
+import { createFacts, createMarkers } from "../../shared/adapters/volume-facts.ts";
+import { createMemoryFacts } from "../support/memory/facts.ts";
+import { createMemoryFiles } from "../support/memory/files.ts";
+import { createMemoryMarkers } from "../support/memory/markers.ts";
+import { createMemoryVolumes } from "../support/memory/volumes.ts";
+import { factsContract } from "./facts.ts";
+import { markersContract } from "./markers.ts";
+import { volumesContract } from "./volumes.ts";
+import { type Connected, type Fixture, startFixture } from "./workspace-fixture.ts";
+
+const { clock } = systemClock;
+
+describe("over memory", () => {
+  const open = async () => {
+    const files = createMemoryFiles();
+    const lay = async (path: string, content: Uint8Array) => {
+      files.set(path, { content, modifiedMs: clock.nowMs() });
+    };
+    return {
+      ...createMemoryFacts(files, { clock }),
+      ...createMemoryMarkers(files, { clock }),
+      ...createMemoryVolumes(files),
+      lay,
+      contentAt: async (path: string) => files.get(path)?.content,
+      nowMs: clock.nowMs,
+    };
+  };
+  describe("facts", () => factsContract(open));
+  describe("markers", () => markersContract(open));
+  describe("volumes", () => volumesContract(open));
+});
+
+describe("over the Files API", () => {
+  let fixture: Fixture;
+  let connected: Connected;
+  beforeAll(async () => {
+    fixture = await startFixture();
+    connected = fixture.connect();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  /** Each test has a folder of its own, so that one workspace serves all. */
+  const open = async () => {
+    const { files } = connected;
+    const factsVolume = `/Volumes/main/ops/facts/${randomUUID()}`;
+    const below = (path: string) => `${factsVolume}/${path}`;
+    return {
+      ...createFacts({ files, factsVolume }),
+      ...createMarkers({ files, factsVolume }),
+      lay: (path: string, content: Uint8Array) => files.overwrite(below(path), content),
+      contentAt: async (path: string) => {
+        const file = await files.read(below(path), 1_000_000);
+        return file.kind === "found" ? file.content : undefined;
+      },
+      nowMs: clock.nowMs,
+    };
+  };
+  describe("facts", () => factsContract(open));
+  describe("markers", () => markersContract(open));
+  describe("volumes", () =>
+    volumesContract(async () => {
+      const { files, volumes } = connected;
+      await files.remove("/Volumes/main/ops/scratchpad/run_a/iter_001/attempt_001/result.json");
+      return { volumes, lay: files.overwrite };
+    }));
+});
