@@ -1,0 +1,171 @@
+// The volumes: facts that are created once and read strongly, markers that are overwritten, listings that show the world as it was
+// some seconds ago, and what executors and people leave elsewhere.
+import { factText } from "../../shared/adapters/fact-text.ts";
+import {
+  type ChapterKey,
+  type FactKind,
+  type FactOf,
+  type FactRef,
+  type Marker,
+  markerName,
+} from "../../shared/domain/facts.ts";
+import type { MarkerListing, Stored, VolumeFile } from "../../shared/ports.ts";
+import type { VirtualClock } from "./clock.ts";
+import { sha256Of } from "./digest.ts";
+import type { Caller } from "./port-call.ts";
+import type { Random } from "./random.ts";
+import type { Trace } from "./trace.ts";
+import type { Weather } from "./weather.ts";
+
+export type FactEntry<K extends FactKind = FactKind> = {
+  readonly ref: FactRef<K>;
+  readonly fact: FactOf<K>;
+  readonly text: string;
+  readonly atMs: number;
+  /** When the invocation began that created it. */
+  readonly sinceMs: number;
+};
+
+export type Files = {
+  readonly get: <K extends FactKind>(ref: FactRef<K>) => FactEntry<K> | undefined;
+  readonly all: () => Iterable<FactEntry>;
+  readonly read: <K extends FactKind>(ref: FactRef<K>) => Stored<FactOf<K>> | undefined;
+  readonly create: <K extends FactKind>(
+    ref: FactRef<K>,
+    fact: FactOf<K>,
+    caller: Caller,
+  ) => Stored<FactOf<K>>;
+  readonly putFile: (path: string, content: Uint8Array) => void;
+  readonly hasFile: (path: string) => boolean;
+  readonly markers: ReadonlyMap<string, Marker>;
+  readonly readMarker: (key: ChapterKey) => Marker | undefined;
+  readonly writeMarker: (marker: Marker) => void;
+  readonly removeMarker: (key: ChapterKey, caller: Caller) => void;
+  readonly listMarkers: () => readonly MarkerListing[];
+  /** Other volumes: what lies at a path, as it is at that moment. */
+  readonly volumes: Map<string, () => Uint8Array | undefined>;
+  readonly readVolume: (path: string, bytesMax: number) => VolumeFile;
+  readonly onFact: ((entry: FactEntry) => void)[];
+  readonly onMarkerRemoved: ((key: ChapterKey, caller: Caller) => void)[];
+};
+
+type Deps = {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly trace: Trace;
+};
+
+export function createFiles(deps: Deps): Files {
+  const { clock, trace } = deps;
+  const facts = new Map<string, FactEntry>();
+  const planned = new Map<string, Uint8Array>();
+  const volumes: Files["volumes"] = new Map();
+  const onFact: Files["onFact"] = [];
+  const get = <K extends FactKind>(ref: FactRef<K>): FactEntry<K> | undefined =>
+    facts.get(ref.path) as FactEntry<K> | undefined;
+  return {
+    get,
+    all: () => facts.values(),
+    read: (ref) => {
+      const entry = get(ref);
+      return entry && storedOf(entry);
+    },
+    create: (ref, fact, caller) => {
+      const had = get(ref);
+      if (had !== undefined) return storedOf(had);
+      const text = factText(ref, fact);
+      const kept: typeof fact = deepFreeze(JSON.parse(text));
+      const entry = { ref, fact: kept, text, atMs: clock.nowMs(), sinceMs: caller.sinceMs };
+      facts.set(ref.path, entry as unknown as FactEntry);
+      trace.mix(text.length, facts.size);
+      trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);
+      for (const told of onFact) told(entry as unknown as FactEntry);
+      return storedOf(entry);
+    },
+    putFile: (path, content) => {
+      if (!planned.has(path)) planned.set(path, content);
+    },
+    hasFile: (path) => planned.has(path),
+    ...createMarkers(deps),
+    volumes,
+    readVolume: (path, bytesMax) => {
+      const content = volumes.get(path)?.();
+      if (content === undefined) return { kind: "absent" };
+      return content.byteLength > bytesMax
+        ? { kind: "too-large", bytes: content.byteLength }
+        : { kind: "found", content };
+    },
+    onFact,
+  };
+}
+
+type Listed = { marker: Marker; atMs: number; seenMs: number; beforeMs: number | undefined };
+
+function createMarkers({ clock, random, weather, trace }: Deps) {
+  const markers = new Map<string, Marker>();
+  const listed = new Map<string, Listed>();
+  const removed = new Map<string, { readonly listed: Listed; readonly seenMs: number }>();
+  const onMarkerRemoved: Files["onMarkerRemoved"] = [];
+  const seenMs = (): number => clock.nowMs() + random.between(0, weather.lagMsMax);
+  return {
+    markers,
+    onMarkerRemoved,
+    readMarker: (key: ChapterKey) => markers.get(markerName(key)),
+    writeMarker: (marker: Marker) => {
+      const name = markerName(marker);
+      const before = listed.get(name);
+      markers.set(name, deepFreeze(JSON.parse(JSON.stringify(marker)) as Marker));
+      listed.set(name, {
+        marker,
+        atMs: clock.nowMs(),
+        seenMs: seenMs(),
+        beforeMs: before?.atMs,
+      });
+      trace.say(() => `✎ open/${name} ${JSON.stringify(marker)}`);
+    },
+    removeMarker: (key: ChapterKey, caller: Caller) => {
+      const name = markerName(key);
+      const entry = listed.get(name);
+      if (entry === undefined) return;
+      markers.delete(name);
+      listed.delete(name);
+      removed.set(name, { listed: entry, seenMs: seenMs() });
+      trace.say(() => `␡ open/${name}`);
+      for (const told of onMarkerRemoved) told(key, caller);
+    },
+    listMarkers: (): readonly MarkerListing[] => {
+      const nowMs = clock.nowMs();
+      const present = [...listed.values()].flatMap((entry) => {
+        const modifiedMs = entry.seenMs > nowMs ? entry.beforeMs : entry.atMs;
+        return modifiedMs === undefined ? [] : [listingOf(entry.marker, modifiedMs)];
+      });
+      const ghosts = [...removed]
+        .filter(([name, gone]) => gone.seenMs > nowMs && !listed.has(name))
+        .map(([, gone]) => listingOf(gone.listed.marker, gone.listed.atMs));
+      return [...present, ...ghosts];
+    },
+  };
+}
+
+const listingOf = ({ run_id, chapter }: Marker, modifiedMs: number): MarkerListing => ({
+  key: { run_id, chapter },
+  modifiedMs,
+});
+
+/** The digest is made when somebody wants it: most readers do not. */
+const storedOf = <K extends FactKind>({ fact, text }: FactEntry<K>): Stored<FactOf<K>> => ({
+  fact,
+  get sha256() {
+    return sha256Of(text);
+  },
+});
+
+/** Nobody changes a fact, not even in memory. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

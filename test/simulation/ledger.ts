@@ -1,0 +1,122 @@
+// The ledger's tables and the event bus, as far as promises are made about them: insert-only rows by key, one guarded row a run,
+// and what upstream systems have heard.
+import type { OutcomeEvent, RejectedEvent } from "../../shared/domain/events.ts";
+import {
+  type ExecutionRequestRow,
+  type ExecutionResultRow,
+  type LedgerRows,
+  type LedgerTable,
+  ledgerTables,
+  type RunStateRow,
+  type TelemetryRow,
+} from "../../shared/domain/ledger-rows.ts";
+import { deepFreeze } from "./files.ts";
+import type { Trace } from "./trace.ts";
+
+export type Ledger = {
+  readonly runState: ReadonlyMap<string, RunStateRow>;
+  /** By `<run_id>/<iteration>.<attempt>`. */
+  readonly requests: ReadonlyMap<string, ExecutionRequestRow>;
+  readonly results: ReadonlyMap<string, ExecutionResultRow>;
+  readonly telemetry: ReadonlyMap<string, TelemetryRow>;
+  /** One statement: a merge of several tables can be cut off between two of them. */
+  readonly mergeTable: (table: LedgerTable, rows: LedgerRows) => void;
+  readonly onState: ((before: RunStateRow | undefined, row: RunStateRow) => void)[];
+};
+
+export const tablesInOrder = Object.keys(ledgerTables) as LedgerTable[];
+
+export const attemptText = (row: { run_id: string; iter_n: number; attempt: number }): string =>
+  `${row.run_id}/${row.iter_n}.${row.attempt}`;
+
+export function createLedger(
+  trace: Trace,
+  violate: (what: string, detail: string) => void,
+): Ledger {
+  const runState = new Map<string, RunStateRow>();
+  const requests = new Map<string, ExecutionRequestRow>();
+  const results = new Map<string, ExecutionResultRow>();
+  const telemetry = new Map<string, TelemetryRow>();
+  const onState: Ledger["onState"] = [];
+  return {
+    runState,
+    requests,
+    results,
+    telemetry,
+    onState,
+    mergeTable: (table, rows) => {
+      switch (table) {
+        case "execution_requests":
+          return insert(requests, rows.execution_requests, attemptText);
+        case "execution_results":
+          return insert(results, rows.execution_results, attemptText);
+        case "telemetry":
+          return insert(telemetry, rows.telemetry, (row) => row.event_id);
+        case "run_state":
+          for (const row of onePerKey(rows.run_state, (row) => row.run_id)) mergeState(row);
+      }
+    },
+  };
+
+  /** MERGE … WHEN MATCHED AND source.version > target.version THEN UPDATE … WHEN NOT MATCHED THEN INSERT. */
+  function mergeState(row: RunStateRow): void {
+    const before = runState.get(row.run_id);
+    if (before !== undefined && before.version >= row.version) return;
+    runState.set(row.run_id, deepFreeze({ ...row }));
+    trace.mix(row.version, row.outcome?.length ?? 0);
+    trace.say(
+      () => `≡ run_state ${row.run_id} ${row.fsm_state} ${row.version} ${row.outcome ?? ""}`,
+    );
+    for (const told of onState) told(before, row);
+  }
+
+  function insert<Row>(
+    table: Map<string, Row>,
+    rows: readonly Row[],
+    keyOf: (row: Row) => string,
+  ): void {
+    for (const row of onePerKey(rows, keyOf)) {
+      const key = keyOf(row);
+      if (table.has(key)) continue;
+      table.set(key, deepFreeze({ ...row }));
+      trace.mix(table.size, key.length);
+    }
+  }
+
+  /** Delta raises on two source rows for one target row, and inserts a new key twice (databricks-facts §9.5). */
+  function onePerKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): readonly Row[] {
+    if (new Set(rows.map(keyOf)).size !== rows.length)
+      violate("one statement had two rows for one key", rows.map(keyOf).join(", "));
+    return rows;
+  }
+}
+
+export type Bus = {
+  readonly announced: ReadonlyMap<string, readonly OutcomeEvent[]>;
+  readonly rejected: readonly RejectedEvent[];
+  readonly announce: (event: OutcomeEvent) => void;
+  readonly reject: (event: RejectedEvent) => void;
+  readonly onAnnounce: ((event: OutcomeEvent) => void)[];
+};
+
+export function createBus(trace: Trace): Bus {
+  const announced = new Map<string, OutcomeEvent[]>();
+  const rejected: RejectedEvent[] = [];
+  const onAnnounce: Bus["onAnnounce"] = [];
+  return {
+    announced,
+    rejected,
+    onAnnounce,
+    announce: (event) => {
+      trace.say(() => `♪ ${event.run_id} chapter ${event.chapter}: ${event.outcome}`);
+      trace.mix(event.chapter, event.outcome.length);
+      const key = `${event.run_id}/${event.chapter}`;
+      announced.set(key, [...(announced.get(key) ?? []), event]);
+      for (const told of onAnnounce) told(event);
+    },
+    reject: (event) => {
+      trace.say(() => `♪ ticket ${event.ticket_id} rejected: ${event.reason}`);
+      rejected.push(event);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// Liveness: what must be true when faults have stopped and everything has come to rest.
+import { factRef } from "../../shared/domain/facts.ts";
+import { HOUR, MINUTE } from "./clock.ts";
+import { attemptText } from "./ledger.ts";
+import type { People } from "./people.ts";
+import type { SafetyDeps } from "./safety.ts";
+import type { Sqs } from "./sqs.ts";
+import type { Weather } from "./weather.ts";
+
+export type LivenessDeps = SafetyDeps & {
+  readonly sqs: Sqs;
+  readonly people: People;
+  readonly weather: Weather;
+};
+
+/** The chapters of a run that somebody opened. */
+export function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): number {
+  if (files.get(factRef.ticket(run_id)) === undefined) return 0;
+  let chapter = 1;
+  while (files.get(factRef.retry({ run_id, chapter: chapter + 1 })) !== undefined) chapter++;
+  return chapter;
+}
+
+export const isAtRest = (deps: LivenessDeps): boolean =>
+  deps.sqs.live.size === 0 &&
+  deps.files.markers.size === 0 &&
+  deps.people.runIds.every((run_id) => {
+    const chapters = chaptersOf(deps, run_id);
+    return chapters > 0 && deps.bus.announced.has(`${run_id}/${chapters}`);
+  });
+
+export function checkEnd(deps: LivenessDeps): void {
+  const { sqs, files, violate, people } = deps;
+  const [stuck] = sqs.live;
+  if (stuck !== undefined)
+    violate("messages do not drain", `${sqs.live.size} of them, ${stuck.queue} ${stuck.body}`);
+  if (files.markers.size > 0) violate("a marker stays", [...files.markers.keys()].join(", "));
+  for (const run_id of people.runIds) checkRun(deps, run_id);
+  for (const run_id of people.refusedIds)
+    if (files.get(factRef.ticket(run_id)) !== undefined)
+      violate("a ticket was accepted that must be refused", run_id);
+  checkLedger(deps);
+  checkCancellations(deps);
+}
+
+function checkRun(deps: LivenessDeps, run_id: string): void {
+  const { files, bus, ledger, violate, weather } = deps;
+  const chapters = chaptersOf(deps, run_id);
+  // A ticket may rot in a queue that nobody reads for longer than SQS keeps messages; then it never was.
+  const rots = weather.blackout.lastsMs > 4 * 24 * HOUR;
+  if (chapters === 0 && !rots) violate("a proper ticket never became a run", run_id);
+  for (let chapter = 1; chapter <= chapters; chapter++) {
+    const about = `${run_id}/${chapter}`;
+    const outcome = files.get(factRef.outcome({ run_id, chapter }))?.fact;
+    if (outcome === undefined) {
+      violate("a chapter has no outcome", about);
+      continue;
+    }
+    if (!bus.announced.has(about)) violate("an outcome was never announced", about);
+    const row = ledger.runState.get(run_id);
+    if (chapter === chapters && (row?.outcome !== outcome.outcome || row.chapter !== chapter))
+      violate("the ledger differs from the facts at the end", about);
+  }
+}
+
+function checkLedger({ files, ledger, violate }: LivenessDeps): void {
+  for (const { ref, fact } of files.all()) {
+    if (ref.kind === "decision" && "verdict" in fact) {
+      const row = ledger.results.get(attemptText(fact));
+      if (row?.verdict !== fact.verdict) violate("a decision is missing in the ledger", ref.path);
+    }
+    if (ref.kind === "submission" && "databricks_run_id" in fact && "payload" in fact) {
+      const row = ledger.requests.get(attemptText(fact));
+      if (row?.databricks_run_id !== fact.databricks_run_id)
+        violate("a submission is missing in the ledger", ref.path);
+    }
+  }
+}
+
+const CANCELLED_WITHIN = 2 * HOUR;
+
+/** Whoever stopped a chapter does not pay for it for hours; outages are added, because nothing can be done in them. */
+function checkCancellations({ databricks, files, stats, violate, weather }: LivenessDeps): void {
+  const outagesMs = Object.values(weather.outages).reduce(
+    (sum, { fromMs, toMs }) => sum + toMs - fromMs,
+    weather.blackout.lastsMs,
+  );
+  for (const run of databricks.runs) {
+    const stop = files.get(factRef.stop({ run_id: run.key.run_id, chapter: run.chapter }));
+    const isBeyondUs =
+      run.repairedMs !== undefined || run.ending === "limbo" || Number.isFinite(run.lostFromMs);
+    if (stop === undefined || isBeyondUs) continue;
+    const ranOnMs = (run.cancelledMs ?? run.endMs) - Math.max(stop.atMs, run.startedMs);
+    if (run.cancelledMs !== undefined && ranOnMs > 0) stats.cancelWaitsMs.push(ranOnMs);
+    if (ranOnMs > CANCELLED_WITHIN + outagesMs)
+      violate(
+        "a stopped chapter ran on",
+        `${attemptText(run.key)} ${Math.round(ranOnMs / MINUTE)} min`,
+      );
+  }
+}

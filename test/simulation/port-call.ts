@@ -1,0 +1,195 @@
+// One call of a port by a handler: the only place where time passes for a handler, where others overtake it, where it dies, and
+// where things go wrong before or after the effect, or long after the caller has gone.
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { SECOND, type VirtualClock } from "./clock.ts";
+import { type Coverage, type Mishap, type PortMethod, portMethods, systemOf } from "./coverage.ts";
+import { die, type Environment, resume } from "./environment.ts";
+import type { Random } from "./random.ts";
+import type { Stats } from "./stats.ts";
+import type { Trace } from "./trace.ts";
+import { isWithin, type Weather } from "./weather.ts";
+
+/** On whose behalf an effect happens: an effect that lands late belongs to the invocation that asked for it. */
+export type Caller = {
+  readonly service: string;
+  /** When the oldest invocation began whose work it may be. */
+  readonly sinceMs: number;
+};
+export type Effect<T> = (caller: Caller) => T;
+export type Call = <T>(
+  env: Environment,
+  method: PortMethod,
+  effect: Effect<T>,
+  about?: () => string,
+) => Promise<T>;
+
+type Pending = {
+  readonly env: Environment;
+  readonly method: PortMethod;
+  readonly effect: Effect<unknown>;
+  readonly about: (() => string) | undefined;
+  readonly caller: Caller;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+type Deps = {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly trace: Trace;
+  readonly coverage: Coverage;
+  readonly stats: Stats;
+};
+
+/** Calls in flight when their caller dies: so many of them land. */
+const LANDS_ORPHANED = 0.4;
+/** No call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
+const LATE_MS_MAX = 80 * SECOND;
+
+export function createCall(deps: Deps): Call {
+  const { clock, random } = deps;
+  return (env, method, effect, about) => {
+    deps.coverage.calls[method]++;
+    if (isCounted(env, method)) deps.stats.databricksCalls++;
+    env.pending++;
+    const caller = { service: env.service, sinceMs: env.sinceMs };
+    return new Promise((resolve, reject) => {
+      const pending = { env, method, effect, about, caller, resolve, reject };
+      clock.after(latencyMs(deps), () => arrive(deps, pending));
+    });
+  };
+
+  function latencyMs({ weather }: Deps): number {
+    const isSlow = isFaulty(deps) && random.chance(weather.slow);
+    return isSlow ? random.between(SECOND, 30 * SECOND) : random.between(5, 1_500);
+  }
+}
+
+const isFaulty = ({ clock, weather }: Deps): boolean =>
+  weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
+
+/** The call reaches the other system. */
+function arrive(deps: Deps, call: Pending): void {
+  const { clock, random, weather, trace } = deps;
+  const { env, method } = call;
+  trace.mix(numberOf[method], env.id);
+  if (env.isDead) {
+    if (random.chance(LANDS_ORPHANED)) landLate(deps, call, "lands late");
+    return;
+  }
+  if (isWithin(weather.outages[systemOf[method]], clock.nowMs())) {
+    trace.say(() => `${lineOf(call)}: ${systemOf[method]} is down`);
+    return fail(call, trouble(deps, call, `${systemOf[method]}: 503 TEMPORARILY_UNAVAILABLE`));
+  }
+  const mishap = isFaulty(deps) ? drawMishap(deps) : undefined;
+  if (mishap !== undefined) return goWrong(deps, call, mishap);
+  trace.say(() => lineOf(call));
+  land(call);
+}
+
+function drawMishap({ random, weather }: Deps): Mishap | undefined {
+  let x = random.next() - weather.failsBefore;
+  if (x < 0) return "fails before its effect";
+  x -= weather.failsAfter;
+  if (x < 0) return "fails after its effect";
+  x -= weather.landsLate;
+  if (x < 0) return "lands late";
+  x -= weather.killed / 2;
+  if (x < 0) return "killed before its effect";
+  return x < weather.killed / 2 ? "killed after its effect" : undefined;
+}
+
+function goWrong(deps: Deps, call: Pending, mishap: Mishap): void {
+  switch (mishap) {
+    case "fails before its effect":
+      record(deps, call, mishap);
+      return fail(call, trouble(deps, call));
+    case "fails after its effect":
+      record(deps, call, mishap);
+      quietly(call);
+      return fail(call, trouble(deps, call));
+    case "lands late":
+      landLate(deps, call, mishap);
+      return fail(call, new PlatformTroubleError(`${call.method}: no answer in time`));
+    case "killed before its effect":
+      record(deps, call, mishap);
+      if (deps.random.chance(0.3)) landLate(deps, call, "lands late");
+      return die(call.env);
+    case "killed after its effect":
+      record(deps, call, mishap);
+      quietly(call);
+      return die(call.env);
+  }
+}
+
+function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void {
+  coverage.fired[call.method][mishap]++;
+  trace.mix(numberOf[call.method], mishap.length);
+  trace.say(() => `${lineOf(call)}: ${mishap}`);
+}
+
+function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
+  const { clock, random, weather } = deps;
+  record(deps, call, mishap);
+  clock.after(random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND), () => {
+    if (isWithin(weather.outages[systemOf[call.method]], clock.nowMs())) return;
+    deps.trace.say(() => `${lineOf(call)}: now it lands`);
+    quietly(call);
+  });
+}
+
+function land(call: Pending): void {
+  let value: unknown;
+  try {
+    value = call.effect(call.caller);
+  } catch (error) {
+    return fail(call, error);
+  }
+  resume(call.env, () => {
+    call.env.pending--;
+    call.resolve(value as never);
+  });
+}
+
+const fail = (call: Pending, error: unknown): void =>
+  resume(call.env, () => {
+    call.env.pending--;
+    call.reject(error);
+  });
+
+/** The effect, with nobody left who could be told of its own refusal (a poisoned fact). */
+function quietly(call: Pending): void {
+  try {
+    call.effect(call.caller);
+  } catch {
+    // its caller would have heard it
+  }
+}
+
+/** What an adapter makes of an answer that waiting may mend; now and then something that no adapter foresaw. */
+const trouble = (
+  { random, weather }: Deps,
+  { method }: Pending,
+  said = `${method}: 500 INTERNAL_ERROR`,
+): Error =>
+  random.chance(weather.surprise)
+    ? new TypeError(`${method}: nobody foresaw this`)
+    : new PlatformTroubleError(said, {
+        ...(random.chance(0.05) && { retryAfterSeconds: random.between(1, 120) }),
+      });
+
+/** Databricks calls of an iteration or a run, looks, ledger and schedule apart: what design.md §15 limits. */
+const isCounted = ({ purpose }: Environment, method: PortMethod): boolean =>
+  method !== "jobs.get" &&
+  purpose !== "watches" &&
+  purpose !== "records" &&
+  purpose !== "schedule" &&
+  (systemOf[method] === "files" || systemOf[method] === "jobs");
+
+const numberOf = Object.fromEntries(portMethods.map((method, i) => [method, i])) as Record<
+  PortMethod,
+  number
+>;
+const lineOf = ({ env, method, about }: Pending): string =>
+  `   ${env.name} ${method}${about === undefined ? "" : ` ${about()}`}`;

@@ -1,0 +1,218 @@
+// The ports of one execution environment: every call goes through `call`, where the world may interfere.
+
+import type { VirtualClock } from "./clock.ts";
+import type { Ports } from "./coverage.ts";
+import type { Databricks } from "./databricks.ts";
+import { sha256Of } from "./digest.ts";
+import { type Environment, resume } from "./environment.ts";
+import type { Files } from "./files.ts";
+import type { Bus, Ledger } from "./ledger.ts";
+import { tablesInOrder } from "./ledger.ts";
+import type { Call } from "./port-call.ts";
+import type { Sqs } from "./sqs.ts";
+import type { Stats } from "./stats.ts";
+import type { Trace } from "./trace.ts";
+import { settings, workloads } from "./workloads.ts";
+
+export type PortDeps = {
+  readonly clock: VirtualClock;
+  readonly trace: Trace;
+  readonly call: Call;
+  readonly files: Files;
+  readonly databricks: Databricks;
+  readonly sqs: Sqs;
+  readonly ledger: Ledger;
+  readonly bus: Bus;
+  readonly stats: Stats;
+  readonly planeId: string;
+};
+
+export function createPorts(deps: PortDeps, env: Environment): Ports {
+  return {
+    ...filePorts(deps, env),
+    ...jobPorts(deps, env),
+    ...messagePorts(deps, env),
+    ...platformPorts(deps, env),
+  };
+}
+
+function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
+  let readPlane: Promise<string> | undefined;
+  return {
+    facts: {
+      read: (ref) =>
+        call(
+          env,
+          "facts.read",
+          () => files.read(ref),
+          () => ref.path,
+        ),
+      create: (ref, fact) =>
+        call(
+          env,
+          "facts.create",
+          (caller) => files.create(ref, fact, caller),
+          () => ref.path,
+        ),
+      putFile: (path, content) =>
+        call(
+          env,
+          "facts.putFile",
+          () => files.putFile(path, content),
+          () => path,
+        ),
+    },
+    markers: {
+      read: (key) =>
+        call(
+          env,
+          "markers.read",
+          () => files.readMarker(key),
+          () => key.run_id,
+        ),
+      write: (marker) =>
+        call(
+          env,
+          "markers.write",
+          () => files.writeMarker(marker),
+          () => marker.run_id,
+        ),
+      remove: (key) =>
+        call(
+          env,
+          "markers.remove",
+          (caller) => files.removeMarker(key, caller),
+          () => key.run_id,
+        ),
+      list: () => call(env, "markers.list", () => files.listMarkers()),
+    },
+    volumes: {
+      read: (path, bytesMax) =>
+        call(
+          env,
+          "volumes.read",
+          () => files.readVolume(path, bytesMax),
+          () => path,
+        ),
+    },
+    plane: {
+      // Read once in the life of an environment, as the adapter does; a failure is not kept.
+      id: () => {
+        readPlane ??= call(env, "plane.id", () => planeId).catch((error: unknown) => {
+          readPlane = undefined;
+          throw error;
+        });
+        return readPlane;
+      },
+    },
+  } satisfies Partial<Ports>;
+}
+
+function jobPorts({ call, databricks, stats }: PortDeps, env: Environment) {
+  return {
+    jobs: {
+      submit: (request) =>
+        call(
+          env,
+          "jobs.submit",
+          (caller) => databricks.submit(request, caller),
+          () => request.runName,
+        ),
+      get: (id) => {
+        stats.looks++;
+        return call(
+          env,
+          "jobs.get",
+          () => databricks.get(id),
+          () => id,
+        );
+      },
+      find: (prefix, sinceMs) =>
+        call(
+          env,
+          "jobs.find",
+          () => databricks.find(prefix, sinceMs),
+          () => prefix,
+        ),
+      listActive: (prefix) => call(env, "jobs.listActive", () => databricks.listActive(prefix)),
+      cancel: (id) =>
+        call(
+          env,
+          "jobs.cancel",
+          (caller) => databricks.cancel(id, caller),
+          () => id,
+        ),
+    },
+  } satisfies Partial<Ports>;
+}
+
+function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
+  return {
+    queues: {
+      send: (queue, message, options) => {
+        const body = JSON.stringify(message);
+        return call(
+          env,
+          "queues.send",
+          () => sqs.send(queue, body, options),
+          () => `${queue} ${body}`,
+        );
+      },
+    },
+    deadLetters: {
+      send: (queue, letter) =>
+        call(
+          env,
+          "deadLetters.send",
+          () => sqs.addLetter(queue, letter),
+          () => `${queue}: ${letter.reason}`,
+        ),
+    },
+    ledger: {
+      // A merge is several statements: it can be cut off between two tables.
+      merge: async (rows) => {
+        for (const table of tablesInOrder)
+          if (rows[table].length > 0)
+            await call(
+              env,
+              "ledger.merge",
+              () => ledger.mergeTable(table, rows),
+              () => table,
+            );
+      },
+    },
+    events: {
+      announce: (event) =>
+        call(
+          env,
+          "events.announce",
+          () => bus.announce(event),
+          () => event.id,
+        ),
+      reject: (event) => call(env, "events.reject", () => bus.reject(event)),
+    },
+  } satisfies Partial<Ports>;
+}
+
+function platformPorts({ clock, trace }: PortDeps, env: Environment) {
+  return {
+    clock: {
+      nowMs: clock.nowMs,
+      sleep: (ms, signal) =>
+        new Promise<void>((resolve) => {
+          // Sleepers that nobody waits for any more are passed over when their time comes.
+          clock.after(ms, () => {
+            if (signal?.aborted !== true) resume(env, resolve);
+          });
+        }),
+    },
+    sha256: sha256Of,
+    log: (event, fields) =>
+      trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`),
+    workloads,
+    settings,
+  } satisfies Partial<Ports>;
+}
+
+const errorsAsText = (_key: string, value: unknown): unknown =>
+  value instanceof Error ? `${value.name}: ${value.message}` : value;

@@ -1,0 +1,146 @@
+// What executed code leaves as result.json: mostly the truth, and everything else that untrusted code, a torn write or a mix-up
+// of folders can leave. Whatever is no result of this attempt carries a mark, so that the world notices where it was believed.
+import { resultLimits } from "../../shared/domain/contract.ts";
+import type { FactOf } from "../../shared/domain/facts.ts";
+import { isoOf } from "../../shared/domain/time.ts";
+import type { Random } from "./random.ts";
+
+/** Stands in every text that must never be believed. */
+export const LIE = "a-lie-that-nobody-may-believe";
+
+export type ResultKind =
+  | "honest"
+  | "of another run"
+  | "of another attempt"
+  | "of another plan"
+  | "torn"
+  | "empty"
+  | "not a number"
+  | "text for a number"
+  | "too large"
+  | "huge capsule"
+  | "too deep"
+  | "no contract"
+  | "not utf-8";
+
+export type ResultTruth = {
+  readonly kind: ResultKind;
+  readonly status: "SUCCESS" | "FAILED";
+  readonly transient: boolean;
+  /** What the gate looks at; fickle code says something else each time it is read. */
+  readonly error: number;
+  readonly finished: boolean;
+  readonly isFickle: boolean;
+  /** From when on it can be read. */
+  readonly fromMs: number;
+};
+
+const lies = [
+  "of another run",
+  "of another attempt",
+  "of another plan",
+  "torn",
+  "empty",
+  "not a number",
+  "text for a number",
+  "too large",
+  "huge capsule",
+  "too deep",
+  "no contract",
+  "not utf-8",
+] as const satisfies readonly ResultKind[];
+
+type Written = { readonly saysSuccess: number; readonly endMs: number; readonly lying: number };
+
+export function drawResult(random: Random, { saysSuccess, endMs, lying }: Written): ResultTruth {
+  return {
+    kind: random.chance(lying) ? random.pick(lies) : "honest",
+    status: random.chance(saysSuccess) ? "SUCCESS" : "FAILED",
+    transient: random.chance(0.4),
+    error: random.next(),
+    finished: random.chance(0.25),
+    isFickle: random.chance(lying / 3),
+    fromMs: endMs + (random.chance(0.3) ? random.between(0, 170_000) : 0),
+  };
+}
+
+export type Manifested = {
+  readonly manifest: Extract<FactOf<"manifest">, { files: unknown }>;
+  readonly sha256: string;
+};
+
+/** The bytes of a result, as they are read now. */
+export function resultBytes(
+  truth: ResultTruth,
+  { manifest, sha256 }: Manifested,
+  nowMs: number,
+): Uint8Array {
+  const error = truth.isFickle ? (nowMs % 1_000) / 1_000 : truth.error;
+  const failed = truth.status === "FAILED";
+  const result = {
+    v: 1,
+    run_id: manifest.run_id,
+    iter_n: manifest.iter_n,
+    attempt: manifest.attempt,
+    manifest_sha256: sha256,
+    status: truth.status,
+    started_at: manifest.created_at,
+    ended_at: isoOf(truth.fromMs),
+    duration_seconds: 12.5,
+    error: failed
+      ? { type: "ValueError", summary: "it failed", trace: "…", transient: truth.transient }
+      : null,
+    metrics: { error },
+    produced_artifacts: [],
+    produced_tables: [],
+    output: null,
+    summary: failed ? "it failed" : "it went well",
+    capsule: { ...manifest.capsule, [`seen_${manifest.iter_n}`]: manifest.attempt },
+    finished: truth.finished ? "converged" : null,
+    logs: { stdout: null, stderr: null, stdout_tail: "", stderr_tail: "" },
+    traceparent: manifest.traceparent,
+  };
+  return tampered(truth.kind, result);
+}
+
+type ResultValue = { readonly capsule: object } & Readonly<Record<string, unknown>>;
+
+function tampered(kind: ResultKind, honest: ResultValue): Uint8Array {
+  const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+  const lie: ResultValue = { ...honest, summary: LIE, capsule: { ...honest.capsule, [LIE]: 1 } };
+  switch (kind) {
+    case "honest":
+      return bytes(honest);
+    case "of another run":
+      return bytes({ ...lie, run_id: "somebody-else" });
+    case "of another attempt":
+      return bytes({ ...lie, attempt: Number(lie["attempt"]) + 1 });
+    case "of another plan":
+      return bytes({ ...lie, manifest_sha256: "0".repeat(64) });
+    case "torn":
+      return bytes(lie).subarray(0, 200);
+    case "empty":
+      return new Uint8Array();
+    case "not a number":
+      return Buffer.from(
+        JSON.stringify(lie).replace(/"metrics":\{.*?\}/, '"metrics":{"error":NaN}'),
+      );
+    case "text for a number":
+      return bytes({ ...lie, metrics: { error: "0.01" } });
+    case "too large":
+      return oversized;
+    case "huge capsule":
+      return bytes({ ...lie, capsule: { [LIE]: hugeText } });
+    case "too deep":
+      return Buffer.from(JSON.stringify({ ...lie, output: "HERE" }).replace('"HERE"', deepText));
+    case "no contract":
+      return bytes({ ...lie, extra: true });
+    case "not utf-8":
+      return Buffer.concat([bytes(lie), Buffer.from([0xff])]);
+  }
+}
+
+const oversized = new Uint8Array(resultLimits.resultBytesMax + 1);
+const hugeText = "x".repeat(resultLimits.capsuleBytesMax);
+const DEEP = 5_000;
+const deepText = "[".repeat(DEEP) + "]".repeat(DEEP);

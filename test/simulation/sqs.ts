@@ -1,0 +1,240 @@
+// SQS and its event source mappings: at least once, in no order, in batches; invisible while somebody handles a message, visible
+// again where nobody said that it was done, and a dead letter after so many receives. All numbers come from the topology.
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type { DeadLetter } from "../../shared/ports.ts";
+import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
+import { HOUR, SECOND, type VirtualClock } from "./clock.ts";
+import type { Ended, Fleet } from "./fleet.ts";
+import type { Random } from "./random.ts";
+import type { Trace } from "./trace.ts";
+import type { Weather } from "./weather.ts";
+
+export type Message = {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly body: string;
+  readonly traceparent: string | undefined;
+  readonly sentMs: number;
+  receives: number;
+  isGone: boolean;
+};
+export type Letter = {
+  readonly queue: QueueName;
+  readonly body: string;
+  readonly traceparent: string | undefined;
+  readonly by: "handler" | "sqs";
+  readonly reason: string;
+};
+export type Sending = {
+  readonly delaySeconds?: number;
+  readonly traceparent?: string | undefined;
+  /** What people send is not lost on the way: they would have seen an error. */
+  readonly byPerson?: boolean;
+};
+
+export type Sqs = {
+  readonly send: (queue: QueueName, body: string, sending?: Sending) => void;
+  readonly letters: Letter[];
+  /** A handler says that a message is poison. */
+  readonly addLetter: (queue: QueueName, letter: DeadLetter) => void;
+  readonly onLetter: ((letter: Letter) => void)[];
+  readonly live: ReadonlySet<Message>;
+  /** Every body that was ever sent, for those who replay old ones. */
+  readonly archive: readonly { readonly queue: QueueName; readonly body: string }[];
+  readonly onSend: ((queue: QueueName, body: string) => void)[];
+  readonly onArrival: ((message: Message) => void)[];
+  readonly onGone: ((message: Message) => void)[];
+};
+
+type Deps = {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly trace: Trace;
+  readonly fleet: () => Fleet;
+  /** When pollers work again; now, if they do. */
+  readonly awakeAtMs: () => number;
+};
+
+type Source = { readonly ready: Message[]; busy: number; isPolling: boolean };
+
+export function createSqs(deps: Deps): Sqs {
+  const { clock, random, weather, trace } = deps;
+  const sources = Object.fromEntries(
+    Object.keys(topology).map((queue) => [queue, { ready: [], busy: 0, isPolling: false }]),
+  ) as unknown as Record<QueueName, Source>;
+  const sqs: Sqs & { live: Set<Message>; archive: { queue: QueueName; body: string }[] } = {
+    send,
+    letters: [],
+    addLetter: (queue, { body, reason }) =>
+      addLetter({ queue, body, traceparent: undefined, by: "handler", reason }),
+    onLetter: [],
+    live: new Set(),
+    archive: [],
+    onSend: [],
+    onArrival: [],
+    onGone: [],
+  };
+  let ids = 0;
+  return sqs;
+
+  function isFaulty(): boolean {
+    return weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
+  }
+
+  function send(queue: QueueName, body: string, sending: Sending = {}): void {
+    sqs.archive.push({ queue, body });
+    for (const told of sqs.onSend) told(queue, body);
+    const isLost =
+      !sending.byPerson && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
+    if (isLost) return trace.say(() => `   ${queue} loses ${body}`);
+    const delayMs = (sending.delaySeconds ?? 0) * SECOND;
+    arriveIn(delayMs, queue, body, sending.traceparent);
+    // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.
+    if (isFaulty() && random.chance(weather.duplicated))
+      arriveIn(
+        delayMs + (random.chance(0.3) ? random.between(0, 2 * HOUR) : 0),
+        queue,
+        body,
+        sending.traceparent,
+      );
+  }
+
+  function arriveIn(
+    delayMs: number,
+    queue: QueueName,
+    body: string,
+    traceparent: string | undefined,
+  ): void {
+    const id = `m${++ids}`;
+    const sentMs = clock.nowMs();
+    const message = { id, queue, body, traceparent, sentMs, receives: 0, isGone: false };
+    sqs.live.add(message);
+    for (const told of sqs.onArrival) told(message);
+    const extraMs = isFaulty() ? random.between(0, weather.delayMsMax) : random.between(0, SECOND);
+    clock.after(delayMs + extraMs, () => show(message));
+  }
+
+  function show(message: Message): void {
+    if (message.isGone) return;
+    sources[message.queue].ready.push(message);
+    poke(message.queue);
+  }
+
+  /** The mapping's pollers see that something is there: after the batch window, or when they are let. */
+  function poke(queue: QueueName): void {
+    const source = sources[queue];
+    if (source.isPolling || source.ready.length === 0) return;
+    source.isPolling = true;
+    const holdMs = isFaulty() ? random.between(0, weather.holdMsMax) : random.between(0, SECOND);
+    const windowMs = topology[queue].windowSeconds * SECOND;
+    clock.at(Math.max(deps.awakeAtMs(), clock.nowMs() + windowMs + holdMs), () => {
+      source.isPolling = false;
+      if (deps.awakeAtMs() > clock.nowMs()) return poke(queue);
+      poll(queue);
+    });
+  }
+
+  function poll(queue: QueueName): void {
+    const source = sources[queue];
+    while (source.ready.length > 0 && source.busy < topology[queue].concurrencyMax) {
+      const batch = takeBatch(queue);
+      if (batch.length > 0) hand(queue, batch);
+    }
+  }
+
+  /** Some of those that are there, in no order. */
+  function takeBatch(queue: QueueName): readonly Message[] {
+    const { ready } = sources[queue];
+    const batch: Message[] = [];
+    while (ready.length > 0 && batch.length < topology[queue].batchSize) {
+      const i = random.below(ready.length);
+      const message = ready[i]!;
+      ready[i] = ready.at(-1)!;
+      ready.pop();
+      if (!message.isGone && receive(message)) batch.push(message);
+    }
+    return batch;
+  }
+
+  function receive(message: Message): boolean {
+    if (clock.nowMs() - message.sentMs > retentionSeconds.source * SECOND) {
+      trace.say(() => `   ${message.queue} forgets ${message.id}: it is too old`);
+      gone(message);
+      return false;
+    }
+    message.receives++;
+    if (message.receives > topology[message.queue].receivesMax) {
+      const { queue, body, traceparent } = message;
+      addLetter({ queue, body, traceparent, by: "sqs", reason: "received too often" });
+      gone(message);
+      return false;
+    }
+    clock.after(topology[message.queue].visibilitySeconds * SECOND, () => show(message));
+    return true;
+  }
+
+  function hand(queue: QueueName, batch: readonly Message[]): void {
+    const source = sources[queue];
+    source.busy++;
+    for (const { id, receives, body } of batch) {
+      trace.mix(batch.length, receives);
+      trace.say(() => `→ ${queue} ${id}${receives > 1 ? ` (receive ${receives})` : ""} ${body}`);
+    }
+    deps.fleet().deliver(queue, eventOf(queue, batch), (ended) => {
+      source.busy--;
+      for (const message of handled(batch, ended)) {
+        // Lambda's poller deletes what was handled; where that fails, the message comes back.
+        if (isFaulty() && random.chance(weather.undeleted)) continue;
+        gone(message);
+      }
+      poke(queue);
+    });
+  }
+
+  function addLetter(letter: Letter): void {
+    trace.say(() => `☠ ${letter.queue} ${letter.reason}: ${letter.body}`);
+    sqs.letters.push(letter);
+    for (const told of sqs.onLetter) told(letter);
+  }
+
+  function gone(message: Message): void {
+    if (message.isGone) return;
+    message.isGone = true;
+    sqs.live.delete(message);
+    for (const told of sqs.onGone) told(message);
+  }
+}
+
+/** All but the failures that were named; none where the answer is none. */
+function handled(batch: readonly Message[], ended: Ended<SQSBatchResponse>): readonly Message[] {
+  if (ended.kind !== "answered") return [];
+  const failures = ended.answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
+  // An id that nobody knows, or an empty one, makes the whole batch fail (AWS: reporting batch item failures).
+  const isConfused = failures.some((id) => !batch.some((message) => message.id === id));
+  return isConfused ? [] : batch.filter(({ id }) => !failures.includes(id));
+}
+
+const eventOf = (queue: QueueName, batch: readonly Message[]): SQSEvent => ({
+  Records: batch.map((message) => recordOf(queue, message)),
+});
+
+const recordOf = (queue: QueueName, message: Message): SQSRecord => ({
+  messageId: message.id,
+  receiptHandle: `${message.id}/${message.receives}`,
+  body: message.body,
+  attributes: {
+    ApproximateReceiveCount: String(message.receives),
+    SentTimestamp: String(message.sentMs),
+    SenderId: "simulation",
+    ApproximateFirstReceiveTimestamp: String(message.sentMs),
+  },
+  messageAttributes:
+    message.traceparent === undefined
+      ? {}
+      : { traceparent: { stringValue: message.traceparent, dataType: "String" } },
+  md5OfBody: "",
+  eventSource: "aws:sqs",
+  eventSourceARN: `arn:aws:sqs:eu-central-1:000000000000:${queue}`,
+  awsRegion: "eu-central-1",
+});

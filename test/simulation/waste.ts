@@ -1,0 +1,113 @@
+// What is not unsafe, and yet wrong: healthy messages among the dead letters, watches that multiply, more calls than the design
+// allows. Retries and the sweep hide such faults from everybody who looks only at the outcome.
+
+import { nextLook } from "../../shared/domain/cadence.ts";
+import { factRef } from "../../shared/domain/facts.ts";
+import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
+import { Ended, type Watch } from "../../shared/domain/messages.ts";
+import { SECOND } from "./clock.ts";
+import { attemptText } from "./ledger.ts";
+import type { LivenessDeps } from "./liveness.ts";
+import type { Letter, Message } from "./sqs.ts";
+
+/** Watches of one attempt, at the same time and in all (design: §9). */
+const LIVE_WATCHES_MAX = 30;
+const WATCHES_MAX = 500;
+
+export function watchWaste(deps: LivenessDeps): void {
+  deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
+  countWatches(deps);
+}
+
+/** A message that a service sent is never poison; only what nobody can explain asks for a person. */
+function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: Letter): void {
+  const { queue, body, by, reason } = letter;
+  if (by === "sqs") {
+    if (!weather.isFaulty) violate("a healthy message became a dead letter", `${queue} ${body}`);
+    return;
+  }
+  if (queue === "tickets" || people.isForeign(queue, body)) return;
+  const ended = queue === "reports" ? Ended.safeParse(JSON.parse(body)) : undefined;
+  const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
+  const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
+  if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
+}
+
+function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): void {
+  const live = new Map<string, number>();
+  const all = new Map<string, number>();
+  const add = (counts: Map<string, number>, key: string, n: number): number => {
+    const sum = (counts.get(key) ?? 0) + n;
+    counts.set(key, sum);
+    return sum;
+  };
+  sqs.onArrival.push((message) => {
+    const key = watchKey(message);
+    if (key === undefined) return;
+    const liveNow = add(live, key, 1);
+    const allNow = add(all, key, 1);
+    stats.liveWatchesMax = Math.max(stats.liveWatchesMax, liveNow);
+    stats.watchesMax = Math.max(stats.watchesMax, allNow);
+    // Without facts no watch can know that it is outnumbered.
+    const { fromMs = 0, toMs = 0 } = weather.outages.files ?? {};
+    const isBlind = clock.nowMs() > fromMs && clock.nowMs() < toMs + SILENT_SECONDS * SECOND;
+    if ((liveNow > LIVE_WATCHES_MAX && !isBlind) || allNow > WATCHES_MAX)
+      violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
+  });
+  sqs.onGone.push((message) => {
+    const key = watchKey(message);
+    if (key !== undefined) add(live, key, -1);
+  });
+}
+
+function watchKey({ queue, body }: Message): string | undefined {
+  if (queue !== "watches") return undefined;
+  const run = /"run_id":"([^"]+)"/.exec(body)?.[1];
+  const iteration = /"iter_n":(\d+)/.exec(body)?.[1];
+  const attempt = /"attempt":(\d+)/.exec(body)?.[1];
+  return run && `${run}/${iteration}.${attempt}`;
+}
+
+/** design.md §15: Databricks calls of an iteration, looks and ledger apart; of a run beside its iterations. */
+const CALLS = { perIteration: 18, perRun: 8, perLookAgain: 5 } as const;
+
+/** In a calm world: nothing but what the design allows. */
+export function checkBudgetsWhenCalm(deps: LivenessDeps): void {
+  const { clock, databricks, stats, sqs, people, violate } = deps;
+  const refused = countRefused(deps);
+  const attempts = databricks.runs.length + refused;
+  const reports = sqs.archive.filter(({ queue }) => queue === "reports").length;
+  const allowed =
+    CALLS.perIteration * attempts +
+    CALLS.perRun * people.runIds.length +
+    CALLS.perLookAgain * Math.max(0, reports - attempts);
+  if (stats.databricksCalls > allowed)
+    violate(
+      "more Databricks calls than the design allows",
+      `${stats.databricksCalls} > ${allowed}`,
+    );
+  const watches = sqs.archive.filter(({ queue }) => queue === "watches");
+  for (const run of databricks.runs) {
+    const key = attemptText(run.key);
+    const looks = watches.filter(({ body }) => {
+      const watch = JSON.parse(body) as Watch;
+      return attemptText(watch) === key;
+    }).length;
+    const endMs = Math.min(run.endMs, run.lostFromMs, clock.nowMs());
+    const most = looksFor((endMs - run.startedMs) / 1000);
+    if (looks > most) violate("more looks than the cadence allows", `${key}: ${looks} > ${most}`);
+  }
+}
+
+function countRefused({ files }: LivenessDeps): number {
+  let n = 0;
+  for (const { ref, fact } of files.all()) if (ref.kind === "submission" && "refused" in fact) n++;
+  return n;
+}
+
+/** Looks that the cadence makes until a run of that length is over, and a few for the end. */
+function looksFor(seconds: number): number {
+  let looks = 2;
+  for (let age = 0; age < seconds; looks++) age += nextLook(age, "running", undefined, 0);
+  return looks + 2;
+}

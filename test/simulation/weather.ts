@@ -1,0 +1,134 @@
+// What goes wrong in a world: drawn from its seed before anything happens, and printed first, because an invisible fault
+// makes a failure unreadable. Each knob is off in some worlds (swarm testing), so that no fault hides another.
+import { DAY, HOUR, MINUTE, SECOND, START } from "./clock.ts";
+import type { System } from "./coverage.ts";
+import type { Random } from "./random.ts";
+import { timeOf } from "./trace.ts";
+
+export type Span = { readonly fromMs: number; readonly toMs: number };
+
+export type Weather = {
+  /** False: nothing ever goes wrong, and nobody interferes. */
+  readonly isFaulty: boolean;
+  /** Of a port call: probabilities. */
+  readonly failsBefore: number;
+  readonly failsAfter: number;
+  readonly landsLate: number;
+  readonly killed: number;
+  /** Takes up to half a minute. */
+  readonly slow: number;
+  /** Of the failures, those that no adapter foresaw: a plain error. */
+  readonly surprise: number;
+  /** Of a message. */
+  readonly duplicated: number;
+  readonly lost: number;
+  /** Handled, and yet not deleted. */
+  readonly undeleted: number;
+  readonly delayMsMax: number;
+  /** How long pollers may hold messages back, so that batches grow. */
+  readonly holdMsMax: number;
+  /** How far listings lag behind. */
+  readonly lagMsMax: number;
+  /** How eagerly people and forgers interfere: 0 to 1. */
+  readonly meddling: number;
+  readonly outages: Readonly<Partial<Record<System, Span>>>;
+  /** Everything that runs dies at once, and nothing starts until it is over; Databricks goes on. */
+  readonly blackout: { readonly lastsMs: number; readonly chance: number };
+  /** After that nothing goes wrong any more; a blackout moves it. */
+  faultsEndMs: number;
+};
+
+export const calm: Readonly<Weather> = {
+  isFaulty: false,
+  failsBefore: 0,
+  failsAfter: 0,
+  landsLate: 0,
+  killed: 0,
+  slow: 0,
+  surprise: 0,
+  duplicated: 0,
+  lost: 0,
+  undeleted: 0,
+  delayMsMax: SECOND,
+  holdMsMax: SECOND,
+  lagMsMax: 0,
+  meddling: 0,
+  outages: {},
+  blackout: { lastsMs: 0, chance: 0 },
+  faultsEndMs: START,
+};
+
+const FAULTS_LAST = 6 * HOUR;
+
+export function drawWeather(random: Random): Weather {
+  const upTo = (most: number, share = 0.8): number =>
+    random.chance(share) ? random.next() * most : 0;
+  const isLong = random.chance(0.08);
+  const blackout = {
+    lastsMs: isLong ? 7 * DAY + random.between(3 * HOUR, 60 * HOUR) : random.between(0, 2 * HOUR),
+    chance: isLong ? 0.3 : upTo(0.02, 0.3),
+  };
+  return {
+    isFaulty: true,
+    failsBefore: upTo(0.04),
+    failsAfter: upTo(0.04),
+    landsLate: upTo(0.03),
+    killed: upTo(0.025),
+    slow: upTo(0.05),
+    surprise: upTo(0.4),
+    duplicated: upTo(0.08),
+    lost: upTo(0.03, 0.5),
+    undeleted: upTo(0.03),
+    delayMsMax: random.between(1, 120) * SECOND,
+    holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
+    lagMsMax: random.between(0, 8 * SECOND),
+    meddling: random.chance(0.8) ? random.next() : 0,
+    outages: drawOutages(random),
+    blackout,
+    faultsEndMs: START + FAULTS_LAST,
+  };
+}
+
+/** How often a system is down for once, how long after the beginning at most, and how long at most. */
+const outageTable = {
+  sql: { share: 0.4, withinMs: 3 * HOUR, lastsMs: 4 * HOUR },
+  bus: { share: 0.35, withinMs: 3 * HOUR, lastsMs: 4 * HOUR },
+  jobs: { share: 0.2, withinMs: 2 * HOUR, lastsMs: 5.5 * HOUR },
+  files: { share: 0.12, withinMs: 3 * HOUR, lastsMs: HOUR },
+  sqs: { share: 0.05, withinMs: 3 * HOUR, lastsMs: 20 * MINUTE },
+} as const satisfies Record<System, unknown>;
+
+function drawOutages(random: Random): Weather["outages"] {
+  const outages: Partial<Record<System, Span>> = {};
+  for (const system of Object.keys(outageTable) as System[]) {
+    const { share, withinMs, lastsMs } = outageTable[system];
+    if (!random.chance(share)) continue;
+    const fromMs = START + random.between(0, withinMs);
+    // Mostly short, now and then hours.
+    outages[system] = { fromMs, toMs: fromMs + MINUTE + lastsMs * random.next() ** 3 };
+  }
+  return outages;
+}
+
+export const isWithin = (span: Span | undefined, nowMs: number): boolean =>
+  span !== undefined && nowMs >= span.fromMs && nowMs < span.toMs;
+
+/** The weather in one line for each kind of trouble. */
+export function weatherLines(weather: Weather): readonly string[] {
+  if (!weather.isFaulty) return ["no faults, and nobody interferes"];
+  const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+  const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+  const outages = Object.entries(weather.outages).map(
+    ([system, { fromMs, toMs }]) => `${system} down ${timeOf(fromMs)} to ${timeOf(toMs)}`,
+  );
+  const { blackout } = weather;
+  return [
+    `calls     fail before ${percent(weather.failsBefore)}, fail after ${percent(weather.failsAfter)}, land late ${percent(weather.landsLate)}, are killed ${percent(weather.killed)}, are slow ${percent(weather.slow)}; ${percent(weather.surprise)} of the failures are surprises`,
+    `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
+    `listings  lag up to ${seconds(weather.lagMsMax)}`,
+    `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
+    `blackout  after ${percent(blackout.chance)} of the submissions, lasting ${(blackout.lastsMs / HOUR).toFixed(1)} h, once`,
+    `people    meddle ${percent(weather.meddling)}`,
+    `faults end at ${timeOf(weather.faultsEndMs)}`,
+  ];
+}

@@ -1,0 +1,190 @@
+// One world: one process, one virtual clock, one seed. The real wrapped handlers run over ports that are memory; their deliveries
+// overlap, and others overtake them at every call that they make.
+import { createIngester } from "../../services/ingester/ingester.ts";
+import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
+import { createRunPoller } from "../../services/run-poller/run-poller.ts";
+import { sweepEverySeconds } from "../../shared/topology.ts";
+import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
+import { type Coverage, createCoverage } from "./coverage.ts";
+import { createDatabricks } from "./databricks.ts";
+import type { Environment, Pulse } from "./environment.ts";
+import { createFiles } from "./files.ts";
+import { createFleet, type Fleet, type Handlers } from "./fleet.ts";
+import { createJudge } from "./judge.ts";
+import { createBus, createLedger } from "./ledger.ts";
+import { checkEnd, isAtRest, type LivenessDeps } from "./liveness.ts";
+import { createPeople } from "./people.ts";
+import { createCall } from "./port-call.ts";
+import { createPorts, type PortDeps } from "./ports.ts";
+import { createRandom, type Random } from "./random.ts";
+import { watchSafety } from "./safety.ts";
+import { createSqs } from "./sqs.ts";
+import { createStats, type Stats } from "./stats.ts";
+import { createTrace, type Trace } from "./trace.ts";
+import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
+import { calm, drawWeather, type Weather, weatherLines } from "./weather.ts";
+import { reviewedArtifact } from "./workloads.ts";
+
+export type WorldOptions = {
+  /** No faults, and nobody interferes. */
+  readonly isCalm?: boolean;
+  readonly tickets?: number;
+  /** Gets the readable trace, line by line. */
+  readonly print?: ((line: string) => void) | undefined;
+  /** Ends at the first violation. */
+  readonly stopsEarly?: boolean;
+};
+
+export type Report = {
+  readonly seed: number;
+  readonly isCalm: boolean;
+  /** What was violated, and when it was first. Empty: all is well. */
+  readonly violations: ReadonlyMap<string, string>;
+  readonly weather: Weather;
+  readonly coverage: Coverage;
+  readonly stats: Stats;
+  /** Equal for equal histories. */
+  readonly hash: string;
+};
+
+/** Everything ends within this time after the last fault: the longest pause of the sweep, and what then follows. */
+const SETTLES_WITHIN = 70 * HOUR;
+/** No shorter than that, so that whoever comes late is still heard. */
+const QUIET_FOR = 20 * MINUTE;
+
+export async function simulate(seed: number, options: WorldOptions = {}): Promise<Report> {
+  const world = createWorld(seed, options);
+  const { clock, weather, judge, pulse, liveness, fleet } = world;
+  const quietMs = weather.isFaulty ? QUIET_FOR : HOUR;
+  const isResting = (): boolean =>
+    clock.nowMs() > weather.faultsEndMs + quietMs && fleet.running() === 0 && isAtRest(liveness);
+  while (clock.step(weather.faultsEndMs + SETTLES_WITHIN)) {
+    if (!pulse.hasBeat) continue;
+    pulse.hasBeat = false;
+    // A macrotask later every promise chain has come to its next call, or to its end.
+    await new Promise(setImmediate);
+    if (options.stopsEarly && judge.violations.size > 0) break;
+    if (isResting()) break;
+  }
+  if (judge.violations.size === 0) {
+    checkEnd(liveness);
+    if (!weather.isFaulty) checkBudgetsWhenCalm(liveness);
+  }
+  world.stats.databricksRuns = liveness.databricks.runs.length;
+  world.stats.chapters = liveness.bus.announced.size;
+  return {
+    seed,
+    isCalm: !weather.isFaulty,
+    violations: judge.violations,
+    weather,
+    coverage: world.coverage,
+    stats: world.stats,
+    hash: world.trace.hash(remainsOf(liveness)),
+  };
+}
+
+function createWorld(seed: number, { isCalm = false, tickets = 4, print }: WorldOptions) {
+  const random = createRandom(seed);
+  const clock = createClock();
+  const trace = createTrace(clock, print);
+  const weather = isCalm ? { ...calm } : drawWeather(random);
+  if (print !== undefined) for (const line of weatherLines(weather)) print(line);
+  const judge = createJudge(clock, trace);
+  const coverage = createCoverage();
+  const stats = createStats();
+  const pulse: Pulse = { hasBeat: false };
+  const planeId = "6f2d3c1a-0000-4000-8000-000000000001";
+  const blackout = { untilMs: START };
+  const common = { clock, random, weather, trace, coverage, stats, planeId, ...judge };
+  const files = createFiles(common);
+  files.volumes.set(reviewedArtifact.path, () => reviewedArtifact.content);
+  const databricks = createDatabricks({ ...common, files });
+  const ledger = createLedger(trace, judge.violate);
+  const bus = createBus(trace);
+  const awakeAtMs = (): number => blackout.untilMs;
+  const sqs = createSqs({ ...common, fleet: () => fleet, awakeAtMs });
+  const call = createCall(common);
+  const ports: PortDeps = { ...common, call, files, databricks, sqs, ledger, bus };
+  const onError = (error: unknown): void =>
+    judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
+  const create = (env: Environment): Handlers => handlersOf(ports, env);
+  const fleet: Fleet = createFleet({ clock, random, trace, pulse, create, onError });
+  const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs });
+  const liveness: LivenessDeps = { ...common, files, databricks, ledger, bus, sqs, people };
+  watchSafety(liveness);
+  watchWaste(liveness);
+  startSchedule(common, fleet, blackout);
+  drawBlackout(common, databricks, fleet, blackout);
+  return { clock, trace, weather, judge, coverage, stats, pulse, fleet, liveness };
+}
+
+/** The composition roots' counterpart: each environment has its own handlers, over its own ports. */
+function handlersOf(deps: PortDeps, env: Environment): Handlers {
+  const ports = createPorts(deps, env);
+  switch (env.service) {
+    case "orchestrator":
+      return createOrchestrator(ports);
+    case "run-poller":
+      return createRunPoller(ports);
+    case "ingester":
+      return createIngester(ports);
+  }
+}
+
+type Sky = {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly trace: Trace;
+};
+type Blackout = { untilMs: number };
+
+/** EventBridge Scheduler: at least once, so now and then twice. */
+function startSchedule(sky: Sky, fleet: Fleet, blackout: Blackout): void {
+  const { clock, random, weather } = sky;
+  const tick = (): void => {
+    clock.after(sweepEverySeconds * SECOND, tick);
+    if (clock.nowMs() < blackout.untilMs) return;
+    const isTwice = weather.isFaulty && clock.nowMs() < weather.faultsEndMs && random.chance(0.2);
+    for (let n = isTwice ? 2 : 1; n > 0; n--)
+      clock.after(random.between(0, 20 * SECOND), () => {
+        if (clock.nowMs() < blackout.untilMs) return;
+        sky.trace.say(() => "→ schedule sweep");
+        fleet.schedule({ schedule: "sweep" }, () => {});
+      });
+  };
+  clock.after(random.between(0, sweepEverySeconds * SECOND), tick);
+}
+
+/** Once in some worlds, just when a Databricks run has started, everything of ours is off for a while. */
+function drawBlackout(
+  { clock, random, weather, trace }: Sky,
+  { onStart }: LivenessDeps["databricks"],
+  fleet: Fleet,
+  blackout: Blackout,
+): void {
+  onStart.push(() => {
+    const isOver = blackout.untilMs > START || clock.nowMs() >= START + 4 * HOUR;
+    if (isOver || !random.chance(weather.blackout.chance)) return;
+    blackout.untilMs = clock.nowMs() + weather.blackout.lastsMs;
+    weather.faultsEndMs = Math.max(weather.faultsEndMs, blackout.untilMs + 3 * HOUR);
+    clock.after(random.between(0, 3 * SECOND), () => {
+      trace.say(() => "✗ blackout: everything that runs dies");
+      fleet.blackout();
+    });
+  });
+}
+
+/** What a world leaves behind, as text. */
+function* remainsOf({ files, ledger, bus, sqs }: LivenessDeps): Generator<string> {
+  for (const { ref, text } of files.all()) {
+    yield ref.path;
+    yield text;
+  }
+  for (const row of ledger.runState.values()) yield JSON.stringify(row);
+  for (const key of bus.announced.keys()) yield key;
+  for (const { queue, body } of sqs.archive) {
+    yield queue;
+    yield body;
+  }
+}
