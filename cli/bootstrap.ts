@@ -1,0 +1,120 @@
+// What a stage needs in its workspace before the first ticket: schema, volumes, grants, tables, plane.json, the executor.
+// Everything here may be repeated: what is there stays, what is missing is made.
+import { dirname, join } from "node:path";
+import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
+import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
+import { createPlane } from "../shared/adapters/plane.ts";
+import { applySqlFolder } from "../shared/adapters/sql-files.ts";
+import { createFacts } from "../shared/adapters/volume-facts.ts";
+import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
+import { type LedgerTable, ledgerTables } from "../shared/domain/ledger-rows.ts";
+
+export type BootstrapOptions = {
+  readonly stack: string;
+  readonly catalog: string;
+  readonly schema: string;
+  /** The application id of the principal as which the services call Databricks. */
+  readonly controllers: string;
+  /** The application id of the principal as which executors run. */
+  readonly executors: string;
+  /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
+  readonly planeId: string;
+  readonly nowIso: string;
+  /** Reviewed code and data beside the executor. */
+  readonly codebase?: readonly SourceFile[];
+  /** Tells what is being done, a line at a time. */
+  readonly say?: (line: string) => void;
+};
+
+export type Bootstrapped = {
+  readonly planeId: string;
+  /** SIGNALBOX_EXECUTOR_PATH */
+  readonly executorPath: string;
+};
+
+/** What the bootstrap talks to: as an owner of the catalog (or of the schema, if that exists). */
+export type BootstrapDeps = {
+  readonly sql: (catalog: string, schema: string) => DatabricksSql;
+  readonly files: VolumeFiles;
+};
+
+const TABLES = join(import.meta.dirname, "..", "infra", "databricks", "tables");
+const ENTRY_BYTES_MAX = 1024 * 1024;
+const VOLUMES = ["facts", "scratchpad", "company_codebase"] as const;
+
+/** @throws Error that names the statement or the path at which the workspace refused. */
+export async function bootstrap(
+  deps: BootstrapDeps,
+  options: BootstrapOptions,
+): Promise<Bootstrapped> {
+  const { catalog, schema, stack, say = () => {} } = options;
+  say(`schema ${catalog}.${schema}, volumes ${VOLUMES.join(", ")}`);
+  // Every catalog of Unity Catalog is born with this schema; ours need not be there yet.
+  await using outside = await deps.sql(catalog, "default").open();
+  for (const statement of [...securables(catalog, schema), ...grants(options)])
+    await outside.execute(statement);
+  say(`tables ${Object.keys(ledgerTables).join(", ")}`);
+  const sql = deps.sql(catalog, schema);
+  await applySqlFolder(sql, TABLES);
+  await using inside = await sql.open();
+  for (const statement of tableGrants(options)) await inside.execute(statement);
+  const volumes = `/Volumes/${catalog}/${schema}`;
+  const { plane_id: planeId } = await createPlane(
+    createFacts({ files: deps.files, factsVolume: `${volumes}/facts` }),
+    { stack, plane_id: options.planeId, created_at: options.nowIso },
+  );
+  say(`plane ${planeId}`);
+  const codebase = `${volumes}/company_codebase`;
+  const entry = await uploadExecutor(deps.files, codebase);
+  say(`executor ${entry}`);
+  for (const { path, content } of options.codebase ?? [])
+    await deps.files.overwrite(`${codebase}/${path}`, content);
+  return { planeId, executorPath: entry };
+}
+
+const securables = (catalog: string, schema: string): readonly string[] => [
+  `CREATE SCHEMA IF NOT EXISTS ${name(catalog)}.${name(schema)}`,
+  ...VOLUMES.map(
+    (volume) => `CREATE VOLUME IF NOT EXISTS ${name(catalog)}.${name(schema)}.${name(volume)}`,
+  ),
+];
+
+/** A fact is only worth something if the code that it judges cannot write it: executors only read facts and reviewed code. */
+function grants({ catalog, schema, controllers, executors }: BootstrapOptions): readonly string[] {
+  const on = (volume: (typeof VOLUMES)[number]) =>
+    `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
+  const both = [controllers, executors].flatMap((who) => [
+    `GRANT USE CATALOG ON CATALOG ${name(catalog)} TO ${name(who)}`,
+    `GRANT USE SCHEMA ON SCHEMA ${name(catalog)}.${name(schema)} TO ${name(who)}`,
+    ...VOLUMES.map((volume) => `GRANT READ VOLUME ON ${on(volume)} TO ${name(who)}`),
+  ]);
+  return [
+    ...both,
+    `GRANT WRITE VOLUME ON ${on("facts")} TO ${name(controllers)}`,
+    `GRANT WRITE VOLUME ON ${on("scratchpad")} TO ${name(executors)}`,
+  ];
+}
+
+const tableGrants = ({ controllers }: BootstrapOptions): readonly string[] =>
+  (Object.keys(ledgerTables) as LedgerTable[]).map(
+    (table) => `GRANT SELECT, MODIFY ON TABLE ${name(table)} TO ${name(controllers)}`,
+  );
+
+/** Quoted, so that no name can be anything but a name. */
+const name = (text: string): string => `\`${text.replaceAll("`", "``")}\``;
+
+/**
+ * Uploads the executor into a folder that its content names, so that a new version never changes the code of a run under
+ * way. The entry point comes last: where it is, all of it is.
+ */
+async function uploadExecutor(files: VolumeFiles, codebase: string): Promise<string> {
+  const sources = executorSources();
+  const entry = executorPath(codebase, sources);
+  const there = await files.read(entry, ENTRY_BYTES_MAX);
+  if (there.kind !== "absent") return entry;
+  const pathOf = ({ path }: SourceFile) => `${dirname(entry)}/${path}`;
+  const isEntry = (file: SourceFile) => pathOf(file) === entry;
+  for (const file of sources.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b))))
+    await files.create(pathOf(file), file.content);
+  return entry;
+}

@@ -1,0 +1,81 @@
+// A person's client of a workspace: REST through the adapters that the services use, and SQL through the official driver.
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createTokenSource, type TokenSource } from "../shared/adapters/databricks-auth.ts";
+import { createDatabricksHttp, type DatabricksHttp } from "../shared/adapters/databricks-http.ts";
+import { createDatabricksSql, type DatabricksSql } from "../shared/adapters/databricks-sql.ts";
+import { createRateLimiter, ratesOf } from "../shared/adapters/rate-limit.ts";
+import { createVolumeFiles, type VolumeFiles } from "../shared/adapters/volume-files.ts";
+import { createWire } from "../shared/adapters/wire.ts";
+import type { ClockPort } from "../shared/ports.ts";
+import { caPemOf, type Login } from "./login.ts";
+
+export type WorkspaceClient = AsyncDisposable & {
+  readonly login: Login;
+  readonly http: DatabricksHttp;
+  readonly files: VolumeFiles;
+  /** Statements in this catalog and schema, which must exist. */
+  readonly sql: (catalog: string, schema: string) => DatabricksSql;
+};
+
+/** Nothing is asked before the first call. */
+export function workspaceClient(login: Login): WorkspaceClient {
+  const caPem = caPemOf(login);
+  const wire = createWire({ origin: login.host, caPem, connectionsMax: 8 });
+  const tokens = tokensOf(login, wire);
+  const http = createDatabricksHttp({
+    ...clock,
+    wire,
+    tokens,
+    limiter: createRateLimiter(ratesOf(1), clock),
+    userAgent,
+    random: () => randomInt(1_000_000) / 1_000_000,
+  });
+  return {
+    login,
+    http,
+    files: createVolumeFiles(http),
+    sql: (catalog, schema) =>
+      createDatabricksSql({
+        host: login.host,
+        httpPath: login.httpPath,
+        tokens,
+        caPem,
+        catalog,
+        schema,
+        userAgent,
+      }),
+    [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
+  };
+}
+
+const userAgent = "signalbox";
+
+const clock: ClockPort = {
+  clock: {
+    nowMs: () => Date.now(),
+    sleep: async (ms, signal) =>
+      await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {}),
+  },
+};
+
+/** The services keep their credentials as a secret; a person's are at hand, in the same shape. */
+function tokensOf({ credentials }: Login, wire: ReturnType<typeof createWire>): TokenSource {
+  const text = secretOf(credentials);
+  const read = async () => text;
+  return createTokenSource({
+    ...clock,
+    wire,
+    secrets: { read, reread: read },
+    auth: { kind: credentials.kind, secretId: "the environment's credentials" },
+    webIdentityToken: () => Promise.reject(new Error("a person has no role's token")),
+  });
+}
+
+/** The JSON that a service's secret holds. */
+export const secretOf = (credentials: Login["credentials"]): string =>
+  JSON.stringify(
+    credentials.kind === "pat"
+      ? { token: credentials.token }
+      : { client_id: credentials.clientId, client_secret: credentials.clientSecret },
+  );

@@ -1,0 +1,74 @@
+// One bundle for each function: what is deployed, and what the budgets are measured on. Needs neither Docker nor a network.
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build, type Metafile } from "esbuild";
+import type { ServiceName } from "../shared/topology.ts";
+import { leaveOut } from "./left-out.ts";
+
+export type Bundle = {
+  /** The folder that becomes the function's code: handler.mjs, its chunks, their source maps. */
+  readonly folder: string;
+  readonly metafile: Metafile;
+};
+export type Bundles = Readonly<Record<ServiceName, Bundle>>;
+
+const ROOT = join(import.meta.dirname, "..");
+export const WORKLOADS = join(ROOT, "workloads");
+
+export type BundleOptions = {
+  /** The folders below it are emptied and written. */
+  readonly out: string;
+  /** The workloads, which travel with the orchestrator. Default: the project's. */
+  readonly workloads?: string;
+  /** Written into each bundle, to say from what it was built. */
+  readonly revision?: string;
+};
+
+/** Builds all three. The same sources give the same bytes. */
+export async function buildBundles(options: BundleOptions): Promise<Bundles> {
+  const [orchestrator, poller, ingester] = await Promise.all([
+    buildBundle("orchestrator", options),
+    buildBundle("run-poller", options),
+    buildBundle("ingester", options),
+  ]);
+  cpSync(options.workloads ?? WORKLOADS, join(orchestrator.folder, "workloads"), {
+    recursive: true,
+    filter: (path) => !path.includes("__pycache__"),
+  });
+  return { orchestrator, "run-poller": poller, ingester };
+}
+
+/** @throws Error where the service has no handler, or it does not compile. */
+async function buildBundle(
+  service: ServiceName,
+  { out, revision = "" }: BundleOptions,
+): Promise<Bundle> {
+  const folder = join(out, service);
+  const entry = join(ROOT, "services", service, "handler.ts");
+  if (!existsSync(entry)) throw new Error(`${entry} is missing: there is nothing to deploy`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outdir: folder,
+    absWorkingDir: ROOT,
+    bundle: true,
+    minify: true,
+    metafile: true,
+    // Chunks: what is imported dynamically (the SQL driver) is not even parsed until a record comes.
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    outExtension: { ".js": ".mjs" },
+    sourcemap: "linked",
+    sourcesContent: false,
+    // CommonJS packages inside an ES module ask for `require`.
+    banner: {
+      js: `/* ${revision} */import{createRequire as createRequireOfBundle}from"node:module";const require=createRequireOfBundle(import.meta.url);`,
+    },
+    plugins: [leaveOut],
+    logLevel: "warning",
+  });
+  return { folder, metafile };
+}

@@ -1,0 +1,49 @@
+// What a function is told, as shared/adapters/environment.ts reads it. No secret is among it: only where to find one.
+import type { QueueName } from "../../shared/topology.ts";
+import { deadLetterUrlVariable, queueUrlVariable } from "../names.ts";
+import type { Stage } from "../stage.ts";
+
+export type EnvironmentProps = {
+  readonly stage: Stage;
+  readonly executorPath: string;
+  readonly eventBusName: string | undefined;
+  readonly carriesWorkloads: boolean;
+  readonly writesLedger: boolean;
+  readonly sends: readonly (readonly [QueueName, string])[];
+  readonly rejects: readonly (readonly [QueueName, string])[];
+};
+
+export function environmentOf(props: EnvironmentProps): Record<string, string> {
+  const { stage, sends, rejects } = props;
+  const { databricks, limits } = stage;
+  return {
+    NODE_OPTIONS: "--enable-source-maps",
+    DATABRICKS_HOST: databricks.host,
+    ...authVariables(stage),
+    ...(props.writesLedger && {
+      DATABRICKS_HTTP_PATH: `/sql/1.0/warehouses/${databricks.warehouse_id}`,
+    }),
+    SIGNALBOX_STACK: stage.stack,
+    SIGNALBOX_CATALOG: databricks.catalog,
+    SIGNALBOX_SCHEMA: databricks.schema,
+    SIGNALBOX_RUN_AS: databricks.run_as,
+    SIGNALBOX_EXECUTOR_PATH: props.executorPath,
+    ...(limits.time_scale !== 1 && { SIGNALBOX_TIME_SCALE: String(limits.time_scale) }),
+    // Relative: a function starts in the folder of its code.
+    ...(props.carriesWorkloads && { SIGNALBOX_WORKLOADS: "workloads" }),
+    ...(props.eventBusName !== undefined && { EVENT_BUS_NAME: props.eventBusName }),
+    ...Object.fromEntries(sends.map(([queue, url]) => [queueUrlVariable(queue), url])),
+    ...Object.fromEntries(rejects.map(([queue, url]) => [deadLetterUrlVariable(queue), url])),
+  };
+}
+
+function authVariables({ databricks }: Stage): Record<string, string> {
+  const { auth, client_id } = databricks;
+  return auth.kind === "federation"
+    ? {
+        DATABRICKS_AUTH: auth.kind,
+        DATABRICKS_CLIENT_ID: client_id,
+        DATABRICKS_TOKEN_AUDIENCE: auth.audience,
+      }
+    : { DATABRICKS_AUTH: auth.kind, DATABRICKS_SECRET_ID: auth.secret };
+}

@@ -1,0 +1,65 @@
+// The five queues of the loop, each with its dead letters.
+import { Duration, Stack } from "aws-cdk-lib";
+import { Queue, QueueEncryption, type QueueProps, RedrivePermission } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
+import { constructId, deadLetterQueueName, queueName } from "../names.ts";
+
+export type QueuePair = { readonly source: Queue; readonly deadLetters: Queue };
+
+export const queueNames = Object.keys(topology) as readonly QueueName[];
+
+export class LoopQueues extends Construct {
+  readonly pairs: Readonly<Record<QueueName, QueuePair>>;
+
+  constructor(scope: Construct, id: string, props: { readonly stack: string }) {
+    super(scope, id);
+    const pairOf = (name: QueueName) => queuePair(this, props.stack, name);
+    this.pairs = {
+      tickets: pairOf("tickets"),
+      turns: pairOf("turns"),
+      watches: pairOf("watches"),
+      reports: pairOf("reports"),
+      records: pairOf("records"),
+    };
+  }
+}
+
+function queuePair(scope: Construct, stack: string, name: QueueName): QueuePair {
+  const { visibilitySeconds, receivesMax } = topology[name];
+  // By name, not by reference: the two queues name each other, and CloudFormation allows no circle.
+  const source = Stack.of(scope).formatArn({ service: "sqs", resource: queueName(stack, name) });
+  const deadLetters = new Queue(scope, constructId(`${name}-dead-letters`), {
+    ...deadLetterProps(deadLetterQueueName(stack, name)),
+    redriveAllowPolicy: {
+      redrivePermission: RedrivePermission.BY_QUEUE,
+      sourceQueues: [Queue.fromQueueArn(scope, constructId(`${name}-arn`), source)],
+    },
+  });
+  return {
+    deadLetters,
+    source: new Queue(scope, constructId(name), {
+      ...queueProps(queueName(stack, name)),
+      visibilityTimeout: Duration.seconds(visibilitySeconds),
+      retentionPeriod: Duration.seconds(retentionSeconds.source),
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: receivesMax },
+    }),
+  };
+}
+
+/** Encrypted with SQS's own keys, and over TLS alone. */
+export const queueProps = (name: string): QueueProps => ({
+  queueName: name,
+  encryption: QueueEncryption.SQS_MANAGED,
+  enforceSSL: true,
+});
+
+/**
+ * For people. They keep what they hold for half a minute, and letters for fourteen days: a letter keeps the time of its first send, and
+ * the sources keep four.
+ */
+export const deadLetterProps = (name: string): QueueProps => ({
+  ...queueProps(name),
+  visibilityTimeout: Duration.seconds(30),
+  retentionPeriod: Duration.seconds(retentionSeconds.deadLetters),
+});

@@ -1,0 +1,98 @@
+// The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and who may do what.
+import { Aws, CfnOutput, Stack, Tags } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { QueueName, ServiceName } from "../shared/topology.ts";
+import { Alarms } from "./constructs/alarms.ts";
+import { Consumer } from "./constructs/consumer.ts";
+import { Dashboard } from "./constructs/dashboard.ts";
+import { LoopQueues, queueNames } from "./constructs/loop-queues.ts";
+import { Outcomes } from "./constructs/outcomes.ts";
+import { People } from "./constructs/people.ts";
+import { Schedules } from "./constructs/schedules.ts";
+import { constructId } from "./names.ts";
+import type { Stage } from "./stage.ts";
+import type { ScheduledWorkload } from "./workloads.ts";
+
+export type ControlPlaneProps = {
+  readonly stage: Stage;
+  /** For each function the folder with its handler.mjs. */
+  readonly code: Readonly<Record<ServiceName, string>>;
+  /** The python_file of every submission, in the company codebase. */
+  readonly executorPath: string;
+  readonly scheduled: readonly ScheduledWorkload[];
+};
+
+export class ControlPlaneStack extends Stack {
+  readonly consumers: Readonly<Record<ServiceName, Consumer>>;
+  readonly queues: LoopQueues;
+  readonly outcomes: Outcomes;
+  readonly alarms: Alarms;
+  readonly people: People;
+  readonly schedules: Schedules;
+
+  constructor(scope: Construct, props: ControlPlaneProps) {
+    const { stage } = props;
+    const { account, region } = stage.aws;
+    super(scope, stage.stack, {
+      stackName: stage.stack,
+      description: `Signalbox ${stage.name}: a control plane for Databricks runs`,
+      env: { ...(account !== undefined && { account }), ...(region !== undefined && { region }) },
+    });
+    Tags.of(this).add("signalbox:stage", stage.name);
+    this.queues = new LoopQueues(this, "Queues", stage);
+    this.outcomes = new Outcomes(this, "Outcomes", stage);
+    this.consumers = this.createConsumers(props);
+    this.schedules = new Schedules(this, "Schedules", {
+      stack: stage.stack,
+      orchestrator: this.consumers.orchestrator,
+      workloads: stage.limits.workload_schedules ? props.scheduled : [],
+    });
+    const queues = this.queues.pairs;
+    const otherDeadLetters = [...this.schedules.deadLetters, this.outcomes.deadLetters];
+    this.people = new People(this, "People", { stage, queues, otherDeadLetters });
+    const { consumers } = this;
+    const scheduleGroup = this.schedules.groupName;
+    this.alarms = new Alarms(this, "Alarms", {
+      ...{ stage, consumers, queues, otherDeadLetters, scheduleGroup },
+    });
+    new Dashboard(this, "Dashboard", { stack: stage.stack, consumers, queues, otherDeadLetters });
+    this.announce(props);
+  }
+
+  private createConsumers({ stage, code, executorPath }: ControlPlaneProps) {
+    const { bus } = this.outcomes;
+    const create = (service: ServiceName) =>
+      new Consumer(this, constructId(service), {
+        ...{ stage, service, executorPath },
+        queues: this.queues.pairs,
+        eventBus: { name: bus.eventBusName, arn: bus.eventBusArn },
+        code: code[service],
+      });
+    return {
+      orchestrator: create("orchestrator"),
+      "run-poller": create("run-poller"),
+      ingester: create("ingester"),
+    };
+  }
+
+  /** What an operator, an upstream system and the command line want to know of a deployed stack. */
+  private announce({ stage, executorPath }: ControlPlaneProps): void {
+    const output = (key: string, value: string, description: string) =>
+      new CfnOutput(this, `${key}Output`, { key, value, description });
+    for (const queue of queueNames) {
+      const { source, deadLetters } = this.queues.pairs[queue as QueueName];
+      const name = constructId(queue);
+      output(`${name}QueueUrl`, source.queueUrl, `The queue ${queue}`);
+      output(`${name}DeadLettersUrl`, deadLetters.queueUrl, `The dead letters of ${queue}`);
+    }
+    for (const { service, role } of Object.values(this.consumers))
+      output(`${constructId(service)}RoleArn`, role.roleArn, `Subject of a federation policy`);
+    output("EventBusName", this.outcomes.bus.eventBusName, "Where outcomes are announced");
+    output("ExampleQueueUrl", this.outcomes.example.queueUrl, "What the example rule caught");
+    output("ProducersPolicyArn", this.people.producers.managedPolicyArn, "May send tickets");
+    output("OnCallPolicyArn", this.people.onCall.managedPolicyArn, "May handle dead letters");
+    output("ExecutorPath", executorPath, "Where signalbox bootstrap uploads the executor");
+    const console = `https://${Aws.REGION}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/${stage.stack}`;
+    output("DashboardUrl", console, "The dashboard");
+  }
+}

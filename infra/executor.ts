@@ -1,0 +1,46 @@
+// The executor's files, and where they lie in the company codebase: below the digest of their contents, so that no cluster ever runs
+// a stale one, and a deploy changes nothing for runs under way. The app names the path, the bootstrap uploads to it.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+
+/** A file with its path relative to where it goes, with slashes. */
+export type SourceFile = { readonly path: string; readonly content: Uint8Array };
+
+const ENTRY = "run_executor.py";
+
+/** services/executor/src: what runs in Databricks, in the order of the names. */
+export const executorSources = (): readonly SourceFile[] =>
+  filesBelow(join(import.meta.dirname, "..", "services", "executor", "src")).filter(({ path }) =>
+    /\.(py|json)$/.test(path),
+  );
+
+/**
+ * The python_file of every submission. `codebaseVolume` is `/Volumes/<catalog>/<schema>/company_codebase`.
+ * @throws Error where the sources are not whole
+ */
+export function executorPath(codebaseVolume: string, sources: readonly SourceFile[]): string {
+  if (!sources.some(({ path }) => path === ENTRY))
+    throw new Error(`the executor's sources hold no ${ENTRY}: this checkout is not whole`);
+  return `${codebaseVolume}/executor/${contentHash(sources).slice(0, 16)}/${ENTRY}`;
+}
+
+/** All files of a folder and of those below it; what Python leaves behind is passed over. */
+export function filesBelow(folder: string): readonly SourceFile[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.split(sep).includes("__pycache__"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+    .map((path) => ({
+      path: relative(folder, path).split(sep).join("/"),
+      content: readFileSync(path),
+    }));
+}
+
+/** Of names and contents, in the order of the names. */
+function contentHash(sources: readonly SourceFile[]): string {
+  const hash = createHash("sha256");
+  for (const { path, content } of sources.toSorted((a, b) => (a.path < b.path ? -1 : 1)))
+    hash.update(`${path}\0${content.byteLength}\0`).update(content);
+  return hash.digest("hex");
+}

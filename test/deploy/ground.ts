@@ -1,0 +1,93 @@
+// What the proof stands on: an embedded workspace, an AWS beside it, a stage that names both, and workloads of its own.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bootstrap } from "../../cli/bootstrap.ts";
+import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
+import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { type Cdk, createCdk } from "./cdk.ts";
+import { type MiniStack, startMiniStack } from "./ministack.ts";
+import { projectRoot } from "./tools.ts";
+
+export const STAGE = "proof";
+export const STACK = `signalbox-${STAGE}`;
+export const SECRET = "signalbox/proof/databricks";
+/** The project's weather report, by the minute. */
+export const SCHEDULED = "report-by-the-minute";
+
+export type Ground = AsyncDisposable & {
+  readonly folder: string;
+  readonly access: WorkspaceAccess;
+  readonly client: WorkspaceClient;
+  readonly cloud: MiniStack;
+  readonly cdk: Cdk;
+  /** The app's context: our stage, our workloads. */
+  readonly context: Readonly<Record<string, string>>;
+};
+
+export async function prepareGround(folder: string): Promise<Ground> {
+  await using started = new AsyncDisposableStack();
+  const access = started.use(await embeddedWorkspace(join(folder, "workspace")));
+  const client = started.use(workspaceClient(access.operator));
+  const leaks = { SIGNALBOX_CA_FILE: access.controllers.caFile ?? "" };
+  const cloud = started.use(await startMiniStack(join(folder, "cloud"), leaks));
+  const context = {
+    stages: writeStage(folder, access),
+    workloads: writeWorkloads(folder),
+    revision: "one",
+  };
+  const running = started.move();
+  return {
+    ...{ folder, access, client, cloud, context },
+    cdk: createCdk(cloud.clientEnvironment, folder),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** The Databricks side, as `signalbox bootstrap` prepares it; and the data that the workloads read. */
+export const prepareWorkspace = ({ access, client }: Ground, say: (line: string) => void) =>
+  bootstrap(client, {
+    stack: STACK,
+    catalog: access.catalog,
+    schema: access.schema,
+    controllers: access.controllersId,
+    executors: access.executorsId,
+    planeId: crypto.randomUUID(),
+    nowIso: new Date().toISOString(),
+    codebase: ["seattle-weather.csv", "weather.csv"].map((name) => ({
+      path: `data/${name}`,
+      content: readFileSync(join(projectRoot, "node_modules", "vega-datasets", "data", name)),
+    })),
+    say,
+  });
+
+/** A stage like any other, but for its own waits: a tenth. */
+function writeStage(folder: string, access: WorkspaceAccess): string {
+  const stages = join(folder, "stages");
+  mkdirSync(stages, { recursive: true });
+  const { host, httpPath } = access.controllers;
+  writeFileSync(
+    join(stages, `${STAGE}.yaml`),
+    `databricks:
+  host: ${host}
+  auth: { kind: oauth-m2m, secret: ${SECRET} }
+  client_id: ${access.controllersId}
+  warehouse_id: "${httpPath.split("/").at(-1)}"
+  catalog: ${access.catalog}
+  schema: ${access.schema}
+  run_as: ${access.executorsId}
+limits: { time_scale: 0.1 }
+alarms: { email: oncall@example.com }
+`,
+  );
+  return stages;
+}
+
+function writeWorkloads(folder: string): string {
+  const workloads = join(folder, "workloads");
+  const own = join(projectRoot, "workloads");
+  cpSync(own, workloads, { recursive: true });
+  cpSync(join(own, "weather-report"), join(workloads, SCHEDULED), { recursive: true });
+  const recipe = join(workloads, SCHEDULED, "recipe.yaml");
+  writeFileSync(recipe, `${readFileSync(recipe, "utf8")}schedule: rate(1 minute)\n`);
+  return workloads;
+}

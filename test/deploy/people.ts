@@ -1,0 +1,62 @@
+// An upstream system and an on-call engineer, each with the stack's policy and nothing else; and the administrator.
+import { Agent } from "node:https";
+import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  DeleteAccessKeyCommand,
+  DeleteUserCommand,
+  DetachUserPolicyCommand,
+  IAMClient,
+} from "@aws-sdk/client-iam";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { type MiniStack, REGION } from "./ministack.ts";
+
+export type Person = {
+  readonly sqs: SQSClient;
+  readonly events: EventBridgeClient;
+  readonly secrets: SecretsManagerClient;
+};
+
+type Keys = { readonly accessKeyId: string; readonly secretAccessKey: string };
+
+const optionsOf = (cloud: MiniStack, credentials: Keys) => ({
+  endpoint: cloud.endpoint,
+  region: REGION,
+  credentials,
+  requestHandler: { httpsAgent: new Agent({ ca: cloud.caPem, keepAlive: true }) },
+});
+
+const personOf = (cloud: MiniStack, keys: Keys): Person => ({
+  sqs: new SQSClient(optionsOf(cloud, keys)),
+  events: new EventBridgeClient(optionsOf(cloud, keys)),
+  secrets: new SecretsManagerClient(optionsOf(cloud, keys)),
+});
+
+const administratorsKeys = { accessKeyId: "test", secretAccessKey: "test" };
+export const administrator = (cloud: MiniStack): Person => personOf(cloud, administratorsKeys);
+
+/** Somebody with this policy alone. Leaving takes user and key away again, so that the policy can be deleted. */
+export async function hire(
+  cloud: MiniStack,
+  UserName: string,
+  PolicyArn: string,
+): Promise<Person & AsyncDisposable> {
+  const iam = new IAMClient(optionsOf(cloud, administratorsKeys));
+  await iam.send(new CreateUserCommand({ UserName }));
+  await iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
+  if (AccessKey?.AccessKeyId === undefined || AccessKey.SecretAccessKey === undefined)
+    throw new Error(`IAM made no key for ${UserName}`);
+  const { AccessKeyId, SecretAccessKey } = AccessKey;
+  return {
+    ...personOf(cloud, { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey }),
+    [Symbol.asyncDispose]: async () => {
+      await iam.send(new DetachUserPolicyCommand({ UserName, PolicyArn }));
+      await iam.send(new DeleteAccessKeyCommand({ UserName, AccessKeyId }));
+      await iam.send(new DeleteUserCommand({ UserName }));
+    },
+  };
+}
