@@ -33,8 +33,15 @@ function holds({ metric, op, value }: Condition, metrics: Readonly<Record<string
   }
 }
 
-const say = ({ metric, op, value }: Condition, metrics: Readonly<Record<string, number>>) =>
-  `${metric} is ${metricOf(metrics, metric) ?? "missing"}, must be ${op} ${value}`;
+function say(condition: Condition, metrics: Readonly<Record<string, number>>): string {
+  const { metric, op, value } = condition;
+  const found = metricOf(metrics, metric);
+  if (found === undefined) return `${metric} is missing, must be ${op} ${value}`;
+  // Six digits read better; but 2.7000001 must not be shown as 2.7 where 2.7 would have passed.
+  const short = Number(found.toPrecision(6));
+  const isFaithful = holds(condition, { [metric]: short }) === holds(condition, metrics);
+  return `${metric} is ${isFaithful ? short : found}, must be ${op} ${value}`;
+}
 
 /** Own keys only: a metric called `constructor` is missing until somebody reports it. */
 const metricOf = (metrics: Readonly<Record<string, number>>, name: string): number | undefined =>

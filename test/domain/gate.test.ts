@@ -48,6 +48,17 @@ test("all conditions must hold, and the refusals say which did not", () => {
   });
 });
 
+test.each([
+  { metric: 2.7918591170757225, expected: "m is 2.79186, must be <= 2.7" },
+  { metric: 2.70000001, expected: "m is 2.70000001, must be <= 2.7" },
+  { metric: 2.7, expected: "m is 2.7, must be <= 2.7" },
+])(
+  "$metric is shown with six digits, unless they would tell another story",
+  ({ metric, expected }) => {
+    expect(askGate([{ metric: "m", op: "<=", value: 2.7 }], { m: metric }).reason).toBe(expected);
+  },
+);
+
 test("an empty gate asks nothing", () => {
   expect(askGate([], {})).toEqual({ passed: true, reason: "" });
 });
