@@ -66,7 +66,8 @@ type RememberingOptions = Omit<DatabricksSqlOptions, "tokens"> & {
 };
 
 async function openSession(options: RememberingOptions): Promise<SqlSession> {
-  const driver = await import("@databricks/sql");
+  // CommonJS: in a bundle its exports are those of the default export alone.
+  const { default: driver } = await import("@databricks/sql");
   const client = new driver.DBSQLClient({ logger: { log: () => {} } });
   client.on("error", () => {}); // every failure also rejects the call that it belongs to
   const { hostname, port } = new URL(options.host);

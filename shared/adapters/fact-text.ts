@@ -44,8 +44,7 @@ export function factOf<K extends FactKind>(
   return fact;
 }
 
-export const markerContent = (marker: Marker): Uint8Array =>
-  Buffer.from(`${JSON.stringify(marker, undefined, 1)}\n`);
+export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
 
 /** @throws PoisonMessageError that names the path and the first faults. */
 export function markerOf(path: string, content: Uint8Array): Marker {

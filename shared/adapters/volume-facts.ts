@@ -8,10 +8,10 @@ import {
   factOf,
   factText,
   MARKERS_FOLDER,
-  markerContent,
   markerKeyOf,
   markerOf,
   markerPath,
+  markerText,
 } from "./fact-text.ts";
 import type { VolumeFiles } from "./volume-files.ts";
 
@@ -43,7 +43,7 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
       return content && markerOf(path, content);
     },
     write: (marker: Marker) =>
-      options.files.overwrite(pathIn(options, markerPath(marker)), markerContent(marker)),
+      options.files.overwrite(pathIn(options, markerPath(marker)), Buffer.from(markerText(marker))),
     remove: (key) => options.files.remove(pathIn(options, markerPath(key))),
     list: () => listMarkers(options),
   },

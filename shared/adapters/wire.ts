@@ -63,6 +63,8 @@ export function createWire({ origin, caPem, connectionsMax }: WireOptions): Wire
   };
 }
 
+const ERROR_BYTES_MAX = 64 * 1024;
+
 async function exchange(pool: Pool, wanted: WireRequest): Promise<WireReply> {
   const { statusCode, headers, body } = await request.call(pool, {
     method: wanted.method,
@@ -71,17 +73,20 @@ async function exchange(pool: Pool, wanted: WireRequest): Promise<WireReply> {
     ...(wanted.body !== undefined && { body: wanted.body }),
     signal: AbortSignal.timeout(wanted.timeoutMs),
   });
+  // What an error says is read as far as it matters, whatever the caller expects of a success.
+  const isError = statusCode < 200 || statusCode >= 300;
+  const bytesMax = isError ? ERROR_BYTES_MAX : wanted.bytesMax;
   const declared = Number(headers["content-length"] ?? 0);
   const tooLarge = (bytes: number): WireReply => {
     body.on("error", () => {}).destroy(); // nobody reads the rest
     return { status: statusCode, headers, tooLargeBytes: bytes, content: new Uint8Array() };
   };
-  if (declared > wanted.bytesMax) return tooLarge(declared);
+  if (declared > bytesMax) return tooLarge(declared);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > wanted.bytesMax) return tooLarge(bytes);
+    if (bytes > bytesMax) return tooLarge(bytes);
     chunks.push(chunk);
   }
   return { status: statusCode, headers, content: Buffer.concat(chunks) };

@@ -59,7 +59,7 @@ function loadWorkload(folder: string): Workload {
 }
 
 /** @throws Error that names the file, the key and the fault: unknown and duplicate keys are faults, too. */
-export function recipeOf(path: string, text: string): Recipe {
+function recipeOf(path: string, text: string): Recipe {
   const parsed = Recipe.safeParse(yamlOf(path, text));
   if (parsed.success) return parsed.data;
   throw new Error(`${path}: ${faultsOf(parsed.error)}`, { cause: parsed.error });

@@ -1,7 +1,7 @@
 // A TCP proxy that breaks exchanges of plain HTTP/1.1: what the platform's own words cannot show, because the line goes.
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-export type Breakage =
+type Breakage =
   /** The connection is reset before the request reaches the server: no effect. */
   | "reset-before"
   /** The request passes, and the connection is reset when its answer comes: the effect is there, its answer is lost. */

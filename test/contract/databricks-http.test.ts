@@ -1,5 +1,10 @@
 // What our client of a workspace does when the workspace, the token endpoint or the line between is out of order.
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { createTokenSource } from "../../shared/adapters/databricks-auth.ts";
+import { systemClock } from "../../shared/adapters/system.ts";
+import { createWire } from "../../shared/adapters/wire.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { type BrokenLine, startBrokenLine } from "./broken-line.ts";
@@ -197,6 +202,39 @@ describe("tokens", () => {
   test("a token endpoint that is out of order is trouble", async () => {
     fixture.workspace.fail({ route: "POST /oidc/v1/token", status: 503 });
     await expect(read(fixture.connect())).rejects.toThrow(/gives no token/);
+  });
+
+  test("a federated principal needs no secret: the workspace exchanges what AWS signed", async () => {
+    const { workspace } = fixture;
+    const signed = async (): Promise<string> => {
+      const reply = await fetch(`${workspace.adminUrl}/federated-tokens`, {
+        method: "POST",
+        body: JSON.stringify({ principal: "administrator", seconds: 60 }),
+      });
+      return z.object({ subject_token: z.string() }).parse(await reply.json()).subject_token;
+    };
+    await using wire = createWire({ origin: workspace.url, connectionsMax: 1 });
+    const tokensSignedBy = (webIdentityToken: () => Promise<string>) =>
+      createTokenSource({
+        ...systemClock,
+        secrets: { read: async () => "", reread: async () => "" },
+        wire,
+        auth: { kind: "federation", clientId: workspace.administrator.id, audience: "any" },
+        webIdentityToken,
+      });
+    const token = await tokensSignedBy(signed).token();
+    const path = "/api/2.0/preview/scim/v2/Me";
+    const headers = { authorization: `Bearer ${token}` };
+    const me = await wire.send({
+      method: "GET",
+      path,
+      headers,
+      bytesMax: 10_000,
+      timeoutMs: 5_000,
+    });
+    expect(me.status).toBe(200);
+    const forged = tokensSignedBy(async () => `${await signed()}x`);
+    await expect(forged.token()).rejects.toThrow(/gives no token/);
   });
 
   test("tokens of a short life are renewed before they end", async () => {

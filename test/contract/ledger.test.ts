@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { DatabricksSql } from "../../shared/adapters/databricks-sql.ts";
 import { createDeltaLedger, readLedger } from "../../shared/adapters/delta-ledger.ts";
 import { SqlError } from "../../shared/adapters/sql-error.ts";
 import { applySqlFolder, statementsOf } from "../../shared/adapters/sql-files.ts";
@@ -7,7 +8,7 @@ import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { ledgerTables, noRows } from "../../shared/domain/ledger-rows.ts";
 import { createMemoryLedger } from "../support/memory/ledger.ts";
-import { ledgerContract, stateRow } from "./ledger.ts";
+import { endings, ledgerContract, stateRow } from "./ledger.ts";
 import { type Connected, type Fixture, startFixture } from "./workspace-fixture.ts";
 
 const TABLES = join(import.meta.dirname, "..", "..", "infra", "databricks", "tables");
@@ -50,6 +51,33 @@ describe("over a warehouse, through the official driver", () => {
       ...ledgerOf(connected),
       rows: async (table) => (await readLedger(connected.sql, table)).map(asWritten),
     }));
+  });
+
+  test("a hundred endings are four statements, and no endings are none", async () => {
+    const statements: string[] = [];
+    const sql: DatabricksSql = {
+      open: async () => {
+        const session = await connected.sql.open();
+        return {
+          execute: (statement, parameters) => {
+            statements.push(statement.split(" AS ")[0] ?? "");
+            return session.execute(statement, parameters);
+          },
+          [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+        };
+      },
+    };
+    const { ledger } = createDeltaLedger({ ...systemClock, sql, random: systemRandom });
+    await ledger.merge(endings(100));
+    expect(statements.toSorted()).toEqual([
+      "MERGE INTO execution_requests",
+      "MERGE INTO execution_results",
+      "MERGE INTO run_state",
+      "MERGE INTO telemetry",
+    ]);
+    expect(statements.at(-1)).toBe("MERGE INTO run_state");
+    await ledger.merge(noRows);
+    expect(statements).toHaveLength(4);
   });
 
   test("applying the tables again changes nothing", async () => {

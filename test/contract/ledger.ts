@@ -95,6 +95,17 @@ const state = (row: Partial<RunStateRow>): LedgerRows => ({
   run_state: [stateRow(row)],
 });
 
+/** What as many runs that ended bring together. */
+export function endings(count: number): LedgerRows {
+  const ids = Array.from({ length: count }, (_, i) => `run-${i}`);
+  return {
+    run_state: ids.map((run_id) => stateRow({ run_id, fsm_state: "over" })),
+    execution_requests: ids.map((run_id) => requestRow({ run_id })),
+    execution_results: ids.map((run_id) => resultRow({ run_id })),
+    telemetry: ids.map((event_id) => telemetryRow({ event_id })),
+  };
+}
+
 export function ledgerContract(open: () => Promise<LedgerUnderTest>): void {
   test("rows of all four tables come back as they went in", async () => {
     const { ledger, rows } = await open();
@@ -229,13 +240,7 @@ export function ledgerContract(open: () => Promise<LedgerUnderTest>): void {
 
   test("a hundred endings are one batch", async () => {
     const { ledger, rows } = await open();
-    const ids = Array.from({ length: 100 }, (_, i) => `run-${i}`);
-    await ledger.merge({
-      run_state: ids.map((run_id) => stateRow({ run_id, fsm_state: "over" })),
-      execution_requests: ids.map((run_id) => requestRow({ run_id })),
-      execution_results: ids.map((run_id) => resultRow({ run_id })),
-      telemetry: ids.map((event_id) => telemetryRow({ event_id })),
-    });
+    await ledger.merge(endings(100));
     for (const table of [
       "run_state",
       "execution_requests",

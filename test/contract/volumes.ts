@@ -10,13 +10,14 @@ export type VolumesUnderTest = VolumesPort & {
 const RESULT = "/Volumes/main/ops/scratchpad/run_a/iter_001/attempt_001/result.json";
 
 export function volumesContract(open: () => Promise<VolumesUnderTest>): void {
-  test("what is not there is absent", async () => {
+  test.each([0, 100])("what is not there is absent, also where %i bytes are read", async (max) => {
     const { volumes } = await open();
-    expect(await volumes.read(RESULT, 100)).toEqual({ kind: "absent" });
+    expect(await volumes.read(RESULT, max)).toEqual({ kind: "absent" });
   });
 
   test.each([
     { bytes: 0, bytesMax: 10, kind: "found" },
+    { bytes: 1, bytesMax: 0, kind: "too-large" },
     { bytes: 10, bytesMax: 10, kind: "found" },
     { bytes: 11, bytesMax: 10, kind: "too-large" },
     { bytes: 3_000_000, bytesMax: 1_048_576, kind: "too-large" },

@@ -17,9 +17,15 @@ import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
 import { createFacts, createMarkers, createVolumes } from "../../shared/adapters/volume-facts.ts";
 import { createVolumeFiles, type VolumeFiles } from "../../shared/adapters/volume-files.ts";
 import { createWire } from "../../shared/adapters/wire.ts";
-import type { FactsPort, JobsPort, MarkersPort, VolumesPort } from "../../shared/ports.ts";
+import type {
+  ClockPort,
+  FactsPort,
+  JobsPort,
+  MarkersPort,
+  VolumesPort,
+} from "../../shared/ports.ts";
 
-export const FACTS_VOLUME = "/Volumes/main/ops/facts";
+const FACTS_VOLUME = "/Volumes/main/ops/facts";
 
 export type Connected = FactsPort &
   MarkersPort &
@@ -56,6 +62,12 @@ export async function startFixture(options: WorkspaceOptions = {}): Promise<Fixt
 const fast = { perSecond: 10_000, burst: 100, atOnce: 10 };
 const rates: Rates = { submit: fast, get: fast, list: fast, files: fast };
 
+/** Pauses before second tries are there, and short. */
+const hurried: ClockPort["clock"] = {
+  nowMs: systemClock.clock.nowMs,
+  sleep: (ms) => systemClock.clock.sleep(ms / 20),
+};
+
 function connect(workspace: Workspace, host: string, ending: AsyncDisposableStack): Connected {
   const { caPem } = workspace;
   const wire = ending.use(createWire({ origin: host, caPem, connectionsMax: 20 }));
@@ -67,7 +79,7 @@ function connect(workspace: Workspace, host: string, ending: AsyncDisposableStac
     webIdentityToken: () => Promise.reject(new Error("nobody federates here")),
   });
   const http = createDatabricksHttp({
-    ...systemClock,
+    clock: hurried,
     wire,
     tokens,
     limiter: createRateLimiter(rates, systemClock),
@@ -97,7 +109,7 @@ function connect(workspace: Workspace, host: string, ending: AsyncDisposableStac
 }
 
 /** What a secret store would hold for the workspace's administrator. */
-export function secretsOf({ administrator }: Workspace): SecretsPort {
+function secretsOf({ administrator }: Workspace): SecretsPort {
   const text = JSON.stringify({
     client_id: administrator.id,
     client_secret: administrator.clientSecret,

@@ -10,7 +10,7 @@ export type Ending = {
   readonly message?: string;
 };
 
-export const endings = {
+const endings = {
   success: { lifeCycleState: "TERMINATED", resultState: "SUCCESS", terminationCode: "SUCCESS" },
   // A plain task failure shows as run-level INTERNAL_ERROR (databricks-facts §13.1).
   failure: {

@@ -1,10 +1,10 @@
 // MarkersPort over memory: one small file for each open chapter, overwritten by each touch.
 import {
   MARKERS_FOLDER,
-  markerContent,
   markerKeyOf,
   markerOf,
   markerPath,
+  markerText,
 } from "../../../shared/adapters/fact-text.ts";
 import type { ClockPort, MarkersPort } from "../../../shared/ports.ts";
 import type { MemoryFiles } from "./files.ts";
@@ -20,7 +20,7 @@ export const createMemoryMarkers = (files: MemoryFiles, { clock }: ClockPort): M
     },
     write: async (marker) => {
       files.set(markerPath(marker), {
-        content: markerContent(marker),
+        content: Buffer.from(markerText(marker)),
         modifiedMs: clock.nowMs(),
       });
     },
