@@ -37,7 +37,10 @@ export const oneByOne =
     deliveries.map((delivery) => consume(delivery.message, delivery));
 
 /** Sends what is left of a message again, so that an outage costs patience and no receives. */
-export type WaitOut<Message> = (message: Message, delaySeconds: number) => Promise<void>;
+export type WaitOut<Message> = (
+  message: Message,
+  options: { readonly delaySeconds: number; readonly traceparent?: string },
+) => Promise<void>;
 
 type Edge = QueuesPort & DeadLettersPort & ClockPort & LogPort & SettingsPort & Partial<EventsPort>;
 
@@ -49,8 +52,7 @@ export function queueHandler<Q extends QueueName>(
   queue: Q,
   deps: Edge,
   handle: HandleBatch<MessageOf<Q>>,
-  waitOut: WaitOut<MessageOf<Q>> = async (message, delaySeconds) =>
-    deps.queues.send(queue, message, { delaySeconds }),
+  waitOut: WaitOut<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
 ) {
   return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 }).handler(
     async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
@@ -66,7 +68,7 @@ export function queueHandler<Q extends QueueName>(
           }
         }),
       );
-      ends.abort();
+      ends.abort("handled"); // a reason of its own costs no stack trace
       return {
         batchItemFailures: settled
           .filter((messageId) => messageId !== undefined)
@@ -101,7 +103,7 @@ function start<Q extends QueueName>(
     good.map(({ record, message }) => ({
       message,
       messageId: record.messageId,
-      traceparent: record.messageAttributes?.["traceparent"]?.stringValue,
+      traceparent: traceparentOf(record),
     })),
   );
   const workOf = new Map(
@@ -113,6 +115,9 @@ function start<Q extends QueueName>(
       : { ...item, message: undefined, work: Promise.reject(item.error) },
   );
 }
+
+const traceparentOf = (record: SQSRecord): string | undefined =>
+  record.messageAttributes?.["traceparent"]?.stringValue;
 
 type Read<Message> =
   | { readonly ok: true; readonly record: SQSRecord; readonly message: Message }
@@ -131,7 +136,7 @@ type Fault<Q extends QueueName> = {
 
 /** What becomes of a message whose handling failed. Returns its id where SQS shall redeliver it. */
 async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | undefined> {
-  const { deps, queue, record, message, error } = fault;
+  const { deps, queue, record, error } = fault;
   const fields = {
     queue,
     message_id: record.messageId,
@@ -139,11 +144,13 @@ async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | un
     ...runIdOf(record.body),
   };
   try {
-    if (error instanceof PlatformTroubleError && message !== undefined)
-      return await wait(fault, message, error, fields);
     if (error instanceof PoisonMessageError) return await reject(fault, error, fields);
+    if (error instanceof PlatformTroubleError) return await wait(fault, error, fields);
     deps.log("message.failed", { ...fields, error });
   } catch (unsettled) {
+    // The bus or the queues are out of order themselves: a message that can be read waits for them, too.
+    if (unsettled instanceof PlatformTroubleError && error instanceof PoisonMessageError)
+      return await settle({ ...fault, error: unsettled });
     deps.log("message.failed", { ...fields, error: unsettled });
   }
   return record.messageId;
@@ -151,11 +158,11 @@ async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | un
 
 async function wait<Q extends QueueName>(
   fault: Fault<Q>,
-  message: MessageOf<Q>,
   trouble: PlatformTroubleError,
   fields: object,
-): Promise<undefined> {
-  const { deps, waitOut } = fault;
+): Promise<string | undefined> {
+  const { deps, waitOut, message, record } = fault;
+  if (message === undefined) return record.messageId; // nobody knows how often it has waited: SQS counts
   if (message.tries >= messageLimits.triesMax) {
     const reason = `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`;
     return await reject(fault, new PoisonMessageError(reason, { cause: trouble }), fields);
@@ -164,25 +171,25 @@ async function wait<Q extends QueueName>(
     waitSeconds(message.tries, trouble.retryAfterSeconds),
     deps.settings.timeScale,
   );
-  await waitOut({ ...message, tries: message.tries + 1 }, delay);
+  const traceparent = traceparentOf(record);
+  await waitOut(
+    { ...message, tries: message.tries + 1 },
+    { delaySeconds: delay, ...(traceparent !== undefined && { traceparent }) },
+  );
   deps.log("message.waited", { ...fields, delay_seconds: delay, reason: trouble.message });
+  return undefined;
 }
 
-/** Poison: to the dead letters at once, with its reason; a ticket's sender, who may not read those, hears it on the bus. */
+/**
+ * Poison: to the dead letters at once, with its reason. A ticket's sender, who may not read those, hears it on the bus before:
+ * an event that comes twice has the same message_id, a letter that comes twice is one more for a person to look at.
+ */
 async function reject<Q extends QueueName>(
   { deps, queue, record, message }: Fault<Q>,
   poison: PoisonMessageError,
   fields: object,
 ): Promise<undefined> {
   const { run_id: runId } = runIdOf(record.body);
-  await deps.deadLetters.send(queue, {
-    body: record.body,
-    reason: poison.message,
-    errorName: poison.name,
-    failedAtMs: deps.clock.nowMs(),
-    receiveCount: Number(record.attributes.ApproximateReceiveCount),
-    ...(runId !== undefined && { runId }),
-  });
   const isTicket = queue === "tickets" && (message === undefined || message.type === "ticket");
   if (isTicket)
     await deps.events?.reject({
@@ -191,6 +198,14 @@ async function reject<Q extends QueueName>(
       message_id: record.messageId,
       reason: poison.message,
     });
+  await deps.deadLetters.send(queue, {
+    body: record.body,
+    reason: poison.message,
+    errorName: poison.name,
+    failedAtMs: deps.clock.nowMs(),
+    receiveCount: Number(record.attributes.ApproximateReceiveCount),
+    ...(runId !== undefined && { runId }),
+  });
   deps.log("message.rejected", { ...fields, reason: poison.message });
 }
 

@@ -18,6 +18,7 @@ export type LogEvent =
   | "attempt.looked"
   | "state.unknown"
   | "records.merged"
+  | "record.left"
   | "outcome.announced"
   | "marker.healed"
   | "marker.orphaned"

@@ -2,11 +2,11 @@
 import { oneByOne, queueHandler } from "../../shared/lambda.ts";
 import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
 import { type JudgeDeps, judge } from "./judge.ts";
-import { type RecordDeps, record } from "./record.ts";
+import { type RecordDeps, record, waitOutRecord } from "./record.ts";
 
 export type IngesterDeps = JudgeDeps & RecordDeps & QueuesPort & DeadLettersPort & SettingsPort;
 
 export const createIngester = (deps: IngesterDeps) => ({
   reports: queueHandler("reports", deps, oneByOne(judge(deps))),
-  records: queueHandler("records", deps, record(deps)),
+  records: queueHandler("records", deps, record(deps), waitOutRecord(deps)),
 });

@@ -15,7 +15,7 @@ import {
   rowsOfSubmission,
 } from "../../shared/domain/ledger-rows.ts";
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
-import type { HandleBatch } from "../../shared/lambda.ts";
+import type { HandleBatch, WaitOut } from "../../shared/lambda.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -24,6 +24,7 @@ import type {
   LogPort,
   MarkersPort,
   PlanePort,
+  QueuesPort,
 } from "../../shared/ports.ts";
 
 export type RecordDeps = FactsPort &
@@ -53,6 +54,27 @@ export const record =
       if (projection === nothing) return;
       await merged;
       await projection.after?.();
+    });
+  };
+
+/** About an hour of waiting, after which the chapter's outcome or the sweep brings the same rows again. */
+const RECORD_TRIES_MAX = 8;
+
+/**
+ * Each wait sends a message again, and now and then twice, so in a long outage records would multiply. One that has waited for
+ * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
+ * rarer, because its marker stays. What nobody else would say again goes on waiting.
+ */
+export const waitOutRecord =
+  (deps: QueuesPort<"records"> & LogPort): WaitOut<RecordsMessage> =>
+  async (message, options) => {
+    const isSaidAgain = message.type === "record" && !message.again;
+    if (!isSaidAgain || message.tries <= RECORD_TRIES_MAX)
+      return deps.queues.send("records", message, options);
+    deps.log("record.left", {
+      run_id: message.run_id,
+      chapter: message.chapter,
+      reason: message.of,
     });
   };
 

@@ -66,7 +66,9 @@ export const orchestrate =
     await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
     await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
     // The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both.
-    if ((await deps.facts.read(factRef.stop(key))) !== undefined) {
+    const isStoppedNow = (await deps.facts.read(factRef.stop(key))) !== undefined;
+    // After its decision, what still runs was brought back by hand; a turn that comes so late is a replay.
+    if (isStoppedNow && (await deps.facts.read(factRef.decision(key))) === undefined) {
       await deps.jobs.cancel(submission.databricks_run_id);
       deps.log("attempt.cancelled", { ...logged(key), reason: "its chapter was stopped" });
     }

@@ -2,6 +2,7 @@
 // and giving up means cancelling. Nothing is held while waiting.
 import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.ts";
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
+import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
 import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
@@ -27,13 +28,15 @@ export type WatchDeps = FactsPort &
 
 /** After a cancellation at the deadline: Databricks takes its time to end a run. */
 const AFTER_DEADLINE_SECONDS = 60;
+/** A watch is ahead of its marker by the touches whose write failed; further ahead is only a number that somebody made up. */
+const NUMBERS_AHEAD_MAX = 100;
 /** Past the deadline by a little, so that one look there is enough. */
 const BEYOND_DEADLINE_SECONDS = 5;
 
 export const watchRun =
   (deps: WatchDeps) =>
-  async (watch: Watch, { traceparent }: { readonly traceparent?: string | undefined } = {}) => {
-    const { due, marker } = await markerIfDue(deps, watch);
+  async (message: Watch, { traceparent }: { readonly traceparent?: string | undefined } = {}) => {
+    const { due, marker, watch } = await checkedIfDue(deps, message);
     const look = await deps.jobs.get(watch.databricks_run_id);
     const phase: RunPhase = look.kind === "gone" ? "over" : phaseOf(look.run);
     const nowMs = deps.clock.nowMs();
@@ -54,27 +57,50 @@ export const watchRun =
 
 type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 
-/** A watch reads the marker at its first look, and whenever its own last touch is ten minutes old: not at every look. */
-async function markerIfDue(deps: WatchDeps, watch: Watch): Promise<Seen> {
+/**
+ * A watch reads the marker at its first look, and whenever its own last touch is ten minutes old: not at every look. Then it
+ * also takes its times from the submission: a message that was forged or edited must not look at a run for ever.
+ * @throws PoisonMessageError where no submission asks for such a watch.
+ */
+async function checkedIfDue(
+  deps: WatchDeps,
+  watch: Watch,
+): Promise<Seen & { readonly watch: Watch }> {
   const due = watch.touched_at === undefined || isOld(deps, watch.touched_at);
-  return { due, marker: due ? await deps.markers.read(watch) : undefined };
+  if (!due) return { due, marker: undefined, watch };
+  const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
+  const isMeant =
+    submission !== undefined &&
+    !isRefused(submission) &&
+    submission.chapter === watch.chapter &&
+    submission.databricks_run_id === watch.databricks_run_id;
+  if (!isMeant)
+    throw new PoisonMessageError(
+      `attempt ${watch.iter_n}.${watch.attempt} of run ${watch.run_id} has no submission in chapter ${watch.chapter} with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
+    );
+  const { submitted_at, deadline } = submission;
+  const marker = await deps.markers.read(watch);
+  return { due, marker, watch: { ...watch, submitted_at, deadline } };
 }
 
+/** Ten minutes ago, or in a future that only a forger knows. */
 const isOld = ({ clock, settings }: WatchDeps, at: string): boolean =>
-  clock.nowMs() - msOf(at) > TOUCH_SECONDS * settings.timeScale * 1000;
+  Math.abs(clock.nowMs() - msOf(at)) > TOUCH_SECONDS * settings.timeScale * 1000;
 
 /** Whether the look has to touch: the marker is gone, at an earlier attempt, or has been left alone for ten minutes. */
 const mustTouch = (deps: WatchDeps, watch: Watch, { due, marker }: Seen): boolean =>
   due && (marker === undefined || !isOfAttempt(marker, watch) || isOld(deps, marker.touched_at));
 
 /**
- * Cancels what is past its deadline: the deadline that the submission has, not the one that the message says.
- * @returns false where the message was wrong, and this watch is nobody's.
+ * Cancels what is past its deadline: the deadline that the submission has, not the one that the message says. A run that goes on
+ * after its decision is not ours to end: somebody repaired it by hand.
+ * @returns false where the message was wrong or old, and this watch is nobody's.
  */
 async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
   const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
   if (submission === undefined || isRefused(submission)) return false;
   if (deps.clock.nowMs() <= msOf(submission.deadline)) return false;
+  if ((await deps.facts.read(factRef.decision(watch))) !== undefined) return false;
   await deps.jobs.cancel(submission.databricks_run_id);
   deps.log("attempt.cancelled", { ...logged(watch), reason: "it is past its deadline" });
   return true;
@@ -86,7 +112,7 @@ type Going = Seen & { readonly phase: RunPhase; readonly traceparent: string | u
 async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> {
   const nowMs = deps.clock.nowMs();
   const touches = mustTouch(deps, watch, going);
-  const number = touches ? Math.max(numberOf(going.marker, watch), watch.number) + 1 : watch.number;
+  const number = touches ? numberAbove(going.marker, watch) : watch.number;
   const read = going.due ? going.marker?.touched_at : watch.touched_at;
   const touched_at = touches ? isoOf(nowMs) : read;
   const next: Watch = {
@@ -99,6 +125,12 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
   const delaySeconds = delayOf(deps, watch, going.phase);
   await deps.queues.send("watches", next, { delaySeconds, ...traced(going.traceparent) });
   if (touches) await deps.markers.write(touched(watch, watch, number, nowMs));
+}
+
+/** Above the marker's number and the watch's own, as far as that can be true. */
+function numberAbove(marker: Marker | undefined, watch: Watch): number {
+  const high = numberOf(marker, watch);
+  return Math.max(high, Math.min(watch.number, high + NUMBERS_AHEAD_MAX)) + 1;
 }
 
 /** Until the next look, in the time of this plane; never far beyond the deadline. */
@@ -119,22 +151,22 @@ function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase):
  */
 export const waitOutWatch =
   (deps: WatchDeps): WaitOut<Watch> =>
-  async (watch, delaySeconds) => {
+  async (watch, options) => {
     const read = await deps.markers.read(watch).then(
       (marker) => ({ marker }),
       () => undefined, // the trouble may be the facts' own: wait, as a watch that read nothing
     );
-    if (read === undefined) return deps.queues.send("watches", watch, { delaySeconds });
+    if (read === undefined) return deps.queues.send("watches", watch, options);
     const { marker } = read;
     if (marker === undefined) return;
     const number = numberOf(marker, watch);
     if (number > watch.number) return;
     if (isOfAttempt(marker, watch) && !isOld(deps, marker.touched_at))
-      return deps.queues.send("watches", watch, { delaySeconds });
+      return deps.queues.send("watches", watch, options);
     const nowMs = deps.clock.nowMs();
-    const raised = Math.max(number, watch.number) + 1;
+    const raised = numberAbove(marker, watch);
     const next = { ...watch, number: raised, touched_at: isoOf(nowMs) };
-    await deps.queues.send("watches", next, { delaySeconds });
+    await deps.queues.send("watches", next, options);
     await deps.markers.write(touched(watch, watch, raised, nowMs));
   };
 

@@ -9,7 +9,13 @@ import type { QueueName } from "../../shared/topology.ts";
 
 const ticket = { ticket_id: "ORD-1", workload: "weather-report" };
 
-function createEdge(options: { readonly timeScale?: number; readonly sendFails?: boolean } = {}) {
+type EdgeOptions = {
+  readonly timeScale?: number;
+  readonly sendFails?: boolean;
+  readonly busFails?: boolean;
+};
+
+function createEdge(options: EdgeOptions = {}) {
   const sent: { queue: string; message: unknown; options: SendOptions | undefined }[] = [];
   const letters: { queue: QueueName; letter: DeadLetter }[] = [];
   const rejected: unknown[] = [];
@@ -39,6 +45,7 @@ function createEdge(options: { readonly timeScale?: number; readonly sendFails?:
       events: {
         announce: async () => {},
         reject: async (event: unknown) => {
+          if (options.busFails) throw new PlatformTroubleError("the bus is down");
           rejected.push(event);
         },
       },
@@ -197,6 +204,36 @@ test.each([
     expect(letters).toEqual([]);
   },
 );
+
+test("what waits keeps its trace", async () => {
+  const { deps, sent } = createEdge();
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async () => {
+      throw new PlatformTroubleError("503");
+    }),
+  );
+  await handler(eventOf(recordOf(ticket, "m1", "00-trace")), context);
+  expect(sent[0]?.options).toEqual({ delaySeconds: 15, traceparent: "00-trace" });
+});
+
+test("a ticket that is to be rejected while the bus is down waits for the bus, and leaves no letter twice", async () => {
+  const { deps, sent, letters } = createEdge({ busFails: true });
+  const handler = queueHandler(
+    "tickets",
+    deps,
+    oneByOne(async () => {
+      throw new PoisonMessageError("no such workload");
+    }),
+  );
+  expect(await handler(eventOf(recordOf(ticket)), context)).toEqual({ batchItemFailures: [] });
+  expect([sent.length, letters.length]).toEqual([1, 0]);
+  expect(await handler(eventOf(recordOf("no JSON")), context)).toEqual({
+    batchItemFailures: [{ itemIdentifier: "m1" }],
+  });
+  expect([sent.length, letters.length]).toEqual([1, 0]);
+});
 
 test("a message that has waited for more than ten days is a person's", async () => {
   const { deps, sent, letters } = createEdge();
