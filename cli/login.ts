@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { faultsOf } from "../shared/domain/body.ts";
 
-export type Credentials =
+type Credentials =
   | { readonly kind: "oauth-m2m"; readonly clientId: string; readonly clientSecret: string }
   | { readonly kind: "pat"; readonly token: string };
 

@@ -1,13 +1,11 @@
 // A person's client of a workspace: REST through the adapters that the services use, and SQL through the official driver.
-import { randomInt } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createTokenSource, type TokenSource } from "../shared/adapters/databricks-auth.ts";
 import { createDatabricksHttp, type DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import { createDatabricksSql, type DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createRateLimiter, ratesOf } from "../shared/adapters/rate-limit.ts";
+import { systemClock, systemRandom } from "../shared/adapters/system.ts";
 import { createVolumeFiles, type VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { createWire } from "../shared/adapters/wire.ts";
-import type { ClockPort } from "../shared/ports.ts";
 import { caPemOf, type Login } from "./login.ts";
 
 export type WorkspaceClient = AsyncDisposable & {
@@ -24,12 +22,12 @@ export function workspaceClient(login: Login): WorkspaceClient {
   const wire = createWire({ origin: login.host, caPem, connectionsMax: 8 });
   const tokens = tokensOf(login, wire);
   const http = createDatabricksHttp({
-    ...clock,
+    ...systemClock,
     wire,
     tokens,
-    limiter: createRateLimiter(ratesOf(1), clock),
+    limiter: createRateLimiter(ratesOf(1), systemClock),
     userAgent,
-    random: () => randomInt(1_000_000) / 1_000_000,
+    random: systemRandom,
   });
   return {
     login,
@@ -51,20 +49,12 @@ export function workspaceClient(login: Login): WorkspaceClient {
 
 const userAgent = "signalbox";
 
-const clock: ClockPort = {
-  clock: {
-    nowMs: () => Date.now(),
-    sleep: async (ms, signal) =>
-      await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {}),
-  },
-};
-
 /** The services keep their credentials as a secret; a person's are at hand, in the same shape. */
 function tokensOf({ credentials }: Login, wire: ReturnType<typeof createWire>): TokenSource {
   const text = secretOf(credentials);
   const read = async () => text;
   return createTokenSource({
-    ...clock,
+    ...systemClock,
     wire,
     secrets: { read, reread: read },
     auth: { kind: credentials.kind, secretId: "the environment's credentials" },

@@ -1,4 +1,5 @@
 // `npm start`: a whole plane on this machine, a few tickets, and what became of them. Exits 0 only if all ended as they must.
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,6 +16,7 @@ const USAGE = `npm start -- [options]
   --workspace WHICH   embedded (default), or env: the workspace of DATABRICKS_HOST, DATABRICKS_CLIENT_ID and
                       DATABRICKS_CLIENT_SECRET (or DATABRICKS_TOKEN), DATABRICKS_HTTP_PATH, in the schema
                       SIGNALBOX_CATALOG.SIGNALBOX_SCHEMA, executing as SIGNALBOX_RUN_AS
+  --stay              goes on running after the report, until Ctrl-C, and says how to send it a ticket
   --time-scale N      multiplies the plane's own waits (default: 0.02; with --workspace env: 0.1)`;
 
 const root = join(import.meta.dirname, "..");
@@ -22,6 +24,9 @@ const root = join(import.meta.dirname, "..");
 async function main(): Promise<number> {
   const options = optionsOf(process.argv.slice(2));
   if (options === undefined) return 2;
+  print(
+    "Signalbox on this machine: a Databricks workspace, an SQS, and the three services between them.\n",
+  );
   await using started = new AsyncDisposableStack();
   const story = await playScenario({
     folder: options.folder,
@@ -29,15 +34,32 @@ async function main(): Promise<number> {
     timeScale: options.timeScale,
     codebase: weatherData(),
     limitSeconds: options.isReal ? 1_800 : 90,
-    print: (line) => console.log(line),
+    print,
     onStarted: (plane: Plane) => started.use(plane),
     signal: stopping.signal,
   });
-  return await report(story, (line) => console.log(line));
+  const exitCode = await report(story, print);
+  if (options.stays) await stay(story.plane);
+  return exitCode;
+}
+
+const print = (line: string): void => console.log(line);
+
+async function stay({ aws }: Plane): Promise<void> {
+  const endpoint = aws.environment["AWS_ENDPOINT_URL_SQS"];
+  print(`
+It goes on running, until Ctrl-C. To send it a ticket:
+
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${aws.environment["AWS_REGION"]} \\
+  aws sqs send-message --endpoint-url ${endpoint} --queue-url ${aws.queueUrl("tickets")} \\
+  --message-body '{"ticket_id": "MINE-1", "workload": "weather-report"}'
+`);
+  await once(stopping.signal, "abort");
 }
 
 type Options = {
   readonly folder: string;
+  readonly stays: boolean;
   readonly isReal: boolean;
   readonly timeScale: number;
 };
@@ -50,6 +72,7 @@ function optionsOf(argv: readonly string[]): Options | undefined {
         folder: { type: "string", default: join(root, ".local", "plane") },
         workspace: { type: "string", default: "embedded" },
         "time-scale": { type: "string" },
+        stay: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -60,7 +83,7 @@ function optionsOf(argv: readonly string[]): Options | undefined {
     const timeScale = Number(values["time-scale"] ?? (isReal ? 0.1 : 0.02));
     if (!(timeScale > 0 && timeScale <= 1))
       throw new Error(`--time-scale: "${values["time-scale"]}" is no number above 0 and up to 1`);
-    return { folder: values.folder, isReal, timeScale };
+    return { folder: values.folder, stays: values.stay, isReal, timeScale };
   } catch (error) {
     console.error(`${messageOf(error)}\n\n${USAGE}`.trimStart());
     return undefined;

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { messageOf } from "../../shared/domain/body.ts";
 
 /** Answers one operation. @throws AwsError for what the service would refuse. */
-export type Operation = (input: Readonly<Record<string, unknown>>) => unknown;
+type Operation = (input: Readonly<Record<string, unknown>>) => unknown;
 
 export type AwsService = {
   /** As people call it. */

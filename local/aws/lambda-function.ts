@@ -34,7 +34,7 @@ export type LambdaFunction = AsyncDisposable & {
 };
 
 /** The handler had not answered at its timeout: Lambda takes its environment away, and the invocation has failed. */
-export class FunctionTimeoutError extends Error {
+class FunctionTimeoutError extends Error {
   override readonly name = "FunctionTimeoutError";
 }
 

@@ -19,7 +19,7 @@ import { createSecretsManager } from "./secrets-manager.ts";
 import { type SqsServer, startSqs } from "./sqs-server.ts";
 
 /** What a deployment sets in a function's environment, as far as AWS is concerned. */
-export type Environment = Readonly<Record<string, string>>;
+type Environment = Readonly<Record<string, string>>;
 
 export type Schedule = {
   readonly name: string;

@@ -27,6 +27,10 @@ export function claimFolder(given: string): string {
   return folder;
 }
 
+/** The folder stays, and the next plane may have it. */
+export const releaseFolder = (folder: string): void =>
+  writeFileSync(join(folder, PID_FILE), "ended\n");
+
 function pidIn(folder: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(folder, PID_FILE), "utf8"));

@@ -13,7 +13,7 @@ import { type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
 import type { BusEvent } from "../aws/event-bridge.ts";
 import type { Invocation } from "../aws/event-source-mapping.ts";
 import { type Aws, type Schedule, startAws } from "../aws/start-aws.ts";
-import { claimFolder } from "./folder.ts";
+import { claimFolder, releaseFolder } from "./folder.ts";
 import type { WorkspaceAccess } from "./workspace-access.ts";
 
 const STACK = "signalbox-local";
@@ -57,6 +57,7 @@ export type Plane = AsyncDisposable & {
 export async function startPlane(options: PlaneOptions): Promise<Plane> {
   await using started = new AsyncDisposableStack();
   const folder = claimFolder(options.folder);
+  started.defer(() => releaseFolder(folder));
   const access = started.use(await options.workspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
   const { planeId, executorPath } = await bootstrap(client, {

@@ -28,12 +28,12 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
   const seconds = () => (performance.now() - startMs) / 1000;
   const say = (text: string) => options.print(`${seconds().toFixed(1).padStart(5)} s  ${text}`);
   const events: BusEvent[] = [];
-  const running = Promise.withResolvers<void>();
+  const running = Promise.withResolvers<boolean>();
   const onLine = (text: string): void => {
     const line = logLineOf(text);
     const shown = line === undefined ? text : progressLine(seconds(), line);
     if (shown !== undefined) options.print(shown);
-    if (line !== undefined && isRunning(line)) running.resolve();
+    if (line !== undefined && isRunning(line)) running.resolve(true);
   };
   const plane = await startPlane({
     ...options,
@@ -47,9 +47,9 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
   options.onStarted(plane);
   say(`sends ${tickets.length} messages to ${plane.aws.queueUrl("tickets")}`);
   for (const ticket of tickets) await plane.send(ticket);
-  const cancelled = running.promise.then(() => plane.send(cancellation));
+  const cancelled = running.promise.then((seen) => (seen ? plane.send(cancellation) : undefined));
   await untilOver(plane, events, startMs + options.limitSeconds * 1000, options.signal);
-  running.resolve(); // nothing runs any more that could be cancelled
+  running.resolve(false);
   await cancelled;
   return { plane, events, seconds: seconds() };
 }

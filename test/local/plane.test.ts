@@ -96,10 +96,18 @@ test.concurrent("messages that come twice, early or late change nothing", async 
     await put("watches", { ...key, type: "watch", ...watch });
     await put("reports", { ...key, type: "ended" });
     await put("records", { ...key, type: "record", of: "submission" });
-    await put("records", { ...key, type: "record", of: "outcome" });
   }
   const announced = await plane.outcomeOf("TWICE");
   expect(announced.outcome).toBe("succeeded");
+  for (let i = 0; i < 2; i++) {
+    await put("turns", { ...key, type: "turn", by: { ticket: true } });
+    await put("reports", { ...key, type: "ended" });
+    await put("records", { ...key, type: "record", of: "outcome" });
+  }
+  for (const queue of ["turns", "reports", "records"] as const)
+    await until(`the end of ${queue}`, () => isEmpty(queue));
+  const ids = outcomesIn(plane.events).filter(({ run_id }) => run_id === "TWICE");
+  expect(new Set(ids.map(({ id }) => id))).toEqual(new Set([announced.id]));
   expect(await runsOf("TWICE")).toHaveLength(1);
   const results = await plane.query("SELECT run_id FROM execution_results");
   expect(results.filter((row) => row["run_id"] === "TWICE")).toHaveLength(1);
@@ -225,7 +233,16 @@ test("an outage of the workspace is waited out", async () => {
   expect(await runsOf("OUTAGE")).toHaveLength(1);
 });
 
-test("after all that, nothing is open and nothing healthy is a dead letter", async () => {
+test("after all that, nothing is open, and only what was forged is a dead letter", async () => {
+  const forged = { v: 1, type: "record", run_id: "GHOST", chapter: 1, iter_n: 1, attempt: 1 };
+  await put("records", { ...forged, of: "outcome" });
   await until("no marker is left", async () => (await openMarkersOf(plane)).length === 0);
-  expect(await takeDeadLetters(plane)).toEqual([]);
+  await until("the forged record's end", () => isEmpty("records"));
+  expect(await takeDeadLetters(plane)).toEqual([
+    {
+      queue: "records",
+      body: JSON.stringify({ ...forged, of: "outcome" }),
+      reason: expect.stringMatching(/GHOST has no outcome/),
+    },
+  ]);
 });

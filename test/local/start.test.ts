@@ -1,10 +1,11 @@
 // `npm start` as a newcomer calls it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startWorkspace } from "../../local/workspace/workspace.ts";
 import { until } from "./aws-fixture.ts";
 
 const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
@@ -14,9 +15,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** In a process group of its own, so that whatever is left of it can be seen. */
-function start(...argv: readonly string[]) {
-  const child = spawn(process.execPath, [main, ...argv], { detached: true });
+function start(argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  const child = spawn(process.execPath, [main, ...argv], { env });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -28,18 +28,26 @@ function start(...argv: readonly string[]) {
 const endOf = async (child: ChildProcess): Promise<number> =>
   Number((await once(child, "close"))[0]);
 
-const isGone = (pid: number | undefined): boolean => {
+/** What still runs on behalf of a folder: its path is in the arguments or in the variables of every process of a plane. */
+function leftOf(own: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    return ["cmdline", "environ"].some((file) => textOf(`/proc/${pid}/${file}`).includes(own));
+  });
+}
+
+/** Empty where the process has ended, or is somebody else's. */
+function textOf(path: string): string {
   try {
-    process.kill(-Number(pid), 0);
-    return false;
+    return readFileSync(path, "utf8");
   } catch {
-    return true;
+    return "";
   }
-};
+}
 
 test("it exits 0 when all ended as they must, shows how, and leaves the files", async () => {
   const own = join(folder, "plane");
-  const { child, output, ended } = start("--folder", own);
+  const { output, ended } = start(["--folder", own]);
   expect(await ended, output()).toBe(0);
   for (const sign of [
     /MODEL-1 +4\.1 +succeeded: the gate passed: rmse is 2\.69/,
@@ -55,17 +63,23 @@ test("it exits 0 when all ended as they must, shows how, and leaves the files", 
   const facts = /facts +(\/.*)/.exec(output())?.[1] ?? "";
   expect(existsSync(join(facts, "run_MODEL-1", "outcome_1.json"))).toBe(true);
   expect(readFileSync(join(own, "events.jsonl"), "utf8")).toMatch(/"Run Outcome"/);
-  expect(isGone(child.pid)).toBe(true);
 }, 120_000);
 
-test("Ctrl-C ends it, with every process that it started", async () => {
-  const { child, output, ended } = start("--folder", join(folder, "plane"));
-  await until("something runs", () => /CANCEL-ME .*running/.test(output()), 60_000);
-  child.kill("SIGINT");
-  expect(await ended).toBe(130);
-  expect(output()).toMatch(/ended by SIGINT/);
-  expect(isGone(child.pid)).toBe(true);
-}, 120_000);
+// Only Linux shows other processes' variables as files.
+test.runIf(existsSync("/proc/self/environ"))(
+  "Ctrl-C ends it, with every process that it started",
+  async () => {
+    const own = join(folder, "plane");
+    const { child, output, ended } = start(["--folder", own]);
+    await until("something runs", () => /CANCEL-ME .*running/.test(output()), 60_000);
+    expect(leftOf(own).length).toBeGreaterThan(1);
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(output()).toMatch(/ended by SIGINT/);
+    expect(leftOf(own)).toEqual([]);
+  },
+  120_000,
+);
 
 test.each([
   {
@@ -80,14 +94,14 @@ test.each([
   },
   { what: "a workspace that is neither", argv: ["--workspace", "moon"], sign: /"moon" is neither/ },
 ])("$what is refused with a sentence and the usage", async ({ argv, sign }) => {
-  const { output, ended } = start(...argv);
+  const { output, ended } = start(argv);
   expect(await ended).toBe(2);
   expect(output()).toMatch(sign);
 });
 
 test("a folder with somebody's files is not emptied", async () => {
   writeFileSync(join(folder, "thesis.txt"), "years of work");
-  const { output, ended } = start("--folder", folder);
+  const { output, ended } = start(["--folder", folder]);
   expect(await ended).toBe(1);
   expect(output()).toMatch(/holds files that no local plane made/);
   expect(existsSync(join(folder, "thesis.txt"))).toBe(true);
@@ -95,12 +109,30 @@ test("a folder with somebody's files is not emptied", async () => {
 
 test("a folder in which another plane runs is refused", async () => {
   writeFileSync(join(folder, "plane.pid"), `${process.pid}\n`);
-  const { output, ended } = start("--folder", folder);
+  const { output, ended } = start(["--folder", folder]);
   expect(await ended).toBe(1);
   expect(output()).toMatch(
     new RegExp(`another local plane runs in .* \\(process ${process.pid}\\)`),
   );
 });
+
+test("it works against a workspace that the environment names", async () => {
+  await using workspace = await startWorkspace({ data: join(folder, "workspace") });
+  const environment = {
+    PATH: process.env["PATH"],
+    ...workspace.env,
+    SIGNALBOX_CATALOG: "main",
+    SIGNALBOX_SCHEMA: "ops",
+    SIGNALBOX_RUN_AS: workspace.other.id,
+    SIGNALBOX_CA_FILE: join(folder, "workspace", "ca.pem"),
+  };
+  const argv = ["--workspace", "env", "--time-scale", "0.02", "--folder", join(folder, "plane")];
+  const { output, ended } = start(argv, environment);
+  expect(await ended, output()).toBe(0);
+  expect(output()).toMatch(/All ended as they must/);
+  const submitted = workspace.requests({ route: "runs/submit" });
+  expect(submitted.length).toBeGreaterThanOrEqual(7);
+}, 120_000);
 
 test.each([
   { missing: "DATABRICKS_HOST", environment: {} },
@@ -121,17 +153,8 @@ test.each([
     },
   },
 ])("a real workspace without $missing is refused by its name", async ({ missing, environment }) => {
-  const child = spawn(
-    process.execPath,
-    [main, "--workspace", "env", "--folder", join(folder, "p")],
-    {
-      env: { PATH: process.env["PATH"], ...environment },
-    },
-  );
-  let output = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  expect(await endOf(child)).toBe(1);
-  expect(output).toContain(missing);
+  const argv = ["--workspace", "env", "--folder", join(folder, "plane")];
+  const { output, ended } = start(argv, { PATH: process.env["PATH"], ...environment });
+  expect(await ended).toBe(1);
+  expect(output()).toContain(missing);
 });
