@@ -22,6 +22,7 @@ export type LogEvent =
   | "outcome.announced"
   | "marker.healed"
   | "marker.orphaned"
+  | "marker.failed"
   | "stray.cancelled"
   | "facts.retired"
   | "sweep.finished"

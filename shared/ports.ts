@@ -35,6 +35,7 @@ export type MarkerListing = { readonly key: ChapterKey; readonly modifiedMs: num
 /** One marker for each open chapter: the only thing that is ever overwritten. */
 export interface MarkersPort {
   readonly markers: {
+    /** @throws UnreadableMarkerError where its text is none: wait, the sweep writes it anew. */
     readonly read: (key: ChapterKey) => Promise<Marker | undefined>;
     readonly write: (marker: Marker) => Promise<void>;
     /** Removing what is gone is no error. */

@@ -15,6 +15,7 @@ import {
   type Manifest,
   type OutcomeFact,
   type RefusedSubmission,
+  type StopFact,
   type Submission,
   scratchpadFolder,
 } from "../../shared/domain/facts.ts";
@@ -189,7 +190,7 @@ async function decideOnce(
 ): Promise<DecisionFact> {
   const { manifest } = evidence;
   const stop = await deps.facts.read(factRef.stop(manifest));
-  const fact = decisionFactOf(deps, evidence, judgement, stop !== undefined);
+  const fact = decisionFactOf(deps, evidence, judgement, stop?.fact);
   const { fact: decision } = await deps.facts.create(factRef.decision(manifest), fact);
   deps.log("run.decided", {
     ...logged(decision),
@@ -204,7 +205,7 @@ function decisionFactOf(
   deps: JudgeDeps,
   { manifest, submission, look, result: reading }: Evidence,
   { verdict, reason }: Extract<Judgement, { kind: "verdict" }>,
-  stopped: boolean,
+  stop: StopFact | undefined,
 ): DecisionFact {
   const result = reading.kind === "valid" ? reading.result : undefined;
   const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
@@ -219,8 +220,9 @@ function decisionFactOf(
     gate: manifest.gate,
     singleIteration: !isStopped(manifest) && manifest.single_iteration,
     result,
-    stopped,
+    stopped: stop !== undefined,
   });
+  const isCancelled = decision.next.kind === "outcome" && decision.next.outcome === "cancelled";
   const capsule =
     verdict === "succeeded" && result !== undefined ? result.capsule : manifest.capsule;
   const { run_id, chapter, iter_n, attempt, workload, mode } = manifest;
@@ -235,7 +237,10 @@ function decisionFactOf(
     workload,
     mode,
     verdict,
-    reason: decision.reason,
+    reason:
+      isCancelled && stop !== undefined
+        ? `${decision.reason} (${stop.by}: ${stop.reason})`
+        : decision.reason,
     next: decision.next,
     capsule,
     capsule_delta: capsuleDelta(manifest.capsule, capsule),

@@ -2,15 +2,23 @@
 // than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
 
 import { attemptsOf } from "../../shared/chapter.ts";
+import { PlatformTroubleError, UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
-import { healed, healWaitSeconds, raised, SILENT_SECONDS } from "../../shared/domain/marker.ts";
+import {
+  freshMarker,
+  healed,
+  healWaitSeconds,
+  raised,
+  SILENT_SECONDS,
+} from "../../shared/domain/marker.ts";
 import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type {
   ClockPort,
   FactsPort,
   LogPort,
+  MarkerListing,
   MarkersPort,
   QueuesPort,
   SettingsPort,
@@ -37,17 +45,41 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
     .filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs)
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
   let heals = 0;
-  for (const { key } of silent) {
+  for (const listing of silent) {
     if (heals >= HEALS_MAX) break;
-    if (await heal(deps, key)) heals++;
+    if (await healOne(deps, listing)) heals++;
   }
   deps.log("sweep.finished", { count: heals });
 };
 
+/** One chapter whose facts nobody can read must not keep the sweep from the others; a platform out of order is another matter. */
+async function healOne(deps: SweepDeps, { key, modifiedMs }: MarkerListing): Promise<boolean> {
+  try {
+    const marker = await markerOf(deps, key, modifiedMs);
+    return marker !== undefined && (await heal(deps, key, marker));
+  } catch (error) {
+    if (error instanceof PlatformTroubleError) throw error;
+    deps.log("marker.failed", { ...key, error });
+    return false;
+  }
+}
+
+/** A marker whose text is none counts as a fresh one of its last write: healing it writes it anew. */
+async function markerOf(
+  { markers }: SweepDeps,
+  key: ChapterKey,
+  modifiedMs: number,
+): Promise<Marker | undefined> {
+  try {
+    return await markers.read(key);
+  } catch (error) {
+    if (error instanceof UnreadableMarkerError) return freshMarker(key, modifiedMs);
+    throw error;
+  }
+}
+
 /** Heals one chapter, if it is silent by its marker itself (the listing may lag). */
-async function heal(deps: SweepDeps, key: ChapterKey): Promise<boolean> {
-  const marker = await deps.markers.read(key);
-  if (marker === undefined) return false;
+async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<boolean> {
   const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000;
   const silentForMs = deps.clock.nowMs() - msOf(marker.touched_at);
   if (silentForMs < waitMs) return false;

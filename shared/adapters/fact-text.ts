@@ -1,7 +1,7 @@
 // How a fact lies in its file: JSON that a person can read, ending with a line feed; and how it is read back.
 import type * as z from "zod";
 import { depthOf, faultsOf, messageOf } from "../domain/body.ts";
-import { PoisonMessageError } from "../domain/errors.ts";
+import { PoisonMessageError, UnreadableMarkerError } from "../domain/errors.ts";
 import {
   type ChapterKey,
   type FactKind,
@@ -46,13 +46,16 @@ export function factOf<K extends FactKind>(
 
 export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
 
-/** @throws PoisonMessageError that names the path and the first faults. */
+/** @throws UnreadableMarkerError that names the path and the first faults. */
 export function markerOf(path: string, content: Uint8Array): Marker {
   const what = `the marker ${path} is not valid`;
-  const marker = readContent(what, Marker, content);
-  if (markerPath(marker) !== path)
+  try {
+    const marker = readContent(what, Marker, content);
+    if (markerPath(marker) === path) return marker;
     throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
-  return marker;
+  } catch (error) {
+    throw new UnreadableMarkerError(messageOf(error), { cause: error });
+  }
 }
 
 /** Whose marker a name is; whatever else somebody put into the folder is nobody's, and passed over. */

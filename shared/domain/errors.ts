@@ -7,7 +7,7 @@ export class PoisonMessageError extends Error {
 
 /** The platform cannot answer now (429, 5xx, a lost connection, expired credentials, a sleeping warehouse): wait it out. */
 export class PlatformTroubleError extends Error {
-  override readonly name = "PlatformTroubleError";
+  override readonly name: string = "PlatformTroubleError";
   /** What the platform asked us to wait (Retry-After), in seconds. */
   readonly retryAfterSeconds: number | undefined;
   constructor(
@@ -17,4 +17,12 @@ export class PlatformTroubleError extends Error {
     super(message, { cause: options.cause });
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
+}
+
+/**
+ * A marker's text is none. It is the only file that is ever overwritten, so this may pass: handlers wait it out, and the sweep
+ * writes it anew.
+ */
+export class UnreadableMarkerError extends PlatformTroubleError {
+  override readonly name = "UnreadableMarkerError";
 }

@@ -1,6 +1,6 @@
 // What every store of markers must do.
 import { expect, test } from "vitest";
-import { PoisonMessageError } from "../../shared/domain/errors.ts";
+import { UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import type { MarkersPort } from "../../shared/ports.ts";
 import { marker } from "./examples.ts";
 
@@ -64,11 +64,14 @@ export function markersContract(open: () => Promise<MarkersUnderTest>): void {
   test.each([
     { what: "torn", text: '{"v":1' },
     { what: "another chapter's", text: JSON.stringify(marker({ chapter: 2 })) },
-  ])("a marker that is $what is refused with its path", async ({ text }) => {
-    const { markers, lay } = await open();
-    await lay("open/ORD-1.1", Buffer.from(text));
-    const reading = markers.read(marker());
-    await expect(reading).rejects.toBeInstanceOf(PoisonMessageError);
-    await expect(reading).rejects.toThrow(/open\/ORD-1\.1/);
-  });
+  ])(
+    "a marker that is $what is unreadable, with its path, and waits for the sweep",
+    async ({ text }) => {
+      const { markers, lay } = await open();
+      await lay("open/ORD-1.1", Buffer.from(text));
+      const reading = markers.read(marker());
+      await expect(reading).rejects.toBeInstanceOf(UnreadableMarkerError);
+      await expect(reading).rejects.toThrow(/open\/ORD-1\.1/);
+    },
+  );
 }

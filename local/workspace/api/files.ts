@@ -1,7 +1,7 @@
 // The Files API: files and directories of volumes, whole files at a time, each appearing at once or not at all.
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync, rmSync, type Stats } from "node:fs";
-import { link, mkdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { createWriteStream, mkdirSync, rmSync, type Stats } from "node:fs";
+import { type FileHandle, link, mkdir, open, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ResolvedVolumePath, WorkspaceContext } from "../context.ts";
@@ -77,8 +77,21 @@ async function isBelowFile(realPath: string): Promise<boolean> {
 
 async function download(context: WorkspaceContext, request: ApiRequest): Promise<ApiReply> {
   const { realPath } = resolve(context, request, "READ VOLUME");
-  const found = await statsOf(realPath);
-  if (found === undefined || !found.isFile()) throw fileNotFound();
+  // Opened once: an overwrite publishes another file, and this answer goes on being the old one, whole.
+  const handle = await open(realPath).catch((error) => {
+    throw codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR" ? fileNotFound(error) : error;
+  });
+  const reply = await answerOf(handle, request).catch(async (error) => {
+    await handle.close();
+    throw error;
+  });
+  if (reply.body === undefined) await handle.close();
+  return reply;
+}
+
+async function answerOf(handle: FileHandle, request: ApiRequest): Promise<ApiReply> {
+  const found = await handle.stat();
+  if (!found.isFile()) throw fileNotFound();
   const lastModified = new Date(found.mtimeMs).toUTCString();
   checkUnmodified(request, found);
   const headers = {
@@ -99,7 +112,7 @@ async function download(context: WorkspaceContext, request: ApiRequest): Promise
       "content-length": String(end - start + 1),
       ...(range !== undefined && { "content-range": `bytes ${start}-${end}/${found.size}` }),
     },
-    body: createReadStream(realPath, { start, end }),
+    body: handle.createReadStream({ start, end }),
   };
 }
 
