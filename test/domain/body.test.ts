@@ -27,6 +27,11 @@ describe("what a body may not be", () => {
     },
     { given: "a number beyond every double", body: '{"x":1e400}', expected: /number 1e400 at "x"/ },
     {
+      given: "a key __proto__ in other letters",
+      body: '{"\\u005f_proto__":{"admin":true}}',
+      expected: /has a key "__proto__", which is refused/,
+    },
+    {
       given: "a key __proto__",
       body: '{"parameters":{"__proto__":{"admin":true}}}',
       expected: /has a key "__proto__", which is refused/,
