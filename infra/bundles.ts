@@ -59,6 +59,8 @@ async function buildBundle(
     splitting: true,
     format: "esm",
     platform: "node",
+    // ES modules before CommonJS: only what is used of the AWS clients is kept.
+    mainFields: ["module", "main"],
     target: "node24",
     outExtension: { ".js": ".mjs" },
     sourcemap: "linked",

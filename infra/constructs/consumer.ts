@@ -141,7 +141,8 @@ function createRole(scope: Construct, props: ConsumerProps, logGroup: LogGroup):
         sid: "Announce",
         actions: ["events:PutEvents"],
         resources: [eventBus.arn],
-        conditions: { StringEquals: { "events:source": EVENT_SOURCE } },
+        // Of every event of the request: the key has many values (Service Authorization Reference, EventBridge).
+        conditions: { "ForAllValues:StringEquals": { "events:source": EVENT_SOURCE } },
       }),
     );
   role.addToPolicy(identityStatement(scope, stage));

@@ -1,7 +1,7 @@
 // EventBridge Scheduler starts the orchestrator: the sweep, and a ticket for each workload with a schedule.
-import { Duration, Validations } from "aws-cdk-lib";
+import { Validations } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
+import { CfnEventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -131,10 +131,20 @@ export class Schedules extends Construct {
    */
   private catchFailures({ stack, orchestrator }: SchedulesProps): Queue {
     const queue = this.queueOf(stack, "failed-starts");
-    orchestrator.function.configureAsyncInvoke({
-      maxEventAge: Duration.hours(1),
-      retryAttempts: 2,
-      onFailure: new SqsDestination(queue),
+    // By hand: CDK's own destination grants more than Lambda needs.
+    orchestrator.role.addToPolicy(
+      new PolicyStatement({
+        sid: "PutAsideStarts",
+        actions: ["sqs:SendMessage"],
+        resources: [queue.queueArn],
+      }),
+    );
+    new CfnEventInvokeConfig(this, "FailedStarts", {
+      functionName: orchestrator.function.functionName,
+      qualifier: "$LATEST",
+      maximumEventAgeInSeconds: 3600,
+      maximumRetryAttempts: 2,
+      destinationConfig: { onFailure: { destination: queue.queueArn } },
     });
     return queue;
   }

@@ -1,9 +1,7 @@
 // The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests and for `main.ts`.
-import { randomBytes, randomInt } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { rootCertificates } from "node:tls";
 import type * as z from "zod";
 import { adminRoutes } from "./admin.ts";
 import { apiRoutes } from "./apis.ts";
@@ -14,12 +12,9 @@ import {
   openIdentities,
   type PrincipalRequest,
 } from "./auth/principals.ts";
-import { createCatalogs } from "./catalog/catalogs.ts";
-import { createGrants } from "./catalog/grants.ts";
-import { createVolumes } from "./catalog/volumes.ts";
-import { type Certificates, issueCertificates } from "./certificates.ts";
+import type { Certificates } from "./certificates.ts";
 import { createClock } from "./clock.ts";
-import type { Clock, Principals, Settings, WorkspaceContext } from "./context.ts";
+import type { Settings, WorkspaceContext } from "./context.ts";
 import { createFaults, type Fault, FaultRequest, type Faults } from "./http/faults.ts";
 import {
   createRequestLog,
@@ -29,11 +24,11 @@ import {
 } from "./http/request-log.ts";
 import { createRouter, type Router } from "./http/router.ts";
 import { type Server, type ServerOptions, startServer } from "./http/server.ts";
+import { keptFacts } from "./kept-facts.ts";
 import { defaultSettings, SettingsChange } from "./settings.ts";
-import { createClusters } from "./state/clusters.ts";
-import { createSecrets } from "./state/secrets.ts";
-import { createWorkspaceFiles } from "./state/workspace-files.ts";
+import { openState } from "./state/open.ts";
 import { openStore, type Store } from "./store.ts";
+import { type Trust, writeTrust } from "./trust.ts";
 
 export type WorkspaceOptions = {
   /** Default: any free port, or the one that `data` remembers. */
@@ -105,7 +100,7 @@ async function compose(
   const { folder, store } = openFolder(options, ending);
   const settings = settingsOf(options);
   const clock = createClock(options.timeScale ?? 1);
-  const facts = keptFacts(store, clock);
+  const facts = keptFacts(store, clock.nowMs());
   const certificates = options.tls === false ? undefined : facts.certificates();
   let url = "";
   const identities = openIdentities({
@@ -136,7 +131,8 @@ async function compose(
   facts.rememberPort(server.port);
   url = `${certificates === undefined ? "http" : "https"}://127.0.0.1:${server.port}`;
   const trust = certificates === undefined ? undefined : writeTrust(folder, certificates);
-  const state = openState({ folder, store, clock, identities });
+  const volumes = options.volumes ?? [];
+  const state = openState({ folder, store, clock, identities, volumes });
   const context: WorkspaceContext = {
     url,
     workspaceId: facts.workspaceId,
@@ -155,7 +151,6 @@ async function compose(
     log: options.log ?? (() => undefined),
     ...(trust !== undefined && { caFile: trust.bundleFile }),
   };
-  for (const volume of options.volumes ?? []) ensureVolume(context, volume);
   for (const route of adminRoutes({ ...edge, settings, identities, clock }))
     edge.admin.router.add(route);
   for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
@@ -176,7 +171,7 @@ type Parts = {
   readonly ending: AsyncDisposableStack;
   readonly server: Server;
   readonly certificates: Certificates | undefined;
-  readonly trust: { readonly caFile: string; readonly bundleFile: string } | undefined;
+  readonly trust: Trust | undefined;
 };
 
 /** What the one who started it holds. */
@@ -261,98 +256,6 @@ function settingsOf(options: WorkspaceOptions): Settings {
   return Object.assign(defaultSettings(), change, {
     ...(options.latencyMs !== undefined && { latencyMs: options.latencyMs }),
   });
-}
-
-/** What must be the same after a restart, so that clients need no new environment. */
-function keptFacts(store: Store, clock: Clock) {
-  const facts = store.collection<string>("facts");
-  const keep = (name: string, create: () => string): string => {
-    const value = facts.get(name) ?? create();
-    facts.put(name, value);
-    return value;
-  };
-  const digits = (count: number) =>
-    String(randomInt(1, 10)) + Array.from({ length: count - 1 }, () => randomInt(10)).join("");
-  return {
-    workspaceId: keep("workspaceId", () => digits(16)),
-    warehouseId: keep("warehouseId", () => randomBytes(8).toString("hex")),
-    adminToken: keep("adminToken", () => randomBytes(16).toString("hex")),
-    certificates: (): Certificates =>
-      JSON.parse(keep("certificates", () => JSON.stringify(issueCertificates(clock.nowMs())))),
-    port: () => Number(facts.get("port") ?? 0),
-    rememberPort: (port: number) => facts.put("port", String(port)),
-  };
-}
-
-/** OpenSSL's variables replace the machine's authorities, so the bundle has those too: pip must go on working. */
-function writeTrust(folder: string, { caPem }: Certificates) {
-  const caFile = join(folder, "ca.pem");
-  const bundleFile = join(folder, "ca-bundle.pem");
-  writeFileSync(caFile, caPem);
-  writeFileSync(bundleFile, `${caPem}\n${machineAuthorities()}`);
-  return { caFile, bundleFile };
-}
-
-/** As text: parsing them by `tls.getCACertificates` takes longer than starting everything else. */
-function machineAuthorities(): string {
-  const files = [
-    process.env["SSL_CERT_FILE"],
-    "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine
-    "/etc/pki/tls/certs/ca-bundle.crt", // Red Hat
-    "/etc/ssl/cert.pem", // macOS, BSD
-  ];
-  const file = files.find((name) => name !== undefined && existsSync(name));
-  return file === undefined ? rootCertificates.join("\n") : readFileSync(file, "utf8");
-}
-
-type StateOptions = {
-  readonly folder: string;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly identities: Identities;
-};
-
-function openState({ folder, store, clock, identities }: StateOptions) {
-  const root = join(folder, "Volumes");
-  mkdirSync(root, { recursive: true });
-  const principals: Principals = identities;
-  const grants = createGrants(store, () => principals);
-  const catalogs = createCatalogs({ store, grants, root, nowMs: clock.nowMs });
-  const clusters = createClusters(store, clock);
-  const parts = {
-    grants,
-    catalogs,
-    volumes: createVolumes(root, catalogs, grants),
-    secrets: createSecrets(store, principals, clock.nowMs),
-    clusters,
-    workspaceFiles: createWorkspaceFiles(store, join(folder, "Workspace"), clock, principals),
-  };
-  const owner = identities.administrator;
-  if (catalogs.catalog("main") === undefined) catalogs.createCatalog(owner, "main");
-  if (catalogs.schema("main", "default") === undefined)
-    catalogs.createSchema(owner, "main", "default");
-  if (catalogs.volume("main", "default", "files") === undefined)
-    catalogs.createVolume(owner, "main", "default", "files");
-  const settings = { spark_version: "16.4.x-scala2.12", num_workers: 0 };
-  const clusterId =
-    clusters.list()[0]?.clusterId ??
-    clusters.create(
-      owner.id,
-      { clusterName: "shared", sparkConf: {}, sparkEnvVars: {}, settings },
-      true,
-    );
-  return { parts, clusterId };
-}
-
-function ensureVolume({ catalogs, principals }: WorkspaceContext, fullName: string): void {
-  const [catalog = "", schema = "", volume = "", ...more] = fullName.split(".");
-  if (volume === "" || more.length > 0)
-    throw new Error(`volumes: '${fullName}' must be catalog.schema.volume`);
-  const owner = principals.administrator;
-  if (catalogs.catalog(catalog) === undefined) catalogs.createCatalog(owner, catalog);
-  if (catalogs.schema(catalog, schema) === undefined) catalogs.createSchema(owner, catalog, schema);
-  if (catalogs.volume(catalog, schema, volume) === undefined)
-    catalogs.createVolume(owner, catalog, schema, volume);
 }
 
 function credentialsOf(identities: Identities, name: string): Credentials {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CreateSecretCommand } from "@aws-sdk/client-secrets-manager";
 import { ListQueuesCommand } from "@aws-sdk/client-sqs";
 import { secretOf } from "../../cli/workspace-client.ts";
-import { type Ground, SECRET, STACK } from "./ground.ts";
+import { type Ground, SECRET, STACK, synthesise } from "./ground.ts";
 import { outcomeOf } from "./listener.ts";
 import { administrator } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
@@ -35,9 +35,9 @@ export async function deployAgain({ cdk }: Ground, assembly: string): Promise<vo
 /** A run is executing when the code of all three functions is replaced: it ends as it must, under the new code. */
 export async function redeployDuringARun(scene: Scene): Promise<void> {
   const { ground, urlOf, producer, listener } = scene;
-  const { cdk, context, folder } = ground;
+  const { cdk, folder } = ground;
   const changed = join(folder, "assembly-two");
-  await cdk.synth(changed, { ...context, revision: "two" });
+  await synthesise(ground, changed, "two");
   for (const name of assetsOf(join(folder, "assembly")))
     ok(!assetsOf(changed).includes(name), "all three functions must have new code");
   await send(producer, urlOf("TicketsQueueUrl"), {

@@ -5,7 +5,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../../shared/domain/body.ts";
-import { type Ground, prepareGround, prepareWorkspace, STACK } from "./ground.ts";
+import { type Ground, prepareGround, prepareWorkspace, STACK, synthesise } from "./ground.ts";
 import { deployAgain, deployFirst, destroy, redeployDuringARun } from "./life.ts";
 import { createListener } from "./listener.ts";
 import { administrator, hire } from "./people.ts";
@@ -34,7 +34,7 @@ async function prove(): Promise<void> {
       throw new Error("the second bootstrap made another plane");
   });
   const assembly = join(folder, "assembly");
-  await step("the app is synthesised", () => ground.cdk.synth(assembly, ground.context));
+  await step("the app is synthesised", () => synthesise(ground, assembly, "one"));
   await step("cfn-lint finds nothing", () => lint(assembly));
   const outputs = await step("the stack is deployed", () => deployFirst(ground, assembly));
   await live(ground, outputs, assembly);

@@ -1,8 +1,9 @@
 // MiniStack in a process of its own: an AWS on 127.0.0.1 that enforces signatures, roles and TLS.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { issueCertificates } from "../../local/workspace/certificates.ts";
@@ -24,7 +25,9 @@ export async function startMiniStack(
   leaks: Readonly<Record<string, string>>,
 ): Promise<MiniStack> {
   const command = await toolPath("ministack");
-  mkdirSync(join(folder, "tmp"), { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  // Outside the project: its package.json says that every .js is a module, which the emulator's own worker is not.
+  const temporary = mkdtempSync(join(tmpdir(), "signalbox-cloud-"));
   const { caPem, chainPem, keyPem } = issueCertificates(Date.now());
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
@@ -39,7 +42,7 @@ export async function startMiniStack(
       // Functions run with the first node on this path: the one that this project pins.
       PATH: [join(projectRoot, "node_modules", ".bin"), process.env["PATH"]].join(delimiter),
       HOME: folder,
-      TMPDIR: join(folder, "tmp"),
+      TMPDIR: temporary,
       BIND_HOST: "127.0.0.1",
       GATEWAY_PORT: String(port),
       MINISTACK_HOST: "127.0.0.1",
@@ -55,7 +58,10 @@ export async function startMiniStack(
   const log = createWriteStream(join(folder, "ministack.log"));
   child.stdout.pipe(log);
   child.stderr.pipe(log);
-  const stop = () => stopChild(child);
+  const stop = async () => {
+    await stopChild(child);
+    rmSync(temporary, { recursive: true, force: true });
+  };
   const endpoint = `https://127.0.0.1:${port}`;
   try {
     await ready(endpoint, caPem, child, join(folder, "ministack.log"));

@@ -12,12 +12,15 @@ import type { Random } from "./random.ts";
 import { drawResult, type Manifested, type ResultTruth, resultBytes } from "./results.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
+import { settings } from "./workloads.ts";
 
 /** The truth about a Databricks run. */
 export type Run = {
   readonly id: string;
   readonly name: string;
   readonly key: AttemptKey;
+  /** Another plane started it. */
+  readonly isForeign: boolean;
   readonly chapter: number;
   readonly startedMs: number;
   readonly listedMs: number;
@@ -36,6 +39,7 @@ export type Run = {
 };
 
 export type Databricks = {
+  /** Of this plane, by what they were told to run; a workspace has others. */
   readonly runs: readonly Run[];
   readonly isActive: (run: Run) => boolean;
   readonly submit: (request: SubmitRequest, caller: Caller) => SubmitReply;
@@ -66,6 +70,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function createDatabricks(deps: Deps): Databricks {
   const { clock, random, weather, trace } = deps;
   const runs: Run[] = [];
+  const everybodys: Run[] = [];
   const byId = new Map<string, Run>();
   const byToken = new Map<string, Run>();
   const refuses = createRefusals(deps);
@@ -75,19 +80,20 @@ export function createDatabricks(deps: Deps): Databricks {
     submit,
     get: (id) => lookOf(byId.get(id), clock.nowMs()),
     find: (namePrefix, sinceMs) => {
-      const found = runs.find(
+      const found = everybodys.find(
         (run) => run.name.startsWith(namePrefix) && run.startedMs >= sinceMs && isListed(run),
       );
       return found && namedOf(found);
     },
     listActive: (namePrefix) =>
-      runs
+      everybodys
         .filter((run) => self.isActive(run) && run.name.startsWith(namePrefix) && isListed(run))
         .map(namedOf),
     cancel: (id, caller) => {
       const run = byId.get(id);
       if (run === undefined || !self.isActive(run)) return;
-      for (const told of self.onCancel) told(run, caller);
+      if (run.isForeign) deps.violate("a run of another plane was cancelled", run.name);
+      else for (const told of self.onCancel) told(run, caller);
       cancelRun(deps, run);
     },
     cancelByHand: (run) => {
@@ -117,7 +123,7 @@ export function createDatabricks(deps: Deps): Databricks {
     if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES) return acceptedOf(had);
     const run = start(runName, payload);
     byToken.set(idempotencyToken, run);
-    for (const told of self.onStart) told(run, caller);
+    if (!run.isForeign) for (const told of self.onStart) told(run, caller);
     return acceptedOf(run);
   }
 
@@ -126,7 +132,8 @@ export function createDatabricks(deps: Deps): Databricks {
     const manifest = deps.files.get(factRef.manifest(key));
     const run: Run = {
       // Beyond 2^53: whoever makes a number of it loses it.
-      id: String(9_007_199_254_740_993n + BigInt(runs.length)),
+      id: String(9_007_199_254_740_993n + BigInt(everybodys.length)),
+      isForeign: !payload.includes(`"${settings.factsVolume}/`),
       name,
       key,
       chapter: manifest?.fact.chapter ?? 0,
@@ -142,10 +149,11 @@ export function createDatabricks(deps: Deps): Databricks {
       repairedMs: undefined,
       result: undefined,
     };
-    runs.push(run);
+    everybodys.push(run);
+    if (!run.isForeign) runs.push(run);
     byId.set(run.id, run);
     begin(deps, run);
-    trace.mix(runs.length, run.endMs % 1_000_000);
+    trace.mix(everybodys.length, run.endMs % 1_000_000);
     trace.say(() => `▶ Databricks run ${run.id} starts: ${name}`);
     return run;
   }
@@ -195,6 +203,7 @@ function writeResult(
 }
 
 function manifestedOf(files: Files, run: Run): Manifested | undefined {
+  if (run.isForeign) return undefined;
   const entry = files.get(factRef.manifest(run.key));
   if (entry === undefined || "stopped" in entry.fact) return undefined;
   return { manifest: entry.fact, sha256: sha256Of(entry.text) };

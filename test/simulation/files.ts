@@ -1,6 +1,6 @@
 // The volumes: facts that are created once and read strongly, markers that are overwritten, listings that show the world as it was
 // some seconds ago, and what executors and people leave elsewhere.
-import { factText } from "../../shared/adapters/fact-text.ts";
+import { factText, markerOf, markerPath, markerText } from "../../shared/adapters/fact-text.ts";
 import {
   type ChapterKey,
   type FactKind,
@@ -115,7 +115,8 @@ function createMarkers({ clock, random, weather, trace }: Deps) {
     writeMarker: (marker: Marker) => {
       const name = markerName(marker);
       const before = listed.get(name);
-      markers.set(name, deepFreeze(JSON.parse(JSON.stringify(marker)) as Marker));
+      // What cannot be read back would block its chapter for ever: the real reader says so.
+      markers.set(name, deepFreeze(markerOf(markerPath(marker), Buffer.from(markerText(marker)))));
       listed.set(name, {
         marker,
         atMs: clock.nowMs(),

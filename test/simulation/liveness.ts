@@ -3,12 +3,10 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
-import type { SafetyDeps } from "./safety.ts";
-import type { Sqs } from "./sqs.ts";
+import type { SafetyDeps } from "./view.ts";
 import type { Weather } from "./weather.ts";
 
 export type LivenessDeps = SafetyDeps & {
-  readonly sqs: Sqs;
   readonly people: People;
   readonly weather: Weather;
 };
@@ -36,19 +34,29 @@ export function checkEnd(deps: LivenessDeps): void {
     violate("messages do not drain", `${sqs.live.size} of them, ${stuck.queue} ${stuck.body}`);
   if (files.markers.size > 0) violate("a marker stays", [...files.markers.keys()].join(", "));
   for (const run_id of people.runIds) checkRun(deps, run_id);
-  for (const run_id of people.refusedIds)
-    if (files.get(factRef.ticket(run_id)) !== undefined)
-      violate("a ticket was accepted that must be refused", run_id);
+  checkRefusals(deps);
   checkLedger(deps);
   checkCancellations(deps);
 }
 
+/** Who sent a ticket that cannot be accepted hears so: the dead letters are not theirs to read. */
+function checkRefusals({ people, files, bus, violate, weather }: LivenessDeps): void {
+  for (const run_id of people.refusedIds)
+    if (files.get(factRef.ticket(run_id)) !== undefined)
+      violate("a ticket was accepted that must be refused", run_id);
+  if (rots(weather)) return;
+  for (const run_id of [...people.refusedIds, ...people.contestedIds])
+    if (!bus.rejected.some(({ ticket_id }) => ticket_id === run_id))
+      violate("nobody was told that a ticket was refused", run_id);
+}
+
+/** Messages may rot in queues that nobody reads for longer than SQS keeps them; then they never were. */
+const rots = ({ blackout }: Weather): boolean => blackout.lastsMs > 4 * 24 * HOUR;
+
 function checkRun(deps: LivenessDeps, run_id: string): void {
   const { files, bus, ledger, violate, weather } = deps;
   const chapters = chaptersOf(deps, run_id);
-  // A ticket may rot in a queue that nobody reads for longer than SQS keeps messages; then it never was.
-  const rots = weather.blackout.lastsMs > 4 * 24 * HOUR;
-  if (chapters === 0 && !rots) violate("a proper ticket never became a run", run_id);
+  if (chapters === 0 && !rots(weather)) violate("a proper ticket never became a run", run_id);
   for (let chapter = 1; chapter <= chapters; chapter++) {
     const about = `${run_id}/${chapter}`;
     const outcome = files.get(factRef.outcome({ run_id, chapter }))?.fact;

@@ -61,14 +61,15 @@ async function copyTree(folder: string): Promise<void> {
   await symlink(join(root, "node_modules"), join(folder, "node_modules"));
 }
 
-const applies = (folder: string, patch: string): Promise<boolean> =>
-  run("git", ["apply", "--unidiff-zero", "--recount", patch], { cwd: folder }).then(
-    () => true,
-    (error: unknown) => {
-      console.error(String(error));
-      return false;
-    },
-  );
+async function applies(folder: string, patch: string): Promise<boolean> {
+  try {
+    await run("git", ["apply", "--recount", patch], { cwd: folder });
+    return true;
+  } catch (error) {
+    console.error(String(error));
+    return false;
+  }
+}
 
 async function simulated(folder: string): Promise<Pick<Found, "kind" | "seeds" | "broke">> {
   const args = ["test/simulation/main.ts", "--until-broken", "--seeds", values.seeds];

@@ -2,7 +2,7 @@
 // dead letters and old messages back.
 import type { OutcomeFact } from "../../shared/domain/facts.ts";
 import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
-import { canonical } from "../../shared/domain/ticket.ts";
+import { canonical, scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
@@ -12,13 +12,17 @@ import type { Random } from "./random.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
-import { reviewedArtifact, workloadNames } from "./workloads.ts";
+import { reviewedArtifact, scheduledWorkload, workloadNames } from "./workloads.ts";
 
 export type People = {
   /** The ids of the proper tickets: each of them must come to its outcomes. */
   readonly runIds: readonly string[];
   /** Ids that were used for nothing but tickets that must be refused. */
   readonly refusedIds: readonly string[];
+  /** Ids under which a second, different ticket came. */
+  readonly contestedIds: readonly string[];
+  /** When the scheduler starts the last of the runs. */
+  readonly scheduledAtMs: number;
   /** Whether somebody else than a service sent this, so that it may rightly be called poison. */
   readonly isForeign: (queue: QueueName, body: string) => boolean;
 };
@@ -37,14 +41,19 @@ type Deps = {
 };
 
 const CHAPTERS_MAX = 3;
-/** One id is the beginning of another, one looks like a marker's name, one like a scheduled start. */
-const ids = ["r1", "r1.1", "R-2_x", "nightly-report-20260101T0600Z"];
+/** One id is the beginning of another, and looks like a marker's name. */
+const ids = ["r1", "r1.1", "R-2_x"];
 
 export function createPeople(deps: Deps): People {
   const { clock, random, weather, sqs } = deps;
   const foreign = new Set<string>();
   const refusedIds: string[] = [];
-  const runIds = Array.from({ length: deps.tickets }, (_, i) => ids[i] ?? `t${i}`);
+  const contestedIds: string[] = [];
+  const sentIds = Array.from({ length: deps.tickets - 1 }, (_, i) => ids[i] ?? `t${i}`);
+  // The last run is the scheduler's.
+  const scheduledAtMs = START + random.between(0, HOUR);
+  const scheduledId = scheduledTicketId(scheduledWorkload, isoOf(scheduledAtMs));
+  const runIds = [...sentIds, scheduledId];
 
   /** A person's message, if people still do such things then. */
   const send = (atMs: number, queue: QueueName, message: object | string): void => {
@@ -74,7 +83,7 @@ export function createPeople(deps: Deps): People {
   });
   const outside: Outside = { ...deps, send, meddles, soonMs, cancelOf, retryOf, runIds };
 
-  for (const run_id of runIds) bringTicket(outside, run_id);
+  for (const run_id of sentIds) bringTicket(outside, run_id, contestedIds);
   if (weather.isFaulty) {
     bringRefused(outside, refusedIds);
     watchAndMeddle(outside);
@@ -83,6 +92,8 @@ export function createPeople(deps: Deps): People {
   return {
     runIds,
     refusedIds,
+    contestedIds,
+    scheduledAtMs,
     isForeign: (queue, body) => foreign.has(`${queue} ${withoutTries(body)}`),
   };
 }
@@ -97,7 +108,7 @@ type Outside = Deps & {
 };
 
 /** The same ticket, perhaps several times, perhaps cancelled before it comes, perhaps with another under its id. */
-function bringTicket(outside: Outside, run_id: string): void {
+function bringTicket(outside: Outside, run_id: string, contestedIds: string[]): void {
   const { random, clock, weather, send, meddles } = outside;
   const ticket = drawTicket(random, run_id);
   const atMs = START + random.between(0, HOUR);
@@ -109,11 +120,11 @@ function bringTicket(outside: Outside, run_id: string): void {
   if (meddles(0.4))
     send(atMs + random.between(-MINUTE, 2 * HOUR), "tickets", outside.cancelOf(run_id, 1));
   if (meddles(0.2)) send(atMs + random.between(0, 4 * HOUR), "tickets", outside.retryOf(run_id, 2));
-  if (meddles(0.2))
-    send(atMs + random.between(MINUTE, 4 * HOUR), "tickets", {
-      ...ticket,
-      parameters: { other: 1 },
-    });
+  if (meddles(0.2)) {
+    contestedIds.push(run_id);
+    const another = { ...ticket, parameters: { other: 1 } };
+    send(atMs + random.between(MINUTE, 4 * HOUR), "tickets", another);
+  }
   for (let n = meddles(1) ? random.below(7) : 0; n > 0; n--) {
     const thenMs = atMs + random.between(0, 5 * HOUR);
     clock.at(thenMs, () => forge(outside, run_id));
@@ -237,19 +248,20 @@ function forge({ random, databricks, send, clock }: Outside, run_id: string): vo
   else send(nowMs, "records", recordOf(at, random.pick(["outcome", "decision", "submission"])));
 }
 
-/** Its deadline has passed, if one believes it; or it is somebody else's; or its number is higher than any. */
+/** Its deadline has passed, or never will; its number is higher than any; its chapter or its run is another. */
 const forgedWatch = (random: Random, run: Run, nowMs: number) => ({
   ...watchOf(
     {
       ...run.key,
-      chapter: run.chapter,
-      databricks_run_id: run.id,
+      chapter: random.chance(0.8) ? run.chapter : 1 + random.below(3),
+      databricks_run_id: random.chance(0.9) ? run.id : "1",
       submitted_at: isoOf(run.startedMs),
-      deadline: isoOf(random.chance(0.7) ? START : nowMs + 48 * HOUR),
+      deadline: isoOf(random.pick([START, START, nowMs + 48 * HOUR, END_OF_TIME])),
     },
-    random.chance(0.1) ? 1_000 : 0,
+    random.pick([0, 0, 1_000, Number.MAX_SAFE_INTEGER]),
   ),
 });
+const END_OF_TIME = 253_402_300_799_000;
 
 /** Dead letters are put back, and messages of long ago are sent again. */
 function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): void {

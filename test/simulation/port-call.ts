@@ -80,12 +80,14 @@ function arrive(deps: Deps, call: Pending): void {
   }
   if (isWithin(weather.outages[systemOf[method]], clock.nowMs())) {
     trace.say(() => `${lineOf(call)}: ${systemOf[method]} is down`);
-    return fail(call, trouble(deps, call, `${systemOf[method]}: 503 TEMPORARILY_UNAVAILABLE`));
+    fail(call, trouble(deps, call, `${systemOf[method]}: 503 TEMPORARILY_UNAVAILABLE`));
+    return;
   }
   const mishap = isFaulty(deps) ? drawMishap(deps) : undefined;
-  if (mishap !== undefined) return goWrong(deps, call, mishap);
-  trace.say(() => lineOf(call));
-  land(call);
+  if (mishap === undefined) {
+    trace.say(() => lineOf(call));
+    land(call);
+  } else goWrong(deps, call, mishap);
 }
 
 function drawMishap({ random, weather }: Deps): Mishap | undefined {
@@ -104,22 +106,27 @@ function goWrong(deps: Deps, call: Pending, mishap: Mishap): void {
   switch (mishap) {
     case "fails before its effect":
       record(deps, call, mishap);
-      return fail(call, trouble(deps, call));
+      fail(call, trouble(deps, call));
+      break;
     case "fails after its effect":
       record(deps, call, mishap);
       quietly(call);
-      return fail(call, trouble(deps, call));
+      fail(call, trouble(deps, call));
+      break;
     case "lands late":
       landLate(deps, call, mishap);
-      return fail(call, new PlatformTroubleError(`${call.method}: no answer in time`));
+      fail(call, new PlatformTroubleError(`${call.method}: no answer in time`));
+      break;
     case "killed before its effect":
       record(deps, call, mishap);
       if (deps.random.chance(0.3)) landLate(deps, call, "lands late");
-      return die(call.env);
+      die(call.env);
+      break;
     case "killed after its effect":
       record(deps, call, mishap);
       quietly(call);
-      return die(call.env);
+      die(call.env);
+      break;
   }
 }
 
@@ -144,7 +151,8 @@ function land(call: Pending): void {
   try {
     value = call.effect(call.caller);
   } catch (error) {
-    return fail(call, error);
+    fail(call, error);
+    return;
   }
   resume(call.env, () => {
     call.env.pending--;

@@ -12,7 +12,7 @@ import type { Call } from "./port-call.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
-import { settings, workloads } from "./workloads.ts";
+import { bundledWorkloads, settings } from "./workloads.ts";
 
 export type PortDeps = {
   readonly clock: VirtualClock;
@@ -25,6 +25,8 @@ export type PortDeps = {
   readonly bus: Bus;
   readonly stats: Stats;
   readonly planeId: string;
+  /** When a deploy changes the recipes. */
+  readonly deployedAtMs: number;
 };
 
 export function createPorts(deps: PortDeps, env: Environment): Ports {
@@ -194,7 +196,7 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
   } satisfies Partial<Ports>;
 }
 
-function platformPorts({ clock, trace }: PortDeps, env: Environment) {
+function platformPorts({ clock, trace, deployedAtMs }: PortDeps, env: Environment) {
   return {
     clock: {
       nowMs: clock.nowMs,
@@ -209,7 +211,8 @@ function platformPorts({ clock, trace }: PortDeps, env: Environment) {
     sha256: sha256Of,
     log: (event, fields) =>
       trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`),
-    workloads,
+    // An environment keeps the bundle that it was started with.
+    workloads: bundledWorkloads(clock.nowMs() >= deployedAtMs),
     settings,
   } satisfies Partial<Ports>;
 }

@@ -87,7 +87,10 @@ export function createSqs(deps: Deps): Sqs {
     for (const told of sqs.onSend) told(queue, body);
     const isLost =
       !sending.byPerson && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
-    if (isLost) return trace.say(() => `   ${queue} loses ${body}`);
+    if (isLost) {
+      trace.say(() => `   ${queue} loses ${body}`);
+      return;
+    }
     const delayMs = (sending.delaySeconds ?? 0) * SECOND;
     arriveIn(delayMs, queue, body, sending.traceparent);
     // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.

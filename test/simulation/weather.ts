@@ -105,7 +105,8 @@ function drawOutages(random: Random): Weather["outages"] {
     if (!random.chance(share)) continue;
     const fromMs = START + random.between(0, withinMs);
     // Mostly short, now and then hours.
-    outages[system] = { fromMs, toMs: fromMs + MINUTE + lastsMs * random.next() ** 3 };
+    const toMs = fromMs + MINUTE + lastsMs * random.next() ** 3;
+    outages[system] = { fromMs, toMs: Math.min(toMs, START + FAULTS_LAST) };
   }
   return outages;
 }

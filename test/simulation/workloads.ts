@@ -1,10 +1,8 @@
-// The reviewed workloads of the simulated plane, and what of the company codebase its tickets may name.
+// The reviewed workloads of the simulated plane, before and after a deploy, and what of the company codebase tickets may name.
 import { Recipe } from "../../shared/domain/recipe.ts";
 import type { WorkloadsPort } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";
 import { deepFreeze } from "./files.ts";
-
-const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 
 const recipeOf = (more: object, limits: object): Recipe =>
   deepFreeze(
@@ -20,7 +18,8 @@ const recipeOf = (more: object, limits: object): Recipe =>
 /** What the gate of fit-model asks for. */
 export const gateError = 0.35;
 
-const recipes: Readonly<Record<string, Recipe>> = {
+type Recipes = Readonly<Record<string, Recipe>>;
+const recipes: Recipes = {
   /** Iterates until its gate passes. */
   "fit-model": recipeOf({ gate: [{ metric: "error", op: "<=", value: gateError }] }, {}),
   /** Long attempts, no gate: over when the code says that it is finished. */
@@ -28,14 +27,29 @@ const recipes: Readonly<Record<string, Recipe>> = {
   "report-once": recipeOf({ allow_failures: true }, { iterations: 1, attempts: 3 }),
 };
 
-export const workloadNames = Object.keys(recipes);
-export const recipeByName = (workload: string): Recipe | undefined =>
-  Object.hasOwn(recipes, workload) ? recipes[workload] : undefined;
+/** A deploy changes them all; a run that is under way must not notice. */
+const recipesAfterDeploy: Recipes = {
+  "fit-model": recipeOf(
+    { gate: [{ metric: "error", op: "<=", value: gateError }] },
+    { iterations: 2, attempts: 1, timeout_seconds: 900 },
+  ),
+  "train-slowly": recipeOf({}, { iterations: 1, attempts: 3, timeout_seconds: 3_600 }),
+  "report-once": recipeOf({}, { iterations: 1, attempts: 1, timeout_seconds: 1_200 }),
+};
 
-export const workloads: WorkloadsPort["workloads"] = {
-  names: () => workloadNames,
-  recipe: recipeByName,
-  file: (_workload, name) => (name.endsWith(".py") ? text(`# ${name}\n`) : undefined),
+export const workloadNames = Object.keys(recipes);
+/** The workload that the scheduler starts. */
+export const scheduledWorkload = "report-once";
+
+const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+
+export const bundledWorkloads = (isDeployed: boolean): WorkloadsPort["workloads"] => {
+  const bundle = isDeployed ? recipesAfterDeploy : recipes;
+  return {
+    names: () => workloadNames,
+    recipe: (workload) => (Object.hasOwn(bundle, workload) ? bundle[workload] : undefined),
+    file: (_workload, name) => (name.endsWith(".py") ? text(`# ${name}\n`) : undefined),
+  };
 };
 
 export const settings = Object.freeze({

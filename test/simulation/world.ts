@@ -3,6 +3,7 @@
 import { createIngester } from "../../services/ingester/ingester.ts";
 import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
 import { createRunPoller } from "../../services/run-poller/run-poller.ts";
+import { isoOf } from "../../shared/domain/time.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
@@ -21,9 +22,10 @@ import { watchSafety } from "./safety.ts";
 import { createSqs } from "./sqs.ts";
 import { createStats, type Stats } from "./stats.ts";
 import { createTrace, type Trace } from "./trace.ts";
+import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
 import { calm, drawWeather, type Weather, weatherLines } from "./weather.ts";
-import { reviewedArtifact } from "./workloads.ts";
+import { reviewedArtifact, scheduledWorkload } from "./workloads.ts";
 
 export type WorldOptions = {
   /** No faults, and nobody interferes. */
@@ -104,7 +106,8 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const awakeAtMs = (): number => blackout.untilMs;
   const sqs = createSqs({ ...common, fleet: () => fleet, awakeAtMs });
   const call = createCall(common);
-  const ports: PortDeps = { ...common, call, files, databricks, sqs, ledger, bus };
+  const deployedAtMs = isCalm ? Number.POSITIVE_INFINITY : START + random.between(0, 6 * HOUR);
+  const ports = { ...common, call, files, databricks, sqs, ledger, bus, deployedAtMs };
   const onError = (error: unknown): void =>
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
   const create = (env: Environment): Handlers => handlersOf(ports, env);
@@ -113,7 +116,9 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const liveness: LivenessDeps = { ...common, files, databricks, ledger, bus, sqs, people };
   watchSafety(liveness);
   watchWaste(liveness);
-  startSchedule(common, fleet, blackout);
+  bringTwin(files, databricks, random, weather);
+  startSweeps(common, fleet, blackout);
+  startScheduledRun(common, fleet, people.scheduledAtMs);
   drawBlackout(common, databricks, fleet, blackout);
   return { clock, trace, weather, judge, coverage, stats, pulse, fleet, liveness };
 }
@@ -140,7 +145,7 @@ type Sky = {
 type Blackout = { untilMs: number };
 
 /** EventBridge Scheduler: at least once, so now and then twice. */
-function startSchedule(sky: Sky, fleet: Fleet, blackout: Blackout): void {
+function startSweeps(sky: Sky, fleet: Fleet, blackout: Blackout): void {
   const { clock, random, weather } = sky;
   const tick = (): void => {
     clock.after(sweepEverySeconds * SECOND, tick);
@@ -154,6 +159,21 @@ function startSchedule(sky: Sky, fleet: Fleet, blackout: Blackout): void {
       });
   };
   clock.after(random.between(0, sweepEverySeconds * SECOND), tick);
+}
+
+/** A workload's own schedule: perhaps ticked twice, and again until the function answers. */
+function startScheduledRun(sky: Sky, fleet: Fleet, atMs: number): void {
+  const { clock, random } = sky;
+  const scheduled_time = isoOf(atMs);
+  const tick = (): void =>
+    fleet.schedule(
+      { schedule: "workload", workload: scheduledWorkload, scheduled_time },
+      (ended) => {
+        if (ended.kind !== "answered") clock.after(MINUTE, tick);
+      },
+    );
+  clock.at(atMs, tick);
+  if (sky.weather.isFaulty && random.chance(0.3)) clock.at(atMs + random.between(0, HOUR), tick);
 }
 
 /** Once in some worlds, just when a Databricks run has started, everything of ours is off for a while. */

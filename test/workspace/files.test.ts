@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startWorkspace, type Workspace } from "../../local/workspace/workspace.ts";
 import { type Client, clientOf, type Json } from "./client.ts";
@@ -162,6 +163,41 @@ test.each([
       "INVALID_PARAMETER_VALUE",
     ]);
   }
+});
+
+test("issue 9: whatever the path, a file is written inside its volume or not at all", async () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      "..",
+      ".",
+      "%2e",
+      "%2E%2e",
+      "%2f",
+      "%5c",
+      "\\\\",
+      "%00",
+      "%c0%ae",
+      "~",
+      "%25",
+      "",
+    ),
+    fc.stringMatching(/^[a-z%2]{1,4}$/),
+  );
+  const segment = fc.array(piece, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(""));
+  const path = fc.array(segment, { minLength: 1, maxLength: 5 }).map((parts) => parts.join("/"));
+  const before = readdirSync(workspace.context.folder).sort();
+  await fc.assert(
+    fc.asyncProperty(path, async (tail) => {
+      const answer = await raw("PUT", `${FILES}/fuzz/${tail}`, [Buffer.from("x")]);
+      expect([204, 400, 409]).toContain(answer.status);
+      if (answer.status === 204)
+        expect((await raw("GET", `${FILES}/fuzz/${tail}`)).status).toBe(200);
+    }),
+    { numRuns: 300 },
+  );
+  expect(readdirSync(workspace.context.folder).sort()).toEqual(before);
+  expect(readdirSync(join(workspace.context.folder, "Volumes"))).toEqual(["main"]);
+  expect(readdirSync(join(workspace.context.folder, "Volumes", "main"))).toEqual(["default"]);
 });
 
 test("issue 9: a link that leads out of the volume is neither read, written, listed nor deleted through", async () => {
@@ -329,10 +365,8 @@ function raw(method: string, path: string, chunks: readonly Buffer[] = []) {
       },
       async (answer) => {
         const text = (await answer.toArray()).join("");
-        resolve({
-          status: answer.statusCode ?? 0,
-          json: text === "" ? undefined : JSON.parse(text),
-        });
+        const json = text.startsWith("{") ? JSON.parse(text) : undefined;
+        resolve({ status: answer.statusCode ?? 0, json });
       },
     );
     sent.on("error", reject);

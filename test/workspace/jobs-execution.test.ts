@@ -1,4 +1,5 @@
-// Tasks that really run: Python files, wheels, notebooks, what they are given, and how their processes end.
+// Tasks that really run: Python files, wheels, notebooks, what they are given, and how their
+// processes end.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +7,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
-import { environments, type Jobs, pythonTask, startJobs, volume } from "./jobs-fixture.ts";
+import {
+  environments,
+  type Jobs,
+  pythonTask,
+  scriptedSubmit,
+  startJobs,
+  volume,
+} from "./jobs-fixture.ts";
 
 let jobs: Jobs;
 let folder: string;
@@ -103,6 +111,59 @@ describe("spark_python_task", () => {
     expect(output.logs.endsWith("END\n")).toBe(true);
   });
 
+  test("include_resolved_values shows parameters as the process got them", async () => {
+    const { run } = await jobs.python("print(1)", { parameters: ["{{task.name}}"] });
+    const { json } = await jobs.run(String(run.run_id), "&include_resolved_values=true");
+    expect(json.tasks[0].resolved_values).toEqual({ spark_python_task: { parameters: ["main"] } });
+  });
+
+  test("each attempt has a process, an output and an id of its own", async () => {
+    const { run, logs } = await jobs.python(
+      `import os
+flag = "${volume}/second"
+print("again" if os.path.exists(flag) else "first")
+if not os.path.exists(flag):
+    open(flag, "w").close()
+    raise RuntimeError("try again")`,
+      { task: { max_retries: 3 } },
+    );
+    expect(run.state.result_state).toBe("SUCCESS");
+    expect(run.tasks).toHaveLength(2);
+    expect((await jobs.output(run.tasks[0].run_id)).error).toBe("RuntimeError: try again");
+    expect(logs).toBe("again\n");
+  });
+
+  test("so many processes at a time; the others stay PENDING", async () => {
+    await jobs.client.admin("PATCH", "/jobs/limits", { processesMax: 1 });
+    const path = await jobs.file("nap.py", "import time; time.sleep(60)");
+    const body = { environments, tasks: [pythonTask(path)] };
+    const first = await jobs.submit(body);
+    await jobs.until(first, (run) => run.state.life_cycle_state === "RUNNING");
+    const second = await jobs.submit(body);
+    const third = await jobs.submit(body);
+    expect((await jobs.run(second)).json.state.life_cycle_state).toBe("PENDING");
+    const cancel = (runId: string) =>
+      jobs.client.post("/api/2.2/jobs/runs/cancel", { run_id: runId });
+    await cancel(second);
+    await jobs.finished(second);
+    await cancel(first);
+    await jobs.until(third, (run) => run.state.life_cycle_state === "RUNNING");
+    await cancel(third);
+    await jobs.finished(third);
+    await jobs.client.admin("PATCH", "/jobs/limits", { processesMax: 32 });
+  });
+
+  test("code inside of a task calls the workspace as the run's identity", async () => {
+    const { logs } = await jobs.python(
+      `import json, urllib.request
+from dbruntime.sdk_credential_provider import init_runtime_native_auth
+host, headers = init_runtime_native_auth()
+request = urllib.request.Request(host + "/api/2.0/preview/scim/v2/Me", headers=headers())
+print(json.load(urllib.request.urlopen(request))["displayName"])`,
+    );
+    expect(logs).toBe(`${jobs.workspace.administrator.displayName}\n`);
+  });
+
   test("the workspace's own environment is not the task's", async () => {
     process.env["SECRET_OF_THE_HOST"] = "x";
     const { logs } = await jobs.python("import os; print(sorted(os.environ))");
@@ -113,7 +174,17 @@ describe("spark_python_task", () => {
 });
 
 describe("compute", () => {
-  test("secrets are resolved in spark_env_vars of a cluster, and literal elsewhere", async () => {
+  test("a task takes one of the sets of environment variables", async () => {
+    const { logs } = await jobs.python("import os; print(os.environ['CITY'])", {
+      environment_variables: [
+        { environment_variables_key: "v", spec: { variables: { CITY: "Oslo" } } },
+      ],
+      task: { environment_variables_key: "v", libraries: null },
+    });
+    expect(logs).toBe("Oslo\n");
+  });
+
+  test("facts §7.1: secrets are resolved in spark_env_vars of a cluster, and literal elsewhere", async () => {
     const path = await jobs.file(
       "env.py",
       "import os, sys\nprint(os.environ['TOKEN'], sys.argv[1])",
@@ -170,7 +241,9 @@ describe("processes", () => {
     for (let tries = 0; pids.some(alive) && tries < 250; tries += 1) await delay(20);
     expect(pids.map(alive)).toEqual([false, false, false]);
   };
-  /** A program that starts a child and one that leaves the group, writes the pids down, and waits. */
+  /**
+   * A program that starts a child and one that leaves the group, writes the pids down, and waits.
+   */
   const family = (file: string, more = "") => `
 import os, subprocess, sys, time
 child = subprocess.Popen(["sleep", "600"])
@@ -241,7 +314,7 @@ time.sleep(600)
       const path = await jobs.file("k.py", ${JSON.stringify(family(join(folder, "killed")))});
       const runId = await jobs.submit({ environments: ${JSON.stringify(environments)}, tasks: [${JSON.stringify(pythonTask("PATH"))}].map(t => ({ ...t, spark_python_task: { python_file: path } })) });
       await jobs.script({ match: {}, states: [{ state: "RUNNING", seconds: 1 }] });
-      const later = await jobs.submit({ run_name: "later", environments: ${JSON.stringify(environments)}, tasks: [${JSON.stringify(pythonTask("/x.py"))}] });
+      const later = await jobs.submit({ run_name: "later", idempotency_token: "kept", environments: ${JSON.stringify(environments)}, tasks: [${JSON.stringify(pythonTask("/x.py"))}] });
       const { existsSync } = await import("node:fs");
       while (!existsSync(${JSON.stringify(join(folder, "killed"))})) await new Promise((done) => setTimeout(done, 20));
       console.log(runId, later);
@@ -255,6 +328,7 @@ time.sleep(600)
     }
     const [killed = "", later = ""] = said.trim().split(" ");
     const pids = await pidsIn(join(folder, "killed"));
+    await expectGone(pids); // before anybody starts again
     const again = await startJobs({ data });
     try {
       const run = await again.finished(killed);
@@ -262,6 +336,8 @@ time.sleep(600)
       expect(run.status.termination_details.code).toBe("INTERNAL_ERROR");
       await expectGone(pids);
       expect((await again.finished(later)).state.result_state).toBe("SUCCESS");
+      const same = scriptedSubmit("later", { idempotency_token: "kept" });
+      expect(await again.submit(same)).toBe(later);
     } finally {
       await again[Symbol.asyncDispose]();
       rmSync(data, { recursive: true, force: true });

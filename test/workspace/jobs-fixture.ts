@@ -24,7 +24,7 @@ export type Jobs = AsyncDisposable & {
   readonly script: (script: Json) => Promise<string>;
 };
 
-export type PythonRun = {
+type PythonRun = {
   readonly run: Json;
   readonly task: Json;
   readonly output: Json;

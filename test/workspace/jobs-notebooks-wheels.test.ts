@@ -1,4 +1,5 @@
-// notebook_task, python_wheel_task and libraries: unpacked and executed for real, without pip and without a network.
+// notebook_task, python_wheel_task and libraries: unpacked and executed for real, without pip and
+// without a network.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { type Jobs, pythonTask, startJobs, volume } from "./jobs-fixture.ts";
@@ -79,6 +80,27 @@ describe("notebook_task", () => {
       `dbutils.notebook.exit(f"{'by-dbutils.txt' in names} {dbutils.fs.head('${volume}/by-dbutils.txt')} {[s.key for s in dbutils.secrets.list('s')]}")`,
     ]);
     expect(output.notebook_output.result).toBe("True hush ['k']");
+  });
+
+  test("the notebook's context has the host and a token", async () => {
+    const { output } = await runNotebook([
+      "context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()",
+      "import urllib.request",
+      "headers = {'Authorization': 'Bearer ' + context.apiToken().get()}",
+      "request = urllib.request.Request(context.apiUrl().get() + '/api/2.2/jobs/list', headers=headers)",
+      "dbutils.notebook.exit(urllib.request.urlopen(request).status)",
+    ]);
+    expect(output.notebook_output.result).toBe("200");
+  });
+
+  test("dbutils.notebook.run runs another notebook with widgets of its own", async () => {
+    await importNotebook("called", [
+      `dbutils.notebook.exit("hello " + dbutils.widgets.get("who"))`,
+    ]);
+    const { output } = await runNotebook([
+      `dbutils.notebook.exit(dbutils.notebook.run("./called", 60, {"who": "you"}))`,
+    ]);
+    expect(output.notebook_output.result).toBe("hello you");
   });
 
   test("a secret that may not be read is an error", async () => {

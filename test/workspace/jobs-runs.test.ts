@@ -1,4 +1,5 @@
-// runs/submit, get, list, get-output, cancel, delete: where the platform is odd. Numbers are those of databricks-facts.md
+// runs/submit, get, list, get-output, cancel, delete: where the platform is odd. Numbers are those
+// of databricks-facts.md
 // and field-lessons.md.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -418,7 +419,10 @@ describe("runs/get-output", () => {
     expect(output.logs_truncated).toBe(true);
   });
 
-  test("facts §12.4: an id that does not exist (any more) is 400", async () => {
+  test.each([
+    "facts §12.4: an id that does not exist (any more) is 400",
+    "facts §13.28: an unknown id is 400, not an empty output",
+  ])("%s", async () => {
     const answer = await jobs.client.get("/api/2.2/jobs/runs/get-output?run_id=42");
     expect(answer.status).toBe(400);
   });

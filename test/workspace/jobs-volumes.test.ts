@@ -1,6 +1,8 @@
-// What a task's process sees of /Volumes: its grants, and the manners of FUSE. Each program runs for real.
+// What a task's process sees of /Volumes: its grants, and the manners of FUSE. Each program runs
+// for real.
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Jobs, startJobs } from "./jobs-fixture.ts";
+import { environments, type Jobs, pythonTask, startJobs } from "./jobs-fixture.ts";
 
 const rw = "/Volumes/main/default/files";
 const ro = "/Volumes/main/default/facts";
@@ -62,6 +64,11 @@ describe("a principal without WRITE VOLUME", () => {
     ["another spelling", `open("/Volumes/MAIN/default/Facts/new.txt", "w")`],
     ["the path of /dbfs", `open("/dbfs" + RO + "/new.txt", "w")`],
     ["a relative path", `(os.chdir(RO), open("new.txt", "w"))`],
+    ["dots to the real folder", `open("../../../Volumes/main/default/facts/new.txt", "w")`],
+    [
+      "the real folder",
+      `open(os.path.abspath("../../../Volumes/main/default/facts") + "/new.txt", "w")`,
+    ],
     [
       "a folder's number",
       `os.open("new.txt", os.O_CREAT | os.O_WRONLY, dir_fd=os.open(RO, os.O_RDONLY))`,
@@ -120,6 +127,50 @@ print(os.access(RO, os.R_OK), os.access(RO, os.W_OK), os.access(RW, os.W_OK))
     expect(logs).toContain("a factfact.txt");
     expect(logs).toContain("True False True");
   });
+});
+
+test("a task that is running sees new volumes and follows grants", async () => {
+  const { id } = jobs.workspace.other;
+  const { catalogs, grants, principals } = jobs.workspace.context;
+  const path = await jobs.file(
+    "watch.py",
+    `import os, time
+def wait(path, what):
+    for _ in range(500):
+        try:
+            open(path, "w").close()
+            found = True
+        except OSError:
+            found = False
+        if found == what:
+            return print(path, what, flush=True)
+        time.sleep(0.02)
+    print(path, "never", what)
+wait("/Volumes/main/default/late/a.txt", True)
+open("${rw}/seen", "w").close()
+wait("/Volumes/main/default/late/b.txt", False)
+`,
+  );
+  const runId = await jobs.submit({ environments, tasks: [pythonTask(path)], run_as: runAs });
+  await jobs.until(runId, (run) => run.state.life_cycle_state === "RUNNING");
+  catalogs.createVolume(principals.administrator, "main", "default", "late");
+  const late = { type: "volume", name: "main.default.late" } as const;
+  grants.grant(late, id, ["READ VOLUME", "WRITE VOLUME"]);
+  while (!(await listed(rw)).includes("seen")) await delay(20);
+  grants.revoke(late, id, ["WRITE VOLUME"]);
+  const run = await jobs.finished(runId);
+  const { logs } = await jobs.output(run.tasks[0].run_id);
+  expect(logs).toMatch(/late\/a.txt True\n.*late\/b.txt False\n/);
+});
+
+test("the list of what a task may do is not the task's to change", async () => {
+  const { logs } = await asOther(`
+attempt(lambda: open("../mounts.json").read())
+attempt(lambda: open("../mounts.json", "w"))
+attempt(lambda: os.replace(__file__, os.path.abspath("../mounts.json")))
+attempt(lambda: os.symlink("../../../Volumes/main/default/facts", "link"))
+`);
+  expect(logs.match(/FileNotFoundError|PermissionError|OSError/g)?.length).toBe(4);
 });
 
 test("a principal without READ VOLUME reads nothing, in Python and in a shell", async () => {
@@ -272,12 +323,15 @@ if __name__ == "__main__":
     run(sys.executable, "-c", f"print(open('{RW}/by-shell.txt').read(), end='')", env={"PATH": os.environ["PATH"]})
     with multiprocessing.get_context("fork").Pool(1) as pool:
         print("pool", pool.map(worker, [RW + "/by-shell.txt"]))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print("spawned", pool.map(worker, [RW + "/by-shell.txt"]))
 `);
     expect(logs).toContain(`tool ${rw}/tool.py ['1'] __main__`);
     expect(logs).toContain(`tool ${rw}/tool.py ['2'] __main__`);
     expect(logs).toContain("['3'] __main__");
     expect(logs.match(/written\n/g)?.length).toBeGreaterThanOrEqual(2);
     expect(logs).toContain("pool ['written\\n']");
+    expect(logs).toContain("spawned ['written\\n']");
   });
 
   test("import pyspark says that it is not installed", async () => {

@@ -1,4 +1,5 @@
-// A wheel made by hand (PEP 427): a zip with the package and its metadata, stored without compression.
+// A wheel made by hand (PEP 427): a zip with the package and its metadata, stored without
+// compression.
 import { crc32 } from "node:zlib";
 
 export type WheelFile = { readonly name: string; readonly content: string };

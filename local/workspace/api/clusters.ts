@@ -31,6 +31,8 @@ function routesOf(context: WorkspaceContext, clusters: ClusterControl, base: str
     },
   });
   return [
+    read("spark-versions", () => ({ versions: RUNTIMES })),
+    read("list-node-types", () => ({ node_types: NODE_TYPES })),
     read("list", () => ({ clusters: clusters.list().map(detailsOf) })),
     read("get", ({ query }) => detailsOf(clusters.record(parseQuery(query, ClusterId).cluster_id))),
     act("create", ClusterSpec, (spec, { principal }) => ({
@@ -45,6 +47,27 @@ function routesOf(context: WorkspaceContext, clusters: ClusterControl, base: str
     act("permanent-delete", ClusterId, ({ cluster_id }) => clusters.permanentDelete(cluster_id)),
   ];
 }
+
+// Names that clients look up before they create a cluster. Whatever they choose, it is this machine.
+const RUNTIMES = [
+  { key: "17.3.x-scala2.13", name: "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)" },
+  { key: "16.4.x-scala2.12", name: "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)" },
+];
+const NODE_TYPES = [
+  {
+    node_type_id: "i3.xlarge",
+    instance_type_id: "i3.xlarge",
+    description: "i3.xlarge",
+    category: "Storage Optimized",
+    memory_mb: 31232,
+    num_cores: 4,
+    num_gpus: 0,
+    is_deprecated: false,
+    is_io_cache_enabled: true,
+    support_ssh: false,
+    node_instance_type: { instance_type_id: "i3.xlarge", local_disks: 1, local_disk_size_gb: 950 },
+  },
+];
 
 const ClusterId = z.object({ cluster_id: z.string() });
 

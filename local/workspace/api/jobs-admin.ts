@@ -1,4 +1,5 @@
-// Hooks for tests, below $DATABRICKS_WORKSPACE_ADMIN: scripted runs, limits, and runs that end as the platform ends them.
+// Hooks for tests, below $DATABRICKS_WORKSPACE_ADMIN: scripted runs, limits, and runs that end as
+// the platform ends them.
 import { JobLimitsChange } from "../jobs/limits.ts";
 import { EndingWish, endingOf, Script } from "../jobs/scripts.ts";
 import type { JobsService } from "../jobs/service.ts";

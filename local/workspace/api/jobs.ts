@@ -10,7 +10,7 @@ import { requireReferences, requireTasks, requireToken } from "../jobs/new-run.t
 import { requireJob } from "../jobs/require-job.ts";
 import { startJobRun } from "../jobs/run-job.ts";
 import { createJobsService, type JobsService } from "../jobs/service.ts";
-import { Id, JobSettings, RunNow } from "../jobs/task-schema.ts";
+import { Id, JobSettings, RunNow, withoutNulls } from "../jobs/task-schema.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
 import { addJobsAdminRoutes } from "./jobs-admin.ts";
 import { permissionRoutes } from "./jobs-permissions.ts";
@@ -60,7 +60,7 @@ async function create(
 ): Promise<ApiReply> {
   const { context, store } = jobs;
   context.principals.requireEntitled(request.principal);
-  const { access_control_list, ...given } = await request.json(JobSettings);
+  const { access_control_list, ...given } = await request.json(withoutNulls(JobSettings));
   const settings = savedSettings(given, version);
   requireSound(settings, version);
   jobs.countCreated();
@@ -104,7 +104,11 @@ async function update(
   request: ApiRequest,
   version: ApiVersion,
 ): Promise<ApiReply> {
-  const { job_id, new_settings = {}, fields_to_remove = [] } = await request.json(Update);
+  const {
+    job_id,
+    new_settings = {},
+    fields_to_remove = [],
+  } = await request.json(withoutNulls(Update));
   const job = requireJob(jobs, request.principal, job_id, "manage");
   const { access_control_list: _, ...given } = new_settings;
   const settings = JobSettings.parse(merged(job.settings, given, fields_to_remove));
@@ -113,13 +117,16 @@ async function update(
 
 const Reset = z.strictObject({ job_id: Id, new_settings: JobSettings });
 
-/** Replaces everything, except that leaving out run_as keeps the old identity (databricks/cli, its testserver). */
+/**
+ * Replaces everything, except that leaving out run_as keeps the old identity (databricks/cli, its
+ * testserver).
+ */
 async function reset(
   jobs: JobsService,
   request: ApiRequest,
   version: ApiVersion,
 ): Promise<ApiReply> {
-  const { job_id, new_settings } = await request.json(Reset);
+  const { job_id, new_settings } = await request.json(withoutNulls(Reset));
   const job = requireJob(jobs, request.principal, job_id, "manage");
   const { access_control_list: _, ...given } = new_settings;
   const { run_as } = job.settings;
@@ -154,7 +161,7 @@ async function remove(jobs: JobsService, request: ApiRequest): Promise<ApiReply>
 }
 
 async function runNow(jobs: JobsService, request: ApiRequest): Promise<ApiReply> {
-  const given = await request.json(RunNow);
+  const given = await request.json(withoutNulls(RunNow));
   requireToken(given.idempotency_token);
   const job = requireJob(jobs, request.principal, given.job_id, "manage");
   const run = startJobRun(jobs, job, request.principal, given);

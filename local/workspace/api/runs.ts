@@ -1,4 +1,5 @@
-// The one-time side of the Jobs API: runs/submit, get, list, get-output, cancel, cancel-all, delete, repair, export.
+// The one-time side of the Jobs API: runs/submit, get, list, get-output, cancel, cancel-all,
+// delete, repair, export.
 import * as z from "zod";
 import { identityFor, requireUse } from "../jobs/access.ts";
 import type { RunRecord } from "../jobs/model.ts";
@@ -14,7 +15,7 @@ import { repairRun } from "../jobs/repair.ts";
 import { listRuns } from "../jobs/run-list.ts";
 import type { JobsService } from "../jobs/service.ts";
 import { submitOf } from "../jobs/single-task.ts";
-import { Id, Repair, type Submit } from "../jobs/task-schema.ts";
+import { Id, Repair, type Submit, withoutNulls } from "../jobs/task-schema.ts";
 import { runView, taskRunView } from "../jobs/views.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
 
@@ -55,7 +56,7 @@ function routesOf(jobs: JobsService, version: ApiVersion): Route[] {
     post("cancel-all", (request) => cancelAll(jobs, request)),
     post("delete", (request) => deleteRun(jobs, request)),
     post("repair", async (request) =>
-      repairRun(jobs, request.principal, await request.json(Repair)),
+      repairRun(jobs, request.principal, await request.json(withoutNulls(Repair))),
     ),
   ];
 }
@@ -68,7 +69,7 @@ async function submit(
   const { context } = jobs;
   context.principals.requireEntitled(request.principal);
   const { submit: given, singleTask } = submitOf(
-    await request.json(z.record(z.string(), z.unknown())),
+    await request.json(withoutNulls(z.record(z.string(), z.unknown()))),
   );
   requireToken(given.idempotency_token);
   requireRunName(given.run_name);
@@ -86,6 +87,7 @@ async function submit(
     singleTask,
     tasks,
     environments: given.environments ?? [],
+    environmentVariables: given.environment_variables ?? [],
     jobClusters: [],
     access: given.access_control_list ?? [],
     parameters: [],
@@ -168,12 +170,12 @@ async function cancelAll(jobs: JobsService, request: ApiRequest): Promise<ApiRep
   const { job_id, all_queued_runs } = await request.json(CancelAll);
   if (job_id === undefined && all_queued_runs !== true)
     throw invalid("Give job_id, or all_queued_runs to cancel the queued runs of the workspace.");
-  for (const run of jobs.store.activeRuns()) {
-    if (job_id !== undefined && run.jobId !== job_id) continue;
-    if (all_queued_runs === true && run.queued === undefined) continue;
-    requireUse(request.principal, run, "manage", `run ${run.runId}`);
-    jobs.conductor.cancel(run.runId);
-  }
+  const chosen = jobs.store
+    .activeRuns()
+    .filter((run) => job_id === undefined || run.jobId === job_id)
+    .filter((run) => all_queued_runs !== true || run.queued !== undefined);
+  for (const run of chosen) requireUse(request.principal, run, "manage", `run ${run.runId}`);
+  for (const run of chosen) jobs.conductor.cancel(run.runId);
   return { status: 200, body: {} };
 }
 
@@ -208,7 +210,7 @@ const invalid = (message: string): ApiError =>
   new ApiError(400, "INVALID_PARAMETER_VALUE", message);
 
 /** 400 on most workspaces, 404 on some: clients must take both for "lost". */
-export function missingRun({ context }: JobsService, runId: string): ApiError {
+function missingRun({ context }: JobsService, runId: string): ApiError {
   const message = `Run ${runId} does not exist.`;
   return context.settings.missingRunStatus === 404
     ? new ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)

@@ -15,8 +15,9 @@ type Wanted = {
 };
 
 /**
- * Environment variables of the cluster, with `{{secrets/scope/key}}` replaced: the platform does so in Spark conf and
- * spark_env_vars of classic clusters, and nowhere else. @throws ApiError for a secret or a cluster that cannot be had
+ * Environment variables of the cluster, with `{{secrets/scope/key}}` replaced: the platform does so
+ * in Spark conf and spark_env_vars of classic clusters, and nowhere else. @throws ApiError for a
+ * secret or a cluster that cannot be had
  */
 export async function prepareCompute(wanted: Wanted): Promise<Record<string, string>> {
   const { context, limits, task, principal, signal } = wanted;

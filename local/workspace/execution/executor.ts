@@ -1,4 +1,5 @@
-// Executes one attempt: waits for its compute and a free slot, runs its process, and says what it came to.
+// Executes one attempt: waits for its compute and a free slot, runs its process, and says what it
+// came to.
 import type { WorkspaceContext } from "../context.ts";
 import { failed, misconfigured, workloadFailed } from "../jobs/endings.ts";
 import type { JobLimits } from "../jobs/limits.ts";

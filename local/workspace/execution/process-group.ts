@@ -6,8 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ProcessMark } from "../jobs/model.ts";
 
 /**
- * In the environment of each process of an attempt, whatever group or session it has moved to. Its value is the
- * attempt's folder, because ids alone are the same in every workspace of this machine.
+ * In the environment of each process of an attempt, whatever group or session it has moved to. Its
+ * value is the attempt's folder, because ids alone are the same in every workspace of this machine.
  */
 const markVariable = "WORKSPACE_TASK_RUN";
 
@@ -33,7 +33,10 @@ export type GroupOptions = {
   readonly onOutput: (chunk: Buffer) => void;
 };
 
-/** What was said is read to its end; only a process that got away could hold the pipe open for longer. */
+/**
+ * What was said is read to its end; only a process that got away could hold the pipe open for
+ * longer.
+ */
 const drainMs = 10_000;
 
 /** @throws Error when the program cannot be started */
@@ -80,8 +83,8 @@ const once = (child: ChildProcess, event: string): Promise<void> =>
   new Promise((resolve) => child.once(event, () => resolve()));
 
 /**
- * After a restart: kills what is left of process groups, and everything that carries one of the labels.
- * A process that merely has the same pid is left alone.
+ * After a restart: kills what is left of process groups, and everything that carries one of the
+ * labels. A process that merely has the same pid is left alone.
  */
 export function killLeftovers(marks: readonly ProcessMark[], labels: readonly string[]): void {
   for (const mark of marks)
@@ -90,7 +93,9 @@ export function killLeftovers(marks: readonly ProcessMark[], labels: readonly st
   killMarked(labels);
 }
 
-/** Kills processes that carry a label in their environment: those that left the group. Linux only. */
+/**
+ * Kills processes that carry a label in their environment: those that left the group. Linux only.
+ */
 function killMarked(labels: readonly string[]): void {
   if (labels.length === 0) return;
   const wanted = new Set(labels.map((label) => `${markVariable}=${label}`));
@@ -116,7 +121,10 @@ function environmentOf(name: string): string[] {
   }
 }
 
-/** Something that differs between two processes that had the same pid, or undefined if there is none now. */
+/**
+ * Something that differs between two processes that had the same pid, or undefined if there is none
+ * now.
+ */
 function startOf(pid: number): string | undefined {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -1,4 +1,5 @@
-// What a task says to the workspace while it runs, and what it asks: one JSON object a line (python/_workspace/channel.py).
+// What a task says to the workspace while it runs, and what it asks: one JSON object a line
+// (python/_workspace/channel.py).
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import * as z from "zod";
@@ -38,7 +39,9 @@ export type TaskChannel = {
   readonly taskValues: () => Readonly<Record<string, unknown>>;
 };
 
-/** Listens until the channel ends. What the task sends is untrusted: anything unknown is dropped. */
+/**
+ * Listens until the channel ends. What the task sends is untrusted: anything unknown is dropped.
+ */
 export function listenToTask(channel: Duplex, questions: TaskQuestions): TaskChannel {
   let report: TaskReport | undefined;
   const values: Record<string, unknown> = {};

@@ -1,5 +1,16 @@
-// The folder of one attempt on this machine: its working folder, temporary files, unpacked wheels, and what it may see.
-import { mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+// The folder of one attempt on this machine: its working folder, temporary files, unpacked wheels,
+// and what it may see.
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
 import type { Principal } from "../route.ts";
@@ -10,7 +21,9 @@ export type TaskFolder = {
   readonly home: string;
   readonly temporary: string;
   readonly packages: string;
-  /** What the shim reads (python/_workspace/mounts.py); it follows new volumes and changed grants. */
+  /**
+   * What the shim reads (python/_workspace/mounts.py); it follows new volumes and changed grants.
+   */
   readonly mountsFile: string;
   readonly writeSpec: (spec: unknown) => string;
   readonly remove: () => void;
@@ -30,11 +43,14 @@ export function createTaskFolder(
   rmSync(path, { recursive: true, force: true });
   for (const name of ["work", "home", "tmp", "staging", "mnt"])
     mkdirSync(inside(name), { recursive: true });
+  // Shell commands get this path in the middle of their text, where a space would divide it.
+  const plain = /^[\w./-]+$/.test(path);
+  const alias = plain ? inside("mnt") : mkdtempSync(join(tmpdir(), "volumes-"));
   const mountsFile = inside("mounts.json");
   let written = "";
   const writeMounts = (): void => {
     const mounts = mountsOf(context, principal);
-    const text = JSON.stringify({ alias: inside("mnt"), staging: inside("staging"), mounts });
+    const text = JSON.stringify({ alias, staging: inside("staging"), mounts });
     if (text === written) return;
     written = text;
     writeFileSync(`${mountsFile}.new`, text);
@@ -56,7 +72,7 @@ export function createTaskFolder(
     },
     remove: () => {
       clearInterval(refreshing);
-      rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+      for (const folder of [alias, path]) removeFolder(folder);
     },
   };
 }
@@ -64,6 +80,22 @@ export function createTaskFolder(
 /** One for each attempt on this machine: two workspaces never share it. */
 export const taskFolderPath = (context: WorkspaceContext, attemptId: string): string =>
   join(realpathSync(context.folder), "tasks", attemptId);
+
+/** Read-only copies of volumes are in the way of who is not root. */
+export function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    makeWritable(path);
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function makeWritable(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) makeWritable(join(folder, entry.name));
+}
 
 /** Every volume, also those that may not be read: a path into one is refused, not missing. */
 function mountsOf(context: WorkspaceContext, principal: Principal) {

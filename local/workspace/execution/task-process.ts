@@ -93,10 +93,19 @@ function environmentOf(given: TaskProcess, folder: TaskFolder): Record<string, s
       REQUESTS_CA_BUNDLE: caFile,
       NODE_EXTRA_CA_CERTS: caFile,
     }),
+    ...chosenVariables(given),
     ...given.environment,
     PYTHONPATH: siteFolder,
     WORKSPACE_MOUNTS: folder.mountsFile,
   };
+}
+
+/** The set of variables that the task names. Those of its compute override them. */
+function chosenVariables({ execution, task }: TaskProcess): Readonly<Record<string, string>> {
+  const chosen = execution.run.environmentVariables.find(
+    (each) => each.environment_variables_key === task.environment_variables_key,
+  );
+  return chosen?.spec?.variables ?? {};
 }
 
 function questionsOf({ context, execution, principal }: TaskProcess): TaskQuestions {
@@ -120,7 +129,9 @@ function resolvedValues(task: Task): Readonly<Record<string, unknown>> {
   return { python_wheel_task: { parameters, named_parameters } };
 }
 
-/** The process's own words, and its exit code where it had none left (killed, or gone by os._exit). */
+/**
+ * The process's own words, and its exit code where it had none left (killed, or gone by os._exit).
+ */
 function outcomeOf(code: number | null, report: TaskReport | undefined): Outcome {
   if (report?.refused !== undefined) {
     const error = report.error ?? report.refused;

@@ -61,7 +61,8 @@ function wheelSpec(
   wheel: NonNullable<Task["python_wheel_task"]>,
   libraries: readonly string[],
 ): TaskSpec {
-  // Job parameters reach a wheel as keyword arguments, where it takes such (docs: "push down job parameters").
+  // Job parameters reach a wheel as keyword arguments, where it takes such (docs: "push down job
+  // parameters").
   const named =
     wheel.named_parameters === undefined
       ? undefined
@@ -102,7 +103,10 @@ function notebookSpec(
 const jobParameters = (run: RunRecord): Record<string, string> =>
   Object.fromEntries(run.parameters.map(({ name, value }) => [name, value]));
 
-/** Checks that the file is there, so that its absence is said in the platform's words and not in Python's. */
+/**
+ * Checks that the file is there, so that its absence is said in the platform's words and not in
+ * Python's.
+ */
 function pythonFile(context: WorkspaceContext, given: string, principal: Principal): string {
   const path = plainPath(given);
   const unreadable = (cause?: unknown) =>

@@ -1,6 +1,6 @@
 // Request bodies: refused by their declared length before a byte is read, and cut off when they lied about it.
 import type { IncomingMessage } from "node:http";
-import { type Readable, Transform } from "node:stream";
+import { finished, type Readable, Transform } from "node:stream";
 import { ApiError } from "../route.ts";
 
 export const BODY_BYTES_MAX = 10 * 1024 ** 2;
@@ -23,8 +23,10 @@ export function limitedStream(request: IncomingMessage, bytesMax: number): Reada
   });
   // Not `pipeline`: the request must outlive the failure, so that the refusal can still be answered on its socket.
   request.pipe(limited);
-  request.once("error", (error) => limited.destroy(error));
-  request.once("aborted", () => limited.destroy(new Error("the client went away")));
+  // `finished` also tells of a client that went away before anybody listened; events alone would not.
+  finished(request, { writable: false }, (error) => {
+    if (error != null) limited.destroy(error);
+  });
   return limited;
 }
 

@@ -1,6 +1,7 @@
 // From a request to the answer of its route: who calls, how often, how much, and what is not there.
-import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
+
 import type { Settings } from "../context.ts";
+import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
 import { BODY_BYTES_MAX, checkDeclaredLength, limitedStream, readBody } from "./body.ts";
 import { parseBody } from "./json.ts";
 import type { RateLimiter } from "./rate-limit.ts";

@@ -1,4 +1,5 @@
-// The state machine of a run: given what is remembered and the time, what comes next. Pure; the conductor performs it.
+// The state machine of a run: given what is remembered and the time, what comes next. Pure; the
+// conductor performs it.
 import {
   attemptDeadline,
   type Command,
@@ -37,7 +38,8 @@ export function advance(given: RunRecord, around: Surroundings): Advanced {
   const commands: Command[] = [];
   const taskOf = new Map(given.tasks.map((task) => [task.task_key, task]));
   let run = given.startedMs === 0 ? { ...given, startedMs: around.nowMs } : given;
-  // Each pass settles at least one task that others wait for, so there are at most as many passes as tasks.
+  // Each pass settles at least one task that others wait for, so there are at most as many passes
+  // as tasks.
   for (let previous: RunRecord | undefined; previous !== run; ) {
     previous = run;
     run = expired(run, around);

@@ -18,7 +18,9 @@ export type Command =
 
 export type Surroundings = {
   readonly nowMs: number;
-  /** Workspace seconds in a real second: shortens scripts and their timeouts, never a real process. */
+  /**
+   * Workspace seconds in a real second: shortens scripts and their timeouts, never a real process.
+   */
   readonly timeScale: number;
   readonly newId: () => string;
   readonly scriptFor: (
@@ -124,7 +126,10 @@ function unblocked(attempt: Attempt, task: Task, pass: Pass): Attempt {
   }
 }
 
-/** From here it counts as started: a script plays, a condition is decided, anything else is executed. */
+/**
+ * From here it counts as started: a script plays, a condition is decided, anything else is
+ * executed.
+ */
 function begun(attempt: Attempt, task: Task, pass: Pass): Attempt {
   const { around } = pass;
   const base: Attempt = { ...attempt, phase: "PENDING", startedMs: around.nowMs };

@@ -1,7 +1,10 @@
 // The comparison of a condition task.
 import type { ConditionTask } from "./task-schema.ts";
 
-/** EQUAL_TO and NOT_EQUAL compare text; the others compare numbers, and false is the answer for what is none. */
+/**
+ * EQUAL_TO and NOT_EQUAL compare text; the others compare numbers, and false is the answer for what
+ * is none.
+ */
 export function conditionHolds({ op, left, right }: ConditionTask): boolean {
   switch (op) {
     case "EQUAL_TO":

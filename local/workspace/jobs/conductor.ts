@@ -1,4 +1,5 @@
-// Performs what the state machine decides: keeps runs, timers and the queue, and starts and halts executions.
+// Performs what the state machine decides: keeps runs, timers and the queue, and starts and halts
+// executions.
 import type { WorkspaceContext } from "../context.ts";
 import type { Executor } from "../execution/executor.ts";
 import { advance, onOutcome, onRunning, requestStop, stopAttempt } from "./advance.ts";
@@ -21,7 +22,9 @@ type Deps = {
 /** Longest delay that setTimeout takes; a longer wait wakes up in between. */
 const timerMsMax = 2 ** 31 - 1;
 
-/** The shell around `advance`: it decides nothing about a run, and is the only one that writes runs. */
+/**
+ * The shell around `advance`: it decides nothing about a run, and is the only one that writes runs.
+ */
 export class Conductor {
   readonly #deps: Deps;
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -50,7 +53,10 @@ export class Conductor {
     return queued;
   }
 
-  /** Goes as far as the run can at this moment. Also for a run whose record somebody has changed (a repair). */
+  /**
+   * Goes as far as the run can at this moment. Also for a run whose record somebody has changed (a
+   * repair).
+   */
   drive(given: RunRecord): RunRecord {
     if (this.#closed) return given;
     this.#clearTimer(given.runId);
@@ -171,11 +177,12 @@ export class Conductor {
   }
 
   #dequeue(): void {
-    const { runs, limits } = this.#deps;
+    const { runs, limits, context } = this.#deps;
     for (const run of runs.queuedRuns()) {
       if (placeOf(run, runs, limits) !== "start") continue;
-      const { queued: _, ...released } = run;
-      this.drive(released);
+      const { queued, ...released } = run;
+      const queuedMs = context.clock.nowMs() - (queued?.sinceMs ?? run.createdMs);
+      this.drive({ ...released, queuedMs });
     }
   }
 

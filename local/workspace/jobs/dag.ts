@@ -1,4 +1,5 @@
-// Which task may start, and what a run comes to: pure functions over tasks and the endings of their newest attempts.
+// Which task may start, and what a run comes to: pure functions over tasks and the endings of their
+// newest attempts.
 import {
   excluded,
   success,
@@ -38,7 +39,10 @@ export function readiness(task: Task, settled: Settled, chosen: ReadonlySet<stri
   return { kind: "skip", ending: skipped(found, runIf !== "ALL_SUCCESS") };
 }
 
-/** Excluded tasks do not count, except that a task with nothing but excluded ones before it is excluded too. */
+/**
+ * Excluded tasks do not count, except that a task with nothing but excluded ones before it is
+ * excluded too.
+ */
 function holds(runIf: RunIf, found: readonly Upstream[]): boolean {
   const counted = new Set<Upstream>(found.filter((state) => state !== "excluded"));
   if (counted.size === 0) return runIf === "ALL_DONE";
@@ -89,8 +93,8 @@ function outcomeOf(attempt: Attempt | undefined): string | undefined {
 }
 
 /**
- * What the run comes to once each task is settled: its leaves decide.
- * A failed task makes the run INTERNAL_ERROR + FAILED, although nothing internal failed (recorded on the cloud).
+ * What the run comes to once each task is settled: its leaves decide. A failed task makes the run
+ * INTERNAL_ERROR + FAILED, although nothing internal failed (recorded on the cloud).
  */
 export function runEnding(run: RunRecord): Ending {
   if (run.stop !== undefined) return run.stop.ending;

@@ -1,4 +1,5 @@
-// The ways in which the platform ends attempts and runs: states, termination codes and their sentences in one table.
+// The ways in which the platform ends attempts and runs: states, termination codes and their
+// sentences in one table.
 import type { Ending } from "./model.ts";
 
 const ended = (
@@ -25,7 +26,10 @@ export const successWithFailures = ended(
   "",
 );
 
-/** The task's own code failed: the sentence was recorded on the cloud (databricks/cli, job_runs/failed_run). */
+/**
+ * The task's own code failed: the sentence was recorded on the cloud (databricks/cli,
+ * job_runs/failed_run).
+ */
 export const workloadFailed = ended(
   "TERMINATED",
   "FAILED",
@@ -37,7 +41,9 @@ export const workloadFailed = ended(
 export const failed = (code: string, type: string, message: string): Ending =>
   ended("INTERNAL_ERROR", "FAILED", code, type, message);
 
-/** Mistakes of the caller that only show when the task starts: a missing file, a wheel that is none. */
+/**
+ * Mistakes of the caller that only show when the task starts: a missing file, a wheel that is none.
+ */
 export const misconfigured = (code: string, message: string): Ending =>
   ended("INTERNAL_ERROR", "FAILED", code, "CLIENT_ERROR", message);
 
@@ -49,7 +55,10 @@ export const cancelledByUser = ended(
   "Run cancelled.",
 );
 
-/** A maximum duration reports CANCELED, a person USER_CANCELED (databricks-sdk-go, TerminationCodeCode). */
+/**
+ * A maximum duration reports CANCELED, a person USER_CANCELED (databricks-sdk-go,
+ * TerminationCodeCode).
+ */
 export const timedOut = (seconds: number): Ending =>
   ended(
     "TERMINATED",

@@ -2,7 +2,10 @@
 import * as z from "zod";
 
 export type JobLimits = {
-  /** Workspace seconds that a new cluster takes to start. The platform needs minutes; nobody wants to wait for that. */
+  /**
+   * Workspace seconds that a new cluster takes to start. The platform needs minutes; nobody wants
+   * to wait for that.
+   */
   newClusterSeconds: number;
   serverlessSeconds: number;
   /** A cancelled run is TERMINATING for at least so many workspace seconds. */
@@ -17,7 +20,10 @@ export type JobLimits = {
   activeRunsMax: number;
   /** Workspace seconds in the queue. The platform: 48 h. */
   queueSecondsMax: number;
-  /** Runs and jobs made in an hour; beyond it INVALID_STATE. The platform: 10,000. Off by default, for benchmarks. */
+  /**
+   * Runs and jobs made in an hour; beyond it INVALID_STATE. The platform: 10,000. Off by default,
+   * for benchmarks.
+   */
   createdPerHourMax: number | null;
 };
 

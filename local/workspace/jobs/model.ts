@@ -1,7 +1,18 @@
-// What the workspace remembers of a run. A run is its tasks and their attempts; everything a client sees derives from this.
-import type { AccessControl, Environment, JobCluster, JobSettings, Task } from "./task-schema.ts";
+// What the workspace remembers of a run. A run is its tasks and their attempts; everything a client
+// sees derives from this.
+import type {
+  AccessControl,
+  Environment,
+  EnvironmentVariables,
+  JobCluster,
+  JobSettings,
+  Task,
+} from "./task-schema.ts";
 
-/** How an attempt or a run ended, in the platform's words; text, because a test may end it in words nobody knows. */
+/**
+ * How an attempt or a run ended, in the platform's words; text, because a test may end it in words
+ * nobody knows.
+ */
 export type Ending = {
   readonly lifeCycleState: string;
   readonly resultState?: string;
@@ -34,13 +45,7 @@ export type ScriptedAttempt = {
 };
 
 /** `OVER` is ours; the others are the platform's life cycle states before the end. */
-export type Phase =
-  | "BLOCKED"
-  | "WAITING_FOR_RETRY"
-  | "PENDING"
-  | "RUNNING"
-  | "TERMINATING"
-  | "OVER";
+type Phase = "BLOCKED" | "WAITING_FOR_RETRY" | "PENDING" | "RUNNING" | "TERMINATING" | "OVER";
 
 export type Attempt = {
   /** Its own run id, as get-output wants it. */
@@ -69,7 +74,7 @@ export type Attempt = {
   readonly resolved?: Readonly<Record<string, unknown>>;
 };
 
-export type RepairRecord = {
+type RepairRecord = {
   /** Empty for the original run. */
   readonly repairId: string;
   readonly startedMs: number;
@@ -102,11 +107,14 @@ export type RunRecord = {
   /** Application ids. */
   readonly creator: string;
   readonly runAs: string;
+  /** What the client gave so that exactly one run starts; of run-now, with the job in front. */
+  readonly token?: string;
   readonly createdMs: number;
   /** In the legacy form without `tasks[]`, get-output takes the id of the run itself. */
   readonly singleTask: boolean;
   readonly tasks: readonly Task[];
   readonly environments: readonly Environment[];
+  readonly environmentVariables: readonly EnvironmentVariables[];
   readonly jobClusters: readonly JobCluster[];
   readonly access: readonly AccessControl[];
   readonly parameters: readonly {
@@ -121,6 +129,8 @@ export type RunRecord = {
   readonly queueing: boolean;
   /** Waits for a slot. */
   readonly queued?: { readonly sinceMs: number; readonly code: string; readonly message: string };
+  /** How long it waited, once it has left the queue. */
+  readonly queuedMs?: number;
   readonly startedMs: number;
   readonly endedMs: number;
   readonly attempts: readonly Attempt[];

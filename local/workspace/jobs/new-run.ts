@@ -4,6 +4,7 @@ import { executableBodies, missingBodies, type Submit, type Task } from "./task-
 
 const runNameBytesMax = 4096;
 const tasksMax = 1000;
+const baseParametersBytesMax = 1024 * 1024;
 export const tasksMaxIn21 = 100;
 const tokenMax = 64;
 
@@ -71,6 +72,11 @@ function requireTask(task: Task, keys: ReadonlySet<string>): void {
   const wheel = task.python_wheel_task;
   if (wheel?.parameters !== undefined && wheel.named_parameters !== undefined)
     throw invalid(`Task '${task.task_key}': give parameters or named_parameters, not both.`);
+  const bytes = Buffer.byteLength(JSON.stringify(task.notebook_task?.base_parameters ?? {}));
+  if (bytes > baseParametersBytesMax)
+    throw invalid(
+      `Task '${task.task_key}': base_parameters has ${bytes} bytes as JSON; it must have at most ${baseParametersBytesMax}.`,
+    );
   requireCompute(task);
 }
 
@@ -113,13 +119,19 @@ function requireNoCycle(tasks: readonly Task[]): void {
 /** Environments and job clusters that tasks name must be there. @throws ApiError 400 */
 export function requireReferences(
   tasks: readonly Task[],
-  settings: Pick<Submit, "environments"> & {
+  settings: Pick<Submit, "environments" | "environment_variables"> & {
     readonly job_clusters?: readonly { readonly job_cluster_key: string }[] | undefined;
   },
 ): void {
   const environments = new Set(settings.environments?.map((each) => each.environment_key));
   const clusters = new Set(settings.job_clusters?.map((each) => each.job_cluster_key));
+  const variables = new Set(
+    settings.environment_variables?.map((each) => each.environment_variables_key),
+  );
   for (const task of tasks) {
+    const key = task.environment_variables_key;
+    if (key !== undefined && !variables.has(key))
+      throw invalid(`Task '${task.task_key}': there are no environment variables '${key}'.`);
     if (task.environment_key !== undefined && !environments.has(task.environment_key))
       throw invalid(`Task '${task.task_key}': there is no environment '${task.environment_key}'.`);
     if (task.job_cluster_key !== undefined && !clusters.has(task.job_cluster_key))

@@ -3,7 +3,10 @@ import { ApiError } from "../route.ts";
 
 export type Page<T> = { readonly page: readonly T[]; readonly next?: string };
 
-/** Elements from where the token says, at most `size`, and the token of the next page if there is one. */
+/**
+ * Elements from where the token says, at most `size`, and the token of the next page if there is
+ * one.
+ */
 export function pageOf<T>(
   elements: readonly T[],
   token: string | undefined,

@@ -1,4 +1,5 @@
-// Whether a run may start now: its job limits how many of its runs are active, and so does the workspace.
+// Whether a run may start now: its job limits how many of its runs are active, and so does the
+// workspace.
 import type { JobLimits } from "./limits.ts";
 import type { RunRecord } from "./model.ts";
 import type { RunStore } from "./run-store.ts";

@@ -1,7 +1,9 @@
-// After a restart: what was executing is dead, and ends as the platform ends a run whose driver was lost.
+// After a restart: what was executing is dead, and ends as the platform ends a run whose driver was
+// lost.
+import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
 import { killLeftovers } from "../execution/process-group.ts";
-import { taskFolderPath } from "../execution/task-folder.ts";
+import { removeFolder, taskFolderPath } from "../execution/task-folder.ts";
 import { lostDriver } from "./endings.ts";
 import type { Attempt, RunRecord } from "./model.ts";
 import type { RunStore } from "./run-store.ts";
@@ -9,7 +11,10 @@ import type { RunStore } from "./run-store.ts";
 /** The platform forgets runs, and answers for them as if they had never been. */
 const retentionMs = 60 * 24 * 3_600_000;
 
-/** Kills what the last process of the workspace left behind, settles its attempts, and forgets expired runs. */
+/**
+ * Kills what the last process of the workspace left behind, settles its attempts, and forgets
+ * expired runs.
+ */
 export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
   const nowMs = context.clock.nowMs();
   for (const run of store.runs())
@@ -23,6 +28,11 @@ export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
     interrupted.flatMap((attempt) => attempt.process ?? []),
     interrupted.map((attempt) => taskFolderPath(context, attempt.runId)),
   );
+  try {
+    removeFolder(join(context.folder, "tasks"));
+  } catch {
+    // somebody is still dying in there; the next restart removes it
+  }
   for (const run of store.activeRuns()) store.putRun(settled(run, nowMs));
 }
 

@@ -1,5 +1,6 @@
-// Dynamic value references: `{{job.parameters.x}}`, `{{tasks.a.values.b}}`, `{{run.id}}` in a task's strings.
-// `{{secrets/scope/key}}` is none of them: the platform resolves it in cluster settings only.
+// Dynamic value references: `{{job.parameters.x}}`, `{{tasks.a.values.b}}`, `{{run.id}}` in a
+// task's strings. `{{secrets/scope/key}}` is none of them: the platform resolves it in cluster
+// settings only.
 import type { Attempt, RunRecord } from "./model.ts";
 import { latestAttempts } from "./model.ts";
 

@@ -8,7 +8,8 @@ import type { JobsService } from "./service.ts";
 import type { Repair, Task } from "./task-schema.ts";
 
 /**
- * The job's current settings count, and parameters are not carried over: they must be given again (airflow#64828).
+ * The job's current settings count, and parameters are not carried over: they must be given again
+ * (airflow#64828).
  * @throws ApiError 400 while the run is active, or when latest_repair_id is not the latest
  */
 export function repairRun(jobs: JobsService, principal: Principal, request: Repair): ApiReply {
@@ -60,6 +61,7 @@ function withCurrentSettings(run: RunRecord, { store }: JobsService): RunRecord 
     ...run,
     tasks: settings.tasks ?? [],
     environments: settings.environments ?? [],
+    environmentVariables: settings.environment_variables ?? [],
     jobClusters: settings.job_clusters ?? [],
     timeoutSeconds: settings.timeout_seconds ?? 0,
     parameters: (settings.parameters ?? []).map((each) => ({ ...each, value: each.default })),

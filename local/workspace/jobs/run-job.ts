@@ -35,6 +35,7 @@ export function startJobRun(
     singleTask: false,
     tasks: settings.tasks ?? [],
     environments: settings.environments ?? [],
+    environmentVariables: settings.environment_variables ?? [],
     jobClusters: settings.job_clusters ?? [],
     access: [...job.access, { service_principal_name: job.creator, permission_level: "IS_OWNER" }],
     parameters,
@@ -48,7 +49,9 @@ export function startJobRun(
   }));
 }
 
-/** The job's parameters with the values of this run; a name the job does not know is the run's own. */
+/**
+ * The job's parameters with the values of this run; a name the job does not know is the run's own.
+ */
 function parametersOf({ settings }: JobRecord, request: RunNow): RunRecord["parameters"] {
   const given = request.job_parameters ?? {};
   const known = settings.parameters ?? [];
@@ -60,7 +63,10 @@ function parametersOf({ settings }: JobRecord, request: RunNow): RunRecord["para
   return [...declared, ...own];
 }
 
-/** Keys as run-now's `only` writes them: `+key` with what it depends on, `key+` with what depends on it. */
+/**
+ * Keys as run-now's `only` writes them: `+key` with what it depends on, `key+` with what depends on
+ * it.
+ */
 function chosenTasks(tasks: readonly Task[], only: readonly string[]): string[] {
   const chosen = new Set<string>();
   for (const wish of only) {
@@ -85,7 +91,10 @@ function downstream(tasks: readonly Task[], key: string): string[] {
     .flatMap(({ task_key }) => [task_key, ...downstream(tasks, task_key)]);
 }
 
-/** A task that is a run of another job: it comes to what that run comes to, and takes it along when it is cancelled. */
+/**
+ * A task that is a run of another job: it comes to what that run comes to, and takes it along when
+ * it is cancelled.
+ */
 export async function executeJob(
   jobs: JobsService,
   execution: Execution,

@@ -34,7 +34,9 @@ export async function listRuns(jobs: JobsService, request: ApiRequest): Promise<
   };
 }
 
-/** Of a long array the first elements are shown, and `has_more` says so; its pages are runs/get's. */
+/**
+ * Of a long array the first elements are shown, and `has_more` says so; its pages are runs/get's.
+ */
 function listed(
   { context }: JobsService,
   run: RunRecord,

@@ -1,4 +1,5 @@
-// Runs, jobs and idempotency tokens as the store keeps them, with the indexes that answer questions about them quickly.
+// Runs, jobs and idempotency tokens as the store keeps them, with the indexes that answer questions
+// about them quickly.
 import type { WorkspaceContext } from "../context.ts";
 import { dropLog } from "../execution/task-logs.ts";
 import type { Attempt, JobRecord, RunRecord } from "./model.ts";
@@ -24,23 +25,28 @@ export type RunStore = {
   readonly jobs: () => readonly JobRecord[];
   /** The run that was started with this token, also when it has been deleted since. */
   readonly tokenRun: (token: string) => string | undefined;
-  readonly putToken: (token: string, runId: string) => void;
   readonly newId: () => string;
 };
 
-/** Ids of this size are what workspaces hand out today; those above are beyond what a JavaScript number holds. */
+/**
+ * Ids of this size are what workspaces hand out today; those above are beyond what a JavaScript
+ * number holds.
+ */
 const idFirst = 412_000_000_000_001n;
 const largeIdFirst = 2n ** 53n + 1n;
 
 export function createRunStore(context: WorkspaceContext): RunStore {
   const runs = context.store.collection<RunRecord>("runs");
   const jobs = context.store.collection<JobRecord>("jobs");
-  const tokens = context.store.collection<string>("idempotency_tokens");
+  // A run holds its token, so that both are written at once; this holds those of deleted runs.
+  const orphanedTokens = context.store.collection<string>("idempotency_tokens");
+  const tokens = new Map(orphanedTokens.entries());
   const parentOf = new Map<string, string>();
   const active = new Set<string>();
   const queued = new Set<string>();
 
   const index = (run: RunRecord): void => {
+    if (run.token !== undefined) tokens.set(run.token, run.runId);
     for (const attempt of run.attempts) parentOf.set(attempt.runId, run.runId);
     if (run.ending === undefined) active.add(run.runId);
     else active.delete(run.runId);
@@ -67,6 +73,7 @@ export function createRunStore(context: WorkspaceContext): RunStore {
       const run = runs.get(runId);
       if (run === undefined) return;
       unindex(run);
+      if (run.token !== undefined) orphanedTokens.put(run.token, runId);
       runs.delete(runId);
       for (const attempt of run.attempts) dropLog(context, attempt.runId);
     },
@@ -83,8 +90,7 @@ export function createRunStore(context: WorkspaceContext): RunStore {
     putJob: (job) => jobs.put(job.jobId, job),
     removeJob: (jobId) => jobs.delete(jobId),
     jobs: () => [...jobs.entries()].map(([, job]) => job),
-    tokenRun: tokens.get,
-    putToken: tokens.put,
+    tokenRun: (token) => tokens.get(token),
     newId: () => {
       const first = context.settings.largeIds ? largeIdFirst : idFirst;
       return String(first + BigInt(context.store.next("job_ids", 0)));

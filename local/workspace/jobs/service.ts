@@ -16,14 +16,17 @@ export type JobsService = {
   readonly limits: JobLimits;
   readonly scripts: Scripts;
   readonly conductor: Conductor;
-  /** The run that a token names already, or the new one: exactly one starts. @throws ApiError 400, 429 */
+  /**
+   * The run that a token names already, or the new one: exactly one starts. @throws ApiError 400,
+   * 429
+   */
   readonly startOnce: (token: string | undefined, make: () => NewRun) => RunRecord;
   /** One more thing created, for the hourly quota. @throws ApiError 400 INVALID_STATE */
   readonly countCreated: () => void;
 };
 
 /** A run before it has ids, times and attempts. */
-export type NewRun = Omit<
+type NewRun = Omit<
   RunRecord,
   "runId" | "jobId" | "createdMs" | "startedMs" | "endedMs" | "attempts" | "taskValues" | "repairs"
 > & {
@@ -76,25 +79,25 @@ export function createJobsService(context: WorkspaceContext): JobsService {
     conductor,
     countCreated,
     startOnce: (token, make) => {
-      const known = token === undefined ? undefined : store.tokenRun(token);
-      if (known !== undefined) return knownRun(store, known, token ?? "");
-      const run = begin(make());
-      if (token !== undefined) store.putToken(token, run.runId);
-      return run;
+      if (token === undefined) return begin(make());
+      const known = store.tokenRun(token);
+      return known === undefined ? begin({ ...make(), token }) : knownRun(store, known);
     },
   };
   queueMicrotask(() => conductor.resume());
   return service;
 }
 
-/** The token stays with its run for ever, also when that has failed or was deleted (airflow#64828). */
-function knownRun(store: RunStore, runId: string, token: string): RunRecord {
+/**
+ * The token stays with its run for ever, also when that has failed or was deleted (airflow#64828).
+ */
+function knownRun(store: RunStore, runId: string): RunRecord {
   const run = store.run(runId);
   if (run !== undefined) return run;
   throw new ApiError(
     400,
     "INVALID_PARAMETER_VALUE",
-    `The run ${runId} with the idempotency token '${token}' has been deleted; use another token.`,
+    `The run ${runId} that was started with this idempotency_token has been deleted; use another token.`,
   );
 }
 

@@ -1,4 +1,5 @@
-// The form of a submit before tasks[]: one task body and its compute at the top level. The platform still takes it.
+// The form of a submit before tasks[]: one task body and its compute at the top level. The platform
+// still takes it.
 import { ApiError } from "../route.ts";
 import { Submit, Task } from "./task-schema.ts";
 

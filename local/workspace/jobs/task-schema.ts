@@ -1,10 +1,13 @@
-// What a client may send as a task, a job or a submit: the field lists of databricks-sdk-go `service/jobs/model.go`.
-// The platform refuses a field of a task that it does not know, so these objects are strict.
+// What a client may send as a task, a job or a submit: the field lists of databricks-sdk-go
+// `service/jobs/model.go`. The platform refuses a field of a task that it does not know, so these
+// objects are strict.
 import * as z from "zod";
 
 const idTextMax = 19; // digits of 2^63 - 1
 
-/** An int64: a number, or text where it is beyond 2^53 (`ApiRequest.json` hands those over as text). */
+/**
+ * An int64: a number, or text where it is beyond 2^53 (`ApiRequest.json` hands those over as text).
+ */
 export const Id = z.union([z.int(), z.string().regex(/^\d+$/).max(idTextMax)]).transform(String);
 
 const TaskKey = z
@@ -13,6 +16,17 @@ const TaskKey = z
   .max(100)
   .regex(/^[\w-]+$/, "may only contain alphanumeric characters, - and _");
 const Texts = z.record(z.string(), z.string());
+/** Some clients write null for what they leave out, and the platform's JSON takes that as absent. */
+export const withoutNulls = <T extends z.ZodType>(schema: T) => z.preprocess(dropNulls, schema);
+
+function dropNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(dropNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, each]) => (each === null ? [] : [[key, dropNulls(each)]])),
+  );
+}
+
 const Anything = z.record(z.string(), z.unknown());
 const Seconds = z.int().min(0);
 
@@ -26,7 +40,7 @@ export const runIfs = [
 ] as const;
 export type RunIf = (typeof runIfs)[number];
 
-export const NewCluster = z.looseObject({
+const NewCluster = z.looseObject({
   spark_conf: Texts.optional(),
   spark_env_vars: Texts.optional(),
 });
@@ -105,6 +119,7 @@ export const Task = z.strictObject({
   new_cluster: NewCluster.optional(),
   job_cluster_key: z.string().optional(),
   environment_key: z.string().optional(),
+  environment_variables_key: z.string().optional(),
   compute: Anything.optional(),
   libraries: z.array(Anything).optional(),
   timeout_seconds: Seconds.optional(),
@@ -139,6 +154,20 @@ export const Environment = z.strictObject({
 });
 export type Environment = z.infer<typeof Environment>;
 
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Named sets of environment variables, of which a task takes one. */
+const EnvironmentVariables = z.strictObject({
+  environment_variables_key: z.string().min(1),
+  spec: z
+    .strictObject({
+      variables: z.record(z.string().max(256).regex(variableName), z.string()).optional(),
+      files: z.array(z.string()).max(0, "files are not built in the embedded workspace").optional(),
+    })
+    .optional(),
+});
+export type EnvironmentVariables = z.infer<typeof EnvironmentVariables>;
+
 export const AccessControl = z.strictObject({
   user_name: z.string().optional(),
   group_name: z.string().optional(),
@@ -154,20 +183,25 @@ export const RunAs = z.strictObject({
 });
 export type RunAs = z.infer<typeof RunAs>;
 
-export const Queue = z.strictObject({ enabled: z.boolean() });
-export const JobCluster = z.strictObject({ job_cluster_key: z.string(), new_cluster: NewCluster });
+const Queue = z.strictObject({ enabled: z.boolean() });
+export const JobCluster = z.strictObject({
+  job_cluster_key: z.string(),
+  new_cluster: NewCluster.optional(),
+  serverless_compute_id: z.string().optional(),
+});
 export type JobCluster = z.infer<typeof JobCluster>;
-export const JobParameter = z.strictObject({ name: z.string().min(1), default: z.string() });
-export type JobParameter = z.infer<typeof JobParameter>;
+const JobParameter = z.strictObject({ name: z.string().min(1), default: z.string() });
 /** ≤ 64 characters; checked apart, because its refusal has words of its own. */
-export const IdempotencyToken = z.string();
+const IdempotencyToken = z.string();
 
 /** What `runs/submit` and `jobs/create` have in common. */
 const shared = {
   access_control_list: z.array(AccessControl).optional(),
   budget_policy_id: z.string().optional(),
   usage_policy_id: z.string().optional(),
+  duration_target: z.string().optional(),
   email_notifications: Anything.optional(),
+  environment_variables: z.array(EnvironmentVariables).max(10).optional(),
   environments: z.array(Environment).optional(),
   git_source: Anything.optional(),
   health: Anything.optional(),
@@ -180,7 +214,10 @@ const shared = {
   webhook_notifications: Anything.optional(),
 };
 
-/** No tags, no job_clusters, no parameters, no schedule: absent on purpose (databricks-sdk-go `SubmitRun`). */
+/**
+ * No tags, no job_clusters, no parameters, no schedule: absent on purpose (databricks-sdk-go
+ * `SubmitRun`).
+ */
 export const Submit = z.strictObject({
   ...shared,
   idempotency_token: IdempotencyToken.optional(),
@@ -200,9 +237,11 @@ export const JobSettings = z.strictObject({
   max_concurrent_runs: z.int().min(0).max(1000).optional(),
   name: z.string().optional(),
   parameters: z.array(JobParameter).optional(),
+  parent_path: z.string().optional(),
   schedule: Anything.optional(),
   tags: Texts.optional(),
   trigger: Anything.optional(),
+  triggers: z.array(Anything).optional(),
 });
 export type JobSettings = z.infer<typeof JobSettings>;
 
@@ -223,6 +262,7 @@ export const RunNow = z.strictObject({
   idempotency_token: IdempotencyToken.optional(),
   only: z.array(z.string()).optional(),
   queue: Queue.optional(),
+  duration_target: z.string().optional(),
   performance_target: z.string().optional(),
   ...Parameters,
 });
@@ -234,6 +274,7 @@ export const Repair = z.strictObject({
   rerun_tasks: z.array(z.string()).optional(),
   rerun_all_failed_tasks: z.boolean().optional(),
   rerun_dependent_tasks: z.boolean().optional(),
+  duration_target: z.string().optional(),
   performance_target: z.string().optional(),
   ...Parameters,
 });

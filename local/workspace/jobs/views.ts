@@ -77,13 +77,12 @@ function runTimes(run: RunRecord): Json {
     execution_duration: 0,
     cleanup_duration: 0,
     ...(ended && { run_duration: run.endedMs - startMs }),
-    ...(run.queued === undefined &&
-      run.startedMs > run.createdMs && { queue_duration: run.startedMs - run.createdMs }),
+    ...(run.queuedMs !== undefined && { queue_duration: run.queuedMs }),
   };
 }
 
 /** One entry of `tasks[]`. */
-export function attemptView(
+function attemptView(
   context: WorkspaceContext,
   run: RunRecord,
   attempt: Attempt,
@@ -100,11 +99,18 @@ export function attemptView(
     ...(task !== undefined && taskSettingsView(task)),
     ...(task !== undefined && computeView(task, attempt)),
     ...(resolved === true &&
-      attempt.resolved !== undefined && { resolved_values: attempt.resolved }),
+      attempt.resolved !== undefined &&
+      resolvedView(task, attempt.resolved)),
     ...(task?.condition_task !== undefined && {
       condition_task: { ...task.condition_task, ...attempt.resolved },
     }),
   };
+}
+
+function resolvedView(task: Task | undefined, resolved: Json): Json {
+  if (task?.condition_task === undefined) return { resolved_values: resolved };
+  const { left, right } = resolved;
+  return { resolved_values: { condition_task: { left, right } } };
 }
 
 function attemptTimes(attempt: Attempt): Json {
@@ -250,6 +256,3 @@ function shownOfRun(context: WorkspaceContext, run: RunRecord): Shown {
     ? { lifeCycleState: "RUNNING", message: "In run" }
     : { lifeCycleState: "PENDING", message: "Waiting for compute" };
 }
-
-/** Where the run stands, as `active_only` of runs/list sees it. */
-export const isActive = (run: RunRecord): boolean => run.ending === undefined;

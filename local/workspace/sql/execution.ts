@@ -37,7 +37,8 @@ export function startExecution(
     end(next, failure);
     abort.abort(failure);
   };
-  const timer = timeoutMs > 0 ? setTimeout(() => stop("TIMEDOUT", timedOut(timeoutMs)), timeoutMs) : undefined;
+  const timer =
+    timeoutMs > 0 ? setTimeout(() => stop("TIMEDOUT", timedOut(timeoutMs)), timeoutMs) : undefined;
   session.execute(statement, parameters, abort.signal).then(
     (answer) => {
       result = answer;

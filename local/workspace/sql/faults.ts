@@ -9,7 +9,10 @@ import { SqlError } from "./errors.ts";
 export const SqlFaultRequest = z.strictObject({
   sql_state: z.string().regex(/^[0-9A-Z]{5}$/, "must be five digits or capital letters"),
   /** Default: the class that Delta or Spark has for this SQLSTATE. */
-  error_class: z.string().regex(/^[A-Z][A-Z0-9_.]*$/).optional(),
+  error_class: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_.]*$/)
+    .optional(),
   message: z.string().optional(),
   /** A regular expression, without regard to case, that the statement's text must match. Default: every statement. */
   statement_matches: z.string().default(""),
@@ -21,16 +24,32 @@ export const SqlFaultRequest = z.strictObject({
   skip: z.number().int().min(0).default(0),
   probability: z.number().min(0).max(1).default(1),
   /** The same seed strikes the same statements of a sequence. */
-  seed: z.number().int().min(0).default(() => randomInt(2 ** 31)),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .default(() => randomInt(2 ** 31)),
 });
 export type SqlFaultRequest = z.infer<typeof SqlFaultRequest>;
 
-type Armed = { readonly id: string; readonly request: SqlFaultRequest; readonly pattern: RegExp; seen: number; struck: number };
+type Armed = {
+  readonly id: string;
+  readonly request: SqlFaultRequest;
+  readonly pattern: RegExp;
+  seen: number;
+  struck: number;
+};
 
 /** Classes and words of what is worth making happen. */
 const KNOWN: Readonly<Record<string, readonly [string, string]>> = {
-  "2D521": ["DELTA_CONCURRENT_APPEND.WITHOUT_HINT", "Transaction conflict detected. A concurrent transaction added files to the root of the table. Please try the operation again"],
-  "21506": ["DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row"],
+  "2D521": [
+    "DELTA_CONCURRENT_APPEND.WITHOUT_HINT",
+    "Transaction conflict detected. A concurrent transaction added files to the root of the table. Please try the operation again",
+  ],
+  "21506": [
+    "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
+    "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row",
+  ],
   HY008: ["OPERATION_CANCELED", "Operation has been canceled"],
   "57KD0": ["STATEMENT_TIMEOUT", "Statement has timed out"],
   XX000: ["INTERNAL_ERROR", "Eagerly executed command failed"],
@@ -43,7 +62,11 @@ export function createSqlFaults(context: WorkspaceContext): (engine: SqlEngine) 
   return (engine) => failing(engine, context, armed);
 }
 
-function failing(engine: SqlEngine, context: WorkspaceContext, armed: Map<string, Armed>): SqlEngine {
+function failing(
+  engine: SqlEngine,
+  context: WorkspaceContext,
+  armed: Map<string, Armed>,
+): SqlEngine {
   const wrapped = (session: SqlSession): SqlSession => ({
     ...session,
     execute: async (statement, parameters, signal) => {
@@ -83,7 +106,10 @@ async function pause(clock: Clock, fault: SqlFaultRequest, signal: AbortSignal):
 }
 
 function errorOf(fault: SqlFaultRequest): SqlError {
-  const [errorClass, message] = KNOWN[fault.sql_state] ?? ["INJECTED_FAULT", "This statement was made to fail"];
+  const [errorClass, message] = KNOWN[fault.sql_state] ?? [
+    "INJECTED_FAULT",
+    "This statement was made to fail",
+  ];
   return new SqlError(fault.error_class ?? errorClass, fault.sql_state, fault.message ?? message);
 }
 
@@ -94,14 +120,30 @@ function addAdminRoutes({ adminRoute }: WorkspaceContext, armed: Map<string, Arm
     handle: async (request) => {
       const fault = await request.json(SqlFaultRequest);
       const id = randomUUID();
-      armed.set(id, { id, request: fault, pattern: new RegExp(fault.statement_matches, "i"), seen: 0, struck: 0 });
+      armed.set(id, {
+        id,
+        request: fault,
+        pattern: new RegExp(fault.statement_matches, "i"),
+        seen: 0,
+        struck: 0,
+      });
       return { status: 200, body: { id, ...fault } };
     },
   });
   adminRoute({
     method: "GET",
     path: "/sql-faults",
-    handle: async () => ({ status: 200, body: { faults: [...armed.values()].map(({ id, request, seen, struck }) => ({ id, ...request, seen, struck })) } }),
+    handle: async () => ({
+      status: 200,
+      body: {
+        faults: [...armed.values()].map(({ id, request, seen, struck }) => ({
+          id,
+          ...request,
+          seen,
+          struck,
+        })),
+      },
+    }),
   });
   adminRoute({
     method: "DELETE",

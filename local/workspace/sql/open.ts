@@ -21,7 +21,9 @@ function prepare(context: WorkspaceContext): OpenSql {
   const withFaults = createSqlFaults(context);
   let opened: Promise<SqlEngine> | undefined;
   const start = async () => {
-    const engine = await (context.sqlEngine === "spark" ? openSparkEngine : openDuckEngine)(context);
+    const engine = await (context.sqlEngine === "spark" ? openSparkEngine : openDuckEngine)(
+      context,
+    );
     return withFaults(engine);
   };
   context.onClose(async () => {

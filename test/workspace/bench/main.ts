@@ -1,4 +1,5 @@
 // `npm run bench`: how fast the embedded workspace is, measured from another process, with the machine named.
+// Arguments go to the workspace: `npm run bench -- --data DIR`.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpus, totalmem } from "node:os";
@@ -135,7 +136,7 @@ async function call(method: "GET" | "POST", path: string, body?: object): Promis
 async function startWorkspace(): Promise<{ child: ChildProcess; env: Env }> {
   process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
   process.removeAllListeners("warning");
-  const started = spawn(process.execPath, ["local/workspace/main.ts"], {
+  const started = spawn(process.execPath, ["local/workspace/main.ts", ...process.argv.slice(2)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";

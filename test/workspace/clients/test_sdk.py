@@ -116,6 +116,16 @@ class Files(unittest.TestCase):
         with self.assertRaises(AlreadyExists):
             w.files.upload(path, io.BytesIO(content), overwrite=False)
 
+    def test_dbutils(self):
+        base = f"{VOLUME}/sdk/dbutils-{uuid.uuid4()}"
+        w.dbutils.fs.put(f"{base}/a.txt", "hello", True)
+        w.dbutils.fs.cp(f"{base}/a.txt", f"{base}/b.txt")
+        w.dbutils.fs.mv(f"{base}/a.txt", f"{base}/c.txt")
+        self.assertEqual(sorted(f.name for f in w.dbutils.fs.ls(base)), ["b.txt", "c.txt"])
+        self.assertEqual(w.dbutils.fs.head(f"{base}/c.txt"), "hello")
+        w.dbutils.fs.rm(base, True)
+        self.assertFalse(w.dbfs.exists(base))
+
     def test_directories(self):
         base = f"{VOLUME}/sdk/tree-{uuid.uuid4()}"
         w.files.create_directory(f"{base}/a/b")
@@ -175,7 +185,10 @@ class Secrets(unittest.TestCase):
 class Clusters(unittest.TestCase):
     def test_waiters(self):
         created = w.clusters.create(
-            spark_version="16.4.x-scala2.12", cluster_name="sdk", num_workers=0
+            spark_version=w.clusters.select_spark_version(long_term_support=True),
+            node_type_id=w.clusters.select_node_type(local_disk=True),
+            cluster_name="sdk",
+            num_workers=0,
         ).result(timeout=timedelta(minutes=1))
         self.assertEqual(created.state.value, "RUNNING")
         w.clusters.delete_and_wait(created.cluster_id)

@@ -1,7 +1,8 @@
-"""What the workspace starts for each attempt: `python launcher.py spec.json`, with a socket to the workspace as file 3.
+"""What the workspace starts for each attempt: `python launcher.py spec.json`, with a socket to the
+workspace as file 3.
 
-Two processes: this one stays and watches, its child runs the task. When the workspace is gone (also by SIGKILL), the
-socket hangs up and the whole group is killed.
+Two processes: this one stays and watches, its child runs the task. When the workspace is gone (also
+by SIGKILL), the socket hangs up and the whole group is killed.
 """
 
 import json
@@ -20,6 +21,7 @@ def main():
     os.set_inheritable(CHANNEL_FD, False)
     pid = os.fork()
     if pid == 0:
+        sys.path.pop(0)  # this script's folder, which is not the task's
         from _workspace.task import run
 
         sys.exit(run(spec, CHANNEL_FD))
@@ -42,9 +44,37 @@ def _watch(pid):
             return _exit_code(status)
         for fd, event in poll.poll():
             if fd == CHANNEL_FD and event & (select.POLLHUP | select.POLLERR):
-                os.killpg(0, signal.SIGKILL)
+                _kill_all()
             elif fd == woken:
                 os.read(woken, 512)
+
+
+def _kill_all():
+    """Ends what has left the group (by its mark; Linux only), and then the group."""
+    marks = [pair for pair in _environment("self") if pair.startswith(b"WORKSPACE_TASK_RUN=")]
+    others = [name for name in _listed("/proc") if name.isdecimal() and int(name) != os.getpid()]
+    for name in others:
+        if any(mark in _environment(name) for mark in marks):
+            try:
+                os.kill(int(name), signal.SIGKILL)
+            except OSError:
+                pass  # already gone
+    os.killpg(0, signal.SIGKILL)
+
+
+def _listed(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _environment(process):
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []  # gone, or somebody else's, or there is no /proc
 
 
 def _exit_code(status):

@@ -1,6 +1,7 @@
 """Runs in each Python process of a task before anything else: shows it /Volumes and /Workspace.
 
-Found through PYTHONPATH. The program gets its environment back as it was; children get ours again (children.py).
+Found through PYTHONPATH. The program gets its environment back as it was; children get ours again
+(children.py).
 """
 
 import os

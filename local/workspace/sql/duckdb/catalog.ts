@@ -28,7 +28,9 @@ export type RelationInfo = {
   /** CHECK constraints by name. */
   readonly checks: Readonly<Record<string, string>>;
   /** The query of a view, with the catalog and schema in which its names are looked up. */
-  readonly query?: { readonly text: string; readonly catalog: string; readonly schema: string } | undefined;
+  readonly query?:
+    | { readonly text: string; readonly catalog: string; readonly schema: string }
+    | undefined;
   /** Counts changes of anything above. */
   readonly metadataVersion: number;
 };
@@ -51,8 +53,15 @@ export type TableCatalog = {
   readonly remember: (info: RelationInfo) => void;
   readonly remove: (connection: DuckDBConnection, name: Name) => Promise<void>;
   readonly forget: (name: Name) => void;
-  readonly log: (connection: DuckDBConnection, info: RelationInfo, entry: Omit<HistoryEntry, "version">) => Promise<void>;
-  readonly history: (connection: DuckDBConnection, info: RelationInfo) => Promise<readonly HistoryEntry[]>;
+  readonly log: (
+    connection: DuckDBConnection,
+    info: RelationInfo,
+    entry: Omit<HistoryEntry, "version">,
+  ) => Promise<void>;
+  readonly history: (
+    connection: DuckDBConnection,
+    info: RelationInfo,
+  ) => Promise<readonly HistoryEntry[]>;
 };
 
 const RELATIONS = `"_workspace".relations`;
@@ -60,18 +69,30 @@ const HISTORY = `"_workspace".history`;
 
 export async function openTableCatalog(connection: DuckDBConnection): Promise<TableCatalog> {
   await connection.run(`CREATE SCHEMA IF NOT EXISTS "_workspace"`);
-  await connection.run(`CREATE TABLE IF NOT EXISTS ${RELATIONS} (name VARCHAR PRIMARY KEY, info VARCHAR NOT NULL)`);
-  await connection.run(`CREATE TABLE IF NOT EXISTS ${HISTORY} (id VARCHAR NOT NULL, version BIGINT NOT NULL, entry VARCHAR NOT NULL)`);
+  await connection.run(
+    `CREATE TABLE IF NOT EXISTS ${RELATIONS} (name VARCHAR PRIMARY KEY, info VARCHAR NOT NULL)`,
+  );
+  await connection.run(
+    `CREATE TABLE IF NOT EXISTS ${HISTORY} (id VARCHAR NOT NULL, version BIGINT NOT NULL, entry VARCHAR NOT NULL)`,
+  );
   const relations = new Map<string, RelationInfo>();
-  const stored = await connection.runAndReadAll(`SELECT name, info FROM ${RELATIONS} ORDER BY name`);
-  for (const [name, info] of stored.getRowsJson()) relations.set(String(name), JSON.parse(String(info)));
+  const stored = await connection.runAndReadAll(
+    `SELECT name, info FROM ${RELATIONS} ORDER BY name`,
+  );
+  for (const [name, info] of stored.getRowsJson())
+    relations.set(String(name), JSON.parse(String(info)));
   return {
     get: (name) => relations.get(keyOf(name)),
     all: () => [...relations.values()],
-    list: (catalog, schema) => [...relations.values()].filter((each) => each.catalog === catalog && each.schema === schema).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    list: (catalog, schema) =>
+      [...relations.values()]
+        .filter((each) => each.catalog === catalog && each.schema === schema)
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
     save: async (on, info) => {
       const name = keyOf([info.catalog, info.schema, info.name]);
-      await on.run(`INSERT OR REPLACE INTO ${RELATIONS} VALUES (${duckText(name)}, ${duckText(JSON.stringify(info))})`);
+      await on.run(
+        `INSERT OR REPLACE INTO ${RELATIONS} VALUES (${duckText(name)}, ${duckText(JSON.stringify(info))})`,
+      );
     },
     remember: (info) => {
       relations.set(keyOf([info.catalog, info.schema, info.name]), info);
@@ -90,8 +111,12 @@ export async function openTableCatalog(connection: DuckDBConnection): Promise<Ta
       );
     },
     history: async (on, info) => {
-      const found = await on.runAndReadAll(`SELECT version, entry FROM ${HISTORY} WHERE id = ${duckText(info.id)} ORDER BY version DESC`);
-      return found.getRowsJson().map(([version, entry]) => ({ ...JSON.parse(String(entry)), version: Number(version) }));
+      const found = await on.runAndReadAll(
+        `SELECT version, entry FROM ${HISTORY} WHERE id = ${duckText(info.id)} ORDER BY version DESC`,
+      );
+      return found
+        .getRowsJson()
+        .map(([version, entry]) => ({ ...JSON.parse(String(entry)), version: Number(version) }));
     },
   };
 }

@@ -16,7 +16,10 @@ import { doubleText, floatText } from "../values/numbers.ts";
 import { rawJson } from "../values/raw-json.ts";
 
 /** A result that stays in DuckDB's memory until it is read. */
-export function resultOf(columns: readonly SqlColumn[], result: DuckDBMaterializedResult): SqlResult {
+export function resultOf(
+  columns: readonly SqlColumn[],
+  result: DuckDBMaterializedResult,
+): SqlResult {
   return {
     columns,
     rowCount: result.rowCount,
@@ -28,8 +31,16 @@ export function resultOf(columns: readonly SqlColumn[], result: DuckDBMaterializ
         const end = start + chunk.rowCount;
         if (end > from) {
           const vectors = columns.map((_, column) => chunk.getColumnVector(column));
-          for (let row = Math.max(0, from - start); row < Math.min(chunk.rowCount, to - start); row++)
-            rows.push(columns.map(({ type }, column) => cellOf(vectors[column]?.getItem(row) ?? null, type)));
+          for (
+            let row = Math.max(0, from - start);
+            row < Math.min(chunk.rowCount, to - start);
+            row++
+          )
+            rows.push(
+              columns.map(({ type }, column) =>
+                cellOf(vectors[column]?.getItem(row) ?? null, type),
+              ),
+            );
         }
         start = end;
       }
@@ -47,7 +58,9 @@ export function cellOf(value: DuckDBValue, type: SqlType): Cell {
     case "FLOAT":
       return floatText(Number(value));
     case "BINARY":
-      return value instanceof DuckDBBlobValue ? Buffer.from(value.bytes).toString("base64") : String(value);
+      return value instanceof DuckDBBlobValue
+        ? Buffer.from(value.bytes).toString("base64")
+        : String(value);
     case "DATE":
       return value instanceof DuckDBDateValue ? dateCell(value.days) : String(value);
     case "TIMESTAMP":
@@ -67,15 +80,28 @@ export function cellOf(value: DuckDBValue, type: SqlType): Cell {
 /** A nested value for JSON.stringify; numbers keep their digits. */
 function jsonOf(value: DuckDBValue, type: SqlType): unknown {
   if (value === null) return null;
-  if (type.kind === "ARRAY" && value instanceof DuckDBListValue) return value.items.map((item) => jsonOf(item, type.element));
+  if (type.kind === "ARRAY" && value instanceof DuckDBListValue)
+    return value.items.map((item) => jsonOf(item, type.element));
   if (type.kind === "STRUCT" && value instanceof DuckDBStructValue)
-    return Object.fromEntries(type.fields.map((field) => [field.name, jsonOf(value.entries[field.name] ?? null, field.type)]));
+    return Object.fromEntries(
+      type.fields.map((field) => [
+        field.name,
+        jsonOf(value.entries[field.name] ?? null, field.type),
+      ]),
+    );
   if (type.kind === "MAP" && value instanceof DuckDBMapValue)
-    return Object.fromEntries(value.entries.map(({ key, value: item }) => [cellOf(key, type.key) ?? "null", jsonOf(item, type.value)]));
+    return Object.fromEntries(
+      value.entries.map(({ key, value: item }) => [
+        cellOf(key, type.key) ?? "null",
+        jsonOf(item, type.value),
+      ]),
+    );
   const text = cellOf(value, type);
   if (text === null) return null;
   if (type.kind === "BOOLEAN") return text === "true";
   if (type.kind === "VARIANT") return JSON.parse(text);
-  const isNumber = ["TINYINT", "SMALLINT", "INT", "BIGINT", "DECIMAL", "DOUBLE", "FLOAT"].includes(type.kind);
+  const isNumber = ["TINYINT", "SMALLINT", "INT", "BIGINT", "DECIMAL", "DOUBLE", "FLOAT"].includes(
+    type.kind,
+  );
   return isNumber && /^-?\d/.test(text) ? rawJson(text) : text;
 }

@@ -4,9 +4,15 @@ import { errorOf } from "./errors.ts";
 
 export type Connections = {
   /** A connection to oneself; what runs on it is interrupted when the signal aborts. */
-  readonly use: <T>(signal: AbortSignal, work: (run: Run, connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+  readonly use: <T>(
+    signal: AbortSignal,
+    work: (run: Run, connection: DuckDBConnection) => Promise<T>,
+  ) => Promise<T>;
   /** The same inside a transaction, committed at the end or rolled back when anything fails. */
-  readonly transaction: <T>(signal: AbortSignal, work: (run: Run, connection: DuckDBConnection) => Promise<T>) => Promise<T>;
+  readonly transaction: <T>(
+    signal: AbortSignal,
+    work: (run: Run, connection: DuckDBConnection) => Promise<T>,
+  ) => Promise<T>;
   /** One after another for each key, in order of arrival. */
   readonly inTurn: <T>(key: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
   readonly close: () => void;
@@ -77,4 +83,3 @@ export function connectionsTo(instance: DuckDBInstance): Connections {
     },
   };
 }
-

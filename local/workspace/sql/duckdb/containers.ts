@@ -25,16 +25,24 @@ export function createContainer(session: Session, statement: Create): void {
     const [catalog, schema] = fullSchema(session, statement.name);
     checkNamespace(session, catalog, undefined);
     if (statement.ifNotExists && catalogs.schema(catalog, schema) !== undefined) return;
-    translated("SCHEMA", () => catalogs.createSchema(principal, catalog, schema, statement.comment));
+    translated("SCHEMA", () =>
+      catalogs.createSchema(principal, catalog, schema, statement.comment),
+    );
     return;
   }
   const [catalog, schema, volume] = fullName(session, statement.name);
   checkNamespace(session, catalog, schema);
   if (statement.ifNotExists && catalogs.volume(catalog, schema, volume) !== undefined) return;
-  translated("VOLUME", () => catalogs.createVolume(principal, catalog, schema, volume, statement.comment));
+  translated("VOLUME", () =>
+    catalogs.createVolume(principal, catalog, schema, volume, statement.comment),
+  );
 }
 
-export async function dropContainer(session: Session, statement: Statement & { is: "drop" }, signal: AbortSignal): Promise<void> {
+export async function dropContainer(
+  session: Session,
+  statement: Statement & { is: "drop" },
+  signal: AbortSignal,
+): Promise<void> {
   const { catalogs } = session.context;
   const { principal } = session;
   if (statement.what === "CATALOG") {
@@ -47,7 +55,11 @@ export async function dropContainer(session: Session, statement: Statement & { i
     const [catalog, schema, volume] = fullName(session, statement.name);
     if (catalogs.volume(catalog, schema, volume) === undefined) {
       if (statement.ifExists) return;
-      throw new SqlError("VOLUME_DOES_NOT_EXIST", "42704", `Volume ${catalog}.${schema}.${volume} does not exist`);
+      throw new SqlError(
+        "VOLUME_DOES_NOT_EXIST",
+        "42704",
+        `Volume ${catalog}.${schema}.${volume} does not exist`,
+      );
     }
     translated("VOLUME", () => catalogs.dropVolume(principal, catalog, schema, volume));
     return;
@@ -56,26 +68,53 @@ export async function dropContainer(session: Session, statement: Statement & { i
   if (statement.ifExists && catalogs.schema(catalog, schema) === undefined) return;
   checkNamespace(session, catalog, schema);
   const inside = session.tables.list(catalog, schema);
-  if (inside.length > 0 && !statement.cascade) throw new SqlError("SCHEMA_NOT_EMPTY", "2BP01", `Cannot drop a schema \`${catalog}\`.\`${schema}\` because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects`);
+  if (inside.length > 0 && !statement.cascade)
+    throw new SqlError(
+      "SCHEMA_NOT_EMPTY",
+      "2BP01",
+      `Cannot drop a schema \`${catalog}\`.\`${schema}\` because it contains objects. Use DROP SCHEMA ... CASCADE to drop the schema and all its objects`,
+    );
   translated("SCHEMA", () => catalogs.dropSchema(principal, catalog, schema, statement.cascade));
   for (const info of inside) await removeRelation(session, info, signal);
 }
 
 /** `LIST '/Volumes/…'`: one row for each file or folder. */
-export async function listVolume(session: Session, path: string, limit: number | undefined): Promise<SqlResult> {
-  const found = translated("VOLUME", () => session.context.volumes.resolve(path, session.principal, "READ VOLUME"));
+export async function listVolume(
+  session: Session,
+  path: string,
+  limit: number | undefined,
+): Promise<SqlResult> {
+  const found = translated("VOLUME", () =>
+    session.context.volumes.resolve(path, session.principal, "READ VOLUME"),
+  );
   const names = await readdir(found.realPath, { withFileTypes: true }).catch((cause: unknown) => {
     throw new SqlError("PATH_NOT_FOUND", "42K03", `Path does not exist: ${path}`, { cause });
   });
   const rows = await Promise.all(
-    names.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit).map(async (entry) => {
-      const info = await stat(join(found.realPath, entry.name));
-      const slash = entry.isDirectory() ? "/" : "";
-      return [`dbfs:${found.path.replace(/\/$/, "")}/${entry.name}${slash}`, `${entry.name}${slash}`, String(entry.isDirectory() ? 0 : info.size), String(Math.trunc(info.mtimeMs))];
-    }),
+    names
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .slice(0, limit)
+      .map(async (entry) => {
+        const info = await stat(join(found.realPath, entry.name));
+        const slash = entry.isDirectory() ? "/" : "";
+        return [
+          `dbfs:${found.path.replace(/\/$/, "")}/${entry.name}${slash}`,
+          `${entry.name}${slash}`,
+          String(entry.isDirectory() ? 0 : info.size),
+          String(Math.trunc(info.mtimeMs)),
+        ];
+      }),
   );
-  const columns = [["path", STRING], ["name", STRING], ["size", BIGINT], ["modification_time", BIGINT]] as const;
-  return rowsInMemory(columns.map(([name, type]) => ({ name, type })), rows);
+  const columns = [
+    ["path", STRING],
+    ["name", STRING],
+    ["size", BIGINT],
+    ["modification_time", BIGINT],
+  ] as const;
+  return rowsInMemory(
+    columns.map(([name, type]) => ({ name, type })),
+    rows,
+  );
 }
 
 const MEANINGS: Readonly<Record<number, readonly [string, string]>> = {
@@ -89,10 +128,14 @@ const MEANINGS: Readonly<Record<number, readonly [string, string]>> = {
 export function translated<T>(what: string, action: () => T): T {
   try {
     return action();
-  } catch (thrown) {
-    if (!(thrown instanceof ApiError)) throw thrown;
-    const [errorClass, sqlState] = MEANINGS[thrown.status] ?? ["INTERNAL_ERROR", "XX000"];
-    const schemaThere = what === "SCHEMA" && thrown.status === 409;
-    throw new SqlError(errorClass.startsWith("_") ? `${what}${errorClass}` : errorClass, schemaThere ? "42P06" : sqlState, thrown.message, { cause: thrown });
+  } catch (error) {
+    throw error instanceof ApiError ? asSqlError(what, error) : error;
   }
+}
+
+function asSqlError(what: string, error: ApiError): SqlError {
+  const [errorClass, sqlState] = MEANINGS[error.status] ?? ["INTERNAL_ERROR", "XX000"];
+  const named = errorClass.startsWith("_") ? `${what}${errorClass}` : errorClass;
+  const state = named === "SCHEMA_ALREADY_EXISTS" ? "42P06" : sqlState;
+  return new SqlError(named, state, error.message, { cause: error });
 }

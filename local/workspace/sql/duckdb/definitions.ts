@@ -7,7 +7,15 @@ import { translateQuery } from "../translate/queries.ts";
 import { BIGINT, duckName, duckType, type SqlType } from "../types.ts";
 import { type ColumnInfo, duckSchema, duckTable, type RelationInfo } from "./catalog.ts";
 import { environment } from "./environment.ts";
-import { checkNamespace, full, fullName, notFound, quotedName, requireOwnership, requirePrivilege } from "./names.ts";
+import {
+  checkNamespace,
+  full,
+  fullName,
+  notFound,
+  quotedName,
+  requireOwnership,
+  requirePrivilege,
+} from "./names.ts";
 import type { Session, Shared } from "./session.ts";
 import { defaultValue, metadataChanges } from "./writing.ts";
 
@@ -16,35 +24,88 @@ const NOTHING = rowsInMemory([], []);
 type CreateTable = Statement & { is: "createTable" };
 
 /** With IF NOT EXISTS and a table that is there, nothing happens: neither schema nor properties change (databricks-facts §9.4). */
-export async function createTable(session: Session, statement: CreateTable, signal: AbortSignal): Promise<SqlResult> {
+export async function createTable(
+  session: Session,
+  statement: CreateTable,
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const name = placeFor(session, statement.name, "CREATE TABLE");
   return session.connections.inTurn(name.join("."), signal, async () => {
     const existing = session.tables.get(name);
-    if (existing !== undefined && !statement.orReplace) {
-      if (statement.ifNotExists) return NOTHING;
-      throw alreadyExists(name);
-    }
-    if (existing !== undefined) requireOwnership(session, "table", name.join("."));
-    if (existing?.kind === "view") throw new SqlError("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "42809", `${quotedName(name)} is a view`);
+    if (existing !== undefined && statement.ifNotExists) return NOTHING;
+    if (existing !== undefined) checkReplacement(session, statement, existing);
     const env = environment(session);
     const query = statement.query && translateQuery(statement.query, env);
-    const columns = query === undefined ? statement.columns.map(columnOf) : query.columns.map(({ name: column, type }): ColumnInfo => ({ name: column, type: storable(type, column), nullable: true }));
-    const info: RelationInfo = { ...relationBase(session, name, "table"), columns, ...tableOptions(statement, columns), checks: {}, metadataVersion: metadataChanges(session, name.join(".")) + 1 };
-    checkColumns(info, statement);
-    for (const column of columns) defaultValue(column, env);
-    const inserted = await session.connections.transaction(signal, async (run, connection) => {
-      await run(`CREATE SCHEMA IF NOT EXISTS ${duckSchema(info.catalog, info.schema)}`);
-      await run(`CREATE OR REPLACE TABLE ${duckTable(info)} (${columns.map(columnSql).join(", ")})`);
-      const rows = query === undefined ? 0 : (await run(`INSERT INTO ${duckTable(info)} SELECT * FROM (${query.sql}) AS q`)).rowsChanged;
-      await session.tables.save(connection, info);
-      await session.tables.log(connection, info, { at: info.createdAt, user: info.owner, operation: createOperation(statement), metrics: {} });
-      return rows;
-    });
-    if (existing !== undefined) session.metadataChanges.set(name.join("."), info.metadataVersion);
+    const info = newTable(session, statement, name, query?.columns);
+    for (const column of info.columns) defaultValue(column, env);
+    const inserted = await writeTable(session, statement, info, query?.sql, signal);
+    if (existing === undefined)
+      session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
+    else session.metadataChanges.set(name.join("."), info.metadataVersion);
     session.tables.remember(info);
-    if (existing === undefined) session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
     if (query === undefined) return NOTHING;
-    return rowsInMemory(["num_affected_rows", "num_inserted_rows"].map((column) => ({ name: column, type: BIGINT })), [[String(inserted), String(inserted)]]);
+    return rowsInMemory(
+      ["num_affected_rows", "num_inserted_rows"].map((column) => ({ name: column, type: BIGINT })),
+      [[String(inserted), String(inserted)]],
+    );
+  });
+}
+
+function checkReplacement(session: Session, statement: CreateTable, existing: RelationInfo): void {
+  if (!statement.orReplace) throw alreadyExists(full(existing));
+  requireOwnership(session, "table", full(existing).join("."));
+  if (existing.kind === "view")
+    throw new SqlError(
+      "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
+      "42809",
+      `${quotedName(full(existing))} is a view`,
+    );
+}
+
+function newTable(
+  session: Session,
+  statement: CreateTable,
+  name: readonly [string, string, string],
+  selected: readonly { readonly name: string; readonly type: SqlType }[] | undefined,
+): RelationInfo {
+  const columns: readonly ColumnInfo[] =
+    selected === undefined
+      ? statement.columns.map(columnOf)
+      : selected.map((column) => ({
+          name: column.name,
+          type: storable(column.type, column.name),
+          nullable: true,
+        }));
+  const info: RelationInfo = {
+    ...relationBase(session, name, "table"),
+    columns,
+    ...tableOptions(statement, columns),
+    checks: {},
+    metadataVersion: metadataChanges(session, name.join(".")) + 1,
+  };
+  checkColumns(info);
+  return info;
+}
+
+/** Returns how many rows a query put into it. */
+function writeTable(
+  session: Session,
+  statement: CreateTable,
+  info: RelationInfo,
+  query: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  return session.connections.transaction(signal, async (run, connection) => {
+    const columns = info.columns.map(columnSql).join(", ");
+    await run(`CREATE SCHEMA IF NOT EXISTS ${duckSchema(info.catalog, info.schema)}`);
+    await run(`CREATE OR REPLACE TABLE ${duckTable(info)} (${columns})`);
+    const inserted =
+      query && (await run(`INSERT INTO ${duckTable(info)} SELECT * FROM (${query}) AS q`));
+    await session.tables.save(connection, info);
+    const operation = createOperation(statement);
+    const { createdAt: at, owner: user } = info;
+    await session.tables.log(connection, info, { at, user, operation, metrics: {} });
+    return inserted ? inserted.rowsChanged : 0;
   });
 }
 
@@ -53,42 +114,96 @@ function createOperation(statement: CreateTable): string {
 }
 
 /** Where a new relation goes, if its schema is there and the principal may create in it. */
-function placeFor(session: Session, name: Name, privilege: string): readonly [string, string, string] {
+function placeFor(
+  session: Session,
+  name: Name,
+  privilege: string,
+): readonly [string, string, string] {
   const place = fullName(session, name);
   const [catalog, schema, table] = place;
   checkNamespace(session, catalog, schema);
-  if (/[.\s/\u0000-\u001f\u007f]/.test(table)) throw new SqlError("INVALID_SCHEMA_OR_RELATION_NAME", "42602", `\`${table}\` is not a valid name for tables: it may not have dots, spaces, slashes or control characters`);
-  if (session.tables.get(place) === undefined) requirePrivilege(session, privilege, "schema", `${catalog}.${schema}`);
+  if (/[.\s/\p{Cc}]/u.test(table))
+    throw new SqlError(
+      "INVALID_SCHEMA_OR_RELATION_NAME",
+      "42602",
+      `\`${table}\` is not a valid name for tables: it may not have dots, spaces, slashes or control characters`,
+    );
+  if (session.tables.get(place) === undefined)
+    requirePrivilege(session, privilege, "schema", `${catalog}.${schema}`);
   return place;
 }
 
-function relationBase(session: Session, [catalog, schema, name]: readonly [string, string, string], kind: RelationInfo["kind"]) {
-  return { kind, catalog, schema, name, id: randomUUID(), owner: session.principal.id, createdAt: session.context.clock.nowMs() };
+function relationBase(
+  session: Session,
+  [catalog, schema, name]: readonly [string, string, string],
+  kind: RelationInfo["kind"],
+) {
+  return {
+    kind,
+    catalog,
+    schema,
+    name,
+    id: randomUUID(),
+    owner: session.principal.id,
+    createdAt: session.context.clock.nowMs(),
+  };
 }
 
-function tableOptions({ options }: CreateTable, columns: readonly ColumnInfo[]): Pick<RelationInfo, "comment" | "properties" | "clusterBy" | "partitionedBy"> {
+function tableOptions(
+  { options }: CreateTable,
+  columns: readonly ColumnInfo[],
+): Pick<RelationInfo, "comment" | "properties" | "clusterBy" | "partitionedBy"> {
   for (const name of [...options.clusterBy, ...options.partitionedBy])
-    if (!columns.some((column) => column.name.toLowerCase() === (name.split(".")[0] ?? "").toLowerCase()))
-      throw new SqlError("DELTA_COLUMN_NOT_FOUND_IN_SCHEMA", "42703", `Couldn't find column ${name} in the schema of the table`);
-  return { comment: options.comment, properties: Object.fromEntries(options.properties), clusterBy: options.clusterBy, partitionedBy: options.partitionedBy };
+    if (
+      !columns.some(
+        (column) => column.name.toLowerCase() === (name.split(".")[0] ?? "").toLowerCase(),
+      )
+    )
+      throw new SqlError(
+        "DELTA_COLUMN_NOT_FOUND_IN_SCHEMA",
+        "42703",
+        `Couldn't find column ${name} in the schema of the table`,
+      );
+  return {
+    comment: options.comment,
+    properties: Object.fromEntries(options.properties),
+    clusterBy: options.clusterBy,
+    partitionedBy: options.partitionedBy,
+  };
 }
 
-function checkColumns(info: RelationInfo, statement: CreateTable): void {
+function checkColumns(info: RelationInfo): void {
   const names = info.columns.map((column) => column.name.toLowerCase());
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new SqlError("COLUMN_ALREADY_EXISTS", "42711", `The column \`${twice}\` already exists. Choose another name or rename the existing column`);
+  if (twice !== undefined)
+    throw new SqlError(
+      "COLUMN_ALREADY_EXISTS",
+      "42711",
+      `The column \`${twice}\` already exists. Choose another name or rename the existing column`,
+    );
   if (info.columns.length === 0) throw unsupported("a table without columns");
   checkDefaults(info.columns, info.properties);
   const version = info.properties["delta.isolationLevel"];
-  if (version !== undefined && !/^(Serializable|WriteSerializable)$/i.test(version)) throw new SqlError("DELTA_INVALID_ISOLATION_LEVEL", "22023", `invalid isolation level '${version}'`);
-  if (statement.query !== undefined) for (const column of info.columns) storable(column.type, column.name);
+  if (version !== undefined && !/^(Serializable|WriteSerializable)$/i.test(version))
+    throw new SqlError(
+      "DELTA_INVALID_ISOLATION_LEVEL",
+      "22023",
+      `invalid isolation level '${version}'`,
+    );
 }
 
 /** DEFAULT needs its table feature (databricks-facts §9.4). */
-export function checkDefaults(columns: readonly ColumnInfo[], properties: Readonly<Record<string, string>>): void {
+export function checkDefaults(
+  columns: readonly ColumnInfo[],
+  properties: Readonly<Record<string, string>>,
+): void {
   if (columns.every((column) => column.defaultText === undefined)) return;
   if (/^(supported|enabled)$/i.test(properties["delta.feature.allowColumnDefaults"] ?? "")) return;
-  throw new SqlError("WRONG_COLUMN_DEFAULTS_FOR_DELTA_FEATURE_NOT_ENABLED", "0AKDE", "Failed to execute CREATE TABLE command because it assigned a column DEFAULT value, but the corresponding table feature was not enabled. Please retry the command again after executing ALTER TABLE tableName SET TBLPROPERTIES('delta.feature.allowColumnDefaults' = 'supported')");
+  throw new SqlError(
+    "WRONG_COLUMN_DEFAULTS_FOR_DELTA_FEATURE_NOT_ENABLED",
+    "0AKDE",
+    "Failed to execute CREATE TABLE command because it assigned a column DEFAULT value, but the corresponding table feature was not enabled. Please retry the command again after executing ALTER TABLE tableName SET TBLPROPERTIES('delta.feature.allowColumnDefaults' = 'supported')",
+  );
 }
 
 export function columnOf({ name, type, nullable, comment, defaultText }: ColumnDef): ColumnInfo {
@@ -100,28 +215,54 @@ export function columnSql(column: ColumnInfo): string {
 }
 
 function storable(type: SqlType, column: string): SqlType {
-  if (type.kind === "INTERVAL") throw new SqlError("UNSUPPORTED_DATATYPE", "0A000", `The column \`${column}\` cannot have the data type INTERVAL`);
+  if (type.kind === "INTERVAL")
+    throw new SqlError(
+      "UNSUPPORTED_DATATYPE",
+      "0A000",
+      `The column \`${column}\` cannot have the data type INTERVAL`,
+    );
   return type.kind === "VOID" ? { kind: "VOID" } : type;
 }
 
-export async function createView(session: Session, statement: Statement & { is: "createView" }, signal: AbortSignal): Promise<SqlResult> {
+export async function createView(
+  session: Session,
+  statement: Statement & { is: "createView" },
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const env = environment(session);
   const { columns } = translateQuery(statement.query, env);
-  const names = statement.columns.length === 0 ? columns.map((column) => column.name) : statement.columns.map((column) => column.name);
+  const names =
+    statement.columns.length === 0
+      ? columns.map((column) => column.name)
+      : statement.columns.map((column) => column.name);
   if (names.length !== columns.length)
-    throw new SqlError("CREATE_VIEW_COLUMN_ARITY_MISMATCH", "21S01", `Cannot create view, the reason is that it has ${names.length} column names and its query ${columns.length} columns`);
+    throw new SqlError(
+      "CREATE_VIEW_COLUMN_ARITY_MISMATCH",
+      "21S01",
+      `Cannot create view, the reason is that it has ${names.length} column names and its query ${columns.length} columns`,
+    );
   if (statement.temporary) {
-    session.temporaryViews.set((statement.name.at(-1) ?? "").toLowerCase(), { columns: names, query: statement.query });
+    session.temporaryViews.set((statement.name.at(-1) ?? "").toLowerCase(), {
+      columns: names,
+      query: statement.query,
+    });
     return NOTHING;
   }
-  if (/(^|[^:\w]):[A-Za-z_]|\?/.test(statement.text)) throw unsupported("parameters inside the text of a view");
+  if (/(^|[^:\w]):[A-Za-z_]|\?/.test(statement.text))
+    throw unsupported("parameters inside the text of a view");
   const name = placeFor(session, statement.name, "CREATE TABLE");
   const existing = session.tables.get(name);
   if (existing !== undefined && statement.ifNotExists) return NOTHING;
-  if (existing !== undefined && (!statement.orReplace || existing.kind === "table")) throw alreadyExists(name);
+  if (existing !== undefined && (!statement.orReplace || existing.kind === "table"))
+    throw alreadyExists(name);
   const info: RelationInfo = {
     ...relationBase(session, name, "view"),
-    columns: columns.map((column, index) => ({ name: names[index] ?? column.name, type: column.type, nullable: true, comment: statement.columns[index]?.comment })),
+    columns: columns.map((column, index) => ({
+      name: names[index] ?? column.name,
+      type: column.type,
+      nullable: true,
+      comment: statement.columns[index]?.comment,
+    })),
     comment: statement.comment,
     properties: {},
     clusterBy: [],
@@ -130,14 +271,26 @@ export async function createView(session: Session, statement: Statement & { is: 
     query: { text: statement.text, catalog: session.catalog, schema: session.schema },
     metadataVersion: 1,
   };
-  await session.connections.transaction(signal, (_, connection) => session.tables.save(connection, info));
+  await session.connections.transaction(signal, (_, connection) =>
+    session.tables.save(connection, info),
+  );
   session.tables.remember(info);
-  if (existing === undefined) session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
+  if (existing === undefined)
+    session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
   return NOTHING;
 }
 
-export async function dropRelation(session: Session, statement: Statement & { is: "drop" }, signal: AbortSignal): Promise<void> {
-  if (statement.what === "VIEW" && statement.name.length === 1 && session.temporaryViews.delete((statement.name[0] ?? "").toLowerCase())) return;
+export async function dropRelation(
+  session: Session,
+  statement: Statement & { is: "drop" },
+  signal: AbortSignal,
+): Promise<void> {
+  if (
+    statement.what === "VIEW" &&
+    statement.name.length === 1 &&
+    session.temporaryViews.delete((statement.name[0] ?? "").toLowerCase())
+  )
+    return;
   const name = fullName(session, statement.name);
   const info = session.tables.get(name);
   if (info === undefined) {
@@ -146,12 +299,20 @@ export async function dropRelation(session: Session, statement: Statement & { is
   }
   requireOwnership(session, "table", name.join("."));
   if ((info.kind === "view") !== (statement.what === "VIEW"))
-    throw new SqlError("WRONG_COMMAND_FOR_OBJECT_TYPE", "42809", `The operation DROP ${statement.what} requires a ${statement.what}. But ${quotedName(name)} is a ${info.kind.toUpperCase()}. Use DROP ${info.kind.toUpperCase()} instead`);
+    throw new SqlError(
+      "WRONG_COMMAND_FOR_OBJECT_TYPE",
+      "42809",
+      `The operation DROP ${statement.what} requires a ${statement.what}. But ${quotedName(name)} is a ${info.kind.toUpperCase()}. Use DROP ${info.kind.toUpperCase()} instead`,
+    );
   await removeRelation(session, info, signal);
 }
 
 /** Takes a table or view away with its history and grants; whoever writes it at the time fails. */
-export async function removeRelation(session: Shared, info: RelationInfo, signal: AbortSignal): Promise<void> {
+export async function removeRelation(
+  session: Shared,
+  info: RelationInfo,
+  signal: AbortSignal,
+): Promise<void> {
   const name = full(info);
   session.metadataChanges.set(name.join("."), metadataChanges(session, name.join(".")) + 1);
   await session.connections.inTurn(name.join("."), signal, () =>
@@ -165,5 +326,9 @@ export async function removeRelation(session: Shared, info: RelationInfo, signal
 }
 
 function alreadyExists(name: readonly string[]): SqlError {
-  return new SqlError("TABLE_OR_VIEW_ALREADY_EXISTS", "42P07", `Cannot create table or view ${quotedName(name)} because it already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects`);
+  return new SqlError(
+    "TABLE_OR_VIEW_ALREADY_EXISTS",
+    "42P07",
+    `Cannot create table or view ${quotedName(name)} because it already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects`,
+  );
 }

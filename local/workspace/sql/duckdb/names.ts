@@ -19,12 +19,24 @@ export function fullSchema(session: Session, name: Name): readonly [string, stri
 }
 
 /** @throws SqlError 42704 when the catalog or the schema is not there */
-export function checkNamespace(session: Session, catalog: string, schema: string | undefined): void {
+export function checkNamespace(
+  session: Session,
+  catalog: string,
+  schema: string | undefined,
+): void {
   if (session.context.catalogs.catalog(catalog) === undefined)
-    throw new SqlError("NO_SUCH_CATALOG_EXCEPTION", "42704", `Catalog '${catalog}' was not found. Please verify the catalog name and then retry the query or command again`);
+    throw new SqlError(
+      "NO_SUCH_CATALOG_EXCEPTION",
+      "42704",
+      `Catalog '${catalog}' was not found. Please verify the catalog name and then retry the query or command again`,
+    );
   if (schema === undefined || schema === "information_schema") return;
   if (session.context.catalogs.schema(catalog, schema) === undefined)
-    throw new SqlError("SCHEMA_NOT_FOUND", "42704", `The schema \`${catalog}\`.\`${schema}\` cannot be found. Verify the spelling and correctness of the schema and catalog`);
+    throw new SqlError(
+      "SCHEMA_NOT_FOUND",
+      "42704",
+      `The schema \`${catalog}\`.\`${schema}\` cannot be found. Verify the spelling and correctness of the schema and catalog`,
+    );
 }
 
 /** A table or view that is there and on which the session's principal has the privilege. @throws SqlError 42501, 42P01 */
@@ -40,16 +52,29 @@ export function requireRelation(session: Session, name: Name, privilege: string)
 export function requireTable(session: Session, name: Name, privilege: string): RelationInfo {
   const info = requireRelation(session, name, privilege);
   if (info.kind === "view")
-    throw new SqlError("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "42809", `The operation expects a table but ${quotedName(full(info))} is a view`);
+    throw new SqlError(
+      "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
+      "42809",
+      `The operation expects a table but ${quotedName(full(info))} is a view`,
+    );
   return info;
 }
 
 type SecurableType = "catalog" | "schema" | "volume" | "table";
 
 /** @throws SqlError 42501 */
-export function requirePrivilege(session: Session, privilege: string, type: SecurableType, name: string): void {
+export function requirePrivilege(
+  session: Session,
+  privilege: string,
+  type: SecurableType,
+  name: string,
+): void {
   if (session.context.grants.may(session.principal, privilege, { type, name })) return;
-  throw insufficientPermissions(privilege, type === "table" ? "Table" : `${type.charAt(0).toUpperCase()}${type.slice(1)}`, name);
+  throw insufficientPermissions(
+    privilege,
+    type === "table" ? "Table" : `${type.charAt(0).toUpperCase()}${type.slice(1)}`,
+    name,
+  );
 }
 
 /** Owner, administrator or MANAGE. @throws SqlError 42501 */
@@ -70,6 +95,8 @@ export function quotedName(name: Name): string {
   return name.map((part) => `\`${part}\``).join(".");
 }
 
-export function full(info: Pick<RelationInfo, "catalog" | "schema" | "name">): readonly [string, string, string] {
+export function full(
+  info: Pick<RelationInfo, "catalog" | "schema" | "name">,
+): readonly [string, string, string] {
   return [info.catalog, info.schema, info.name];
 }

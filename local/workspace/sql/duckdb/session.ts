@@ -1,7 +1,13 @@
 // One SQL session on DuckDB: its catalog and schema, and what each kind of statement does.
 import type { WorkspaceContext } from "../../context.ts";
 import type { Principal } from "../../route.ts";
-import { rowsInMemory, type SessionOptions, type SqlParameter, type SqlResult, type SqlSession } from "../engine.ts";
+import {
+  rowsInMemory,
+  type SessionOptions,
+  type SqlParameter,
+  type SqlResult,
+  type SqlSession,
+} from "../engine.ts";
 import { SqlError, unsupported } from "../errors.ts";
 import type { Name, Query, Statement } from "../parse/ast.ts";
 import { parseStatement } from "../parse/statements.ts";
@@ -11,15 +17,15 @@ import { alterRelation, commentOn } from "./alter.ts";
 import type { TableCatalog } from "./catalog.ts";
 import { resultOf } from "./cells.ts";
 import type { Connections } from "./connections.ts";
+import { createContainer, dropContainer, listVolume } from "./containers.ts";
 import { createTable, createView, dropRelation } from "./definitions.ts";
 import { environment } from "./environment.ts";
 import { grantOrRevoke, showGrants } from "./grants.ts";
 import { merge } from "./merge.ts";
-import { createContainer, dropContainer, listVolume } from "./containers.ts";
-import { describe, show, showCreate } from "./shows.ts";
-import { applySetting } from "./settings.ts";
-import { deleteRows, insertRows, truncate, updateRows } from "./writes.ts";
 import { checkNamespace } from "./names.ts";
+import { applySetting } from "./settings.ts";
+import { describe, show, showCreate } from "./shows.ts";
+import { deleteRows, insertRows, truncate, updateRows } from "./writes.ts";
 
 /** What the statements of a session work with. */
 export type Session = {
@@ -29,7 +35,10 @@ export type Session = {
   readonly principal: Principal;
   /** Metadata changes under way, counted for each table: a writer that began before one fails (databricks-facts §9.2). */
   readonly metadataChanges: Map<string, number>;
-  readonly temporaryViews: Map<string, { readonly columns: readonly string[]; readonly query: Query }>;
+  readonly temporaryViews: Map<
+    string,
+    { readonly columns: readonly string[]; readonly query: Query }
+  >;
   catalog: string;
   schema: string;
   readonly configuration: Map<string, string>;
@@ -47,8 +56,13 @@ export function openSession(shared: Shared, options: SessionOptions): SqlSession
     schema: (options.schema ?? "default").toLowerCase(),
     configuration: new Map(),
   };
-  checkNamespace(session, session.catalog, options.schema === undefined ? undefined : session.schema);
-  for (const [key, value] of Object.entries(options.configuration ?? {})) applySetting(session, key, value);
+  checkNamespace(
+    session,
+    session.catalog,
+    options.schema === undefined ? undefined : session.schema,
+  );
+  for (const [key, value] of Object.entries(options.configuration ?? {}))
+    applySetting(session, key, value);
   return {
     catalog: () => session.catalog,
     schema: () => session.schema,
@@ -57,14 +71,23 @@ export function openSession(shared: Shared, options: SessionOptions): SqlSession
   };
 }
 
-async function execute(session: Session, text: string, parameters: readonly SqlParameter[], signal: AbortSignal): Promise<SqlResult> {
+async function execute(
+  session: Session,
+  text: string,
+  parameters: readonly SqlParameter[],
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const statement = parseStatement(text, parameters);
   return run(session, statement, signal);
 }
 
 const NOTHING = rowsInMemory([], []);
 
-async function run(session: Session, statement: Statement, signal: AbortSignal): Promise<SqlResult> {
+async function run(
+  session: Session,
+  statement: Statement,
+  signal: AbortSignal,
+): Promise<SqlResult> {
   switch (statement.is) {
     case "query":
       return query(session, statement.query, signal);
@@ -102,9 +125,32 @@ async function run(session: Session, statement: Statement, signal: AbortSignal):
   }
 }
 
-type Informing = Exclude<Statement, { is: "query" | "insert" | "update" | "delete" | "merge" | "truncate" | "createTable" | "createView" | "createSchema" | "createCatalog" | "createVolume" | "drop" | "alter" | "comment" }>;
+type Informing = Exclude<
+  Statement,
+  {
+    is:
+      | "query"
+      | "insert"
+      | "update"
+      | "delete"
+      | "merge"
+      | "truncate"
+      | "createTable"
+      | "createView"
+      | "createSchema"
+      | "createCatalog"
+      | "createVolume"
+      | "drop"
+      | "alter"
+      | "comment";
+  }
+>;
 
-async function inform(session: Session, statement: Informing, signal: AbortSignal): Promise<SqlResult> {
+async function inform(
+  session: Session,
+  statement: Informing,
+  signal: AbortSignal,
+): Promise<SqlResult> {
   switch (statement.is) {
     case "use":
       use(session, statement.what, statement.name);
@@ -142,21 +188,35 @@ async function query(session: Session, ast: Query, signal: AbortSignal): Promise
 function describeQuery(session: Session, ast: Query): SqlResult {
   const { columns } = translateQuery(ast, environment(session));
   return rowsInMemory(
-    ["col_name", "data_type", "comment"].map((name) => ({ name, type: { kind: "STRING" } as const })),
+    ["col_name", "data_type", "comment"].map((name) => ({
+      name,
+      type: { kind: "STRING" } as const,
+    })),
     columns.map((column) => [column.name, typeText(column.type), null]),
   );
 }
 
-async function drop(session: Session, statement: Statement & { is: "drop" }, signal: AbortSignal): Promise<void> {
-  if (statement.what === "TABLE" || statement.what === "VIEW") await dropRelation(session, statement, signal);
+async function drop(
+  session: Session,
+  statement: Statement & { is: "drop" },
+  signal: AbortSignal,
+): Promise<void> {
+  if (statement.what === "TABLE" || statement.what === "VIEW")
+    await dropRelation(session, statement, signal);
   else await dropContainer(session, statement, signal);
 }
 
 function use(session: Session, what: "CATALOG" | "SCHEMA", name: Name): void {
   const parts = name.map((part) => part.toLowerCase());
-  const catalog = what === "CATALOG" ? (parts[0] ?? "") : parts.length > 1 ? (parts[0] ?? "") : session.catalog;
+  const catalog =
+    what === "CATALOG" ? (parts[0] ?? "") : parts.length > 1 ? (parts[0] ?? "") : session.catalog;
   const schema = what === "CATALOG" ? "default" : (parts.at(-1) ?? "");
-  if (parts.length > 2) throw new SqlError("REQUIRES_SINGLE_PART_NAMESPACE", "42K05", "USE takes a catalog and a schema");
+  if (parts.length > 2)
+    throw new SqlError(
+      "REQUIRES_SINGLE_PART_NAMESPACE",
+      "42K05",
+      "USE takes a catalog and a schema",
+    );
   checkNamespace(session, catalog, what === "CATALOG" ? undefined : schema);
   session.catalog = catalog;
   session.schema = schema;
@@ -164,7 +224,13 @@ function use(session: Session, what: "CATALOG" | "SCHEMA", name: Name): void {
 
 function set(session: Session, statement: Statement & { is: "set" }): SqlResult {
   const columns = ["key", "value"].map((name) => ({ name, type: { kind: "STRING" } as const }));
-  if (statement.key === undefined) return rowsInMemory(columns, [...session.configuration].map(([key, value]) => [key, value]));
+  if (statement.key === undefined)
+    return rowsInMemory(
+      columns,
+      [...session.configuration].map(([key, value]) => [key, value]),
+    );
   if (statement.value !== undefined) applySetting(session, statement.key, statement.value);
-  return rowsInMemory(columns, [[statement.key, session.configuration.get(statement.key.toLowerCase()) ?? "<undefined>"]]);
+  return rowsInMemory(columns, [
+    [statement.key, session.configuration.get(statement.key.toLowerCase()) ?? "<undefined>"],
+  ]);
 }

@@ -11,7 +11,9 @@ export function applySetting(session: Session, key: string, value: string): void
   if (isZone && !UTC.test(value)) throw unsupported(`the time zone ${value}: sessions are in UTC`);
   const isAnsi = name === "ansi_mode" || name === "spark.sql.ansi.enabled";
   if (isAnsi && !/^true$/i.test(value)) throw unsupported("sessions without ANSI mode");
-  if (/^legacy_|storeassignmentpolicy|casesensitive/.test(name)) throw unsupported(`the setting ${key}`);
-  if (!/^[\w.:-]+$/.test(name)) throw new SqlError("INVALID_CONF_VALUE", "22022", `'${key}' is no name of a setting`);
+  if (/^legacy_|storeassignmentpolicy|casesensitive/.test(name))
+    throw unsupported(`the setting ${key}`);
+  if (!/^[\w.:-]+$/.test(name))
+    throw new SqlError("INVALID_CONF_VALUE", "22022", `'${key}' is no name of a setting`);
   session.configuration.set(name, value);
 }

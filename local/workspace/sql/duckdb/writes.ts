@@ -3,17 +3,29 @@ import type { SqlResult } from "../engine.ts";
 import { SqlError } from "../errors.ts";
 import type { Expr, Name, Query, Statement } from "../parse/ast.ts";
 import { implicitly } from "../translate/casts.ts";
-import { translator } from "../translate/expressions.ts";
+import { booleanOnly, translator } from "../translate/expressions.ts";
 import { translateQuery } from "../translate/queries.ts";
 import type { Env } from "../translate/typed.ts";
-import { BOOLEAN, duckName } from "../types.ts";
+import { duckName } from "../types.ts";
 import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
 import type { Session } from "./session.ts";
-import { assignments, changeRows, columnNamed, defaultValue, parseExpression, refuseAppendOnly, targetScope } from "./writing.ts";
+import {
+  assignments,
+  changeRows,
+  columnNamed,
+  defaultValue,
+  parseExpression,
+  refuseAppendOnly,
+  targetScope,
+} from "./writing.ts";
 
-export async function insertRows(session: Session, statement: Statement & { is: "insert" }, signal: AbortSignal): Promise<SqlResult> {
+export async function insertRows(
+  session: Session,
+  statement: Statement & { is: "insert" },
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const info = requireTable(session, statement.name, "MODIFY");
   if (statement.overwrite) refuseAppendOnly(info);
   const sql = insertSql(info, statement, environment(session));
@@ -26,9 +38,14 @@ export async function insertRows(session: Session, statement: Statement & { is: 
 
 /** Columns by name or by position; those that are not given get their default. */
 function insertSql(info: RelationInfo, statement: Statement & { is: "insert" }, env: Env): string {
-  const named = statement.columns.length > 0 ? statement.columns.map((name) => columnNamed(info, name)) : undefined;
+  const named =
+    statement.columns.length > 0
+      ? statement.columns.map((name) => columnNamed(info, name))
+      : undefined;
   const query = translateQuery(withDefaults(statement.query, named ?? info.columns), env);
-  const targets = statement.byName ? query.columns.map((column) => columnNamed(info, column.name)) : (named ?? info.columns);
+  const targets = statement.byName
+    ? query.columns.map((column) => columnNamed(info, column.name))
+    : (named ?? info.columns);
   checkCount(info, targets.length, query.columns.length);
   const values = targets.map((target, index) => {
     const from = query.columns[index];
@@ -48,7 +65,10 @@ function withDefaults(query: Query, columns: readonly ColumnInfo[]): Query {
   const filled = (value: Expr, index: number): Expr => {
     const column = columns[index];
     if (value.is !== "default" || column === undefined) return value;
-    const given: Expr = column.defaultText === undefined ? { is: "literal", type: { kind: "VOID" }, value: null } : parseExpression(column.defaultText);
+    const given: Expr =
+      column.defaultText === undefined
+        ? { is: "literal", type: { kind: "VOID" }, value: null }
+        : parseExpression(column.defaultText);
     return { is: "cast", of: given, type: column.type, lenient: false };
   };
   return { ...query, body: { ...body, rows: body.rows.map((row) => row.map(filled)) } };
@@ -57,10 +77,18 @@ function withDefaults(query: Query, columns: readonly ColumnInfo[]): Query {
 function checkCount(info: RelationInfo, columns: number, values: number): void {
   if (columns === values) return;
   const kind = values > columns ? "TOO_MANY_DATA_COLUMNS" : "NOT_ENOUGH_DATA_COLUMNS";
-  throw new SqlError(`INSERT_COLUMN_ARITY_MISMATCH.${kind}`, "21S01", `Cannot write to \`${info.catalog}\`.\`${info.schema}\`.\`${info.name}\`, the reason is ${values > columns ? "too many" : "not enough"} data columns: ${columns} columns, ${values} values`);
+  throw new SqlError(
+    `INSERT_COLUMN_ARITY_MISMATCH.${kind}`,
+    "21S01",
+    `Cannot write to \`${info.catalog}\`.\`${info.schema}\`.\`${info.name}\`, the reason is ${values > columns ? "too many" : "not enough"} data columns: ${columns} columns, ${values} values`,
+  );
 }
 
-export async function updateRows(session: Session, statement: Statement & { is: "update" }, signal: AbortSignal): Promise<SqlResult> {
+export async function updateRows(
+  session: Session,
+  statement: Statement & { is: "update" },
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const info = requireTable(session, statement.name, "MODIFY");
   refuseAppendOnly(info);
   const env = environment(session);
@@ -72,22 +100,37 @@ export async function updateRows(session: Session, statement: Statement & { is: 
   }));
 }
 
-export async function deleteRows(session: Session, statement: Statement & { is: "delete" }, signal: AbortSignal): Promise<SqlResult> {
+export async function deleteRows(
+  session: Session,
+  statement: Statement & { is: "delete" },
+  signal: AbortSignal,
+): Promise<SqlResult> {
   const info = requireTable(session, statement.name, "MODIFY");
   refuseAppendOnly(info);
-  const where = whereSql(statement.where, environment(session), targetScope(info, statement.alias, "t"));
+  const where = whereSql(
+    statement.where,
+    environment(session),
+    targetScope(info, statement.alias, "t"),
+  );
   return changeRows(session, info, "DELETE", signal, async (run) => ({
     num_affected_rows: (await run(`DELETE FROM ${duckTable(info)} AS t${where}`)).rowsChanged,
   }));
 }
 
-function whereSql(where: Expr | undefined, env: Env, scope: ReturnType<typeof targetScope>): string {
-  return where === undefined ? "" : ` WHERE ${implicitly(translator(env, scope).expr(where), BOOLEAN, "WHERE").sql}`;
+function whereSql(
+  where: Expr | undefined,
+  env: Env,
+  scope: ReturnType<typeof targetScope>,
+): string {
+  return where === undefined
+    ? ""
+    : ` WHERE ${booleanOnly(translator(env, scope).expr(where), "FILTER_NOT_BOOLEAN", "WHERE").sql}`;
 }
 
 export async function truncate(session: Session, name: Name, signal: AbortSignal): Promise<void> {
   const info = requireTable(session, name, "MODIFY");
   refuseAppendOnly(info);
-  await changeRows(session, info, "TRUNCATE", signal, async (run) => ({ num_affected_rows: (await run(`DELETE FROM ${duckTable(info)}`)).rowsChanged }));
+  await changeRows(session, info, "TRUNCATE", signal, async (run) => ({
+    num_affected_rows: (await run(`DELETE FROM ${duckTable(info)}`)).rowsChanged,
+  }));
 }
-

@@ -6,7 +6,13 @@ import type { Assignment, Expr } from "../parse/ast.ts";
 import { parseStatement } from "../parse/statements.ts";
 import { implicitly } from "../translate/casts.ts";
 import { translator } from "../translate/expressions.ts";
-import { EMPTY_SCOPE, type Env, type NamedTyped, type Scope, type Typed } from "../translate/typed.ts";
+import {
+  EMPTY_SCOPE,
+  type Env,
+  type NamedTyped,
+  type Scope,
+  type Typed,
+} from "../translate/typed.ts";
 import { BIGINT, duckName, duckType } from "../types.ts";
 import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import type { Run } from "./connections.ts";
@@ -36,8 +42,15 @@ export async function changeRows(
       checkMetadata(session, key, before);
       const counted = await work(run, connection);
       await verifyChecks(session, info, run);
-      const metrics = Object.fromEntries(Object.entries(counted).map(([name, value]) => [name, String(value)]));
-      await session.tables.log(connection, info, { at: session.context.clock.nowMs(), user: session.principal.id, operation, metrics });
+      const metrics = Object.fromEntries(
+        Object.entries(counted).map(([name, value]) => [name, String(value)]),
+      );
+      await session.tables.log(connection, info, {
+        at: session.context.clock.nowMs(),
+        user: session.principal.id,
+        operation,
+        metrics,
+      });
       checkMetadata(session, key, before);
       return counted;
     }),
@@ -54,18 +67,32 @@ export function metadataChanges(session: Pick<Session, "metadataChanges">, key: 
 
 function checkMetadata(session: Session, key: string, before: number): void {
   if (metadataChanges(session, key) === before) return;
-  throw new SqlError("DELTA_METADATA_CHANGED", "2D521", "MetadataChangedException: The metadata of the Delta table has been changed by a concurrent update. Please try the operation again");
+  throw new SqlError(
+    "DELTA_METADATA_CHANGED",
+    "2D521",
+    "MetadataChangedException: The metadata of the Delta table has been changed by a concurrent update. Please try the operation again",
+  );
 }
 
 /** @throws SqlError 42809 where the table takes appends only */
 export function refuseAppendOnly(info: RelationInfo): void {
   if (info.properties["delta.appendOnly"]?.toLowerCase() !== "true") return;
-  throw new SqlError("DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", `This table is configured to only allow appends. If you would like to permit updates or deletes, use 'ALTER TABLE ${info.name} SET TBLPROPERTIES (delta.appendOnly=false)'`);
+  throw new SqlError(
+    "DELTA_CANNOT_MODIFY_APPEND_ONLY",
+    "42809",
+    `This table is configured to only allow appends. If you would like to permit updates or deletes, use 'ALTER TABLE ${info.name} SET TBLPROPERTIES (delta.appendOnly=false)'`,
+  );
 }
 
 /** The table as a relation of the statement, under an alias of its own. */
 export function targetScope(info: RelationInfo, alias: string | undefined, as: string): Scope {
-  const columns = info.columns.map((column): NamedTyped => ({ name: column.name, type: column.type, sql: `${as}.${duckName(column.name)}` }));
+  const columns = info.columns.map(
+    (column): NamedTyped => ({
+      name: column.name,
+      type: column.type,
+      sql: `${as}.${duckName(column.name)}`,
+    }),
+  );
   const qualifier = alias === undefined ? full(info) : [alias.toLowerCase()];
   return { ...EMPTY_SCOPE, relations: [{ qualifier, columns }], visible: columns };
 }
@@ -74,28 +101,53 @@ export function targetScope(info: RelationInfo, alias: string | undefined, as: s
 export function columnNamed(info: RelationInfo, name: string): ColumnInfo {
   const column = info.columns.find((each) => each.name.toLowerCase() === name.toLowerCase());
   if (column === undefined)
-    throw new SqlError("UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", `A column, variable, or function parameter with name \`${name}\` cannot be resolved. Did you mean one of the following? [${info.columns.map((each) => `\`${each.name}\``).join(", ")}].`);
+    throw new SqlError(
+      "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+      "42703",
+      `A column, variable, or function parameter with name \`${name}\` cannot be resolved. Did you mean one of the following? [${info.columns.map((each) => `\`${each.name}\``).join(", ")}].`,
+    );
   return column;
 }
 
 /** `SET a = x, t.b = DEFAULT` as DuckDB's assignments. */
-export function assignments(info: RelationInfo, alias: string | undefined, set: readonly Assignment[], env: Env, scope: Scope): string {
+export function assignments(
+  info: RelationInfo,
+  alias: string | undefined,
+  set: readonly Assignment[],
+  env: Env,
+  scope: Scope,
+): string {
   const targets = set.map(({ column }) => columnNamed(info, assignedColumn(info, alias, column)));
   const twice = targets.find((target, index) => targets.indexOf(target) !== index);
-  if (twice !== undefined) throw new SqlError("ASSIGNMENT_ARITY_MISMATCH", "42802", `The column \`${twice.name}\` is assigned more than once`);
-  return set.map(({ value }, index) => {
-    const target = targets[index];
-    if (target === undefined) throw new Error("one target for each assignment");
-    return `${duckName(target.name)} = ${storedValue(target, value, env, scope).sql}`;
-  }).join(", ");
+  if (twice !== undefined)
+    throw new SqlError(
+      "ASSIGNMENT_ARITY_MISMATCH",
+      "42802",
+      `The column \`${twice.name}\` is assigned more than once`,
+    );
+  return set
+    .map(({ value }, index) => {
+      const target = targets[index];
+      if (target === undefined) throw new Error("one target for each assignment");
+      return `${duckName(target.name)} = ${storedValue(target, value, env, scope).sql}`;
+    })
+    .join(", ");
 }
 
-function assignedColumn(info: RelationInfo, alias: string | undefined, name: readonly string[]): string {
+function assignedColumn(
+  info: RelationInfo,
+  alias: string | undefined,
+  name: readonly string[],
+): string {
   const [first = "", second] = name;
   if (second === undefined) return first;
   const own = (alias ?? info.name).toLowerCase() === first.toLowerCase();
   if (name.length === 2 && own) return second;
-  throw new SqlError("UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE", "0A000", "The embedded workspace does not translate the assignment of a single field of a struct: assign the whole struct with named_struct");
+  throw new SqlError(
+    "UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE",
+    "0A000",
+    "The embedded workspace does not translate the assignment of a single field of a struct: assign the whole struct with named_struct",
+  );
 }
 
 /** A value on its way into a column: DEFAULT is looked up, anything else takes the column's type. */
@@ -105,14 +157,22 @@ export function storedValue(column: ColumnInfo, value: Expr, env: Env, scope: Sc
 }
 
 export function defaultValue(column: ColumnInfo, env: Env): Typed {
-  if (column.defaultText === undefined) return { sql: `CAST(NULL AS ${duckType(column.type)})`, type: column.type };
-  return implicitly(translator(env, EMPTY_SCOPE).expr(parseExpression(column.defaultText)), column.type, column.name);
+  if (column.defaultText === undefined)
+    return { sql: `CAST(NULL AS ${duckType(column.type)})`, type: column.type };
+  return implicitly(
+    translator(env, EMPTY_SCOPE).expr(parseExpression(column.defaultText)),
+    column.type,
+    column.name,
+  );
 }
 
 /** An expression that the catalog keeps as text (defaults, checks). */
 export function parseExpression(text: string): Expr {
   const statement = parseStatement(`SELECT ${text}`, []);
-  const body = statement.is === "query" && statement.query.body.is === "select" ? statement.query.body : undefined;
+  const body =
+    statement.is === "query" && statement.query.body.is === "select"
+      ? statement.query.body
+      : undefined;
   const [item] = body?.items ?? [];
   if (item === undefined) throw new Error(`no expression: ${text}`);
   return item.expr;
@@ -123,8 +183,14 @@ export async function verifyChecks(session: Session, info: RelationInfo, run: Ru
   for (const [name, text] of Object.entries(info.checks)) {
     const scope = targetScope(info, undefined, "t");
     const condition = translator(environment(session), scope).expr(parseExpression(text)).sql;
-    const violated = await run(`SELECT 1 FROM ${duckTable(info)} AS t WHERE NOT coalesce(${condition}, false) LIMIT 1`);
+    const violated = await run(
+      `SELECT 1 FROM ${duckTable(info)} AS t WHERE NOT coalesce(${condition}, false) LIMIT 1`,
+    );
     if (violated.rowCount > 0)
-      throw new SqlError("DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "23001", `CHECK constraint ${name} (${text}) violated by a row`);
+      throw new SqlError(
+        "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+        "23001",
+        `CHECK constraint ${name} (${text}) violated by a row`,
+      );
   }
 }

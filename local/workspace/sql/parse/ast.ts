@@ -28,7 +28,7 @@ export type Expr =
   | {
       readonly is: "case";
       readonly of?: Expr | undefined;
-      readonly branches: readonly { readonly when: Expr; readonly then: Expr }[];
+      readonly branches: readonly { readonly when: Expr; readonly result: Expr }[];
       readonly otherwise?: Expr | undefined;
     }
   | { readonly is: "cast"; readonly of: Expr; readonly type: SqlType; readonly lenient: boolean }
@@ -62,7 +62,11 @@ export type Window = {
   readonly frame?: string | undefined;
 };
 
-export type OrderItem = { readonly by: Expr; readonly descending: boolean; readonly nullsFirst: boolean };
+export type OrderItem = {
+  readonly by: Expr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+};
 
 export type Query = {
   readonly ctes: readonly Cte[];
@@ -72,7 +76,11 @@ export type Query = {
   readonly offset?: Expr | undefined;
 };
 
-export type Cte = { readonly name: string; readonly columns: readonly string[]; readonly query: Query };
+export type Cte = {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly query: Query;
+};
 
 export type Body =
   | Select
@@ -99,17 +107,35 @@ export type Select = {
 };
 
 /** `aliases` has several names only for a generator that gives several columns. */
-export type SelectItem = { readonly expr: Expr; readonly aliases: readonly string[]; readonly text: string };
+export type SelectItem = {
+  readonly expr: Expr;
+  readonly aliases: readonly string[];
+  readonly text: string;
+};
 
 export type GroupBy =
   | { readonly is: "all" }
   | { readonly is: "plain" | "rollup" | "cube"; readonly by: readonly Expr[] }
-  | { readonly is: "sets"; readonly by: readonly Expr[]; readonly sets: readonly (readonly Expr[])[] };
+  | {
+      readonly is: "sets";
+      readonly by: readonly Expr[];
+      readonly sets: readonly (readonly Expr[])[];
+    };
 
 export type From =
   | { readonly is: "table"; readonly name: Name; readonly alias?: Alias | undefined }
-  | { readonly is: "derived"; readonly query: Query; readonly alias?: Alias | undefined; readonly lateral: boolean }
-  | { readonly is: "function"; readonly call: Call; readonly alias?: Alias | undefined; readonly outer: boolean }
+  | {
+      readonly is: "derived";
+      readonly query: Query;
+      readonly alias?: Alias | undefined;
+      readonly lateral: boolean;
+    }
+  | {
+      readonly is: "function";
+      readonly call: Call;
+      readonly alias?: Alias | undefined;
+      readonly outer: boolean;
+    }
   | {
       readonly is: "join";
       readonly kind: "INNER" | "LEFT" | "RIGHT" | "FULL" | "CROSS" | "SEMI" | "ANTI";
@@ -148,7 +174,11 @@ export type MergeClause = {
     | { readonly is: "updateAll" }
     | { readonly is: "insertAll" }
     | { readonly is: "update"; readonly set: readonly Assignment[] }
-    | { readonly is: "insert"; readonly columns: readonly Name[]; readonly values: readonly Expr[] };
+    | {
+        readonly is: "insert";
+        readonly columns: readonly Name[];
+        readonly values: readonly Expr[];
+      };
 };
 
 export type Grantee = { readonly privileges: readonly string[]; readonly principal: string };
@@ -177,25 +207,91 @@ export type Statement =
       readonly orReplace: boolean;
       readonly temporary: boolean;
     }
-  | { readonly is: "createSchema" | "createCatalog" | "createVolume"; readonly name: Name; readonly ifNotExists: boolean; readonly comment?: string | undefined }
-  | { readonly is: "drop"; readonly what: "TABLE" | "VIEW" | "SCHEMA" | "CATALOG" | "VOLUME"; readonly name: Name; readonly ifExists: boolean; readonly cascade: boolean }
+  | {
+      readonly is: "createSchema" | "createCatalog" | "createVolume";
+      readonly name: Name;
+      readonly ifNotExists: boolean;
+      readonly comment?: string | undefined;
+    }
+  | {
+      readonly is: "drop";
+      readonly what: "TABLE" | "VIEW" | "SCHEMA" | "CATALOG" | "VOLUME";
+      readonly name: Name;
+      readonly ifExists: boolean;
+      readonly cascade: boolean;
+    }
   | { readonly is: "truncate"; readonly name: Name }
-  | { readonly is: "insert"; readonly name: Name; readonly columns: readonly string[]; readonly byName: boolean; readonly overwrite: boolean; readonly query: Query }
-  | { readonly is: "update"; readonly name: Name; readonly alias?: string | undefined; readonly set: readonly Assignment[]; readonly where?: Expr | undefined }
-  | { readonly is: "delete"; readonly name: Name; readonly alias?: string | undefined; readonly where?: Expr | undefined }
-  | { readonly is: "merge"; readonly name: Name; readonly alias?: string | undefined; readonly source: From; readonly on: Expr; readonly clauses: readonly MergeClause[]; readonly ctes: readonly Cte[] }
-  | { readonly is: "alter"; readonly what: "TABLE" | "VIEW"; readonly name: Name; readonly action: AlterAction }
-  | { readonly is: "comment"; readonly what: string; readonly name: Name; readonly comment: string | null }
+  | {
+      readonly is: "insert";
+      readonly name: Name;
+      readonly columns: readonly string[];
+      readonly byName: boolean;
+      readonly overwrite: boolean;
+      readonly query: Query;
+    }
+  | {
+      readonly is: "update";
+      readonly name: Name;
+      readonly alias?: string | undefined;
+      readonly set: readonly Assignment[];
+      readonly where?: Expr | undefined;
+    }
+  | {
+      readonly is: "delete";
+      readonly name: Name;
+      readonly alias?: string | undefined;
+      readonly where?: Expr | undefined;
+    }
+  | {
+      readonly is: "merge";
+      readonly name: Name;
+      readonly alias?: string | undefined;
+      readonly source: From;
+      readonly on: Expr;
+      readonly clauses: readonly MergeClause[];
+      readonly ctes: readonly Cte[];
+    }
+  | {
+      readonly is: "alter";
+      readonly what: "TABLE" | "VIEW";
+      readonly name: Name;
+      readonly action: AlterAction;
+    }
+  | {
+      readonly is: "comment";
+      readonly what: string;
+      readonly name: Name;
+      readonly comment: string | null;
+    }
   | { readonly is: "use"; readonly what: "CATALOG" | "SCHEMA"; readonly name: Name }
   | { readonly is: "set"; readonly key?: string | undefined; readonly value?: string | undefined }
-  | { readonly is: "show"; readonly what: string; readonly of?: Name | undefined; readonly like?: string | undefined; readonly key?: string | undefined }
+  | {
+      readonly is: "show";
+      readonly what: string;
+      readonly of?: Name | undefined;
+      readonly like?: string | undefined;
+      readonly key?: string | undefined;
+    }
   | { readonly is: "showCreate"; readonly name: Name }
-  | { readonly is: "describe"; readonly name: Name; readonly how: "PLAIN" | "EXTENDED" | "DETAIL" | "HISTORY"; readonly what: "TABLE" | "SCHEMA" | "CATALOG" | "VOLUME" }
+  | {
+      readonly is: "describe";
+      readonly name: Name;
+      readonly how: "PLAIN" | "EXTENDED" | "DETAIL" | "HISTORY";
+      readonly what: "TABLE" | "SCHEMA" | "CATALOG" | "VOLUME";
+    }
   | { readonly is: "describeQuery"; readonly query: Query }
   | ({ readonly is: "grant" | "revoke"; readonly on: SecurableName } & Grantee)
-  | { readonly is: "showGrants"; readonly on: SecurableName; readonly principal?: string | undefined }
+  | {
+      readonly is: "showGrants";
+      readonly on: SecurableName;
+      readonly principal?: string | undefined;
+    }
   | { readonly is: "list"; readonly path: string; readonly limit?: number | undefined }
-  | { readonly is: "maintain"; readonly what: "OPTIMIZE" | "VACUUM" | "ANALYZE"; readonly name: Name };
+  | {
+      readonly is: "maintain";
+      readonly what: "OPTIMIZE" | "VACUUM" | "ANALYZE";
+      readonly name: Name;
+    };
 
 export type AlterAction =
   | { readonly is: "addColumns"; readonly columns: readonly ColumnDef[] }

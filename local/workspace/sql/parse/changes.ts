@@ -2,8 +2,7 @@
 import { SqlError, unsupported } from "../errors.ts";
 import type { Assignment, Cte, Expr, MergeClause, Name, Statement } from "./ast.ts";
 import { type Cursor, parseBracketed, parseIdentifier, parseList, parseName } from "./cursor.ts";
-import { parseExpr } from "./expressions.ts";
-import { parseQuery, parseRelation, parseWith } from "./queries.ts";
+import { parseRelation, parseWith } from "./queries.ts";
 
 export function parseInsert(cursor: Cursor): Statement {
   cursor.expect("INSERT");
@@ -17,7 +16,7 @@ export function parseInsert(cursor: Cursor): Statement {
   const isColumns = cursor.at("(") && !/^(SELECT|WITH|VALUES|\()$/i.test(cursor.peek(1).text);
   const columns = isColumns ? parseBracketed(cursor, () => parseIdentifier(cursor)) : [];
   const named = byName || cursor.take("BY NAME");
-  return { is: "insert", name, columns, byName: named, overwrite, query: parseQuery(cursor) };
+  return { is: "insert", name, columns, byName: named, overwrite, query: cursor.query() };
 }
 
 export function parseUpdate(cursor: Cursor): Statement {
@@ -33,12 +32,15 @@ export function parseDelete(cursor: Cursor): Statement {
   cursor.expect("DELETE");
   cursor.expect("FROM");
   const name = parseName(cursor);
-  const alias = cursor.at("WHERE") || cursor.at(";") || cursor.peek().kind === "end" ? undefined : parseTargetAlias(cursor);
+  const alias =
+    cursor.at("WHERE") || cursor.at(";") || cursor.peek().kind === "end"
+      ? undefined
+      : parseTargetAlias(cursor);
   return { is: "delete", name, alias, where: parseWhere(cursor) };
 }
 
 function parseWhere(cursor: Cursor): Expr | undefined {
-  return cursor.take("WHERE") ? parseExpr(cursor) : undefined;
+  return cursor.take("WHERE") ? cursor.expr() : undefined;
 }
 
 function parseTargetAlias(cursor: Cursor): string {
@@ -49,31 +51,37 @@ function parseTargetAlias(cursor: Cursor): string {
 function parseAssignment(cursor: Cursor): Assignment {
   const column: Name = parseName(cursor);
   cursor.expect("=");
-  return { column, value: parseExpr(cursor) };
+  return { column, value: cursor.expr() };
 }
 
 /** With `"with"`, common table expressions come first. */
 export function parseMerge(cursor: Cursor, before: readonly Cte[] | "with"): Statement {
   const ctes = before === "with" ? parseWith(cursor) : before;
   cursor.expect("MERGE");
-  if (cursor.at("WITH SCHEMA EVOLUTION")) throw unsupported("MERGE WITH SCHEMA EVOLUTION: change the schema with ALTER TABLE first");
+  if (cursor.at("WITH SCHEMA EVOLUTION"))
+    throw unsupported("MERGE WITH SCHEMA EVOLUTION: change the schema with ALTER TABLE first");
   cursor.expect("INTO");
   const name = parseName(cursor);
   const alias = cursor.at("USING") ? undefined : parseTargetAlias(cursor);
   cursor.expect("USING");
   const source = parseRelation(cursor);
   cursor.expect("ON");
-  const on = parseExpr(cursor);
+  const on = cursor.expr();
   const clauses: MergeClause[] = [];
   while (cursor.take("WHEN")) clauses.push(parseClause(cursor));
-  if (clauses.length === 0) throw new SqlError("MERGE_WITHOUT_WHEN", "42601", "There must be at least one WHEN clause in a MERGE statement");
+  if (clauses.length === 0)
+    throw new SqlError(
+      "MERGE_WITHOUT_WHEN",
+      "42601",
+      "There must be at least one WHEN clause in a MERGE statement",
+    );
   checkConditions(clauses);
   return { is: "merge", name, alias, source, on, clauses, ctes };
 }
 
 function parseClause(cursor: Cursor): MergeClause {
   const when = parseWhen(cursor);
-  const condition = cursor.take("AND") ? parseExpr(cursor) : undefined;
+  const condition = cursor.take("AND") ? cursor.expr() : undefined;
   cursor.expect("THEN");
   return { when, condition, action: parseAction(cursor, when) };
 }
@@ -94,7 +102,8 @@ function parseAction(cursor: Cursor, when: MergeClause["when"]): MergeClause["ac
   if (cursor.take("DELETE")) return { is: "delete" };
   cursor.expect("UPDATE");
   cursor.expect("SET");
-  if (!cursor.at("*")) return { is: "update", set: parseList(cursor, () => parseAssignment(cursor)) };
+  if (!cursor.at("*"))
+    return { is: "update", set: parseList(cursor, () => parseAssignment(cursor)) };
   if (when === "NOT MATCHED BY SOURCE") throw cursor.fail("assignments");
   cursor.next();
   return { is: "updateAll" };
@@ -104,9 +113,13 @@ function parseInsertAction(cursor: Cursor): MergeClause["action"] {
   if (cursor.take("*")) return { is: "insertAll" };
   const columns = parseBracketed(cursor, () => parseName(cursor));
   cursor.expect("VALUES");
-  const values = parseBracketed(cursor, () => parseExpr(cursor));
+  const values = parseBracketed(cursor, cursor.expr);
   if (values.length !== columns.length)
-    throw new SqlError("MERGE_INSERT_VALUE_COUNT_MISMATCH", "42601", `The number of inserted values (${values.length}) cannot match the number of fields (${columns.length})`);
+    throw new SqlError(
+      "MERGE_INSERT_VALUE_COUNT_MISMATCH",
+      "42601",
+      `The number of inserted values (${values.length}) cannot match the number of fields (${columns.length})`,
+    );
   return { is: "insert", columns, values };
 }
 
@@ -119,7 +132,10 @@ function checkConditions(clauses: readonly MergeClause[]): void {
   ] as const) {
     const same = clauses.filter((clause) => clause.when === when);
     if (same.slice(0, -1).some((clause) => clause.condition === undefined))
-      throw new SqlError(errorClass, "42613", `When there are more than one ${when} clauses in a MERGE statement, only the last ${when} clause can omit the condition`);
+      throw new SqlError(
+        errorClass,
+        "42613",
+        `When there are more than one ${when} clauses in a MERGE statement, only the last ${when} clause can omit the condition`,
+      );
   }
 }
-

@@ -2,10 +2,21 @@
 import type { Cell, SqlParameter } from "../engine.ts";
 import { SqlError, syntaxError } from "../errors.ts";
 import { PLAIN_TYPES, type SqlType } from "../types.ts";
-import type { Expr, Name } from "./ast.ts";
+import type { Expr, Name, Query } from "./ast.ts";
 import { type Token, tokenize } from "./tokens.ts";
 
+/** The parts of the grammar that contain one another; `statements.ts` puts them together. */
+export type Grammar = {
+  readonly expr: (cursor: Cursor) => Expr;
+  readonly value: (cursor: Cursor, level: number) => Expr;
+  readonly query: (cursor: Cursor) => Query;
+};
+
 export type Cursor = {
+  readonly expr: () => Expr;
+  /** An expression without AND, OR, NOT and comparisons, from a level of precedence on (0 is the loosest). */
+  readonly value: (level?: number) => Expr;
+  readonly query: () => Query;
   readonly sql: string;
   readonly peek: (ahead?: number) => Token;
   readonly next: () => Token;
@@ -27,7 +38,11 @@ export type Cursor = {
 };
 
 /** @throws SqlError 42601 for text that is not SQL, 42P02 for a parameter without value (when it is met). */
-export function cursorOver(sql: string, parameters: readonly SqlParameter[]): Cursor {
+export function cursorOver(
+  sql: string,
+  parameters: readonly SqlParameter[],
+  grammar: Grammar = NO_GRAMMAR,
+): Cursor {
   const tokens = [...tokenize(sql)];
   const ordinals = parameters.filter((parameter) => parameter.name === undefined).values();
   let index = 0;
@@ -41,8 +56,7 @@ export function cursorOver(sql: string, parameters: readonly SqlParameter[]): Cu
     if (token.kind !== "end") index++;
     return token;
   };
-  const at = (words: string) =>
-    words.split(" ").every((word, ahead) => is(peek(ahead), word));
+  const at = (words: string) => words.split(" ").every((word, ahead) => is(peek(ahead), word));
   const take = (words: string) => {
     if (!at(words)) return false;
     index += words.split(" ").length;
@@ -53,8 +67,16 @@ export function cursorOver(sql: string, parameters: readonly SqlParameter[]): Cu
       peek().kind === "end" ? "end of input" : `'${sql.slice(peek().from, peek().to)}'`,
       `${lineAndColumn(sql, peek().from)}${wanted === undefined ? "" : `, expected ${wanted}`}`,
     );
-  return {
-    sql, peek, next, at, take, fail,
+  const cursor: Cursor = {
+    expr: () => grammar.expr(cursor),
+    value: (level = 0) => grammar.value(cursor, level),
+    query: () => grammar.query(cursor),
+    sql,
+    peek,
+    next,
+    at,
+    take,
+    fail,
     expect: (words) => {
       if (!take(words)) throw fail(words);
     },
@@ -63,8 +85,7 @@ export function cursorOver(sql: string, parameters: readonly SqlParameter[]): Cu
     closeAngle: () => {
       const token = peek();
       if (token.text === ">") index++;
-      else if (token.text === ">>")
-        tokens[index] = { ...token, text: ">", from: token.from + 1 };
+      else if (token.text === ">>") tokens[index] = { ...token, text: ">", from: token.from + 1 };
       else throw fail("'>'");
     },
     position: () => index,
@@ -72,6 +93,35 @@ export function cursorOver(sql: string, parameters: readonly SqlParameter[]): Cu
       index = position;
     },
   };
+  return cursor;
+}
+
+/** For names and types alone. */
+const NO_GRAMMAR: Grammar = {
+  expr: (cursor) => {
+    throw cursor.fail("a name or a type");
+  },
+  value: (cursor) => {
+    throw cursor.fail("a name or a type");
+  },
+  query: (cursor) => {
+    throw cursor.fail("a name or a type");
+  },
+};
+
+/** Whether a bracket opens a query: `(SELECT`, `((SELECT`, `(WITH`, `(VALUES`. */
+export function isQueryAhead(cursor: Cursor): boolean {
+  let ahead = 0;
+  while (cursor.peek(ahead).kind === "operator" && cursor.peek(ahead).text === "(") ahead++;
+  const { kind, text } = cursor.peek(ahead);
+  return ahead > 0 && kind === "word" && /^(SELECT|WITH|VALUES|FROM)$/i.test(text);
+}
+
+export function bracketedQuery(cursor: Cursor): Query {
+  cursor.expect("(");
+  const query = cursor.query();
+  cursor.expect(")");
+  return query;
 }
 
 /** A name or an unquoted word. */
@@ -109,8 +159,10 @@ export function constantText(cursor: Cursor): string {
 
 function boundText(cursor: Cursor): string | undefined {
   if (!cursor.at(":") && !cursor.at("?")) return undefined;
-  const bound = cursor.next().text === "?" ? cursor.ordinal() : cursor.named(parseIdentifier(cursor));
-  if (bound.is !== "literal" || bound.value === null) throw cursor.fail("a parameter of type STRING");
+  const bound =
+    cursor.next().text === "?" ? cursor.ordinal() : cursor.named(parseIdentifier(cursor));
+  if (bound.is !== "literal" || bound.value === null)
+    throw cursor.fail("a parameter of type STRING");
   return bound.value;
 }
 
@@ -168,7 +220,8 @@ function literalOf(parameter: SqlParameter): Expr {
   const type = parameterType(parameter.type ?? "STRING");
   const text: Expr = { is: "literal", type: { kind: "STRING" }, value: parameter.value };
   if (type.kind === "STRING" || type.kind === "VOID") return text;
-  if (type.kind === "INT" || type.kind === "BIGINT") return integerLiteral(parameter.value, type) ?? cast(text, type);
+  if (type.kind === "INT" || type.kind === "BIGINT")
+    return integerLiteral(parameter.value, type) ?? cast(text, type);
   return cast(text, type);
 }
 
@@ -185,7 +238,11 @@ function parameterType(name: string): SqlType {
   const upper = name.trim().toUpperCase();
   const decimal = /^DECIMAL(?:\((\d+)(?:\s*,\s*(\d+))?\))?$/.exec(upper);
   if (decimal !== null)
-    return { kind: "DECIMAL", precision: Number(decimal[1] ?? 38), scale: Number(decimal[2] ?? (decimal[1] === undefined ? 18 : 0)) };
+    return {
+      kind: "DECIMAL",
+      precision: Number(decimal[1] ?? 38),
+      scale: Number(decimal[2] ?? (decimal[1] === undefined ? 18 : 0)),
+    };
   const type = PLAIN_TYPES.get(upper === "TIMESTAMP_LTZ" ? "TIMESTAMP" : upper);
   if (type !== undefined && type.kind !== "INTERVAL" && type.kind !== "VARIANT") return type;
   throw new SqlError("INVALID_PARAMETER_TYPE", "42K09", `A parameter cannot have the type ${name}`);

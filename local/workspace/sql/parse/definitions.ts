@@ -1,10 +1,15 @@
 // CREATE and ALTER.
 import { SqlError, unsupported } from "../errors.ts";
 import type { AlterAction, ColumnDef, Statement, TableOptions } from "./ast.ts";
-import { constantText, type Cursor, parseBracketed, parseIdentifier, parseList, parseName } from "./cursor.ts";
+import {
+  type Cursor,
+  constantText,
+  parseBracketed,
+  parseIdentifier,
+  parseList,
+  parseName,
+} from "./cursor.ts";
 import { parseType } from "./data-types.ts";
-import { parseExpr } from "./expressions.ts";
-import { parseQuery } from "./queries.ts";
 import { parsePropertyKey } from "./shows.ts";
 
 export function parseCreate(cursor: Cursor): Statement {
@@ -12,14 +17,30 @@ export function parseCreate(cursor: Cursor): Statement {
   if (!replaceAlone) cursor.expect("CREATE");
   const orReplace = replaceAlone || cursor.take("OR REPLACE");
   const temporary = cursor.take("TEMPORARY") || cursor.take("TEMP");
-  for (const word of ["EXTERNAL", "FUNCTION", "MATERIALIZED", "STREAMING", "CONNECTION", "SHARE", "GLOBAL", "LIVE", "FOREIGN", "PROCEDURE"])
+  for (const word of [
+    "EXTERNAL",
+    "FUNCTION",
+    "MATERIALIZED",
+    "STREAMING",
+    "CONNECTION",
+    "SHARE",
+    "GLOBAL",
+    "LIVE",
+    "FOREIGN",
+    "PROCEDURE",
+  ])
     if (cursor.at(word)) throw unsupported(`CREATE ${word}`);
   if (cursor.take("TABLE")) {
     if (temporary) throw unsupported("CREATE TEMPORARY TABLE");
     return parseCreateTable(cursor, orReplace);
   }
   if (cursor.take("VIEW")) return parseCreateView(cursor, orReplace, temporary);
-  const kinds = { SCHEMA: "createSchema", DATABASE: "createSchema", CATALOG: "createCatalog", VOLUME: "createVolume" } as const;
+  const kinds = {
+    SCHEMA: "createSchema",
+    DATABASE: "createSchema",
+    CATALOG: "createCatalog",
+    VOLUME: "createVolume",
+  } as const;
   for (const [word, is] of Object.entries(kinds)) {
     if (!cursor.take(word)) continue;
     const ifNotExists = cursor.take("IF NOT EXISTS");
@@ -40,8 +61,9 @@ function parseCreateTable(cursor: Cursor, orReplace: boolean): Statement {
   const columns = cursor.at("(") ? parseColumns(cursor) : [];
   const options = parseTableOptions(cursor);
   cursor.take("AS");
-  const query = /^(SELECT|WITH|VALUES|\()$/i.test(cursor.peek().text) ? parseQuery(cursor) : undefined;
-  if (query !== undefined && columns.length > 0) throw unsupported("CREATE TABLE … AS SELECT with a list of columns");
+  const query = /^(SELECT|WITH|VALUES|\()$/i.test(cursor.peek().text) ? cursor.query() : undefined;
+  if (query !== undefined && columns.length > 0)
+    throw unsupported("CREATE TABLE … AS SELECT with a list of columns");
   return { is: "createTable", name, columns, options, ifNotExists, orReplace, query };
 }
 
@@ -61,7 +83,8 @@ function takesConstraint(cursor: Cursor): boolean {
   if (cursor.at("CONSTRAINT")) {
     cursor.next();
     parseIdentifier(cursor);
-    if (cursor.at("CHECK")) throw unsupported("CHECK inside CREATE TABLE: use ALTER TABLE … ADD CONSTRAINT");
+    if (cursor.at("CHECK"))
+      throw unsupported("CHECK inside CREATE TABLE: use ALTER TABLE … ADD CONSTRAINT");
   }
   const primary = cursor.take("PRIMARY KEY");
   if (!primary && !cursor.take("FOREIGN KEY")) return false;
@@ -79,7 +102,16 @@ function takesConstraint(cursor: Cursor): boolean {
 }
 
 function skipKeyOptions(cursor: Cursor): void {
-  const words = ["NOT ENFORCED", "DEFERRABLE", "INITIALLY DEFERRED", "NORELY", "RELY", "MATCH FULL", "ON UPDATE NO ACTION", "ON DELETE NO ACTION"];
+  const words = [
+    "NOT ENFORCED",
+    "DEFERRABLE",
+    "INITIALLY DEFERRED",
+    "NORELY",
+    "RELY",
+    "MATCH FULL",
+    "ON UPDATE NO ACTION",
+    "ON DELETE NO ACTION",
+  ];
   while (words.some((each) => cursor.take(each)));
 }
 
@@ -109,7 +141,7 @@ function takeColumnKey(cursor: Cursor): void {
 /** The source text of the expression that comes. */
 function expressionText(cursor: Cursor): string {
   const from = cursor.peek().from;
-  parseExpr(cursor);
+  cursor.expr();
   return cursor.sql.slice(from, cursor.peek(-1).to);
 }
 
@@ -118,20 +150,30 @@ function parseTableOptions(cursor: Cursor): TableOptions {
   for (;;) {
     if (cursor.take("USING")) checkFormat(parseIdentifier(cursor));
     else if (cursor.take("COMMENT")) options = { ...options, comment: constantText(cursor) };
-    else if (cursor.take("TBLPROPERTIES")) options = { ...options, properties: parseProperties(cursor) };
+    else if (cursor.take("TBLPROPERTIES"))
+      options = { ...options, properties: parseProperties(cursor) };
     else if (cursor.take("CLUSTER BY")) options = { ...options, clusterBy: parseClusterBy(cursor) };
-    else if (cursor.take("PARTITIONED BY")) options = { ...options, partitionedBy: parseBracketed(cursor, () => parseIdentifier(cursor)) };
+    else if (cursor.take("PARTITIONED BY"))
+      options = {
+        ...options,
+        partitionedBy: parseBracketed(cursor, () => parseIdentifier(cursor)),
+      };
     else if (cursor.at("LOCATION")) throw unsupported("LOCATION: tables are managed here");
     else if (cursor.at("OPTIONS")) throw unsupported("OPTIONS of a table");
     else break;
   }
   if (options.clusterBy.length > 0 && options.partitionedBy.length > 0)
-    throw new SqlError("SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED", "42908", "Cannot specify both CLUSTER BY and PARTITIONED BY");
+    throw new SqlError(
+      "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED",
+      "42908",
+      "Cannot specify both CLUSTER BY and PARTITIONED BY",
+    );
   return options;
 }
 
 function checkFormat(format: string): void {
-  if (format.toUpperCase() !== "DELTA") throw unsupported(`tables USING ${format.toUpperCase()}: they are DELTA here`);
+  if (format.toUpperCase() !== "DELTA")
+    throw unsupported(`tables USING ${format.toUpperCase()}: they are DELTA here`);
 }
 
 function parseClusterBy(cursor: Cursor): string[] {
@@ -164,15 +206,26 @@ function parseCreateView(cursor: Cursor, orReplace: boolean, temporary: boolean)
   if (cursor.take("TBLPROPERTIES")) parseProperties(cursor);
   cursor.expect("AS");
   const from = cursor.peek().from;
-  const query = parseQuery(cursor);
+  const query = cursor.query();
   const text = cursor.sql.slice(from, cursor.peek(-1).to);
-  return { is: "createView", name, columns, comment, text, query, ifNotExists, orReplace, temporary };
+  return {
+    is: "createView",
+    name,
+    columns,
+    comment,
+    text,
+    query,
+    ifNotExists,
+    orReplace,
+    temporary,
+  };
 }
 
 export function parseAlter(cursor: Cursor): Statement {
   cursor.expect("ALTER");
   const what = cursor.take("VIEW") ? "VIEW" : "TABLE";
-  if (what === "TABLE" && !cursor.take("TABLE")) throw unsupported(`ALTER ${cursor.peek().text.toUpperCase()}`);
+  if (what === "TABLE" && !cursor.take("TABLE"))
+    throw unsupported(`ALTER ${cursor.peek().text.toUpperCase()}`);
   const name = parseName(cursor);
   return { is: "alter", what, name, action: parseAlterAction(cursor) };
 }
@@ -181,7 +234,9 @@ function parseAlterAction(cursor: Cursor): AlterAction {
   if (cursor.take("ADD COLUMNS") || cursor.take("ADD COLUMN")) return parseAddColumns(cursor);
   if (cursor.take("DROP COLUMNS") || cursor.take("DROP COLUMN")) {
     const ifExists = cursor.take("IF EXISTS");
-    const columns = cursor.at("(") ? parseBracketed(cursor, () => parseIdentifier(cursor)) : parseList(cursor, () => parseIdentifier(cursor));
+    const columns = cursor.at("(")
+      ? parseBracketed(cursor, () => parseIdentifier(cursor))
+      : parseList(cursor, () => parseIdentifier(cursor));
     return { is: "dropColumns", columns, ifExists };
   }
   if (cursor.take("RENAME COLUMN")) {
@@ -190,7 +245,8 @@ function parseAlterAction(cursor: Cursor): AlterAction {
     return { is: "renameColumn", from, to: parseIdentifier(cursor) };
   }
   if (cursor.take("RENAME TO")) return { is: "rename", to: parseName(cursor) };
-  if (cursor.take("SET TBLPROPERTIES")) return { is: "setProperties", properties: parseProperties(cursor) };
+  if (cursor.take("SET TBLPROPERTIES"))
+    return { is: "setProperties", properties: parseProperties(cursor) };
   if (cursor.take("UNSET TBLPROPERTIES")) {
     cursor.take("IF EXISTS");
     return { is: "unsetProperties", keys: parseBracketed(cursor, () => parsePropertyKey(cursor)) };
@@ -211,7 +267,10 @@ function parseAddColumns(cursor: Cursor): AlterAction {
     if (cursor.at("FIRST") || cursor.at("AFTER")) throw unsupported("the position of a new column");
     return column;
   };
-  return { is: "addColumns", columns: cursor.at("(") ? parseBracketed(cursor, one) : parseList(cursor, one) };
+  return {
+    is: "addColumns",
+    columns: cursor.at("(") ? parseBracketed(cursor, one) : parseList(cursor, one),
+  };
 }
 
 function parseAlterColumn(cursor: Cursor): AlterAction {
@@ -219,7 +278,8 @@ function parseAlterColumn(cursor: Cursor): AlterAction {
   if (cursor.take("COMMENT")) return { is: "columnComment", column, comment: constantText(cursor) };
   if (cursor.take("SET NOT NULL")) return { is: "columnNullable", column, nullable: false };
   if (cursor.take("DROP NOT NULL")) return { is: "columnNullable", column, nullable: true };
-  if (cursor.take("SET DEFAULT")) return { is: "columnDefault", column, text: expressionText(cursor) };
+  if (cursor.take("SET DEFAULT"))
+    return { is: "columnDefault", column, text: expressionText(cursor) };
   if (cursor.take("DROP DEFAULT")) return { is: "columnDefault", column };
   if (cursor.take("TYPE")) return { is: "columnType", column, type: parseType(cursor) };
   throw unsupported("this ALTER COLUMN");

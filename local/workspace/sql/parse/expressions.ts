@@ -3,10 +3,17 @@ import { SqlError, unsupported } from "../errors.ts";
 import { DATE, DOUBLE, type SqlType, STRING, TIMESTAMP } from "../types.ts";
 import type { Expr } from "./ast.ts";
 import { parseCall } from "./calls.ts";
-import { adjacentText, constantText, type Cursor, parseBracketed, parseIdentifier } from "./cursor.ts";
+import {
+  adjacentText,
+  bracketedQuery,
+  type Cursor,
+  constantText,
+  isQueryAhead,
+  parseBracketed,
+  parseIdentifier,
+} from "./cursor.ts";
 import { parseType } from "./data-types.ts";
 import { parseInterval } from "./intervals.ts";
-import { parseQuery } from "./queries.ts";
 
 export function parseExpr(cursor: Cursor): Expr {
   let left = parseAnd(cursor);
@@ -21,7 +28,8 @@ function parseAnd(cursor: Cursor): Expr {
 }
 
 function parseNot(cursor: Cursor): Expr {
-  if (cursor.take("NOT") || cursor.take("!")) return { is: "unary", op: "NOT", of: parseNot(cursor) };
+  if (cursor.take("NOT") || cursor.take("!"))
+    return { is: "unary", op: "NOT", of: parseNot(cursor) };
   if (cursor.at("EXISTS (") && /^(SELECT|WITH|VALUES|FROM)$/i.test(cursor.peek(2).text)) {
     cursor.take("EXISTS");
     return { is: "exists", query: bracketedQuery(cursor) };
@@ -36,7 +44,12 @@ function parsePredicate(cursor: Cursor): Expr {
   for (;;) {
     const op = COMPARISONS.find((each) => cursor.take(each));
     if (op !== undefined) {
-      left = { is: "binary", op: op === "==" ? "=" : op === "!=" ? "<>" : op, left, right: parseValue(cursor) };
+      left = {
+        is: "binary",
+        op: op === "==" ? "=" : op === "!=" ? "<>" : op,
+        left,
+        right: parseValue(cursor),
+      };
       continue;
     }
     const tested = parseTest(cursor, left);
@@ -47,7 +60,8 @@ function parsePredicate(cursor: Cursor): Expr {
 
 function parseTest(cursor: Cursor, of: Expr): Expr | undefined {
   if (cursor.take("IS")) return parseIs(cursor, of);
-  const not = /^(BETWEEN|IN|LIKE|ILIKE|RLIKE|REGEXP)$/i.test(cursor.peek(1).text) && cursor.take("NOT");
+  const not =
+    /^(BETWEEN|IN|LIKE|ILIKE|RLIKE|REGEXP)$/i.test(cursor.peek(1).text) && cursor.take("NOT");
   if (cursor.take("BETWEEN")) {
     const low = parseValue(cursor);
     cursor.expect("AND");
@@ -87,18 +101,26 @@ function parseIn(cursor: Cursor, of: Expr, not: boolean): Expr {
 
 function parseLike(cursor: Cursor, of: Expr, not: boolean): Expr {
   const anyCase = cursor.next().text.toUpperCase() === "ILIKE";
-  const many = cursor.take("ANY") || cursor.take("SOME") ? "OR" : cursor.take("ALL") ? "AND" : undefined;
+  const many =
+    cursor.take("ANY") || cursor.take("SOME") ? "OR" : cursor.take("ALL") ? "AND" : undefined;
   const one = (pattern: Expr): Expr => ({ is: "like", of, pattern, escape: "\\", anyCase, not });
   if (many !== undefined)
     return parseBracketed(cursor, () => one(parseExpr(cursor))).reduce((left, right) => ({
-      is: "binary", op: not ? (many === "OR" ? "OR" : "AND") : many, left, right,
+      is: "binary",
+      op: not ? (many === "OR" ? "OR" : "AND") : many,
+      left,
+      right,
     }));
   const pattern = parseValue(cursor);
   if (!cursor.take("ESCAPE")) return one(pattern);
-  const escape = constantText(cursor);
-  if (escape.length !== 1)
-    throw new SqlError("INVALID_ESCAPE_CHAR", "42K06", "`ESCAPE` should be a string of one character");
-  return { is: "like", of, pattern, escape, anyCase, not };
+  const escapeChar = constantText(cursor);
+  if (escapeChar.length !== 1)
+    throw new SqlError(
+      "INVALID_ESCAPE_CHAR",
+      "42K06",
+      "`ESCAPE` should be a string of one character",
+    );
+  return { is: "like", of, pattern, escape: escapeChar, anyCase, not };
 }
 
 /** Binary operators above the predicates, loosest first. */
@@ -118,7 +140,12 @@ export function parseValue(cursor: Cursor, level = 0): Expr {
   for (;;) {
     const op = operators.find((each) => cursor.take(each));
     if (op === undefined) return left;
-    left = { is: "binary", op: op === "MOD" ? "%" : op, left, right: parseValue(cursor, level + 1) };
+    left = {
+      is: "binary",
+      op: op === "MOD" ? "%" : op,
+      left,
+      right: parseValue(cursor, level + 1),
+    };
   }
 }
 
@@ -136,7 +163,8 @@ function parseUnary(cursor: Cursor): Expr {
 function parsePostfix(cursor: Cursor, start: Expr): Expr {
   let value = start;
   for (;;) {
-    if (cursor.take("::")) value = { is: "cast", of: value, type: parseType(cursor), lenient: false };
+    if (cursor.take("::"))
+      value = { is: "cast", of: value, type: parseType(cursor), lenient: false };
     else if (cursor.take("[")) {
       value = { is: "index", of: value, at: parseExpr(cursor) };
       cursor.expect("]");
@@ -195,7 +223,15 @@ function parseSymbol(cursor: Cursor): Expr {
   if (isQueryAhead(cursor)) return { is: "query", query: bracketedQuery(cursor) };
   const items = parseBracketed(cursor, () => parseExpr(cursor));
   const [only] = items;
-  return items.length === 1 && only !== undefined ? only : plainCall("STRUCT", items);
+  return items.length === 1 && only !== undefined
+    ? only
+    : plainCall(
+        "NAMED_STRUCT",
+        items.flatMap((item, index): Expr[] => [
+          { is: "literal", type: STRING, value: `col${index + 1}` },
+          item,
+        ]),
+      );
 }
 
 function parseWord(cursor: Cursor, word: string): Expr {
@@ -228,7 +264,11 @@ function parseTypedLiteral(cursor: Cursor, word: string): Expr | undefined {
   if (cursor.take("TRUE")) return { is: "literal", type: { kind: "BOOLEAN" }, value: "true" };
   if (cursor.take("FALSE")) return { is: "literal", type: { kind: "BOOLEAN" }, value: "false" };
   if (cursor.peek(1).kind !== "string") return undefined;
-  const types: Readonly<Record<string, SqlType>> = { DATE, TIMESTAMP, TIMESTAMP_NTZ: { kind: "TIMESTAMP_NTZ" } };
+  const types: Readonly<Record<string, SqlType>> = {
+    DATE,
+    TIMESTAMP,
+    TIMESTAMP_NTZ: { kind: "TIMESTAMP_NTZ" },
+  };
   const type = types[word];
   if (type !== undefined) {
     cursor.next();
@@ -247,7 +287,7 @@ function parseCase(cursor: Cursor): Expr {
   while (cursor.take("WHEN")) {
     const when = parseExpr(cursor);
     cursor.expect("THEN");
-    branches.push({ when, then: parseExpr(cursor) });
+    branches.push({ when, result: parseExpr(cursor) });
   }
   const otherwise = cursor.take("ELSE") ? parseExpr(cursor) : undefined;
   cursor.expect("END");
@@ -297,13 +337,17 @@ function parseIdentifierClause(cursor: Cursor): Expr {
 }
 
 function parseExcept(cursor: Cursor): readonly string[] {
-  if (!cursor.at("EXCEPT (") || /^(SELECT|WITH|VALUES|FROM|\()$/i.test(cursor.peek(2).text)) return [];
+  if (!cursor.at("EXCEPT (") || /^(SELECT|WITH|VALUES|FROM|\()$/i.test(cursor.peek(2).text))
+    return [];
   cursor.take("EXCEPT");
   return parseBracketed(cursor, () => parseIdentifier(cursor));
 }
 
 function parseLambda(cursor: Cursor): Expr {
-  return lambda(cursor, parseBracketed(cursor, () => parseIdentifier(cursor)));
+  return lambda(
+    cursor,
+    parseBracketed(cursor, () => parseIdentifier(cursor)),
+  );
 }
 
 function lambda(cursor: Cursor, names: readonly string[]): Expr {
@@ -319,20 +363,6 @@ function isLambdaAhead(cursor: Cursor): boolean {
     cursor.peek(ahead + 1).text === ")" &&
     cursor.peek(ahead + 2).text === "->"
   );
-}
-
-/** Whether a bracket opens a query: `(SELECT`, `((SELECT`, `(WITH`, `(VALUES`. */
-export function isQueryAhead(cursor: Cursor): boolean {
-  let ahead = 0;
-  while (cursor.peek(ahead).kind === "operator" && cursor.peek(ahead).text === "(") ahead++;
-  return ahead > 0 && cursor.peek(ahead).kind === "word" && /^(SELECT|WITH|VALUES|FROM)$/i.test(cursor.peek(ahead).text);
-}
-
-export function bracketedQuery(cursor: Cursor) {
-  cursor.expect("(");
-  const query = parseQuery(cursor);
-  cursor.expect(")");
-  return query;
 }
 
 function plainCall(name: string, args: readonly Expr[]): Expr {
@@ -363,7 +393,11 @@ export function numberLiteral(text: string): Expr {
   return inRange(digits, 31, "INT") ?? inRange(digits, 63, "BIGINT") ?? decimalLiteral(digits);
 }
 
-function inRange(digits: string, bits: number, kind: "INT" | "BIGINT" | "SMALLINT" | "TINYINT"): Expr | undefined {
+function inRange(
+  digits: string,
+  bits: number,
+  kind: "INT" | "BIGINT" | "SMALLINT" | "TINYINT",
+): Expr | undefined {
   if (!/^-?\d+$/.test(digits)) return undefined;
   const value = BigInt(digits);
   const limit = 2n ** BigInt(bits);
@@ -382,6 +416,9 @@ function decimalLiteral(digits: string): Expr {
 }
 
 function tooLarge(text: string): never {
-  throw new SqlError("INVALID_NUMERIC_LITERAL_RANGE", "22003", `Numeric literal ${text} is outside the valid range`);
+  throw new SqlError(
+    "INVALID_NUMERIC_LITERAL_RANGE",
+    "22003",
+    `Numeric literal ${text} is outside the valid range`,
+  );
 }
-

@@ -2,7 +2,6 @@
 import { SqlError } from "../errors.ts";
 import type { Expr, IntervalPart } from "./ast.ts";
 import type { Cursor } from "./cursor.ts";
-import { parseValue } from "./expressions.ts";
 
 const UNIT = /^(YEAR|QUARTER|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND|MILLISECOND|MICROSECOND)S?$/i;
 
@@ -15,7 +14,7 @@ export function parseInterval(cursor: Cursor): Expr {
   }
   const parts: IntervalPart[] = [];
   do {
-    const amount = parseValue(cursor, 4);
+    const amount = cursor.value(4);
     const unit = unitOf(cursor.next().text);
     if (cursor.at("TO")) throw invalid("with TO; write one unit after another");
     parts.push({ amount, unit });
@@ -31,16 +30,26 @@ export function unitOf(text: string): string {
 }
 
 function partsOf(text: string): IntervalPart[] {
-  const words = text.trim().replace(/^interval\s+/i, "").split(/\s+/);
+  const words = text
+    .trim()
+    .replace(/^interval\s+/i, "")
+    .split(/\s+/);
   const parts: IntervalPart[] = [];
   for (let i = 0; i < words.length; i += 2) {
     const [amount = "", unit = ""] = words.slice(i, i + 2);
     if (!/^[-+]?\d+(\.\d+)?$/.test(amount)) throw invalid(`'${text}'`);
-    parts.push({ amount: { is: "literal", type: { kind: "STRING" }, value: amount }, unit: unitOf(unit) });
+    parts.push({
+      amount: { is: "literal", type: { kind: "STRING" }, value: amount },
+      unit: unitOf(unit),
+    });
   }
   return parts;
 }
 
 function invalid(what: string): SqlError {
-  return new SqlError("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER", "22006", `Error parsing an INTERVAL ${what}`);
+  return new SqlError(
+    "INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER",
+    "22006",
+    `Error parsing an INTERVAL ${what}`,
+  );
 }

@@ -1,24 +1,35 @@
 // One statement: which kind it is, and the small ones. Queries, tables and MERGE have files of their own.
 import type { SqlParameter } from "../engine.ts";
 import { SqlError, unsupported } from "../errors.ts";
-import type { Name, SecurableName, Statement } from "./ast.ts";
-import { constantText, type Cursor, cursorOver, parseIdentifier, parseList, parseName } from "./cursor.ts";
-import { parseAlter, parseCreate } from "./definitions.ts";
+import type { Name, Statement } from "./ast.ts";
 import { parseDelete, parseInsert, parseMerge, parseUpdate } from "./changes.ts";
+import {
+  type Cursor,
+  constantText,
+  cursorOver,
+  type Grammar,
+  parseIdentifier,
+  parseList,
+  parseName,
+} from "./cursor.ts";
+import { parseAlter, parseCreate } from "./definitions.ts";
+import { parseExpr, parseValue } from "./expressions.ts";
 import { parseQuery } from "./queries.ts";
-import { parseDescribe, parseShow } from "./shows.ts";
+import { parseDescribe, parseSecurable, parseShow } from "./shows.ts";
 
 /**
  * Parses one statement (a `;` at its end is allowed) and binds its parameters.
  * @throws SqlError 42601 for bad syntax, 42P02 for an unbound parameter, 0A000 for what is not translated
  */
 export function parseStatement(sql: string, parameters: readonly SqlParameter[]): Statement {
-  const cursor = cursorOver(sql, parameters);
+  const cursor = cursorOver(sql, parameters, GRAMMAR);
   const statement = parseOne(cursor);
   cursor.take(";");
   if (cursor.peek().kind !== "end") throw cursor.fail();
   return statement;
 }
+
+const GRAMMAR: Grammar = { expr: parseExpr, value: parseValue, query: parseQuery };
 
 function parseOne(cursor: Cursor): Statement {
   const word = cursor.peek().text.toUpperCase();
@@ -28,7 +39,7 @@ function parseOne(cursor: Cursor): Statement {
     case "VALUES":
     case "TABLE":
     case "FROM":
-      return { is: "query", query: parseQuery(cursor) };
+      return { is: "query", query: cursor.query() };
     case "WITH":
       return parseWithStatement(cursor);
     case "MERGE":
@@ -80,7 +91,11 @@ function parseSmall(cursor: Cursor, word: string): Statement {
     case "ANALYZE":
       return parseMaintenance(cursor, word);
     case "":
-      throw new SqlError("PARSE_EMPTY_STATEMENT", "42617", "Syntax error, unexpected empty statement");
+      throw new SqlError(
+        "PARSE_EMPTY_STATEMENT",
+        "42617",
+        "Syntax error, unexpected empty statement",
+      );
   }
   if (KNOWN.has(word)) throw unsupported(`${word} statements`);
   cursor.back(0);
@@ -89,7 +104,9 @@ function parseSmall(cursor: Cursor, word: string): Statement {
 
 /** Statements that Databricks has and this workspace has not. */
 const KNOWN = new Set(
-  "COPY CACHE UNCACHE REFRESH CLONE RESTORE REORG MSCK REPAIR EXECUTE BEGIN DECLARE CALL PUT GET REMOVE UNDROP SYNC RESET LOAD FSCK CONVERT APPLY".split(" "),
+  "COPY CACHE UNCACHE REFRESH CLONE RESTORE REORG MSCK REPAIR EXECUTE BEGIN DECLARE CALL PUT GET REMOVE UNDROP SYNC RESET LOAD FSCK CONVERT APPLY".split(
+    " ",
+  ),
 );
 
 function parseWithStatement(cursor: Cursor): Statement {
@@ -101,11 +118,12 @@ function parseWithStatement(cursor: Cursor): Statement {
     if (token.text === ")" && token.kind === "operator") depth--;
     if (depth !== 0 || token.kind !== "word") continue;
     if (/^MERGE$/i.test(token.text)) return parseMerge(cursor, "with");
-    if (/^(INSERT|UPDATE|DELETE)$/i.test(token.text)) throw unsupported(`WITH before ${token.text.toUpperCase()}`);
+    if (/^(INSERT|UPDATE|DELETE)$/i.test(token.text))
+      throw unsupported(`WITH before ${token.text.toUpperCase()}`);
     if (/^SELECT$/i.test(token.text)) break;
   }
   cursor.back(start);
-  return { is: "query", query: parseQuery(cursor) };
+  return { is: "query", query: cursor.query() };
 }
 
 function parseDrop(cursor: Cursor): Statement {
@@ -150,7 +168,8 @@ function parseSet(cursor: Cursor): Statement {
 function parseGrant(cursor: Cursor, is: "grant" | "revoke"): Statement {
   const privileges = parseList(cursor, () => {
     const words: string[] = [];
-    while (cursor.peek().kind === "word" && !cursor.at("ON")) words.push(cursor.next().text.toUpperCase());
+    while (cursor.peek().kind === "word" && !cursor.at("ON"))
+      words.push(cursor.next().text.toUpperCase());
     if (words.length === 0) throw cursor.fail("a privilege");
     return words.join(" ");
   });
@@ -160,19 +179,17 @@ function parseGrant(cursor: Cursor, is: "grant" | "revoke"): Statement {
   return { is, on, privileges, principal: nameOrText(cursor) };
 }
 
-/** `SCHEMA main.default`; without a word it is a table. */
-export function parseSecurable(cursor: Cursor): SecurableName {
-  const types = ["CATALOG", "SCHEMA", "DATABASE", "TABLE", "VIEW", "VOLUME", "FUNCTION"];
-  const type = types.find((each) => cursor.take(each));
-  if (/^(METASTORE|EXTERNAL|STORAGE|SHARE|CONNECTION|CREDENTIAL)$/i.test(cursor.peek().text) && type === undefined)
-    throw unsupported(`privileges on ${cursor.peek().text.toUpperCase()}`);
-  const named = type === "DATABASE" ? "schema" : type === "VIEW" ? "table" : (type ?? "table").toLowerCase();
-  return { type: named, name: parseName(cursor) };
-}
-
 function parseComment(cursor: Cursor): Statement {
   cursor.expect("ON");
-  const what = takeOne(cursor, ["TABLE", "VIEW", "COLUMN", "SCHEMA", "DATABASE", "CATALOG", "VOLUME"]);
+  const what = takeOne(cursor, [
+    "TABLE",
+    "VIEW",
+    "COLUMN",
+    "SCHEMA",
+    "DATABASE",
+    "CATALOG",
+    "VOLUME",
+  ]);
   const name: Name = parseName(cursor);
   cursor.expect("IS");
   const comment = cursor.take("NULL") ? null : constantText(cursor);

@@ -41,6 +41,13 @@ export function int64(value: number | bigint | string): Int64 {
   return new Int64Class(buffer, 0);
 }
 
+/** The exact number of an Int64 that came over the wire. */
+export function int64Text(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  const { buffer, offset } = value as { readonly buffer: Buffer; readonly offset: number };
+  return String(buffer.readBigInt64BE(offset));
+}
+
 /** A connection to another Thrift server over HTTP, as the Spark engine needs it. */
 export function thriftClient(port: number, path: string, user: string) {
   const connection = wire.createHttpConnection("127.0.0.1", port, {
@@ -67,13 +74,13 @@ type Wire = {
     readonly receiver: (onTransport: (transport: Transport) => void) => (bytes: Buffer) => void;
   };
   readonly TBinaryProtocol: new (transport: Transport) => object;
-  readonly createHttpConnection: (
-    host: string,
-    port: number,
-    options: object,
-  ) => { on: (event: "error", listener: (error: Error) => void) => void };
+  readonly createHttpConnection: (host: string, port: number, options: object) => ThriftConnection;
   readonly createHttpClient: (client: object, connection: object) => ThriftCalls;
 };
+type ThriftConnection = Record<
+  "on" | "once" | "off",
+  (event: "error", listener: (error: Error) => void) => void
+>;
 /** The generated client: a method for each call, with a callback. */
 export type ThriftCalls = Record<
   string,

@@ -1,5 +1,5 @@
 // The metadata calls of Thrift (catalogs, schemas, tables, columns), for clients that browse.
-import { type SqlResult, type SqlSession } from "../engine.ts";
+import type { SqlResult, SqlSession } from "../engine.ts";
 import { unsupported } from "../errors.ts";
 
 /** LIKE patterns with `%` and `_`; absent or empty means everything. */

@@ -4,7 +4,7 @@ import type { Principal } from "../../route.ts";
 import type { SqlEngine, SqlParameter, SqlResult, SqlSession } from "../engine.ts";
 import { SqlError, sqlErrorOf } from "../errors.ts";
 import { type Execution, startExecution } from "../execution.ts";
-import { type Int64, int64, type ThriftHandlers } from "./codec.ts";
+import type { Int64, ThriftHandlers } from "./codec.ts";
 import { type ListingRequest, listing } from "./listings.ts";
 import { thriftRows, thriftSchema } from "./rows.ts";
 
@@ -100,7 +100,10 @@ function listingHandlers(service: Service): ThriftHandlers {
       call,
       (request: ListingRequest & OfSession & DirectRequest) =>
         withSession(service, request, (session) => {
-          const sql: SqlSession = { ...session.sql, execute: () => listing(call, request, session.sql) };
+          const sql: SqlSession = {
+            ...session.sql,
+            execute: () => listing(call, request, session.sql),
+          };
           return start(service, session, type, startExecution(sql, call, [], 0), request);
         }),
     ]),
@@ -170,7 +173,10 @@ async function start(
   const answer = { status: SUCCESS, operationHandle: handle };
   if (!request.getDirectResults || execution.state() === "RUNNING") return answer;
   const rowsMax = Math.min(request.getDirectResults.maxRows.toNumber(), DIRECT_ROWS_MAX);
-  return { ...answer, directResults: await directResults(service, operation, operationId, rowsMax) };
+  return {
+    ...answer,
+    directResults: await directResults(service, operation, operationId, rowsMax),
+  };
 }
 
 async function directResults(
@@ -235,7 +241,11 @@ async function fetchResults(operation: Operation, request: FetchRequest): Promis
   if (request.orientation === FETCH_FIRST) operation.position = 0;
   if (request.startRowOffset != null) operation.position = request.startRowOffset.toNumber();
   if (request.orientation === FETCH_PRIOR)
-    return { status: errorStatus(new SqlError("INVALID_FETCH_ORIENTATION", "HY106", "FETCH_PRIOR is not supported")) };
+    return {
+      status: errorStatus(
+        new SqlError("INVALID_FETCH_ORIENTATION", "HY106", "FETCH_PRIOR is not supported"),
+      ),
+    };
   const answer = await page(operation, result, request.maxRows.toNumber());
   if (request.includeResultSetMetadata !== true) return answer;
   return { ...answer, resultSetMetadata: resultMetadata(operation) };
@@ -256,7 +266,11 @@ async function page(operation: Operation, result: SqlResult, rowsMax: number): P
 function notFinished(operation: Operation): SqlError {
   return (
     operation.execution.error() ??
-    new SqlError("OPERATION_NOT_FINISHED", "HY010", "The operation is still running: ask for its status first")
+    new SqlError(
+      "OPERATION_NOT_FINISHED",
+      "HY010",
+      "The operation is still running: ask for its status first",
+    )
   );
 }
 
@@ -328,7 +342,10 @@ type DirectRequest = {
   readonly getDirectResults?: { readonly maxRows: Int64 } | null;
 };
 type OpenSessionRequest = {
-  readonly initialNamespace?: { readonly catalogName?: string | null; readonly schemaName?: string | null } | null;
+  readonly initialNamespace?: {
+    readonly catalogName?: string | null;
+    readonly schemaName?: string | null;
+  } | null;
   readonly configuration?: Record<string, string> | null;
 };
 type ParameterRequest = {

@@ -1,16 +1,29 @@
 // CAST, as ANSI mode has it: loud about what does not fit, towards zero, from strings by Spark's own rules.
 import { unsupported } from "../errors.ts";
-import { duckName, duckText, duckType, type SqlType, sameType, typeSql, typeText } from "../types.ts";
+import {
+  duckName,
+  duckText,
+  duckType,
+  type SqlType,
+  sameType,
+  typeSql,
+  typeText,
+} from "../types.ts";
 import { isInteger, isNumeric, isText, isTime, mismatch } from "./coerce.ts";
 import type { Typed } from "./typed.ts";
 
 /** `lenient`: TRY_CAST, which gives NULL where CAST fails. @throws SqlError 42K09 for types that cannot be cast */
 export function castTo(value: Typed, to: SqlType, lenient = false): Typed {
-  if (sameType(value.type, to) || (isText(value.type) && to.kind === "STRING")) return { sql: value.sql, type: to };
+  if (sameType(value.type, to) || (isText(value.type) && to.kind === "STRING"))
+    return { sql: value.sql, type: to };
   if (value.type.kind === "VOID") return { sql: nullSql(value.sql, to), type: to };
   const sql = castSql(value, to, lenient);
   if (sql === undefined)
-    throw mismatch("CAST_WITHOUT_SUGGESTION", `"CAST(… AS ${typeSql(to)})"`, `cannot cast "${typeSql(value.type)}" to "${typeSql(to)}"`);
+    throw mismatch(
+      "CAST_WITHOUT_SUGGESTION",
+      `"CAST(… AS ${typeSql(to)})"`,
+      `cannot cast "${typeSql(value.type)}" to "${typeSql(to)}"`,
+    );
   return { sql, type: to };
 }
 
@@ -25,19 +38,29 @@ function nullSql(sql: string, to: SqlType): string {
 export function implicitly(value: Typed, to: SqlType, where: string): Typed {
   const from = value.type;
   const allowed =
-    from.kind === "VOID" || sameType(from, to) ||
+    from.kind === "VOID" ||
+    sameType(from, to) ||
     (isNumeric(from) && isNumeric(to)) ||
     (isText(from) && !isNested(to)) ||
     (isText(to) && !isNested(from)) ||
     (isTime(from) && isTime(to)) ||
     (isNested(from) && from.kind === to.kind);
   if (!allowed)
-    throw mismatch("UNEXPECTED_INPUT_TYPE", `"${where}"`, `A parameter requires the "${typeSql(to)}" type, however it has the type "${typeSql(from)}"`);
+    throw mismatch(
+      "UNEXPECTED_INPUT_TYPE",
+      `"${where}"`,
+      `A parameter requires the "${typeSql(to)}" type, however it has the type "${typeSql(from)}"`,
+    );
   return castTo(value, to);
 }
 
 export function isNested(type: SqlType): boolean {
-  return type.kind === "ARRAY" || type.kind === "MAP" || type.kind === "STRUCT" || type.kind === "VARIANT";
+  return (
+    type.kind === "ARRAY" ||
+    type.kind === "MAP" ||
+    type.kind === "STRUCT" ||
+    type.kind === "VARIANT"
+  );
 }
 
 function castSql({ sql, type: from }: Typed, to: SqlType, lenient: boolean): string | undefined {
@@ -45,27 +68,31 @@ function castSql({ sql, type: from }: Typed, to: SqlType, lenient: boolean): str
   if (to.kind === "VARIANT") return toVariant(sql, from);
   if (isText(from)) return fromText(sql, to, lenient);
   if (isText(to)) return toText(sql, from, to);
-  const cast = lenient ? "TRY_CAST" : "CAST";
-  if (isNumeric(from) && (isInteger(to) || to.kind === "DECIMAL")) {
-    // DuckDB rounds where Spark cuts off.
-    const whole = isInteger(to) && !isInteger(from) ? `trunc(${sql})` : sql;
-    return `${cast}(${whole} AS ${duckType(to)})`;
-  }
-  if (isNumeric(from) && isNumeric(to)) return `${cast}(${sql} AS ${duckType(to)})`;
-  if (isNumeric(from) && to.kind === "BOOLEAN") return `(${sql} <> 0)`;
+  if (isNumeric(from)) return fromNumber(sql, from, to, lenient ? "TRY_CAST" : "CAST");
   if (from.kind === "BOOLEAN" && isNumeric(to)) return `CAST(${sql} AS ${duckType(to)})`;
   if (isTime(from) && isTime(to)) return `CAST(${sql} AS ${duckType(to)})`;
-  if (isInteger(from) && to.kind === "TIMESTAMP") return `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`;
-  if (from.kind === "TIMESTAMP" && to.kind === "BIGINT") return `CAST(floor(epoch_us(${sql}) / 1000000) AS BIGINT)`;
+  if (from.kind === "TIMESTAMP" && to.kind === "BIGINT")
+    return `CAST(floor(epoch_us(${sql}) / 1000000) AS BIGINT)`;
   return nestedCast(sql, from, to, lenient);
 }
 
+function fromNumber(sql: string, from: SqlType, to: SqlType, cast: string): string | undefined {
+  // DuckDB rounds where Spark cuts off.
+  if (isInteger(to) && !isInteger(from)) return `${cast}(trunc(${sql}) AS ${duckType(to)})`;
+  if (isNumeric(to)) return `${cast}(${sql} AS ${duckType(to)})`;
+  if (to.kind === "BOOLEAN") return `(${sql} <> 0)`;
+  if (isInteger(from) && to.kind === "TIMESTAMP")
+    return `make_timestamp(CAST(${sql} AS BIGINT) * 1000000)`;
+  return undefined;
+}
+
 function fromText(sql: string, to: SqlType, lenient: boolean): string | undefined {
-  if (to.kind === "CHAR" || to.kind === "VARCHAR") return `dbx_fit(${sql}, ${to.length}, ${to.kind === "CHAR"})`;
+  if (to.kind === "CHAR" || to.kind === "VARCHAR")
+    return `dbx_fit(${sql}, ${to.length}, ${to.kind === "CHAR"})`;
   if (to.kind === "BINARY") return `encode(${sql})`;
   if (isNested(to)) return undefined;
   if (to.kind === "INTERVAL") throw unsupported("a CAST to INTERVAL");
-  return `CAST(dbx_cast(${sql}, ${duckText(typeText(to))}, ${!lenient}) AS ${duckType(to)})`;
+  return `${lenient ? "TRY_CAST" : "CAST"}(dbx_cast(${sql}, ${duckText(typeText(to))}, ${!lenient}) AS ${duckType(to)})`;
 }
 
 function toText(sql: string, from: SqlType, to: SqlType): string | undefined {
@@ -88,6 +115,9 @@ function textOf(sql: string, from: SqlType): string | undefined {
       throw unsupported(`a CAST of ${from.kind} to STRING: use to_json`);
     case "INTERVAL":
       throw unsupported("a CAST of INTERVAL to STRING");
+    case "DECIMAL":
+      // DuckDB writes 0.5 of DECIMAL(1,1) as .5
+      return `regexp_replace(CAST(${sql} AS VARCHAR), '^(-?)[.]', '\\10.')`;
     default:
       return `CAST(${sql} AS VARCHAR)`;
   }
@@ -104,11 +134,16 @@ function nestedCast(sql: string, from: SqlType, to: SqlType, lenient: boolean): 
     const value = castTo({ sql: "e.value", type: from.value }, to.value, lenient);
     return `CAST(map_from_entries(list_transform(map_entries(${sql}), lambda e: {'k': ${key.sql}, 'v': ${value.sql}})) AS ${duckType(to)})`;
   }
-  if (from.kind !== "STRUCT" || to.kind !== "STRUCT" || from.fields.length !== to.fields.length) return undefined;
+  if (from.kind !== "STRUCT" || to.kind !== "STRUCT" || from.fields.length !== to.fields.length)
+    return undefined;
   const fields = from.fields.map((field, index) => {
     const target = to.fields[index];
     if (target === undefined) throw new Error("as many fields, checked above");
-    const value = castTo({ sql: `struct_extract(${sql}, ${duckText(field.name)})`, type: field.type }, target.type, lenient);
+    const value = castTo(
+      { sql: `struct_extract(${sql}, ${duckText(field.name)})`, type: field.type },
+      target.type,
+      lenient,
+    );
     return `${duckName(target.name)} := ${value.sql}`;
   });
   return `CASE WHEN ${sql} IS NULL THEN NULL ELSE struct_pack(${fields.join(", ")}) END`;
@@ -118,7 +153,8 @@ function fromVariant(sql: string, to: SqlType, lenient: boolean): string | undef
   if (isNested(to)) throw unsupported(`a CAST of VARIANT to ${to.kind}: use from_json`);
   const scalar = `json_extract_string(${sql}, '$')`;
   if (isText(to)) return scalar;
-  return fromText(scalar, to, lenient);
+  const checked = lenient ? scalar : `dbx_variant(${scalar}, ${duckText(typeText(to))})`;
+  return fromText(checked, to, lenient);
 }
 
 function toVariant(sql: string, from: SqlType): string | undefined {

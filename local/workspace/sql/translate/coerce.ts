@@ -2,15 +2,17 @@
 import { SqlError } from "../errors.ts";
 import { BIGINT, DOUBLE, type SqlType, sameType, TIMESTAMP, typeSql } from "../types.ts";
 
-const INTEGERS = ["TINYINT", "SMALLINT", "INT", "BIGINT"] as const;
+const INTEGERS: readonly string[] = ["TINYINT", "SMALLINT", "INT", "BIGINT"];
 const DIGITS: Readonly<Record<string, number>> = { TINYINT: 3, SMALLINT: 5, INT: 10, BIGINT: 20 };
 
 export function isInteger(type: SqlType): boolean {
-  return INTEGERS.some((kind) => kind === type.kind);
+  return INTEGERS.includes(type.kind);
 }
 
 export function isNumeric(type: SqlType): boolean {
-  return isInteger(type) || type.kind === "DECIMAL" || type.kind === "FLOAT" || type.kind === "DOUBLE";
+  return (
+    isInteger(type) || type.kind === "DECIMAL" || type.kind === "FLOAT" || type.kind === "DOUBLE"
+  );
 }
 
 export function isText(type: SqlType): boolean {
@@ -36,7 +38,8 @@ export function commonType(a: SqlType, b: SqlType): SqlType | undefined {
   if (isText(a)) return textWith(b);
   if (isText(b)) return textWith(a);
   if (isNumeric(a) && isNumeric(b)) return commonNumber(a, b);
-  if (isTime(a) && isTime(b)) return a.kind === "TIMESTAMP" || b.kind === "TIMESTAMP" ? TIMESTAMP : { kind: "TIMESTAMP_NTZ" };
+  if (isTime(a) && isTime(b))
+    return a.kind === "TIMESTAMP" || b.kind === "TIMESTAMP" ? TIMESTAMP : { kind: "TIMESTAMP_NTZ" };
   return commonNested(a, b);
 }
 
@@ -52,14 +55,16 @@ function commonNumber(a: SqlType, b: SqlType): SqlType {
   if (a.kind === "FLOAT" || b.kind === "FLOAT") {
     const other = a.kind === "FLOAT" ? b : a;
     // A FLOAT cannot hold every BIGINT or DECIMAL, nor every INT.
-    return other.kind === "TINYINT" || other.kind === "SMALLINT" || other.kind === "FLOAT" ? { kind: "FLOAT" } : DOUBLE;
+    return other.kind === "TINYINT" || other.kind === "SMALLINT" || other.kind === "FLOAT"
+      ? { kind: "FLOAT" }
+      : DOUBLE;
   }
   if (a.kind === "DECIMAL" || b.kind === "DECIMAL") {
     const [x, y] = [decimalOf(a), decimalOf(b)];
     const scale = Math.max(x.scale, y.scale);
     return boundedDecimal(Math.max(x.precision - x.scale, y.precision - y.scale) + scale, scale);
   }
-  const rank = (type: SqlType) => INTEGERS.findIndex((kind) => kind === type.kind);
+  const rank = (type: SqlType) => INTEGERS.indexOf(type.kind);
   return rank(a) >= rank(b) ? a : b;
 }
 
@@ -72,11 +77,15 @@ function commonNested(a: SqlType, b: SqlType): SqlType | undefined {
     const [key, value] = [commonType(a.key, b.key), commonType(a.value, b.value)];
     return key && value && { kind: "MAP", key, value };
   }
-  if (a.kind !== "STRUCT" || b.kind !== "STRUCT" || a.fields.length !== b.fields.length) return undefined;
+  if (a.kind !== "STRUCT" || b.kind !== "STRUCT" || a.fields.length !== b.fields.length)
+    return undefined;
   const fields = [];
   for (const [index, field] of a.fields.entries()) {
     const other = b.fields[index];
-    const type = other && other.name.toLowerCase() === field.name.toLowerCase() ? commonType(field.type, other.type) : undefined;
+    const type =
+      other && other.name.toLowerCase() === field.name.toLowerCase()
+        ? commonType(field.type, other.type)
+        : undefined;
     if (type === undefined) return undefined;
     fields.push({ name: field.name, type });
   }
@@ -94,12 +103,21 @@ export function boundedDecimal(precision: number, scale: number): SqlType & { ki
 export function commonTypeOf(types: readonly SqlType[], where: string): SqlType {
   return types.reduce((a, b) => {
     const common = commonType(a, b);
-    if (common === undefined) throw mismatch("DATA_DIFF_TYPES", `"${where}"`, `Input to \`${where}\` should all be the same type, but it's ("${typeSql(a)}" or "${typeSql(b)}")`);
+    if (common === undefined)
+      throw mismatch(
+        "DATA_DIFF_TYPES",
+        `"${where}"`,
+        `Input to \`${where}\` should all be the same type, but it's ("${typeSql(a)}" or "${typeSql(b)}")`,
+      );
     return common;
   });
 }
 
 /** `[DATATYPE_MISMATCH.…]` 42K09 */
 export function mismatch(kind: string, expression: string, text: string): SqlError {
-  return new SqlError(`DATATYPE_MISMATCH.${kind}`, "42K09", `Cannot resolve ${expression} due to data type mismatch: ${text}`);
+  return new SqlError(
+    `DATATYPE_MISMATCH.${kind}`,
+    "42K09",
+    `Cannot resolve ${expression} due to data type mismatch: ${text}`,
+  );
 }

@@ -1,16 +1,15 @@
 // Expressions to DuckDB. Every result has the type that Spark would give it; what is not known here is refused.
 import { SqlError, unsupported } from "../errors.ts";
 import type { Call, Expr, Window } from "../parse/ast.ts";
-import { BOOLEAN, duckText, duckType, STRING, type SqlType, typeSql } from "../types.ts";
+import { BOOLEAN, duckText, duckType, type SqlType, STRING, typeSql } from "../types.ts";
 import { arithmetic, concatenation, negative } from "./arithmetic.ts";
 import { castTo, implicitly } from "./casts.ts";
 import { commonType, commonTypeOf, isInteger, isText, mismatch } from "./coerce.ts";
-import { AGGREGATES, WINDOW_ONLY } from "./functions/aggregates.ts";
+import { AGGREGATES, NEEDS_ORDER, WINDOW_ONLY } from "./functions/aggregates.ts";
 import { FORMS } from "./functions/forms.ts";
 import { SCALARS } from "./functions/scalars.ts";
 import { addInterval } from "./intervals.ts";
 import { elementAt, fieldOf, quoted, resolveName } from "./names.ts";
-import { translateQuery } from "./queries.ts";
 import type { Env, Scope, Typed } from "./typed.ts";
 
 /** What translates an expression inside another: forms with lambdas extend its scope. */
@@ -23,7 +22,11 @@ export type Translator = {
   readonly within: (scope: Scope) => Translator;
 };
 
-export function translator(env: Env, scope: Scope, windows: ReadonlyMap<string, Window> = new Map()): Translator {
+export function translator(
+  env: Env,
+  scope: Scope,
+  windows: ReadonlyMap<string, Window> = new Map(),
+): Translator {
   const self: Translator = {
     env,
     scope,
@@ -35,7 +38,18 @@ export function translator(env: Env, scope: Scope, windows: ReadonlyMap<string, 
 }
 
 /** Names that are functions when no column is called so. */
-const BARE_FUNCTIONS = new Set(["CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "USER", "LOCALTIMESTAMP", "CURRENT_CATALOG", "CURRENT_SCHEMA", "CURRENT_DATABASE", "CURRENT_TIMEZONE"]);
+const BARE_FUNCTIONS = new Set([
+  "CURRENT_DATE",
+  "CURRENT_TIMESTAMP",
+  "CURRENT_USER",
+  "SESSION_USER",
+  "USER",
+  "LOCALTIMESTAMP",
+  "CURRENT_CATALOG",
+  "CURRENT_SCHEMA",
+  "CURRENT_DATABASE",
+  "CURRENT_TIMEZONE",
+]);
 
 function translate(expr: Expr, t: Translator): Typed {
   switch (expr.is) {
@@ -49,12 +63,6 @@ function translate(expr: Expr, t: Translator): Typed {
       return unary(expr.op, t.expr(expr.of));
     case "binary":
       return binary(expr.op, expr.left, expr.right, t);
-    case "isNull":
-      return { sql: `(${t.expr(expr.of).sql} IS ${expr.not ? "NOT " : ""}NULL)`, type: BOOLEAN };
-    case "isTruth": {
-      const of = castTo(t.expr(expr.of), BOOLEAN);
-      return { sql: `(${of.sql} IS ${expr.not ? "DISTINCT" : "NOT DISTINCT"} FROM ${expr.truth})`, type: BOOLEAN };
-    }
     case "in":
       return inList(t.expr(expr.of), expr.items.map(t.expr), expr.not);
     case "inQuery":
@@ -64,25 +72,75 @@ function translate(expr: Expr, t: Translator): Typed {
     case "case":
       return caseOf(expr, t);
     case "cast":
-      return castTo(t.expr(expr.of), expr.type, expr.lenient);
-    case "field":
-      return fieldOf(t.expr(expr.of), expr.name);
-    case "index":
-      return elementAt(t.expr(expr.of), t.expr(expr.at), (value, type) => implicitly(value, type, "[]"));
-    case "path":
-      return variantPath(t.expr(expr.of), expr.path);
+      return castTo(t.expr(expr.of), castType(expr.type), expr.lenient);
     case "query":
       return scalarQuery(expr, t);
     case "exists":
-      return { sql: `EXISTS (${translateQuery(expr.query, t.env, t.scope).sql})`, type: BOOLEAN };
+      return { sql: `EXISTS (${t.env.query(expr.query, t.env, t.scope).sql})`, type: BOOLEAN };
+    case "isNull":
+    case "isTruth":
+    case "field":
+    case "index":
+    case "path":
+      return partOrTest(expr, t);
     case "interval":
-      throw unsupported("an INTERVAL that is not added to a date or timestamp");
     case "star":
-      throw new SqlError("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in an expression");
     case "lambda":
-      throw new SqlError("UNSUPPORTED_EXPR_FOR_OPERATOR", "42K0E", "A lambda function may only be the argument of a higher-order function");
     case "default":
-      throw new SqlError("DEFAULT_PLACEMENT_INVALID", "42608", "A DEFAULT keyword in a MERGE, INSERT, UPDATE, or SET VARIABLE command could not be directly assigned to a target column because it was part of an expression");
+      throw misplaced(expr);
+  }
+}
+
+/** In a CAST, CHAR(n) and VARCHAR(n) are STRING; their lengths bind only stored columns. */
+function castType(type: SqlType): SqlType {
+  return type.kind === "CHAR" || type.kind === "VARCHAR" ? STRING : type;
+}
+
+type PartOrTest = Extract<Expr, { is: "isNull" | "isTruth" | "field" | "index" | "path" }>;
+
+function partOrTest(expr: PartOrTest, t: Translator): Typed {
+  const of = t.expr(expr.of);
+  switch (expr.is) {
+    case "isNull":
+      return { sql: `(${of.sql} IS ${expr.not ? "NOT " : ""}NULL)`, type: BOOLEAN };
+    case "isTruth": {
+      const same = expr.not ? "DISTINCT" : "NOT DISTINCT";
+      return { sql: `(${castTo(of, BOOLEAN).sql} IS ${same} FROM ${expr.truth})`, type: BOOLEAN };
+    }
+    case "field":
+      return fieldOf(of, expr.name);
+    case "index":
+      return elementAt(of, t.expr(expr.at), (value, type) => implicitly(value, type, "[]"));
+    case "path":
+      return variantPath(of, expr.path);
+  }
+}
+
+/** What stands where only a value may stand. */
+function misplaced(
+  expr: Extract<Expr, { is: "interval" | "star" | "lambda" | "default" }>,
+): SqlError {
+  switch (expr.is) {
+    case "interval":
+      return unsupported("an INTERVAL that is not added to a date or timestamp");
+    case "star":
+      return new SqlError(
+        "INVALID_USAGE_OF_STAR_OR_REGEX",
+        "42000",
+        "Invalid usage of '*' in an expression",
+      );
+    case "lambda":
+      return new SqlError(
+        "UNSUPPORTED_EXPR_FOR_OPERATOR",
+        "42K0E",
+        "A lambda function may only be the argument of a higher-order function",
+      );
+    case "default":
+      return new SqlError(
+        "DEFAULT_PLACEMENT_INVALID",
+        "42608",
+        "A DEFAULT keyword in a MERGE, INSERT or UPDATE command could not be directly assigned to a target column because it was part of an expression",
+      );
   }
 }
 
@@ -92,6 +150,8 @@ export function literal(type: SqlType, value: string | null): Typed {
     case "STRING":
       return { sql: duckText(value), type };
     case "INT":
+      // Without its sign the smallest would be a BIGINT for DuckDB.
+      if (value === "-2147483648") return { sql: `CAST('${value}' AS INTEGER)`, type };
       return { sql: value.startsWith("-") ? `(${value})` : value, type };
     case "BOOLEAN":
       return { sql: value, type };
@@ -116,8 +176,17 @@ function call(expr: Call, t: Translator): Typed {
   const aggregate = AGGREGATES[expr.name];
   const scalar = SCALARS[expr.name];
   if (aggregate !== undefined) return aggregateCall(expr, aggregate, t);
-  if (expr.distinct || expr.filter !== undefined || expr.over !== undefined || expr.withinGroup !== undefined)
-    throw new SqlError("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", "42000", `Invalid SQL syntax: The function ${quoted([expr.name.toLowerCase()])} does not support DISTINCT, FILTER or OVER`);
+  if (
+    expr.distinct ||
+    expr.filter !== undefined ||
+    expr.over !== undefined ||
+    expr.withinGroup !== undefined
+  )
+    throw new SqlError(
+      "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+      "42000",
+      `Invalid SQL syntax: The function ${quoted([expr.name.toLowerCase()])} does not support DISTINCT, FILTER or OVER`,
+    );
   if (form !== undefined) {
     checkCount(expr, form.min, form.max);
     return form.build(expr.args, t);
@@ -137,41 +206,81 @@ function unknownRoutine(name: string): SqlError {
 
 function checkCount({ name, args }: Call, min: number, max: number): void {
   if (args.length >= min && args.length <= max) return;
-  const wanted = min === max ? `${min}` : max === Number.POSITIVE_INFINITY ? `at least ${min}` : `${min} to ${max}`;
-  throw new SqlError("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", `The ${quoted([name.toLowerCase()])} requires ${wanted} parameters but the actual number is ${args.length}`);
+  const wanted =
+    min === max
+      ? `${min}`
+      : max === Number.POSITIVE_INFINITY
+        ? `at least ${min}`
+        : `${min} to ${max}`;
+  throw new SqlError(
+    "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+    "42605",
+    `The ${quoted([name.toLowerCase()])} requires ${wanted} parameters but the actual number is ${args.length}`,
+  );
 }
 
 function aggregateCall(expr: Call, aggregate: (typeof AGGREGATES)[string], t: Translator): Typed {
   const star = expr.args[0]?.is === "star";
-  if (star && expr.name !== "COUNT") throw new SqlError("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", `Invalid usage of '*' in ${expr.name}`);
+  if (star && expr.name !== "COUNT")
+    throw new SqlError(
+      "INVALID_USAGE_OF_STAR_OR_REGEX",
+      "42000",
+      `Invalid usage of '*' in ${expr.name}`,
+    );
   if (WINDOW_ONLY.has(expr.name) && expr.over === undefined)
-    throw new SqlError("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", "42601", `Window function "${expr.name.toLowerCase()}()" requires an OVER clause`);
+    throw new SqlError(
+      "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
+      "42601",
+      `Window function "${expr.name.toLowerCase()}()" requires an OVER clause`,
+    );
+  if (
+    NEEDS_ORDER.has(expr.name) &&
+    expr.over?.base === undefined &&
+    expr.over?.orderBy.length === 0
+  )
+    throw new SqlError(
+      "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
+      "42601",
+      `Window function ${expr.name.toLowerCase()} requires the window to be ordered. You need to add an ORDER BY clause`,
+    );
   const args = star ? [] : expr.args.map(t.expr);
   if (!star) checkCount(expr, aggregate.min, aggregate.max);
   if (expr.distinct && expr.over !== undefined)
-    throw new SqlError("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "0A000", "Distinct window functions are not supported");
+    throw new SqlError(
+      "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED",
+      "0A000",
+      "Distinct window functions are not supported",
+    );
   return aggregate.build(args, {
     distinct: expr.distinct,
     ignoreNulls: expr.ignoreNulls,
     filter: expr.filter && castTo(t.expr(expr.filter), BOOLEAN).sql,
     over: expr.over === undefined ? "" : ` OVER (${windowSql(expr.over, t)})`,
-    order: expr.withinGroup?.map((item) => ({ ...t.expr(item.by), descending: item.descending })) ?? [],
+    order:
+      expr.withinGroup?.map((item) => ({ ...t.expr(item.by), descending: item.descending })) ?? [],
   });
 }
 
 function windowSql(window: Window, t: Translator): string {
   const base = window.base === undefined ? undefined : t.windows.get(window.base.toLowerCase());
   if (window.base !== undefined && base === undefined)
-    throw new SqlError("MISSING_WINDOW_SPECIFICATION", "42P20", `Window specification is not defined in the WINDOW clause for \`${window.base}\``);
+    throw new SqlError(
+      "MISSING_WINDOW_SPECIFICATION",
+      "42P20",
+      `Window specification is not defined in the WINDOW clause for \`${window.base}\``,
+    );
   const whole: Window = {
     partitionBy: window.partitionBy.length > 0 ? window.partitionBy : (base?.partitionBy ?? []),
     orderBy: window.orderBy.length > 0 ? window.orderBy : (base?.orderBy ?? []),
     frame: window.frame ?? base?.frame,
   };
   const parts: string[] = [];
-  if (whole.partitionBy.length > 0) parts.push(`PARTITION BY ${whole.partitionBy.map((each) => t.expr(each).sql).join(", ")}`);
+  if (whole.partitionBy.length > 0)
+    parts.push(`PARTITION BY ${whole.partitionBy.map((each) => t.expr(each).sql).join(", ")}`);
   if (whole.orderBy.length > 0)
-    parts.push(`ORDER BY ${whole.orderBy.map((item) => `${t.expr(item.by).sql} ${item.descending ? "DESC" : "ASC"} NULLS ${item.nullsFirst ? "FIRST" : "LAST"}`).join(", ")}`);
+    parts.push(
+      `ORDER BY ${whole.orderBy.map((item) => `${t.expr(item.by).sql} ${item.descending ? "DESC" : "ASC"} NULLS ${item.nullsFirst ? "FIRST" : "LAST"}`).join(", ")}`,
+    );
   if (whole.frame !== undefined) parts.push(whole.frame);
   return parts.join(" ");
 }
@@ -180,14 +289,21 @@ function unary(op: "-" | "+" | "~" | "NOT", of: Typed): Typed {
   if (op === "NOT") return { sql: `(NOT ${implicitly(of, BOOLEAN, "NOT").sql})`, type: BOOLEAN };
   if (op === "-") return negative(of);
   if (op === "+") return of;
-  if (!isInteger(of.type)) throw mismatch("UNEXPECTED_INPUT_TYPE", '"~"', `The first parameter requires the "INTEGRAL" type, however it has the type "${typeSql(of.type)}"`);
+  if (!isInteger(of.type))
+    throw mismatch(
+      "UNEXPECTED_INPUT_TYPE",
+      '"~"',
+      `The first parameter requires the "INTEGRAL" type, however it has the type "${typeSql(of.type)}"`,
+    );
   return { sql: `(~${of.sql})`, type: of.type };
 }
 
 function binary(op: string, leftExpr: Expr, rightExpr: Expr, t: Translator): Typed {
   if (op === "+" || op === "-") {
-    if (rightExpr.is === "interval") return addInterval(t.expr(leftExpr), rightExpr.parts, op, t.expr);
-    if (leftExpr.is === "interval" && op === "+") return addInterval(t.expr(rightExpr), leftExpr.parts, op, t.expr);
+    if (rightExpr.is === "interval")
+      return addInterval(t.expr(leftExpr), rightExpr.parts, op, t.expr);
+    if (leftExpr.is === "interval" && op === "+")
+      return addInterval(t.expr(rightExpr), leftExpr.parts, op, t.expr);
   }
   const [left, right] = [t.expr(leftExpr), t.expr(rightExpr)];
   if (op === "AND" || op === "OR") {
@@ -203,9 +319,17 @@ function binary(op: string, leftExpr: Expr, rightExpr: Expr, t: Translator): Typ
 export function comparison(op: string, left: Typed, right: Typed): Typed {
   const type = commonType(left.type, right.type);
   if (type === undefined)
-    throw mismatch("BINARY_OP_DIFF_TYPES", `"(… ${op} …)"`, `the left and right operands of the binary operator have incompatible types ("${typeSql(left.type)}" and "${typeSql(right.type)}")`);
+    throw mismatch(
+      "BINARY_OP_DIFF_TYPES",
+      `"(… ${op} …)"`,
+      `the left and right operands of the binary operator have incompatible types ("${typeSql(left.type)}" and "${typeSql(right.type)}")`,
+    );
   if (type.kind === "MAP" || type.kind === "VARIANT")
-    throw mismatch("INVALID_ORDERING_TYPE", `"(… ${op} …)"`, `The \`${op}\` does not support ordering on type "${typeSql(type)}"`);
+    throw mismatch(
+      "INVALID_ORDERING_TYPE",
+      `"(… ${op} …)"`,
+      `The \`${op}\` does not support ordering on type "${typeSql(type)}"`,
+    );
   const [a, b] = [castTo(left, type).sql, castTo(right, type).sql];
   return { sql: `(${a} ${op === "<=>" ? "IS NOT DISTINCT FROM" : op} ${b})`, type: BOOLEAN };
 }
@@ -218,47 +342,88 @@ function inList(of: Typed, items: readonly Typed[], not: boolean): Typed {
 }
 
 function inQuery(expr: Expr & { is: "inQuery" }, t: Translator): Typed {
-  const query = translateQuery(expr.query, t.env, t.scope);
+  const query = t.env.query(expr.query, t.env, t.scope);
   const of = t.expr(expr.of);
   const [column] = query.columns;
-  if (column === undefined || query.columns.length !== 1) throw unsupported("IN with a query of several columns");
+  if (column === undefined || query.columns.length !== 1)
+    throw unsupported("IN with a query of several columns");
   const type = commonTypeOf([of.type, column.type], "in");
   const inner = `SELECT ${castTo({ sql: "c0", type: column.type }, type).sql} FROM (${query.sql}) AS ${t.env.fresh()}`;
   return { sql: `(${castTo(of, type).sql} ${expr.not ? "NOT " : ""}IN (${inner}))`, type: BOOLEAN };
 }
 
 function scalarQuery(expr: Expr & { is: "query" }, t: Translator): Typed {
-  const query = translateQuery(expr.query, t.env, t.scope);
+  const query = t.env.query(expr.query, t.env, t.scope);
   const [column] = query.columns;
   if (column === undefined || query.columns.length !== 1)
-    throw new SqlError("INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN", "42823", `Scalar subquery must return only one column, but returned ${query.columns.length}`);
+    throw new SqlError(
+      "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+      "42823",
+      `Scalar subquery must return only one column, but returned ${query.columns.length}`,
+    );
   return { sql: `(${query.sql})`, type: column.type };
 }
 
 function like(expr: Expr & { is: "like" }, t: Translator): Typed {
-  const [of, pattern] = [implicitly(t.expr(expr.of), STRING, "like"), implicitly(t.expr(expr.pattern), STRING, "like")];
+  const [of, pattern] = [
+    implicitly(t.expr(expr.of), STRING, "like"),
+    implicitly(t.expr(expr.pattern), STRING, "like"),
+  ];
   const operator = `${expr.not ? "NOT " : ""}${expr.anyCase ? "ILIKE" : "LIKE"}`;
-  return { sql: `(${of.sql} ${operator} dbx_like(${pattern.sql}, ${duckText(expr.escape)}) ESCAPE ${duckText(expr.escape)})`, type: BOOLEAN };
+  return {
+    sql: `(${of.sql} ${operator} dbx_like(${pattern.sql}, ${duckText(expr.escape)}) ESCAPE ${duckText(expr.escape)})`,
+    type: BOOLEAN,
+  };
 }
 
 function caseOf(expr: Expr & { is: "case" }, t: Translator): Typed {
   const subject = expr.of && t.expr(expr.of);
-  const results = [...expr.branches.map((branch) => t.expr(branch.then)), ...(expr.otherwise ? [t.expr(expr.otherwise)] : [])];
-  const type = commonTypeOf(results.map((each) => each.type), "casewhen");
+  const results = [
+    ...expr.branches.map((branch) => t.expr(branch.result)),
+    ...(expr.otherwise ? [t.expr(expr.otherwise)] : []),
+  ];
+  const type = commonTypeOf(
+    results.map((each) => each.type),
+    "casewhen",
+  );
   const branches = expr.branches.map((branch, index) => {
     const when = t.expr(branch.when);
-    const condition = subject === undefined ? implicitly(when, BOOLEAN, "CASE WHEN") : comparison("=", subject, when);
+    const condition =
+      subject === undefined
+        ? booleanOnly(when, "UNEXPECTED_INPUT_TYPE", "CASE WHEN")
+        : comparison("=", subject, when);
     const result = results[index];
     if (result === undefined) throw new Error("one result for each branch");
     return `WHEN ${condition.sql} THEN ${castTo(result, type).sql}`;
   });
   const last = expr.otherwise ? results.at(-1) : undefined;
-  return { sql: `CASE ${branches.join(" ")} ELSE ${last === undefined ? "NULL" : castTo(last, type).sql} END`, type };
+  return {
+    sql: `CASE ${branches.join(" ")} ELSE ${last === undefined ? "NULL" : castTo(last, type).sql} END`,
+    type,
+  };
+}
+
+/** A condition must be BOOLEAN as it is: not even NULL passes. @throws SqlError 42K09 */
+export function booleanOnly(value: Typed, kind: string, where: string): Typed {
+  if (value.type.kind === "BOOLEAN") return value;
+  throw mismatch(
+    kind,
+    `"${where}"`,
+    `The expression of type "${typeSql(value.type)}" is not a boolean`,
+  );
 }
 
 function variantPath(of: Typed, path: string): Typed {
-  if (of.type.kind === "VARIANT") return { sql: `json_extract(${of.sql}, ${duckText(path)})`, type: of.type };
-  if (!isText(of.type)) throw mismatch("UNEXPECTED_INPUT_TYPE", '":"', `The first parameter requires the ("STRING" or "VARIANT") type, however it has the type "${typeSql(of.type)}"`);
-  return { sql: `CASE WHEN json_valid(${of.sql}) THEN json_extract_string(${of.sql}, ${duckText(path)}) END`, type: STRING };
+  if (of.type.kind === "VARIANT")
+    return { sql: `json_extract(${of.sql}, ${duckText(path)})`, type: of.type };
+  if (!isText(of.type))
+    throw mismatch(
+      "UNEXPECTED_INPUT_TYPE",
+      '":"',
+      `The first parameter requires the ("STRING" or "VARIANT") type, however it has the type "${typeSql(of.type)}"`,
+    );
+  return {
+    sql: `CASE WHEN json_valid(${of.sql}) THEN json_extract_string(${of.sql}, ${duckText(path)}) END`,
+    type: STRING,
+  };
 }
-

@@ -1,7 +1,8 @@
 // Finding what a name means: a lambda's parameter, a column, a field of one, an alias; and what an expression is called.
 import { SqlError } from "../errors.ts";
-import type { Expr } from "../parse/ast.ts";
+import type { Call, Expr } from "../parse/ast.ts";
 import { BIGINT, duckText, INT, typeSql } from "../types.ts";
+import { doubleText } from "../values/numbers.ts";
 import { mismatch } from "./coerce.ts";
 import type { NamedTyped, Relation, Scope, Typed } from "./typed.ts";
 
@@ -33,7 +34,9 @@ function resolveIn(parts: readonly string[], scope: Scope): Typed | undefined {
 /** The relations that `t.*` may mean. */
 export function isCalled(relation: Relation, parts: readonly string[]): boolean {
   const end = relation.qualifier.slice(-parts.length);
-  return end.length === parts.length && end.every((part, index) => part === parts[index]?.toLowerCase());
+  return (
+    end.length === parts.length && end.every((part, index) => part === parts[index]?.toLowerCase())
+  );
 }
 
 function columnsCalled(columns: readonly NamedTyped[], name: string): NamedTyped[] {
@@ -43,7 +46,11 @@ function columnsCalled(columns: readonly NamedTyped[], name: string): NamedTyped
 function single(columns: readonly NamedTyped[], parts: readonly string[]): Typed {
   const [column] = columns;
   if (column === undefined || columns.length > 1)
-    throw new SqlError("AMBIGUOUS_REFERENCE", "42704", `Reference ${quoted(parts)} is ambiguous, could be: [${columns.map((each) => quoted([each.name])).join(", ")}]`);
+    throw new SqlError(
+      "AMBIGUOUS_REFERENCE",
+      "42704",
+      `Reference ${quoted(parts)} is ambiguous, could be: [${columns.map((each) => quoted([each.name])).join(", ")}]`,
+    );
   return column;
 }
 
@@ -57,25 +64,49 @@ export function fieldOf(value: Typed, name: string): Typed {
   if (type.kind === "MAP") return { sql: `${sql}[${duckText(name)}]`, type: type.value };
   if (type.kind === "ARRAY" && type.element.kind === "STRUCT") {
     const inner = fieldOf({ sql: "e", type: type.element }, name);
-    return { sql: `list_transform(${sql}, lambda e: ${inner.sql})`, type: { kind: "ARRAY", element: inner.type } };
+    return {
+      sql: `list_transform(${sql}, lambda e: ${inner.sql})`,
+      type: { kind: "ARRAY", element: inner.type },
+    };
   }
   if (type.kind !== "STRUCT")
-    throw new SqlError("INVALID_EXTRACT_BASE_FIELD_TYPE", "42000", `Can't extract a value from "${name}". Need a complex type [STRUCT, ARRAY, MAP] but got "${typeSql(type)}"`);
+    throw new SqlError(
+      "INVALID_EXTRACT_BASE_FIELD_TYPE",
+      "42000",
+      `Can't extract a value from "${name}". Need a complex type [STRUCT, ARRAY, MAP] but got "${typeSql(type)}"`,
+    );
   const field = type.fields.find((each) => each.name.toLowerCase() === name.toLowerCase());
   if (field === undefined)
-    throw new SqlError("FIELD_NOT_FOUND", "42704", `No such struct field \`${name}\` in ${type.fields.map((each) => `\`${each.name}\``).join(", ")}`);
+    throw new SqlError(
+      "FIELD_NOT_FOUND",
+      "42704",
+      `No such struct field \`${name}\` in ${type.fields.map((each) => `\`${each.name}\``).join(", ")}`,
+    );
   return { sql: `struct_extract(${sql}, ${duckText(field.name)})`, type: field.type };
 }
 
 /** `value[at]`: arrays count from 0 and fail beyond their end; maps give NULL for a missing key. */
-export function elementAt(value: Typed, at: Typed, castTo: (value: Typed, type: Typed["type"]) => Typed): Typed {
+export function elementAt(
+  value: Typed,
+  at: Typed,
+  castTo: (value: Typed, type: Typed["type"]) => Typed,
+): Typed {
   const { type, sql } = value;
   if (type.kind === "MAP") return { sql: `${sql}[${castTo(at, type.key).sql}]`, type: type.value };
-  if (type.kind === "STRUCT" || type.kind !== "ARRAY")
-    throw mismatch("UNEXPECTED_INPUT_TYPE", '"[]"', `The first parameter requires the ("ARRAY" or "MAP") type, however it has the type "${typeSql(type)}"`);
+  const field = type.kind === "STRUCT" ? /^'((?:[^']|'')*)'$/.exec(at.sql)?.[1] : undefined;
+  if (field !== undefined) return fieldOf(value, field.replaceAll("''", "'"));
+  if (type.kind !== "ARRAY" || !/INT/.test(at.type.kind))
+    throw mismatch(
+      "UNEXPECTED_INPUT_TYPE",
+      '"[]"',
+      `The first parameter requires the ("ARRAY" or "MAP") type, however it has the type "${typeSql(type)}"`,
+    );
   const index = castTo(at, at.type.kind === "BIGINT" ? BIGINT : INT).sql;
   const outside = `error('[INVALID_ARRAY_INDEX|22003] The index ' || ${index} || ' is out of bounds. The array has ' || len(${sql}) || ' elements. Use the SQL function \`get()\` to tolerate accessing element at invalid index and return NULL instead.')`;
-  return { sql: `CASE WHEN ${index} < 0 OR ${index} >= len(${sql}) THEN ${outside} ELSE ${sql}[${index} + 1] END`, type: type.element };
+  return {
+    sql: `CASE WHEN ${index} < 0 OR ${index} >= len(${sql}) THEN ${outside} ELSE ${sql}[${index} + 1] END`,
+    type: type.element,
+  };
 }
 
 function unresolved(parts: readonly string[], scope: Scope): SqlError {
@@ -83,15 +114,21 @@ function unresolved(parts: readonly string[], scope: Scope): SqlError {
     .sort((a, b) => distance(a, parts.at(-1) ?? "") - distance(b, parts.at(-1) ?? ""))
     .slice(0, 5);
   const text = `A column, variable, or function parameter with name ${quoted(parts)} cannot be resolved.`;
-  if (candidates.length === 0) return new SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", text);
+  if (candidates.length === 0)
+    return new SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", text);
   const suggestions = candidates.map((name) => quoted([name])).join(", ");
-  return new SqlError("UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", `${text} Did you mean one of the following? [${suggestions}].`);
+  return new SqlError(
+    "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+    "42703",
+    `${text} Did you mean one of the following? [${suggestions}].`,
+  );
 }
 
 /** How unlike two names are: the characters that one has and the other has not. */
 function distance(a: string, b: string): number {
   const [x, y] = [a.toLowerCase(), b.toLowerCase()];
-  const missing = (from: string, inside: string) => [...from].filter((ch) => !inside.includes(ch)).length;
+  const missing = (from: string, inside: string) =>
+    [...from].filter((ch) => !inside.includes(ch)).length;
   return missing(x, y) + missing(y, x) + Math.abs(x.length - y.length);
 }
 
@@ -113,32 +150,59 @@ export function nameOf(expr: Expr, text: string): string {
   }
 }
 
+/** The text of an expression in a name, or undefined where Spark's own text is not known. */
 function printed(expr: Expr): string | undefined {
-  const all = (items: readonly Expr[]) => {
-    const texts = items.map(printed);
-    return texts.includes(undefined) ? undefined : texts.join(", ");
-  };
   switch (expr.is) {
     case "literal":
-      return expr.value ?? "NULL";
+      return expr.value === null
+        ? "NULL"
+        : expr.type.kind === "DOUBLE"
+          ? doubleText(Number(expr.value))
+          : expr.value;
     case "name":
       return expr.parts.at(-1);
     case "star":
       return "1";
-    case "cast": {
-      const of = printed(expr.of);
-      return of === undefined ? undefined : `CAST(${of} AS ${typeSql(expr.type)})`;
-    }
-    case "binary": {
-      const both = [printed(expr.left), printed(expr.right)];
-      return both.includes(undefined) ? undefined : `(${both.join(` ${expr.op.toLowerCase() === "div" ? "div" : expr.op} `)})`;
-    }
-    case "call": {
-      const args = all(expr.args);
-      if (args === undefined || expr.over !== undefined || expr.filter !== undefined) return undefined;
-      return `${expr.name.toLowerCase()}(${expr.distinct ? "DISTINCT " : ""}${args})`;
-    }
+    case "cast":
+      return filled(
+        [expr.of],
+        ([of]) => `${expr.lenient ? "TRY_CAST" : "CAST"}(${of} AS ${typeSql(expr.type)})`,
+      );
+    case "unary":
+      return filled([expr.of], ([of]) => (expr.op === "~" ? `~${of}` : `(${expr.op} ${of})`));
+    case "isNull":
+      return filled([expr.of], ([of]) => `(${of} IS ${expr.not ? "NOT " : ""}NULL)`);
+    case "index":
+      return filled([expr.of, expr.at], ([of, at]) => `${of}[${at}]`);
+    case "in":
+      return filled(
+        [expr.of, ...expr.items],
+        ([of, ...items]) => `(${expr.not ? "NOT " : ""}${of} IN (${items.join(", ")}))`,
+      );
+    case "binary":
+      return filled(
+        [expr.left, expr.right],
+        (both) => `(${both.join(` ${expr.op === "DIV" ? "div" : expr.op} `)})`,
+      );
+    case "call":
+      return printedCall(expr);
     default:
       return undefined;
   }
+}
+
+function printedCall(expr: Call): string | undefined {
+  if (expr.over !== undefined || expr.filter !== undefined) return undefined;
+  const name = expr.name.toLowerCase();
+  // from_json prints neither schema nor options.
+  const args = name === "from_json" ? expr.args.slice(0, 1) : expr.args;
+  return filled(args, (texts) => `${name}(${expr.distinct ? "DISTINCT " : ""}${texts.join(", ")})`);
+}
+
+function filled(
+  parts: readonly Expr[],
+  build: (texts: readonly string[]) => string,
+): string | undefined {
+  const texts = parts.map(printed).filter((text) => text !== undefined);
+  return texts.length === parts.length ? build(texts) : undefined;
 }

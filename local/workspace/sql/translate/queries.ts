@@ -1,16 +1,17 @@
 // Queries to DuckDB: WITH, set operations, VALUES, ORDER BY and LIMIT. A query's columns are called c0, c1, … there.
 import { SqlError } from "../errors.ts";
-import type { Body, Expr, OrderItem, Query } from "../parse/ast.ts";
+import type { Body, Cte, Expr, OrderItem, Query } from "../parse/ast.ts";
 import { INT } from "../types.ts";
 import { castTo } from "./casts.ts";
 import { commonType, isInteger } from "./coerce.ts";
+import { direction, positionOf, renamed } from "./columns.ts";
 import { translator } from "./expressions.ts";
 import { translateSelect } from "./select.ts";
 import { EMPTY_SCOPE, type Env, type Scope, type TranslatedQuery } from "./typed.ts";
 
 /** `outer` is the query around it, for a subquery in an expression or a LATERAL one. @throws SqlError */
 export function translateQuery(query: Query, env: Env, outer?: Scope): TranslatedQuery {
-  const inner = withCtes(query, env, outer);
+  const inner = withCtes(query.ctes, env, outer);
   const tail = limitSql(query, inner);
   if (query.body.is === "select") {
     const select = translateSelect(query.body, inner, outer, query.orderBy);
@@ -23,20 +24,18 @@ export function translateQuery(query: Query, env: Env, outer?: Scope): Translate
 }
 
 /** A common table expression is put where its name stands: its columns keep their types. */
-function withCtes(query: Query, env: Env, outer: Scope | undefined): Env {
-  return query.ctes.reduce((known, cte) => {
-    const translated = translateQuery(cte.query, known, outer);
-    const columns = renamed(translated.columns, cte.columns, cte.name);
-    return { ...known, ctes: new Map(known.ctes).set(cte.name.toLowerCase(), { ...translated, columns }) };
-  }, env);
-}
-
-/** Column aliases of a relation: all columns or none. @throws SqlError 42826 */
-export function renamed(columns: TranslatedQuery["columns"], names: readonly string[], of: string): TranslatedQuery["columns"] {
-  if (names.length === 0) return columns;
-  if (names.length !== columns.length)
-    throw new SqlError("ASSIGNMENT_ARITY_MISMATCH", "42802", `The number of columns (${columns.length}) of \`${of}\` and of its column aliases (${names.length}) differ`);
-  return columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
+export function withCtes(ctes: readonly Cte[], env: Env, outer: Scope | undefined): Env {
+  let known = env;
+  for (const { name, columns, query } of ctes) {
+    const translated = translateQuery(query, known, outer);
+    const named = new Map(known.ctes);
+    named.set(name.toLowerCase(), {
+      ...translated,
+      columns: renamed(translated.columns, columns, name),
+    });
+    known = { ...known, ctes: named };
+  }
+  return known;
 }
 
 function translateBody(body: Body, env: Env, outer: Scope | undefined): TranslatedQuery {
@@ -52,42 +51,76 @@ function translateBody(body: Body, env: Env, outer: Scope | undefined): Translat
   }
 }
 
-function translateSet(body: Body & { is: "set" }, env: Env, outer: Scope | undefined): TranslatedQuery {
-  const [left, right] = [translateBody(body.left, env, outer), translateBody(body.right, env, outer)];
+function translateSet(
+  body: Body & { is: "set" },
+  env: Env,
+  outer: Scope | undefined,
+): TranslatedQuery {
+  const [left, right] = [
+    translateBody(body.left, env, outer),
+    translateBody(body.right, env, outer),
+  ];
   if (left.columns.length !== right.columns.length)
-    throw new SqlError("NUM_COLUMNS_MISMATCH", "42826", `${body.op} can only be performed on inputs with the same number of columns, but the first input has ${left.columns.length} columns and the second input has ${right.columns.length} columns`);
+    throw new SqlError(
+      "NUM_COLUMNS_MISMATCH",
+      "42826",
+      `${body.op} can only be performed on inputs with the same number of columns, but the first input has ${left.columns.length} columns and the second input has ${right.columns.length} columns`,
+    );
   const columns = left.columns.map((column, index) => {
     const other = right.columns[index];
     const type = other && commonType(column.type, other.type);
     if (type === undefined)
-      throw new SqlError("INCOMPATIBLE_COLUMN_TYPE", "42825", `${body.op} can only be performed on tables with compatible column types. Column ${index + 1} is not compatible`);
+      throw new SqlError(
+        "INCOMPATIBLE_COLUMN_TYPE",
+        "42825",
+        `${body.op} can only be performed on tables with compatible column types. Column ${index + 1} is not compatible`,
+      );
     return { name: column.name, type };
   });
-  const side = (query: TranslatedQuery) => `SELECT ${columns.map((column, index) => {
-    const from = query.columns[index]?.type ?? column.type;
-    return `${castTo({ sql: `c${index}`, type: from }, column.type).sql} AS c${index}`;
-  }).join(", ")} FROM (${query.sql}) AS s`;
+  const side = (query: TranslatedQuery) =>
+    `SELECT ${columns
+      .map((column, index) => {
+        const from = query.columns[index]?.type ?? column.type;
+        return `${castTo({ sql: `c${index}`, type: from }, column.type).sql} AS c${index}`;
+      })
+      .join(", ")} FROM (${query.sql}) AS s`;
   return { sql: `(${side(left)}) ${body.op}${body.all ? " ALL" : ""} (${side(right)})`, columns };
 }
 
-function translateValues(rows: readonly (readonly Expr[])[], env: Env, outer: Scope | undefined): TranslatedQuery {
+function translateValues(
+  rows: readonly (readonly Expr[])[],
+  env: Env,
+  outer: Scope | undefined,
+): TranslatedQuery {
   const t = translator(env, { ...EMPTY_SCOPE, outer });
   const translated = rows.map((row) => row.map(t.expr));
   const [first = []] = translated;
   if (translated.some((row) => row.length !== first.length))
-    throw new SqlError("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000", "Invalid inline table: its rows have different numbers of columns");
+    throw new SqlError(
+      "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+      "42000",
+      "Invalid inline table: its rows have different numbers of columns",
+    );
   const columns = first.map((cell, index) => {
     const type = translated.reduce<typeof cell.type | undefined>((known, row) => {
       const next = row[index];
       return known && next && commonType(known, next.type);
     }, cell.type);
     if (type === undefined)
-      throw new SqlError("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE", "42000", `Found incompatible types in the column \`col${index + 1}\` for inline table`);
+      throw new SqlError(
+        "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+        "42000",
+        `Found incompatible types in the column \`col${index + 1}\` for inline table`,
+      );
     return { name: `col${index + 1}`, type };
   });
-  const cells = (row: (typeof translated)[number]) => row.map((cell, index) => castTo(cell, columns[index]?.type ?? cell.type).sql).join(", ");
+  const cells = (row: (typeof translated)[number]) =>
+    row.map((cell, index) => castTo(cell, columns[index]?.type ?? cell.type).sql).join(", ");
   const names = columns.map((_, index) => `c${index}`).join(", ");
-  return { sql: `SELECT * FROM (VALUES ${translated.map((row) => `(${cells(row)})`).join(", ")}) AS v(${names})`, columns };
+  return {
+    sql: `SELECT * FROM (VALUES ${translated.map((row) => `(${cells(row)})`).join(", ")}) AS v(${names})`,
+    columns,
+  };
 }
 
 /** ORDER BY over a set operation or VALUES sees its columns only. */
@@ -95,21 +128,11 @@ function orderOfColumns(items: readonly OrderItem[], body: TranslatedQuery, env:
   if (items.length === 0) return "";
   const visible = body.columns.map((column, index) => ({ ...column, sql: `c${index}` }));
   const t = translator(env, { ...EMPTY_SCOPE, visible });
-  const sql = items.map((item) => `${positionOf(item.by, body.columns.length) ?? t.expr(item.by).sql}${direction(item)}`);
+  const sql = items.map(
+    (item) =>
+      `${positionOf(item.by, body.columns.length) ?? t.expr(item.by).sql}${direction(item)}`,
+  );
   return ` ORDER BY ${sql.join(", ")}`;
-}
-
-/** An integer literal counts columns from 1. @throws SqlError 42805 beyond the last column */
-export function positionOf(by: Expr, count: number): number | undefined {
-  if (by.is !== "literal" || by.type.kind !== "INT" || by.value === null) return undefined;
-  const position = Number(by.value);
-  if (position < 1 || position > count)
-    throw new SqlError("ORDER_BY_POS_OUT_OF_RANGE", "42805", `ORDER BY position ${position} is not in select list (valid range is [1, ${count}])`);
-  return position;
-}
-
-export function direction(item: OrderItem): string {
-  return ` ${item.descending ? "DESC" : "ASC"} NULLS ${item.nullsFirst ? "FIRST" : "LAST"}`;
 }
 
 function limitSql(query: Query, env: Env): string {
@@ -118,9 +141,17 @@ function limitSql(query: Query, env: Env): string {
     if (expr === undefined) return "";
     const value = t.expr(expr);
     if (!isInteger(value.type))
-      throw new SqlError("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "42K0E", `The ${word.toLowerCase()} expression must be integer type`);
+      throw new SqlError(
+        "INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE",
+        "42K0E",
+        `The ${word.toLowerCase()} expression must be integer type`,
+      );
     if (expr.is === "literal" && Number(expr.value) < 0)
-      throw new SqlError("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "42K0E", `The ${word.toLowerCase()} expression must be equal to or greater than 0, but got ${expr.value}`);
+      throw new SqlError(
+        "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE",
+        "42K0E",
+        `The ${word.toLowerCase()} expression must be equal to or greater than 0, but got ${expr.value}`,
+      );
     return ` ${word} ${castTo(value, INT).sql}`;
   };
   return part("LIMIT", query.limit) + part("OFFSET", query.offset);

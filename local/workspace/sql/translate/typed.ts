@@ -8,7 +8,10 @@ export type Typed = { readonly sql: string; readonly type: SqlType };
 export type NamedTyped = Typed & { readonly name: string };
 
 /** A relation that names may be qualified with; `qualifier` in lower case, most general part first. */
-export type Relation = { readonly qualifier: readonly string[]; readonly columns: readonly NamedTyped[] };
+export type Relation = {
+  readonly qualifier: readonly string[];
+  readonly columns: readonly NamedTyped[];
+};
 
 export type Scope = {
   readonly relations: readonly Relation[];
@@ -22,15 +25,33 @@ export type Scope = {
   readonly outer?: Scope | undefined;
 };
 
-export const EMPTY_SCOPE: Scope = { relations: [], visible: [], aliases: new Map(), lambdas: new Map() };
+export const EMPTY_SCOPE: Scope = {
+  relations: [],
+  visible: [],
+  aliases: new Map(),
+  lambdas: new Map(),
+};
 
 /** A table, or a view with its query, as a name in FROM finds it. */
 export type Found =
-  | { readonly is: "table"; readonly sql: string; readonly columns: readonly { readonly name: string; readonly type: SqlType }[]; readonly qualifier: readonly string[] }
-  | { readonly is: "view"; readonly query: Query; readonly columns: readonly string[]; readonly qualifier: readonly string[]; readonly env: Env };
+  | {
+      readonly is: "table";
+      readonly sql: string;
+      readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
+      readonly qualifier: readonly string[];
+    }
+  | {
+      readonly is: "view";
+      readonly query: Query;
+      readonly columns: readonly string[];
+      readonly qualifier: readonly string[];
+      readonly env: Env;
+    };
 
 /** What a translation needs to know of the session around it. */
 export type Env = {
+  /** Translates a query inside another, with the columns of `outer` in sight. */
+  readonly query: (query: Query, env: Env, outer?: Scope) => TranslatedQuery;
   /** @throws SqlError 42P01, 42501 */
   readonly find: (name: readonly string[]) => Found;
   readonly ctes: ReadonlyMap<string, TranslatedQuery>;

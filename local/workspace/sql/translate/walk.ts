@@ -4,7 +4,13 @@ import { AGGREGATES, WINDOW_ONLY } from "./functions/aggregates.ts";
 
 /** Whether it aggregates the rows of its own SELECT (not in a subquery, not over a window). */
 export function containsAggregate(expr: Expr): boolean {
-  if (expr.is === "call" && expr.over === undefined && AGGREGATES[expr.name] !== undefined && !WINDOW_ONLY.has(expr.name)) return true;
+  if (
+    expr.is === "call" &&
+    expr.over === undefined &&
+    AGGREGATES[expr.name] !== undefined &&
+    !WINDOW_ONLY.has(expr.name)
+  )
+    return true;
   return partsOf(expr).some(containsAggregate);
 }
 
@@ -18,7 +24,12 @@ export function containsVolatile(expr: Expr): boolean {
 function partsOf(expr: Expr): readonly Expr[] {
   switch (expr.is) {
     case "call":
-      return [...expr.args, ...(expr.filter ? [expr.filter] : []), ...(expr.over?.partitionBy ?? []), ...(expr.over?.orderBy.map((item) => item.by) ?? [])];
+      return [
+        ...expr.args,
+        ...(expr.filter ? [expr.filter] : []),
+        ...(expr.over?.partitionBy ?? []),
+        ...(expr.over?.orderBy.map((item) => item.by) ?? []),
+      ];
     case "binary":
       return [expr.left, expr.right];
     case "in":
@@ -28,7 +39,11 @@ function partsOf(expr: Expr): readonly Expr[] {
     case "index":
       return [expr.of, expr.at];
     case "case":
-      return [...(expr.of ? [expr.of] : []), ...expr.branches.flatMap((branch) => [branch.when, branch.then]), ...(expr.otherwise ? [expr.otherwise] : [])];
+      return [
+        ...(expr.of ? [expr.of] : []),
+        ...expr.branches.flatMap((branch) => [branch.when, branch.result]),
+        ...(expr.otherwise ? [expr.otherwise] : []),
+      ];
     case "lambda":
       return [expr.body];
     case "interval":

@@ -1,7 +1,7 @@
 // from_json, to_json and parse_json by Spark's rules: typed strictly, numbers kept digit by digit.
 import { parseSchema } from "../parse/data-types.ts";
 import type { SqlType } from "../types.ts";
-import { castText } from "./cast-text.ts";
+import { castText, fitsPrecision } from "./cast-text.ts";
 import { doubleText } from "./numbers.ts";
 import { rawJson } from "./raw-json.ts";
 
@@ -29,10 +29,15 @@ class Malformed extends Error {}
  * As with Spark, what follows the first value is not looked at, and one object passes for an array of one
  * (databricks-facts §9.5).
  */
-export function fromJson(text: string, type: SqlType, mode: "FAILFAST" | "PERMISSIVE"): string | undefined {
-  if (text.trim() === "") return mode === "FAILFAST" ? undefined : "null";
+export function fromJson(
+  text: string,
+  type: SqlType,
+  mode: "FAILFAST" | "PERMISSIVE",
+): string | undefined {
+  if (text.trim() === "") return "null";
   try {
     const value = parseFirst(text);
+    if (value === null) throw new Malformed();
     const whole = type.kind === "ARRAY" && isObject(value) ? [value] : value;
     return JSON.stringify(typed(whole, type, mode === "FAILFAST"));
   } catch (thrown) {
@@ -109,10 +114,12 @@ function typed(value: Json | undefined, type: SqlType, strict: boolean): Json {
       return struct(value, type, strict);
     case "ARRAY":
       if (!Array.isArray(value)) throw new Malformed();
-      return value.map((item: Json) => part(item, type.element, strict));
+      return value.map((item: Json) => typed(item, type.element, strict));
     case "MAP":
       if (!isObject(value)) throw new Malformed();
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, part(item, type.value, strict)]));
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [key, typed(item, type.value, strict)]),
+      );
     default:
       return scalar(value, type);
   }
@@ -120,10 +127,12 @@ function typed(value: Json | undefined, type: SqlType, strict: boolean): Json {
 
 function struct(value: Json, type: SqlType & { kind: "STRUCT" }, strict: boolean): Json {
   if (!isObject(value)) throw new Malformed();
-  return Object.fromEntries(type.fields.map((field) => [field.name, part(own(value, field.name), field.type, strict)]));
+  return Object.fromEntries(
+    type.fields.map((field) => [field.name, part(own(value, field.name), field.type, strict)]),
+  );
 }
 
-/** A malformed part fails the whole in FAILFAST, and is null otherwise. */
+/** A malformed field fails the whole in FAILFAST, and is null otherwise; elements and values fail what they are in. */
 function part(value: Json | undefined, type: SqlType, strict: boolean): Json {
   if (strict) return typed(value, type, true);
   try {
@@ -135,7 +144,8 @@ function part(value: Json | undefined, type: SqlType, strict: boolean): Json {
 }
 
 function scalar(value: Json, type: SqlType): Json {
-  if (type.kind === "STRING") return typeof value === "string" ? value : JSON.stringify(value);
+  if (type.kind === "STRING")
+    return typeof value === "string" ? value : JSON.stringify(asJava(value));
   if (type.kind === "BOOLEAN") {
     if (typeof value !== "boolean") throw new Malformed();
     return value;
@@ -143,6 +153,20 @@ function scalar(value: Json, type: SqlType): Json {
   if (value instanceof Digits) return number(value, type);
   if (typeof value !== "string") throw new Malformed();
   return fromString(value, type);
+}
+
+/** Numbers with a fraction go through a double, as in Spark's own copy of the text: 1.50 is 1.5. */
+function asJava(value: Json): Json {
+  if (value instanceof Digits) return new Digits(javaNumber(value.text));
+  if (Array.isArray(value)) return value.map((item: Json) => asJava(item));
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asJava(item)]))
+    : value;
+}
+
+/** A JSON number's text as Spark copies it. */
+export function javaNumber(text: string): string {
+  return /^-?\d+$/.test(text) ? text : doubleText(Number(text));
 }
 
 /** 1.5, "1" and true are no INT (databricks-facts §9.5). */
@@ -156,11 +180,17 @@ function number({ text }: Digits, type: SqlType): Json {
       return whole ? digits(castText(text, type.kind.toLowerCase())) : malformed();
     case "FLOAT":
     case "DOUBLE":
-      return Number.isFinite(Number(text)) ? new Digits(String(Number(text))) : Number(text) > 0 ? "Infinity" : "-Infinity";
+      return Number.isFinite(Number(text))
+        ? new Digits(String(Number(text)))
+        : Number(text) > 0
+          ? "Infinity"
+          : "-Infinity";
     case "DECIMAL":
-      return castText(text, `decimal(${type.precision},${type.scale})`) ?? malformed();
+      return decimal(text, type.precision, type.scale);
     case "TIMESTAMP":
-      return whole ? (castText(new Date(Number(text) * 1000).toISOString(), "timestamp") ?? malformed()) : malformed();
+      return whole
+        ? (castText(new Date(Number(text) * 1000).toISOString(), "timestamp") ?? malformed())
+        : malformed();
     default:
       return malformed();
   }
@@ -170,9 +200,11 @@ function fromString(value: string, type: SqlType): Json {
   switch (type.kind) {
     case "FLOAT":
     case "DOUBLE":
-      return /^(NaN|[+-]?Infinity|[+-]INF)$/.test(value) ? (castText(value, "double") ?? malformed()) : malformed();
+      return /^(NaN|[+-]?Infinity|[+-]INF)$/.test(value)
+        ? (castText(value, "double") ?? malformed())
+        : malformed();
     case "DECIMAL":
-      return castText(value, `decimal(${type.precision},${type.scale})`) ?? malformed();
+      return decimal(value, type.precision, type.scale);
     case "DATE":
       return castText(value, "date") ?? malformed();
     case "TIMESTAMP":
@@ -182,6 +214,11 @@ function fromString(value: string, type: SqlType): Json {
     default:
       return malformed();
   }
+}
+
+function decimal(text: string, precision: number, scale: number): Json {
+  const value = castText(text, `decimal(${precision},${scale})`);
+  return value !== undefined && fitsPrecision(value, precision) ? value : malformed();
 }
 
 function digits(text: string | undefined): Json {
@@ -197,16 +234,24 @@ function written(value: Json | undefined, type: SqlType): Json {
   switch (type.kind) {
     case "STRUCT": {
       if (!isObject(value)) return value;
-      const fields = type.fields.map((field) => [field.name, written(own(value, field.name), field.type)] as const);
+      const fields = type.fields.map(
+        (field) => [field.name, written(own(value, field.name), field.type)] as const,
+      );
       return Object.fromEntries(fields.filter(([, item]) => item !== null));
     }
     case "ARRAY":
       return Array.isArray(value) ? value.map((item: Json) => written(item, type.element)) : value;
     case "MAP":
-      return isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, written(item, type.value)])) : value;
+      return isObject(value)
+        ? Object.fromEntries(
+            Object.entries(value).map(([key, item]) => [key, written(item, type.value)]),
+          )
+        : value;
     case "TIMESTAMP":
     case "TIMESTAMP_NTZ":
       return typeof value === "string" ? isoTime(value, type.kind === "TIMESTAMP") : value;
+    case "DECIMAL":
+      return typeof value === "string" ? new Digits(value) : value;
     case "DOUBLE":
     case "FLOAT":
       return value instanceof Digits ? new Digits(doubleText(Number(value.text))) : value;
@@ -219,11 +264,16 @@ function written(value: Json | undefined, type: SqlType): Json {
 function isoTime(text: string, zoned: boolean): string {
   const [day = "", time = ""] = text.split(" ");
   const [clock = "", fraction = ""] = time.split(".");
-  return `${day}T${clock}.${fraction.padEnd(3, "0")}${zoned ? "Z" : ""}`;
+  return `${day}T${clock}.${fraction.padEnd(3, "0").slice(0, 3)}${zoned ? "Z" : ""}`;
 }
 
 function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Digits);
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Digits)
+  );
 }
 
 function own(value: JsonObject, name: string): Json | undefined {

@@ -24,7 +24,8 @@ function javaText(value: number, shortest: string): string {
     return plain.includes(".") ? plain : `${plain}.0`;
   }
   const sign = value < 0 ? "-" : "";
-  const [, whole = "", fraction = "", exponent = "0"] = /^-?(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(shortest) ?? [];
+  const [, whole = "", fraction = "", exponent = "0"] =
+    /^-?(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(shortest) ?? [];
   const digits = `${whole}${fraction}`;
   const leading = digits.length - digits.replace(/^0+/, "").length;
   const significant = digits.slice(leading).replace(/0+$/, "");
@@ -35,7 +36,8 @@ function javaText(value: number, shortest: string): string {
 /** Half away from zero on the decimal digits that the number shows, as Spark's round does. */
 export function roundDouble(value: number, digits: number): number {
   if (!Number.isFinite(value)) return value;
-  const [, sign = "", whole = "", fraction = "", exponent = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(String(value)) ?? [];
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(String(value)) ?? [];
   const scale = fraction.length - Number(exponent);
   if (scale <= digits) return value;
   const unscaled = BigInt(`${sign}${whole}${fraction}`);

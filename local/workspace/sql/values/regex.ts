@@ -19,14 +19,22 @@ export function javaRegExp(pattern: string): RegExp {
   const cached = known.get(pattern);
   if (cached !== undefined) return cached;
   if (DIFFERENT.some((each) => each.test(pattern)))
-    throw new RegExpError("[UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE|0A000] The embedded workspace does not translate this regular expression: its syntax is Java's alone");
+    throw new RegExpError(
+      "[UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE|0A000] The embedded workspace does not translate this regular expression: its syntax is Java's alone",
+    );
   try {
-    const compiled = new RegExp(pattern, /[^\u0000-\uffff]|\\[pP]\{/u.test(pattern) ? "gu" : "g");
+    const compiled = new RegExp(
+      pattern,
+      /[\u{10000}-\u{10ffff}]|\\[pP]\{/u.test(pattern) ? "gu" : "g",
+    );
     if (known.size > 500) known.clear();
     known.set(pattern, compiled);
     return compiled;
   } catch (cause) {
-    throw new RegExpError(`[INVALID_PARAMETER_VALUE.PATTERN|22023] The value of parameter(s) \`regexp\` is invalid: '${pattern}'.`, { cause });
+    throw new RegExpError(
+      `[INVALID_PARAMETER_VALUE.PATTERN|22023] The value of parameter(s) \`regexp\` is invalid: '${pattern}'.`,
+      { cause },
+    );
   }
 }
 
@@ -40,7 +48,15 @@ export function matches(text: string, pattern: string): boolean {
 export function replaceAll(text: string, pattern: string, by: string, from: number): string {
   const head = text.slice(0, Math.max(0, from - 1));
   const tail = text.slice(Math.max(0, from - 1));
-  return head + tail.replace(fresh(pattern), (...found: unknown[]) => expand(by, found.filter((_, index) => index < groupsOf(found))));
+  return (
+    head +
+    tail.replace(fresh(pattern), (...found: unknown[]) =>
+      expand(
+        by,
+        found.filter((_, index) => index < groupsOf(found)),
+      ),
+    )
+  );
 }
 
 /** The group of the first match, "" when there is none. Undefined when the pattern has no such group. */
@@ -78,7 +94,10 @@ function fresh(pattern: string): RegExp {
 }
 
 function groupCount(pattern: string): number {
-  return (new RegExp(`${javaRegExp(pattern).source}|`, javaRegExp(pattern).flags).exec("")?.length ?? 1) - 1;
+  return (
+    (new RegExp(`${javaRegExp(pattern).source}|`, javaRegExp(pattern).flags).exec("")?.length ??
+      1) - 1
+  );
 }
 
 /** replace()'s callback gets match, groups, offset, text. */
@@ -87,9 +106,15 @@ function groupsOf(found: readonly unknown[]): number {
 }
 
 function expand(by: string, groups: readonly unknown[]): string {
-  return by.replace(/\\(.)|\$(\d)/g, (_, escaped: string | undefined, group: string | undefined) => {
-    if (escaped !== undefined) return escaped;
-    if (Number(group) >= groups.length) throw new RegExpError(`[INVALID_PARAMETER_VALUE.PATTERN|22023] The replacement has no group ${group}.`);
-    return String(groups[Number(group)] ?? "");
-  });
+  return by.replace(
+    /\\(.)|\$(\d)/g,
+    (_, escaped: string | undefined, group: string | undefined) => {
+      if (escaped !== undefined) return escaped;
+      if (Number(group) >= groups.length)
+        throw new RegExpError(
+          `[INVALID_PARAMETER_VALUE.PATTERN|22023] The replacement has no group ${group}.`,
+        );
+      return String(groups[Number(group)] ?? "");
+    },
+  );
 }

@@ -13,8 +13,18 @@ export function substring(text: string, from: number, count: number): string {
 export function locate(part: string, text: string, from: number): number {
   if (from < 1) return 0;
   const chars = [...text];
-  const at = chars.slice(from - 1).join("").indexOf(part);
-  return at < 0 ? 0 : [...chars.slice(from - 1).join("").slice(0, at)].length + from;
+  const at = chars
+    .slice(from - 1)
+    .join("")
+    .indexOf(part);
+  return at < 0
+    ? 0
+    : [
+        ...chars
+          .slice(from - 1)
+          .join("")
+          .slice(0, at),
+      ].length + from;
 }
 
 /** Too long a text is cut at its end. */
@@ -36,21 +46,25 @@ export function splitPart(text: string, by: string, n: number): string | undefin
 }
 
 export function initcap(text: string): string {
-  return text.toLowerCase().replace(/(^| )(\S)/g, (_, space: string, first: string) => `${space}${first.toUpperCase()}`);
+  return text
+    .toLowerCase()
+    .replace(/(^| )(\S)/g, (_, space: string, first: string) => `${space}${first.toUpperCase()}`);
 }
 
 /** 0 means 256; undefined (NULL) for lengths that SHA-2 has not. */
 export function sha2(text: string, bits: number): string | undefined {
   const length = bits === 0 ? 256 : bits;
-  return [224, 256, 384, 512].includes(length) ? createHash(`sha${length}`).update(text).digest("hex") : undefined;
+  return [224, 256, 384, 512].includes(length)
+    ? createHash(`sha${length}`).update(text).digest("hex")
+    : undefined;
 }
 
 /** A LIKE pattern in which every escape is followed by what may be escaped; undefined when one is not. */
-export function likePattern(pattern: string, escape: string): string | undefined {
+export function likePattern(pattern: string, escapeChar: string): string | undefined {
   for (let i = 0; i < pattern.length; i++) {
-    if (pattern.charAt(i) !== escape) continue;
+    if (pattern.charAt(i) !== escapeChar) continue;
     const next = pattern.charAt(++i);
-    if (next !== "%" && next !== "_" && next !== escape) return undefined;
+    if (next !== "%" && next !== "_" && next !== escapeChar) return undefined;
   }
   return pattern;
 }

@@ -1,8 +1,9 @@
 """Processes that a task starts: they see the workspace too.
 
-A Python child gets the same shim. Any other program gets paths that exist: in its arguments, environment and folder,
-`/Volumes` becomes a tree of links to the volumes' real folders; of a volume that the task may not write, it sees a
-read-only copy, so that nothing it does there reaches the volume.
+A Python child gets the same shim. Any other program gets paths that exist: in its arguments,
+environment and folder, `/Volumes` becomes a tree of links to the volumes' real folders; of a volume
+that the task may not write, it sees a read-only copy, so that nothing it does there reaches the
+volume.
 """
 
 import errno
@@ -66,7 +67,7 @@ class Children:
 
     def _alias(self, found, text):
         top = f"/{found.group(1)}"
-        snapshots.show(self._mounts, f"{top}{text[found.end():]}")
+        snapshots.show(self._mounts, f"{top}{text[found.end() :]}")
         return f"{self._mounts.alias}{top}"
 
     def _with_script(self, arguments, folder):

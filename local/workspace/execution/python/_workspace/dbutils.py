@@ -27,6 +27,7 @@ class DBUtils:
         self.notebook = Notebook(self, spec)
         self.fs = FileSystem()
         self.library = Library()
+        self.credentials = lambda: channel.ask("credentials")
 
     def __getattr__(self, name):
         raise NotImplementedError(f"dbutils.{name} does not exist in the embedded workspace")
@@ -74,7 +75,9 @@ class Jobs:
 
 
 class TaskValues:
-    """Small values that tasks of one run hand to each other. The platform allows 48 KiB of JSON for each."""
+    """Small values that tasks of one run hand to each other. The platform allows 48 KiB of JSON for
+    each.
+    """
 
     VALUE_MAX = 48 * 1024
 
@@ -84,7 +87,9 @@ class TaskValues:
     def set(self, key, value):
         text = json.dumps(value)
         if len(text.encode()) > self.VALUE_MAX:
-            raise ValueError(f"the value of task value {key!r} has more than {self.VALUE_MAX} bytes of JSON")
+            raise ValueError(
+                f"the value of task value {key!r} has more than {self.VALUE_MAX} bytes of JSON"
+            )
         self._channel.tell("setTaskValue", key=key, value=value)
 
     def get(self, taskKey, key, default=None, debugValue=None):
@@ -92,7 +97,9 @@ class TaskValues:
         if "value" in answer:
             return answer["value"]
         if default is None:
-            raise ValueError(f"the task {taskKey!r} has not set a value {key!r}, and there is no default")
+            raise ValueError(
+                f"the task {taskKey!r} has not set a value {key!r}, and there is no default"
+            )
         return default
 
 
@@ -138,14 +145,28 @@ class Notebook:
         self._dbutils = dbutils
         self._spec = spec
 
+    @property
+    def entry_point(self):
+        """The old way to the context, through Py4J:
+        `entry_point.getDbutils().notebook().getContext()`.
+        """
+        return EntryPoint(self)
+
+    def getContext(self):
+        return NotebookContext(self._dbutils, self._spec)
+
     def exit(self, value):
         raise NotebookExit(str(value))
 
     def run(self, path, timeout_seconds=0, arguments=None):
-        """Runs another notebook in this process, with widgets of its own. Returns its exit value."""
+        """Runs another notebook in this process, with its own widgets. Returns its exit value."""
         from _workspace.notebook import run_notebook
 
-        inner = {**self._spec, "file": _beside(self._spec["file"], path), "widgets": dict(arguments or {})}
+        inner = {
+            **self._spec,
+            "file": _beside(self._spec["file"], path),
+            "widgets": dict(arguments or {}),
+        }
         utils = DBUtils.__new__(DBUtils)
         vars(utils).update(vars(self._dbutils))
         utils.widgets = Widgets(inner["widgets"])
@@ -157,10 +178,52 @@ class Notebook:
         return ""
 
 
+class EntryPoint:
+    def __init__(self, notebook):
+        self._notebook = notebook
+
+    def getDbutils(self):
+        return self
+
+    def notebook(self):
+        return self._notebook
+
+
+class NotebookContext:
+    """What programs read from it: where they are, and a token. Values come in boxes, as Scala's
+    Option.
+    """
+
+    def __init__(self, dbutils, spec):
+        self._dbutils = dbutils
+        self._spec = spec
+
+    def apiUrl(self):
+        return Box(self._dbutils.credentials()["host"])
+
+    def apiToken(self):
+        return Box(self._dbutils.credentials()["token"])
+
+    def notebookPath(self):
+        return Box(self._spec.get("shown_file"))
+
+
+class Box:
+    def __init__(self, value):
+        self._value = value
+
+    def get(self):
+        return self._value
+
+
 def _beside(file, path):
     import os
 
-    return path if path.startswith("/") else os.path.normpath(os.path.join(os.path.dirname(file), path))
+    return (
+        path
+        if path.startswith("/")
+        else os.path.normpath(os.path.join(os.path.dirname(file), path))
+    )
 
 
 class Library:

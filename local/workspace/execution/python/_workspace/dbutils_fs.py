@@ -36,7 +36,9 @@ class FileSystem:
                 raise IsADirectoryError(f"{source} is a directory: give recurse=True")
             shutil.copytree(old, new, dirs_exist_ok=True)
         else:
-            shutil.copyfile(old, os.path.join(new, os.path.basename(old)) if os.path.isdir(new) else new)
+            shutil.copyfile(
+                old, os.path.join(new, os.path.basename(old)) if os.path.isdir(new) else new
+            )
         return True
 
     def mv(self, source, target, recurse=False):
@@ -68,5 +70,8 @@ def _info(path):
     folder = os.path.isdir(path)
     name = os.path.basename(path) + ("/" if folder else "")
     return FileInfo(
-        f"dbfs:{path}{'/' if folder else ''}", name, 0 if folder else found.st_size, int(found.st_mtime * 1000)
+        f"dbfs:{path}{'/' if folder else ''}",
+        name,
+        0 if folder else found.st_size,
+        int(found.st_mtime * 1000),
     )

@@ -166,7 +166,7 @@ def _opened(file, mode, opener):
 
 
 def _stacked(FileIO, file, mode, buffering, encoding, errors, newline, closefd, opener):
-    """What `io.open` builds on its FileIO; the checks and their words are CPython's (Lib/_pyio.py)."""
+    """What `io.open` builds on its FileIO; checks and words are CPython's (Lib/_pyio.py)."""
     kinds = set(mode)
     binary = "b" in kinds
     if kinds - set("rwxabt+") or len(mode) > len(kinds):
@@ -177,7 +177,9 @@ def _stacked(FileIO, file, mode, buffering, encoding, errors, newline, closefd, 
         raise ValueError("can't have text and binary mode at once")
     for name, value in (("encoding", encoding), ("errors", errors), ("newline", newline)):
         if binary and value is not None:
-            raise ValueError(f"binary mode doesn't take {'an' if name[0] == 'e' else 'a'} {name} argument")
+            raise ValueError(
+                f"binary mode doesn't take {'an' if name[0] == 'e' else 'a'} {name} argument"
+            )
     if buffering == 0 and not binary:
         raise ValueError("can't have unbuffered text I/O")
     raw = FileIO(file, mode.replace("b", "").replace("t", ""), closefd, opener)

@@ -1,10 +1,12 @@
-"""Modules whose libraries open files by themselves, past the mounts: they say so instead of "No such file"."""
+"""Modules whose libraries open files by themselves, past the mounts: they say so instead of "No
+such file".
+"""
 
 import sys
 
 NO_SPARK = (
-    "pyspark is not installed in the Python of this workspace. The embedded workspace executes plain Python; "
-    "install pyspark for that interpreter to use Spark here."
+    "pyspark is not installed in the Python of this workspace. The embedded workspace executes "
+    "plain Python; install pyspark for that interpreter to use Spark here."
 )
 
 

@@ -1,7 +1,9 @@
-"""Puts the replacements where Python's standard library looks: in `posix`, `os`, `_io`, `io` and `builtins`.
+"""Puts the replacements where Python's standard library looks: in `posix`, `os`, `_io`, `io` and
+`builtins`.
 
-The import system works on the same names (`_frozen_importlib_external` calls `posix.stat`, `posix.listdir`,
-`_io.open_code`), so modules are imported from volumes too, and tracebacks say /Volumes/….
+The import system works on the same names (`_frozen_importlib_external` calls `posix.stat`,
+`posix.listdir`, `_io.open_code`), so modules are imported from volumes too, and tracebacks say
+/Volumes/….
 """
 
 import os
@@ -54,7 +56,9 @@ def _tell_os(originals):
 
 
 class Replaced:
-    """A function that, like a built-in one, does not become a method when it is stored in a class (pathlib does so)."""
+    """A function that, like a built-in one, does not become a method when it is stored in a class
+    (pathlib does so).
+    """
 
     def __init__(self, function, original):
         self._function = function

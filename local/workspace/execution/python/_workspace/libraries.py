@@ -1,4 +1,6 @@
-"""The libraries of a task. Wheels are unpacked; anything from a package index must already be installed."""
+"""The libraries of a task. Wheels are unpacked; anything from a package index must already be
+installed.
+"""
 
 import importlib.metadata
 import os
@@ -12,7 +14,7 @@ class LibraryError(Exception):
 
 
 def install(libraries, folder):
-    """`libraries`: requirement lines and paths, in order. Puts the unpacked ones first on sys.path."""
+    """Requirement lines and paths of wheels, in order. The unpacked ones go first on sys.path."""
     lines = [line for library in libraries for line in _lines(library)]
     wheels = [line for line in lines if line.endswith(".whl")]
     if wheels:
@@ -43,9 +45,13 @@ def _unpack(path, folder):
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            metadata = next((name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), None)
+            metadata = next(
+                (name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), None
+            )
             if metadata is None:
-                raise LibraryError(f"Library installation failed for {path}: it is not a wheel (no METADATA)")
+                raise LibraryError(
+                    f"Library installation failed for {path}: it is not a wheel (no METADATA)"
+                )
             for name in names:
                 _extract(archive, name, folder)
             text = archive.read(metadata).decode("utf-8", "replace")
@@ -53,14 +59,17 @@ def _unpack(path, folder):
         raise LibraryError(f"Library installation failed for {path}: {error}") from None
     head = text.split("\n\n")[0]
     needs = re.findall(r"^Requires-Dist:\s*(.+)$", head, re.MULTILINE)
-    # What a marker says (an extra, a platform, a version) cannot be decided without pip; only plain needs are checked.
+    # What a marker says (an extra, a platform, a version) cannot be decided without pip; only plain
+    # needs are checked.
     return [need for need in needs if ";" not in need]
 
 
 def _extract(archive, name, folder):
     parts = name.split("/")
     if name.startswith("/") or ".." in parts:
-        raise LibraryError(f"Library installation failed: the wheel has a file outside of itself, {name}")
+        raise LibraryError(
+            f"Library installation failed: the wheel has a file outside of itself, {name}"
+        )
     if name.endswith("/"):
         return
     # `x.data/purelib/…` belongs beside the packages; scripts and headers are of no use to a task.
@@ -76,19 +85,23 @@ def _extract(archive, name, folder):
 
 
 def _check_installed(line):
-    found = re.match(r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:\(?\s*==\s*([\w.!+-]+)\s*\)?)?", line)
+    found = re.match(
+        r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:\(?\s*==\s*([\w.!+-]+)\s*\)?)?", line
+    )
     if found is None or "/" in line:
         raise LibraryError(
-            f"Library installation failed for {line}: the embedded workspace installs wheels from volumes and "
-            "workspace folders only"
+            f"Library installation failed for {line}: the embedded workspace installs "
+            "wheels from volumes and workspace folders only"
         )
     name, exact = found.groups()
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         raise LibraryError(
-            f"Library installation failed for {line}: {name} is not installed in this workspace's Python, and the "
-            "embedded workspace downloads nothing"
+            f"Library installation failed for {line}: {name} is not installed in this "
+            "workspace's Python, and the embedded workspace downloads nothing"
         ) from None
     if exact is not None and exact != version:
-        raise LibraryError(f"Library installation failed for {line}: version {version} is installed here")
+        raise LibraryError(
+            f"Library installation failed for {line}: version {version} is installed here"
+        )

@@ -1,4 +1,6 @@
-"""Which paths belong to the workspace, where their bytes are on this machine, and what the task may do there."""
+"""Which paths belong to the workspace, where their bytes are on this machine, and what the task may
+do there.
+"""
 
 import errno
 import json
@@ -33,7 +35,9 @@ class Place:
         self.shown = shown
         self.real = real
         self.mount = mount
-        self.children = children  # of a directory above the mounts, such as /Volumes/main; else None
+        self.children = (
+            children  # of a directory above the mounts, such as /Volumes/main; else None
+        )
 
     def fail(self, code):
         raise OSError(code, strerror(code), self.shown)
@@ -57,7 +61,9 @@ class Place:
 
 
 class Mounts:
-    """Reads paths. Only the functions of `posix` as they were before they were replaced are used here."""
+    """Reads paths. Only the functions of `posix` as they were before they were replaced are used
+    here.
+    """
 
     def __init__(self, policy_file):
         self._policy_file = policy_file
@@ -112,7 +118,9 @@ class Mounts:
         self._starts = tuple(name for name, _ in self._names)
 
     def look_where_we_are(self):
-        """After a chdir. `cwd` is ours and as programs say it, or None; `_here` is where we really are."""
+        """After a chdir. `cwd` is ours and as programs say it, or None; `_here` is where we really
+        are.
+        """
         try:
             self._here = self._getcwd()
         except OSError:

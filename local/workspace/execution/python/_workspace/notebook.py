@@ -14,7 +14,7 @@ _MAGIC = re.compile(r"^# MAGIC ?", re.MULTILINE)
 
 
 def run_notebook(spec, dbutils):
-    """Runs the cells in one namespace. The value of `dbutils.notebook.exit` leaves as NotebookExit."""
+    """Runs the cells in one namespace. `dbutils.notebook.exit` leaves as NotebookExit."""
     path = spec["file"]
     namespace = _namespace(path, dbutils)
     folder = os.path.dirname(path)

@@ -1,4 +1,6 @@
-"""Replacements of the functions of `os` that take paths or numbers of files, for paths of the workspace."""
+"""Replacements of the functions of `os` that take paths or numbers of files, for paths of the
+workspace.
+"""
 
 import errno
 import os
@@ -105,7 +107,8 @@ def _writers(mounts):
             if refused and place.mount.volume:
                 place.fail(NOT_SUPPORTED)
             if quiet and place.mount.volume:
-                # Accepted and forgotten: an object store keeps neither modes nor times that are set.
+                # Accepted and forgotten: an object store keeps neither modes nor times that are
+                # set.
                 call(posix_lstat, place)
                 return None
             if place.real == place.mount.folder and function.__name__ != "mkdir":
@@ -120,7 +123,11 @@ def _writers(mounts):
     quiet = ("chmod", "chown", "lchown", "utime")
     return (
         {name: writer(getattr(posix, name)) for name in plain}
-        | {name: writer(getattr(posix, name), refused=True) for name in refused if hasattr(posix, name)}
+        | {
+            name: writer(getattr(posix, name), refused=True)
+            for name in refused
+            if hasattr(posix, name)
+        }
         | {name: writer(getattr(posix, name), quiet=True) for name in quiet}
     )
 
@@ -225,7 +232,8 @@ def _folder(mounts):
                 place.fail(errno.EACCES)
             if not stat.S_ISDIR(call(real_stat, place).st_mode):
                 place.fail(errno.ENOTDIR)
-            # Programs that we start inherit the folder. Where they may not write, they must not stand.
+            # Programs that we start inherit the folder. Where they may not write, they must not
+            # stand.
             real_chdir(place.real if place.mount.write else "/")
             mounts.stand_in(place)
             return
@@ -256,7 +264,7 @@ def _pairs(mounts):
             for place in (source, target):
                 if place is not None:
                     place.need_write()
-            if source is None or target is None or source.mount is not target.mount:
+            if source is None or target is None or source.mount.path != target.mount.path:
                 raise OSError(
                     errno.EXDEV, os.strerror(errno.EXDEV), os.fspath(src), None, os.fspath(dst)
                 )
@@ -290,7 +298,9 @@ def _pairs(mounts):
 
 
 def _copy_and_delete(source, target):
-    """A volume renames by copying and deleting: a reader may see both, or the old content once more."""
+    """A volume renames by copying and deleting: a reader may see both, or the old content once
+    more.
+    """
     import shutil
 
     if os.path.isdir(source.shown):

@@ -16,8 +16,8 @@ def run_file(spec, dbutils):
     path = spec["file"]
     if not os.path.isfile(path):
         raise TaskError(
-            f"Cannot read the python file {spec['shown_file']}. Please check that it exists and that the run's "
-            "identity may read it.",
+            f"Cannot read the python file {spec['shown_file']}. Please check that it exists and "
+            "that the run's identity may read it.",
             "RESOURCE_NOT_FOUND",
         )
     main = types.ModuleType("__main__")
@@ -29,7 +29,9 @@ def run_file(spec, dbutils):
 
 
 def run_wheel(spec, _dbutils):
-    """Calls an entry point of an installed package: a declared one, else the function of that name in the package."""
+    """Calls an entry point of an installed package: a declared one, else the function of that name
+    in the package.
+    """
     sys.argv = [spec["entry_point"], *_arguments(spec)]
     _entry_point(spec["package_name"], spec["entry_point"])()
 
@@ -60,11 +62,12 @@ def _entry_point(package_name, entry_point):
         if callable(function):
             return function
         raise TaskError(
-            f"The package {package_name} has neither an entry point nor a function named {entry_point}."
+            f"The package {package_name} has neither an entry point nor a function named "
+            f"{entry_point}."
         )
     raise TaskError(
-        f"Python wheel with name {package_name} could not be found. Please check the task's libraries, or the "
-        "dependencies of its environment.",
+        f"Python wheel with name {package_name} could not be found. Please check the task's "
+        "libraries, or the dependencies of its environment.",
         "RESOURCE_NOT_FOUND",
     )
 

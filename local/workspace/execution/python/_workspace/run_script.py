@@ -1,4 +1,6 @@
-"""`python run_script.py /Volumes/…/x.py args`: runs the script as if the interpreter had been given it."""
+"""`python run_script.py /Volumes/…/x.py args`: runs the script as if the interpreter had been given
+it.
+"""
 
 import os
 import sys

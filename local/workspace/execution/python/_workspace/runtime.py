@@ -1,11 +1,14 @@
-"""`dbruntime`, by which the Databricks SDK finds its host and token, and dbutils, inside of the platform."""
+"""`dbruntime`, by which the Databricks SDK finds its host and token, and dbutils, inside of the
+platform.
+"""
 
 import sys
 import types
 
 
-def offer(credentials, dbutils):
-    """Makes `import dbruntime` work. `credentials()` returns the host and a token of the run's identity."""
+def offer(dbutils):
+    """Makes `import dbruntime` work."""
+    credentials = dbutils.credentials
     package = types.ModuleType("dbruntime")
     package.__path__ = []
     package.UserNamespaceInitializer = _namespace_of(dbutils)
@@ -30,6 +33,11 @@ def _namespace_of(dbutils):
             return cls()
 
         def get_namespace_globals(self):
-            return {"dbutils": dbutils, "spark": LazySpark(), "display": print, "displayHTML": print}
+            return {
+                "dbutils": dbutils,
+                "spark": LazySpark(),
+                "display": print,
+                "displayHTML": print,
+            }
 
     return UserNamespaceInitializer

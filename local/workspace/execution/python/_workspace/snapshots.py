@@ -20,7 +20,7 @@ BYTES_MAX = 256 * 1024 * 1024
 
 _DAC_OVERRIDE = 1
 _PR_CAPBSET_DROP = 24
-_dropped = False
+_libc = None
 
 
 def show(mounts, text):
@@ -33,7 +33,7 @@ def show(mounts, text):
 
 
 def _may_mean(words, parts):
-    for word, part in zip(words[1:], parts[1:]):
+    for word, part in zip(words[1:], parts[1:], strict=False):
         if not word or not all(each.isalnum() or each in "_-." for each in word):
             return True  # a pattern, a variable, the end of the word: it may lead anywhere below
         if word.lower() != part.lower():
@@ -64,20 +64,23 @@ def _folders(folder, *parts):
 
 
 def _obey_modes(mount):
-    """Root writes where modes forbid it, unless children lose that capability."""
-    global _dropped
-    if posix.geteuid() != 0 or _dropped:
+    """Root writes where modes forbid it, unless children lose that capability: those of this
+    thread, each time.
+    """
+    global _libc
+    if posix.geteuid() != 0:
         return
-    import ctypes
+    if _libc is None:
+        import ctypes
 
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_CAPBSET_DROP, _DAC_OVERRIDE, 0, 0, 0) != 0:
+        _libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(_libc, "prctl") or _libc.prctl(_PR_CAPBSET_DROP, _DAC_OVERRIDE, 0, 0, 0) != 0:
         raise OSError(
             errno.EACCES,
             "a program that is not Python cannot be kept from writing here as root; "
             "grant WRITE VOLUME or read the files in Python",
             mount.path,
         )
-    _dropped = True
 
 
 def _copy_folder(source, target, total, mount):

@@ -30,7 +30,7 @@ def run(spec, channel_fd):
     try:
         install(spec["libraries"], spec["packages"])
         dbutils = DBUtils(channel, spec)
-        runtime.offer(lambda: channel.ask("credentials"), dbutils)
+        runtime.offer(dbutils)
         outcome["result"] = _bodies()[spec["kind"]](spec, dbutils)
     except NotebookExit as exit:
         outcome["result"] = exit.value
@@ -99,7 +99,11 @@ def _forget_ours(told, seen):
         return
     seen.add(id(told))
     told.stack = traceback.StackSummary.from_list(
-        [frame for frame in told.stack if not frame.filename.startswith(_OURS) and "<frozen runpy>" != frame.filename]
+        [
+            frame
+            for frame in told.stack
+            if not frame.filename.startswith(_OURS) and "<frozen runpy>" != frame.filename
+        ]
     )
     for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or [])):
         _forget_ours(other, seen)

@@ -1,4 +1,5 @@
-"""Files that are being written to a volume: they appear when they are closed, and are written once, front to back.
+"""Files that are being written to a volume: they appear when they are closed, and are written once,
+front to back.
 
 So it is behind FUSE on object storage: "direct-append or non-sequential (random) writes" fail with
 "Operation not supported" (docs.databricks.com, Volumes: limitations).
@@ -32,7 +33,9 @@ class Upload:
         pending[self.fd] = self
 
     def check(self, offset=None):
-        """Before each write. @raise OSError EOPNOTSUPP unless it continues where the last one ended."""
+        """Before each write. @raise OSError EOPNOTSUPP unless it continues where the last one
+        ended.
+        """
         if offset is None:
             offset = _lseek(self.fd, 0, os.SEEK_CUR)
         if offset != self.end:

@@ -1,5 +1,14 @@
 // How a function is described: what its arguments are taken as, what it gives, how DuckDB computes it.
-import { BIGINT, BOOLEAN, DATE, DOUBLE, INT, STRING, type SqlType, TIMESTAMP } from "../../types.ts";
+import {
+  BIGINT,
+  BOOLEAN,
+  DATE,
+  DOUBLE,
+  INT,
+  type SqlType,
+  STRING,
+  TIMESTAMP,
+} from "../../types.ts";
 import { implicitly } from "../casts.ts";
 import type { Env, Typed } from "../typed.ts";
 
@@ -11,7 +20,14 @@ export type Scalar = {
 };
 
 const KINDS: Readonly<Record<string, SqlType>> = {
-  S: STRING, I: INT, L: BIGINT, D: DOUBLE, B: BOOLEAN, T: TIMESTAMP, d: DATE, Y: { kind: "BINARY" },
+  S: STRING,
+  I: INT,
+  L: BIGINT,
+  D: DOUBLE,
+  B: BOOLEAN,
+  T: TIMESTAMP,
+  d: DATE,
+  Y: { kind: "BINARY" },
 };
 
 /**
@@ -25,7 +41,16 @@ export function plain(params: string, type: SqlType, sql: (...args: string[]) =>
     min,
     max: params.endsWith("*") ? Number.POSITIVE_INFINITY : letters.length,
     build: (args) => ({
-      sql: sql(...args.map((arg, index) => implicitly(arg, KINDS[letters.charAt(Math.min(index, letters.length - 1))] ?? STRING, "argument").sql)),
+      sql: sql(
+        ...args.map(
+          (arg, index) =>
+            implicitly(
+              arg,
+              KINDS[letters.charAt(Math.min(index, letters.length - 1))] ?? STRING,
+              "argument",
+            ).sql,
+        ),
+      ),
       type,
     }),
   };

@@ -10,7 +10,12 @@ import { plain, type Scalar, typed } from "./define.ts";
 const double = (name: string) => plain("D", DOUBLE, (x) => `${name}(${x})`);
 /** Where DuckDB fails, Spark gives NaN or NULL: the domain is asked first. */
 const within = (name: string, domain: string, outside: string) =>
-  plain("D", DOUBLE, (x = "") => `CASE WHEN ${domain.replaceAll("x", x)} THEN ${name}(${x}) WHEN ${x} IS NULL THEN NULL ELSE ${outside} END`);
+  plain(
+    "D",
+    DOUBLE,
+    (x = "") =>
+      `CASE WHEN ${domain.replaceAll("x", x)} THEN ${name}(${x}) WHEN ${x} IS NULL THEN NULL ELSE ${outside} END`,
+  );
 
 const NAN = "CAST('NaN' AS DOUBLE)";
 const power = plain("DD", DOUBLE, (x, y) => `pow(${x}, ${y})`);
@@ -28,13 +33,14 @@ export const NUMBERS: Readonly<Record<string, Scalar>> = {
   FLOOR: rounded("floor"),
   ROUND: typed(1, 2, ([x, digits]) => round(numeric(x, "round"), digits)),
   SQRT: within("sqrt", "x >= 0", NAN),
-  CBRT: double("cbrt"),
+  CBRT: double("dbx_cbrt"),
   EXP: double("exp"),
   LN: within("ln", "x > 0", "NULL"),
   LOG: plain("D?D", DOUBLE, (a = "", b) =>
     b === undefined
       ? `CASE WHEN ${a} > 0 THEN ln(${a}) END`
-      : `CASE WHEN ${a} > 0 AND ${b} > 0 THEN ln(${b}) / ln(${a}) END`),
+      : `CASE WHEN ${a} > 0 AND ${b} > 0 THEN ln(${b}) / ln(${a}) END`,
+  ),
   LOG2: within("log2", "x > 0", "NULL"),
   LOG10: within("log10", "x > 0", "NULL"),
   POW: power,
@@ -43,7 +49,10 @@ export const NUMBERS: Readonly<Record<string, Scalar>> = {
   PMOD: typed(2, 2, ([a, b]) => {
     const rest = arithmetic("%", required(a), required(b));
     const by = castTo(required(b), rest.type).sql;
-    return { sql: `CAST(((${rest.sql}) + ${by}) % ${by} AS ${duckType(rest.type)})`, type: rest.type };
+    return {
+      sql: `CAST(((${rest.sql}) + ${by}) % ${by} AS ${duckType(rest.type)})`,
+      type: rest.type,
+    };
   }),
   SIGN: sign,
   SIGNUM: sign,
@@ -64,14 +73,21 @@ export const NUMBERS: Readonly<Record<string, Scalar>> = {
   E: plain("", DOUBLE, () => "exp(CAST(1 AS DOUBLE))"),
   RAND: random,
   RANDOM: random,
-  FACTORIAL: plain("I", BIGINT, (n) => `CASE WHEN ${n} BETWEEN 0 AND 20 THEN CAST(factorial(${n}) AS BIGINT) END`),
+  FACTORIAL: plain(
+    "I",
+    BIGINT,
+    (n) => `CASE WHEN ${n} BETWEEN 0 AND 20 THEN CAST(factorial(${n}) AS BIGINT) END`,
+  ),
   BIN: plain("L", { kind: "STRING" }, (n) => `to_binary(${n})`),
   ISNAN: plain("D", BOOLEAN, (x) => `coalesce(isnan(${x}), false)`),
   NANVL: plain("DD", DOUBLE, (x, y) => `CASE WHEN isnan(${x}) THEN ${y} ELSE ${x} END`),
   DIV: typed(2, 2, ([a, b]) => arithmetic("DIV", required(a), required(b))),
   TRY_DIVIDE: typed(2, 2, ([a, b]) => {
     const quotient = arithmetic("/", required(a), required(b));
-    return { sql: `CASE WHEN ${required(b).sql} = 0 THEN NULL ELSE ${quotient.sql} END`, type: quotient.type };
+    return {
+      sql: `CASE WHEN ${required(b).sql} = 0 THEN NULL ELSE ${quotient.sql} END`,
+      type: quotient.type,
+    };
   }),
   TRY_ADD: tried("+"),
   TRY_SUBTRACT: tried("-"),
@@ -87,7 +103,11 @@ function numeric(value: Typed | undefined, name: string): Typed {
   const x = required(value);
   if (isNumeric(x.type)) return x;
   if (isText(x.type) || x.type.kind === "VOID") return castTo(x, DOUBLE);
-  throw mismatch("UNEXPECTED_INPUT_TYPE", `"${name}(…)"`, `The first parameter requires the "NUMERIC" type, however it has the type "${typeSql(x.type)}"`);
+  throw mismatch(
+    "UNEXPECTED_INPUT_TYPE",
+    `"${name}(…)"`,
+    `The first parameter requires the "NUMERIC" type, however it has the type "${typeSql(x.type)}"`,
+  );
 }
 
 /** Whole numbers stay as they are, DOUBLE gives BIGINT, a DECIMAL loses its scale. */
@@ -95,9 +115,14 @@ function rounded(name: "ceil" | "floor"): Scalar {
   return typed(1, 1, ([x]) => {
     const value = numeric(x, name);
     if (isInteger(value.type)) return castTo(value, BIGINT);
-    if (value.type.kind !== "DECIMAL") return { sql: `CAST(${name}(${value.sql}) AS BIGINT)`, type: BIGINT };
+    if (value.type.kind !== "DECIMAL")
+      return { sql: `CAST(${name}(${value.sql}) AS BIGINT)`, type: BIGINT };
     const { precision, scale } = value.type;
-    const type: SqlType = { kind: "DECIMAL", precision: Math.min(38, precision - scale + 1), scale: 0 };
+    const type: SqlType = {
+      kind: "DECIMAL",
+      precision: Math.min(38, precision - scale + 1),
+      scale: 0,
+    };
     return { sql: `CAST(${name}(${value.sql}) AS ${duckType(type)})`, type };
   });
 }
@@ -105,15 +130,29 @@ function rounded(name: "ceil" | "floor"): Scalar {
 /** Half away from zero. A DECIMAL keeps only the digits asked for. */
 function round(value: Typed, digits: Typed | undefined): Typed {
   const places = digits === undefined ? 0 : /^\(?(-?\d+)\)?$/.exec(digits.sql)?.[1];
-  if (places === undefined) throw unsupported("round with a number of digits that is not a literal");
+  if (places === undefined)
+    throw unsupported("round with a number of digits that is not a literal");
   const scale = Number(places);
   if (value.type.kind === "DECIMAL") {
     const kept = Math.max(0, Math.min(value.type.scale, scale));
-    const type: SqlType = { kind: "DECIMAL", precision: Math.min(38, value.type.precision - value.type.scale + kept + 1), scale: kept };
+    const type: SqlType = {
+      kind: "DECIMAL",
+      precision: Math.min(38, value.type.precision - value.type.scale + kept + 1),
+      scale: kept,
+    };
     return { sql: `CAST(round(${value.sql}, ${scale}) AS ${duckType(type)})`, type };
   }
-  if (isInteger(value.type)) return scale >= 0 ? value : { sql: `CAST(round(${castTo(value, { kind: "DECIMAL", precision: 20, scale: 0 }).sql}, ${scale}) AS ${duckType(value.type)})`, type: value.type };
-  return { sql: `CAST(dbx_round(CAST(${value.sql} AS DOUBLE), ${scale}) AS ${duckType(value.type)})`, type: value.type };
+  if (isInteger(value.type))
+    return scale >= 0
+      ? value
+      : {
+          sql: `CAST(round(${castTo(value, { kind: "DECIMAL", precision: 20, scale: 0 }).sql}, ${scale}) AS ${duckType(value.type)})`,
+          type: value.type,
+        };
+  return {
+    sql: `CAST(dbx_round(CAST(${value.sql} AS DOUBLE), ${scale}) AS ${duckType(value.type)})`,
+    type: value.type,
+  };
 }
 
 /** NULL instead of an overflow. */
@@ -125,4 +164,3 @@ function tried(op: string): Scalar {
     return { sql: `TRY(${result.sql})`, type: result.type };
   });
 }
-

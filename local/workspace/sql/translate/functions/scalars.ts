@@ -7,4 +7,10 @@ import { STRINGS } from "./strings.ts";
 import { TIMES } from "./times.ts";
 
 /** By name in upper case. What is neither here nor in FORMS or AGGREGATES is refused with UNRESOLVED_ROUTINE. */
-export const SCALARS: Readonly<Record<string, Scalar>> = { ...STRINGS, ...NUMBERS, ...TIMES, ...COLLECTIONS, ...OTHERS };
+export const SCALARS: Readonly<Record<string, Scalar>> = {
+  ...STRINGS,
+  ...NUMBERS,
+  ...TIMES,
+  ...COLLECTIONS,
+  ...OTHERS,
+};

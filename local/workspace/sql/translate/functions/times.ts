@@ -1,8 +1,8 @@
 // Functions of dates and timestamps. The session's zone is UTC.
 import { unsupported } from "../../errors.ts";
-import { BIGINT, DATE, INT, STRING, type SqlType, TIMESTAMP } from "../../types.ts";
+import { BIGINT, DATE, INT, type SqlType, STRING, TIMESTAMP } from "../../types.ts";
 import { castTo, implicitly } from "../casts.ts";
-import { addUnit, addDays } from "../intervals.ts";
+import { addDays, addUnit } from "../intervals.ts";
 import type { Env, Typed } from "../typed.ts";
 import { plain, type Scalar, typed } from "./define.ts";
 
@@ -10,9 +10,15 @@ const part = (name: string) => plain("T", INT, (x) => `CAST(${name}(${x}) AS INT
 const now = typed(0, 0, (_, env) => instant(env));
 const today = typed(0, 0, (_, env) => castTo(instant(env), DATE));
 const dayOfMonth = part("day");
-const addDate = typed(2, 3, (args) => (args.length === 3 ? addByUnit(args) : addDays(castTo(arg(args, 0), DATE), implicitly(arg(args, 1), INT, "date_add"), "+")));
+const addDate = typed(2, 3, (args) =>
+  args.length === 3
+    ? addByUnit(args)
+    : addDays(castTo(arg(args, 0), DATE), implicitly(arg(args, 1), INT, "date_add"), "+"),
+);
 const dateDiff = typed(2, 3, (args) =>
-  args.length === 3 ? difference(args) : { sql: `CAST(${date(args, 0)} - ${date(args, 1)} AS INTEGER)`, type: INT },
+  args.length === 3
+    ? difference(args)
+    : { sql: `CAST(${date(args, 0)} - ${date(args, 1)} AS INTEGER)`, type: INT },
 );
 const toUnix = typed(0, 2, (args, env) => unixTime(args, env));
 const toTimestamp = (lenient: boolean) => typed(1, 2, (args) => parsed(args, TIMESTAMP, lenient));
@@ -41,17 +47,31 @@ export const TIMES: Readonly<Record<string, Scalar>> = {
   DATE_ADD: addDate,
   DATEADD: addDate,
   TIMESTAMPADD: addDate,
-  DATE_SUB: typed(2, 2, (args) => addDays(castTo(arg(args, 0), DATE), implicitly(arg(args, 1), INT, "date_sub"), "-")),
+  DATE_SUB: typed(2, 2, (args) =>
+    addDays(castTo(arg(args, 0), DATE), implicitly(arg(args, 1), INT, "date_sub"), "-"),
+  ),
   DATEDIFF: dateDiff,
   DATE_DIFF: dateDiff,
   TIMESTAMPDIFF: typed(3, 3, (args) => difference(args)),
   ADD_MONTHS: plain("dI", DATE, (x, n) => `CAST(${x} + to_months(${n}) AS DATE)`),
   LAST_DAY: plain("d", DATE, (x) => `last_day(${x})`),
-  MAKE_DATE: plain("III", DATE, (y, m, d) => `make_date(CAST(${y} AS BIGINT), CAST(${m} AS BIGINT), CAST(${d} AS BIGINT))`),
-  MAKE_TIMESTAMP: plain("IIIIID", TIMESTAMP, (y, mo, d, h, mi, s) => `make_timestamp(CAST(${y} AS BIGINT), CAST(${mo} AS BIGINT), CAST(${d} AS BIGINT), CAST(${h} AS BIGINT), CAST(${mi} AS BIGINT), ${s})`),
+  MAKE_DATE: plain(
+    "III",
+    DATE,
+    (y, m, d) => `make_date(CAST(${y} AS BIGINT), CAST(${m} AS BIGINT), CAST(${d} AS BIGINT))`,
+  ),
+  MAKE_TIMESTAMP: plain(
+    "IIIIID",
+    TIMESTAMP,
+    (y, mo, d, h, mi, s) =>
+      `make_timestamp(CAST(${y} AS BIGINT), CAST(${mo} AS BIGINT), CAST(${d} AS BIGINT), CAST(${h} AS BIGINT), CAST(${mi} AS BIGINT), ${s})`,
+  ),
   DATE_TRUNC: typed(2, 2, (args) => {
     const unit = unitText(arg(args, 0), TRUNCATIONS, "date_trunc");
-    return { sql: `CAST(date_trunc('${unit}', ${castTo(arg(args, 1), TIMESTAMP).sql}) AS TIMESTAMP)`, type: TIMESTAMP };
+    return {
+      sql: `CAST(date_trunc('${unit}', ${castTo(arg(args, 1), TIMESTAMP).sql}) AS TIMESTAMP)`,
+      type: TIMESTAMP,
+    };
   }),
   TRUNC: typed(2, 2, (args) => {
     const unit = unitText(arg(args, 1), DATE_TRUNCATIONS, "trunc");
@@ -64,7 +84,11 @@ export const TIMES: Readonly<Record<string, Scalar>> = {
   TRY_TO_TIMESTAMP: toTimestamp(true),
   TO_TIMESTAMP_NTZ: typed(1, 2, (args) => parsed(args, { kind: "TIMESTAMP_NTZ" }, false)),
   DATE_FORMAT: plain("TS", STRING, (x, pattern) => `dbx_date_format(epoch_us(${x}), ${pattern})`),
-  FROM_UNIXTIME: plain("L?S", STRING, (x, pattern = "'yyyy-MM-dd HH:mm:ss'") => `dbx_date_format(${x} * 1000000, ${pattern})`),
+  FROM_UNIXTIME: plain(
+    "L?S",
+    STRING,
+    (x, pattern = "'yyyy-MM-dd HH:mm:ss'") => `dbx_date_format(${x} * 1000000, ${pattern})`,
+  ),
   UNIX_TIMESTAMP: toUnix,
   TO_UNIX_TIMESTAMP: toUnix,
   UNIX_DATE: plain("d", INT, (x) => `CAST(${x} - DATE '1970-01-01' AS INTEGER)`),
@@ -78,16 +102,68 @@ export const TIMES: Readonly<Record<string, Scalar>> = {
 };
 
 const TRUNCATIONS: Readonly<Record<string, string>> = {
-  YEAR: "year", YYYY: "year", YY: "year", QUARTER: "quarter", MONTH: "month", MON: "month", MM: "month", WEEK: "week",
-  DAY: "day", DD: "day", HOUR: "hour", MINUTE: "minute", SECOND: "second", MILLISECOND: "milliseconds", MICROSECOND: "microseconds",
+  YEAR: "year",
+  YYYY: "year",
+  YY: "year",
+  QUARTER: "quarter",
+  MONTH: "month",
+  MON: "month",
+  MM: "month",
+  WEEK: "week",
+  DAY: "day",
+  DD: "day",
+  HOUR: "hour",
+  MINUTE: "minute",
+  SECOND: "second",
+  MILLISECOND: "milliseconds",
+  MICROSECOND: "microseconds",
 };
-const DATE_TRUNCATIONS: Readonly<Record<string, string>> = { YEAR: "year", YYYY: "year", YY: "year", QUARTER: "quarter", MONTH: "month", MON: "month", MM: "month", WEEK: "week" };
+const DATE_TRUNCATIONS: Readonly<Record<string, string>> = {
+  YEAR: "year",
+  YYYY: "year",
+  YY: "year",
+  QUARTER: "quarter",
+  MONTH: "month",
+  MON: "month",
+  MM: "month",
+  WEEK: "week",
+};
 const DIFFERENCES: Readonly<Record<string, string>> = {
-  YEAR: "year", QUARTER: "quarter", MONTH: "month", WEEK: "week", DAY: "day", HOUR: "hour", MINUTE: "minute", SECOND: "second", MILLISECOND: "millisecond", MICROSECOND: "microsecond",
+  YEAR: "year",
+  QUARTER: "quarter",
+  MONTH: "month",
+  WEEK: "week",
+  DAY: "day",
+  HOUR: "hour",
+  MINUTE: "minute",
+  SECOND: "second",
+  MILLISECOND: "millisecond",
+  MICROSECOND: "microsecond",
 };
 const PARTS: Readonly<Record<string, string>> = {
-  YEAR: "YEAR", YEARS: "YEAR", Y: "YEAR", QUARTER: "QUARTER", QTR: "QUARTER", MONTH: "MONTH", MONTHS: "MONTH", MON: "MONTH", WEEK: "WEEKOFYEAR", WEEKS: "WEEKOFYEAR", W: "WEEKOFYEAR",
-  DAY: "DAY", DAYS: "DAY", D: "DAY", DAYOFWEEK: "DAYOFWEEK", DOW: "DAYOFWEEK", DOY: "DAYOFYEAR", HOUR: "HOUR", HOURS: "HOUR", H: "HOUR", MINUTE: "MINUTE", MINUTES: "MINUTE", M: "MINUTE",
+  YEAR: "YEAR",
+  YEARS: "YEAR",
+  Y: "YEAR",
+  QUARTER: "QUARTER",
+  QTR: "QUARTER",
+  MONTH: "MONTH",
+  MONTHS: "MONTH",
+  MON: "MONTH",
+  WEEK: "WEEKOFYEAR",
+  WEEKS: "WEEKOFYEAR",
+  W: "WEEKOFYEAR",
+  DAY: "DAY",
+  DAYS: "DAY",
+  D: "DAY",
+  DAYOFWEEK: "DAYOFWEEK",
+  DOW: "DAYOFWEEK",
+  DOY: "DAYOFYEAR",
+  HOUR: "HOUR",
+  HOURS: "HOUR",
+  H: "HOUR",
+  MINUTE: "MINUTE",
+  MINUTES: "MINUTE",
+  M: "MINUTE",
 };
 
 /** The same instant throughout the statement. */
@@ -116,7 +192,10 @@ function unitText(value: Typed, known: Readonly<Record<string, string>>, where: 
 function extract(args: readonly Typed[]): Typed {
   const unit = /^'(\w+)'$/.exec(arg(args, 0).sql)?.[1]?.toUpperCase() ?? "";
   if (/^(SECOND|SECONDS|S|SEC)$/.test(unit))
-    return { sql: `CAST(epoch_us(${castTo(arg(args, 1), TIMESTAMP).sql}) % 60000000 / 1000000 AS DECIMAL(8,6))`, type: { kind: "DECIMAL", precision: 8, scale: 6 } };
+    return {
+      sql: `CAST(epoch_us(${castTo(arg(args, 1), TIMESTAMP).sql}) % 60000000 / 1000000 AS DECIMAL(8,6))`,
+      type: { kind: "DECIMAL", precision: 8, scale: 6 },
+    };
   const scalar = TIMES[unitText(arg(args, 0), PARTS, "extract")];
   if (scalar === undefined) throw unsupported("this unit of extract");
   return { sql: scalar.build([arg(args, 1)], NO_ENV).sql, type: INT };
@@ -126,19 +205,38 @@ const NO_ENV: Env = {
   find: () => {
     throw new Error("no names here");
   },
-  ctes: new Map(), fresh: () => "", now: "", user: "", catalog: "", schema: "",
+  query: () => {
+    throw new Error("no queries here");
+  },
+  ctes: new Map(),
+  fresh: () => "",
+  now: "",
+  user: "",
+  catalog: "",
+  schema: "",
 };
 
 function addByUnit(args: readonly Typed[]): Typed {
-  const unit = unitText(arg(args, 0), { ...DIFFERENCES, DAYOFYEAR: "day" }, "timestampadd").toUpperCase();
+  const unit = unitText(
+    arg(args, 0),
+    { ...DIFFERENCES, DAYOFYEAR: "day" },
+    "timestampadd",
+  ).toUpperCase();
   const start = arg(args, 2);
-  return addUnit(unit, implicitly(arg(args, 1), BIGINT, "timestampadd"), start.type.kind === "TIMESTAMP_NTZ" ? start : castTo(start, TIMESTAMP));
+  return addUnit(
+    unit,
+    implicitly(arg(args, 1), BIGINT, "timestampadd"),
+    start.type.kind === "TIMESTAMP_NTZ" ? start : castTo(start, TIMESTAMP),
+  );
 }
 
 /** Whole units that fit between two instants, towards zero. */
 function difference(args: readonly Typed[]): Typed {
   const unit = unitText(arg(args, 0), DIFFERENCES, "timestampdiff");
   const [from, to] = [castTo(arg(args, 1), TIMESTAMP).sql, castTo(arg(args, 2), TIMESTAMP).sql];
+  const months = { year: 12, quarter: 3, month: 1 }[unit];
+  if (months !== undefined)
+    return { sql: `(dbx_months(epoch_us(${from}), epoch_us(${to})) // ${months})`, type: BIGINT };
   return { sql: `date_sub('${unit}', ${from}, ${to})`, type: BIGINT };
 }
 
@@ -146,14 +244,19 @@ function parsed(args: readonly Typed[], type: SqlType, lenient: boolean): Typed 
   const value = arg(args, 0);
   if (args.length === 1 || value.type.kind !== "STRING") return castTo(value, type, lenient);
   const pattern = implicitly(arg(args, 1), STRING, "format").sql;
-  const read: Typed = { sql: `CAST(dbx_parse_time(${value.sql}, ${pattern}, ${!lenient}) AS TIMESTAMP)`, type: TIMESTAMP };
+  const read: Typed = {
+    sql: `CAST(dbx_parse_time(${value.sql}, ${pattern}, ${!lenient}) AS TIMESTAMP)`,
+    type: TIMESTAMP,
+  };
   return castTo(read, type);
 }
 
 function unixTime(args: readonly Typed[], env: Env): Typed {
   const value = args.length === 0 ? instant(env) : arg(args, 0);
   const pattern = args.length > 1 ? arg(args, 1) : { sql: "'yyyy-MM-dd HH:mm:ss'", type: STRING };
-  const time = value.type.kind === "STRING" ? parsed([value, pattern], TIMESTAMP, false) : castTo(value, TIMESTAMP);
+  const time =
+    value.type.kind === "STRING"
+      ? parsed([value, pattern], TIMESTAMP, false)
+      : castTo(value, TIMESTAMP);
   return { sql: `CAST(floor(epoch_us(${time.sql}) / 1000000) AS BIGINT)`, type: BIGINT };
 }
-

@@ -1,0 +1,76 @@
+// `signalbox doctor`: everything that a first deploy gets wrong, each with a remedy. Exits 0 if runs would end as they must.
+import { parseArgs } from "node:util";
+import type { Stage } from "../../infra/stage.ts";
+import { messageOf } from "../../shared/domain/body.ts";
+import { awsChecks } from "../doctor/aws-checks.ts";
+import { type Check, fail, isHealthy, linesOf, lookAtAll, ok } from "../doctor/check.ts";
+import { workspaceChecks } from "../doctor/workspace-checks.ts";
+import { loginOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
+import type { Command, Io } from "../usage.ts";
+import { workspaceClient } from "../workspace-client.ts";
+
+export const doctor: Command = {
+  usage: "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse]",
+  summary: "checks credentials, permissions, volumes, queues, functions; says what to do",
+  run: async (args, io) => {
+    const { values } = parseArgs({
+      args: [...args],
+      allowNegative: true,
+      options: {
+        ...stageOptions,
+        json: { type: "boolean", default: false },
+        aws: { type: "boolean", default: true },
+        warehouse: { type: "boolean", default: true },
+      },
+    });
+    const stage = stageOf(values);
+    await using opened = new AsyncDisposableStack();
+    const checks = [
+      versions,
+      ...(await ofWorkspace(stage, io, opened, values.warehouse)),
+      ...(values.aws ? awsChecks(stage, opened.use(openQueues(stage))) : []),
+    ];
+    const answers = await lookAtAll(checks, (answer) => {
+      if (!values.json) for (const line of linesOf(answer)) io.print(line);
+    });
+    const healthy = isHealthy(answers);
+    if (values.json) io.print(JSON.stringify({ stage: stage.name, healthy, answers }));
+    else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
+    return healthy ? 0 : 1;
+  },
+};
+
+const NODE_MAJOR = 24;
+
+const versions: Check = {
+  id: "versions",
+  remedy: "npm ci installs the Node that this project pins",
+  look: async () =>
+    Number(process.versions.node.split(".")[0]) >= NODE_MAJOR
+      ? ok(`Node ${process.versions.node}`)
+      : fail(
+          `Node ${process.versions.node}; the functions run on ${NODE_MAJOR}`,
+          "npm ci, and start it with npx",
+        ),
+};
+
+/** Without credentials there is one check, and it says what is missing. */
+async function ofWorkspace(
+  stage: Stage,
+  io: Io,
+  opened: AsyncDisposableStack,
+  withWarehouse: boolean,
+): Promise<readonly Check[]> {
+  try {
+    const login = await loginOf(stage, io);
+    const client = opened.use(workspaceClient(login));
+    const { environment } = io;
+    const asControllers =
+      environment["DATABRICKS_TOKEN"] === undefined &&
+      environment["DATABRICKS_CLIENT_SECRET"] === undefined;
+    return workspaceChecks({ stage, client, asControllers, withWarehouse });
+  } catch (error) {
+    const remedy = "sign in to AWS, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
+    return [{ id: "credentials", remedy, look: async () => fail(messageOf(error), remedy) }];
+  }
+}

@@ -1,0 +1,54 @@
+// `signalbox retry`: reopens a run that is over. A new chapter, a new attempt; the work that was done stays.
+import { parseArgs } from "node:util";
+import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import { Retry } from "../../shared/domain/messages.ts";
+import type { FactsPort } from "../../shared/ports.ts";
+import { audit, sendTicketsMessage } from "../messages.ts";
+import { openFacts, openQueues, stageOf, stageOptions } from "../stage-context.ts";
+import { type Command, required } from "../usage.ts";
+
+export const retry: Command = {
+  usage: 'retry <run_id> --reason "…" --stage <stage>',
+  summary: "reopens a run that is over, in a new chapter",
+  run: async (args, io) => {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { ...stageOptions, reason: { type: "string" } },
+    });
+    const stage = stageOf(values);
+    const run_id = required("<run_id>", positionals[0]);
+    const reason = required("--reason", values.reason);
+    await using facts = await openFacts(stage, io);
+    const last = await lastOutcome(facts, run_id);
+    if (last === undefined) {
+      io.print(`${run_id} is not over, or never was here: only a run that is over can be reopened`);
+      return 1;
+    }
+    const chapter = last.chapter + 1;
+    using queues = openQueues(stage);
+    await sendTicketsMessage(
+      queues,
+      Retry.parse({ type: "retry", run_id, chapter, reason, by: io.user }),
+    );
+    await audit(queues, { by: io.user, action: "retry", run_id, detail: { chapter, reason } });
+    io.print(
+      `${run_id} ended with ${last.outcome}; asked for chapter ${chapter}, which ends with an outcome of its own`,
+    );
+    return 0;
+  },
+};
+
+/** Of the last chapter that is over; undefined while the youngest is open. */
+async function lastOutcome(facts: FactsPort, run_id: string): Promise<OutcomeFact | undefined> {
+  for (let chapter = 1, last: OutcomeFact | undefined; ; chapter++) {
+    const outcome = (await facts.facts.read(factRef.outcome({ run_id, chapter })))?.fact;
+    if (outcome !== undefined) {
+      last = outcome;
+      continue;
+    }
+    const isOpen =
+      chapter > 1 && (await facts.facts.read(factRef.retry({ run_id, chapter }))) !== undefined;
+    return isOpen ? undefined : last;
+  }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+// The signalbox command. One file for each command in commands/.
+import { userInfo } from "node:os";
+import { StageError } from "../infra/stage.ts";
+import { messageOf } from "../shared/domain/body.ts";
+import { bootstrap } from "./commands/bootstrap.ts";
+import { cancel } from "./commands/cancel.ts";
+import { deadLetters } from "./commands/dead-letters.ts";
+import { doctor } from "./commands/doctor.ts";
+import { retry } from "./commands/retry.ts";
+import { runs } from "./commands/runs.ts";
+import { type Command, type ExitCode, UsageError } from "./usage.ts";
+
+const commands: Readonly<Record<string, Command>> = {
+  bootstrap,
+  doctor,
+  runs,
+  cancel,
+  retry,
+  "dead-letters": deadLetters,
+};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> {
+  const command = commands[name];
+  if (command === undefined) {
+    console.error(usage(name));
+    return name === "help" || name === "--help" ? 0 : 2;
+  }
+  try {
+    return await command.run(args, {
+      environment: process.env,
+      print: (line) => console.log(line),
+      user: process.env["SIGNALBOX_USER"] ?? userInfo().username,
+    });
+  } catch (error) {
+    const isTyped = error instanceof UsageError || isParseArgsError(error);
+    console.error(messageOf(error));
+    if (isTyped) console.error(`usage: signalbox ${command.usage}`);
+    return isTyped || error instanceof StageError ? 2 : 1;
+  }
+}
+
+const isParseArgsError = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+
+function usage(name: string): string {
+  const width = Math.max(...Object.keys(commands).map((key) => key.length));
+  const list = Object.entries(commands).map(
+    ([key, { summary, usage }]) =>
+      `  ${key.padEnd(width)}  ${summary}\n  ${" ".repeat(width)}  signalbox ${usage}`,
+  );
+  const first = name === "" || name.includes("help") ? [] : [`there is no command "${name}"`];
+  return [...first, "signalbox <command>", ...list].join("\n");
+}

@@ -1,0 +1,30 @@
+// The scope for secrets that recipes name as {{secrets/scope/key}}: executors read it, controllers have no business there.
+import { isMissing } from "../shared/adapters/databricks-error.ts";
+import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
+
+/** `signalbox-<stage>`: made once, and readable for the principal as which executors run. */
+export async function prepareSecretScope(
+  http: DatabricksHttp,
+  scope: string,
+  reader: string,
+): Promise<void> {
+  await post(http, "scopes/create", { scope }, ["RESOURCE_ALREADY_EXISTS"]);
+  await post(http, "acls/put", { scope, principal: reader, permission: "READ" }, []);
+}
+
+async function post(
+  http: DatabricksHttp,
+  path: string,
+  body: unknown,
+  fine: readonly string[],
+): Promise<void> {
+  const reply = await http.call({
+    method: "POST",
+    path: `/api/2.0/secrets/${path}`,
+    json: JSON.stringify(body),
+    rate: "list",
+  });
+  if (reply.kind !== "refused" || fine.includes(reply.error.code)) return;
+  const hint = isMissing(reply.error) ? " (is the principal a member of this workspace?)" : "";
+  throw new Error(`secrets/${path}: ${reply.error.message}${hint}`, { cause: reply.error });
+}

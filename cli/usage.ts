@@ -1,0 +1,43 @@
+// What every command has in common: its stage, its errors, its answer.
+
+/** The command line itself is wrong: its message says what to type. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** How a command ends: 0 done, 1 not done (or not healthy), 2 typed wrongly. */
+export type ExitCode = 0 | 1 | 2;
+
+export type Command = {
+  /** What follows `signalbox`. */
+  readonly usage: string;
+  /** One line. */
+  readonly summary: string;
+  readonly run: (args: readonly string[], io: Io) => Promise<ExitCode>;
+};
+
+export type Io = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly print: (line: string) => void;
+  /** Who does this, for facts and telemetry. */
+  readonly user: string;
+};
+
+/** @throws UsageError where it is missing */
+export function required(name: string, value: string | undefined): string {
+  if (value === undefined || value === "") throw new UsageError(`${name} is missing`);
+  return value;
+}
+
+/** Lines of columns, as wide as they must be. */
+export function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

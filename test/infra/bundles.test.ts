@@ -1,0 +1,102 @@
+// The budgets of size, measured on the very bundles that are deployed; and that each of them starts.
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Bundles, buildBundles } from "../../infra/bundles.ts";
+import type { ServiceName } from "../../shared/topology.ts";
+import { resourcesOf, templateOf } from "./support.ts";
+
+const budgets = [
+  { service: "orchestrator", bytesMax: 1_000_000 },
+  { service: "run-poller", bytesMax: 1_000_000 },
+  { service: "ingester", bytesMax: 2_700_000 },
+] as const;
+
+let bundles: Bundles;
+beforeAll(async () => {
+  bundles = await buildBundles({ out: mkdtempSync(join(tmpdir(), "signalbox-bundles-")) });
+}, 120_000);
+
+/** Everything that Node may load: the handler and its chunks, without source maps and workloads. */
+const codeOf = (service: ServiceName): readonly string[] =>
+  readdirSync(bundles[service].folder)
+    .filter((name) => name.endsWith(".mjs"))
+    .map((name) => join(bundles[service].folder, name));
+
+const bytesOf = (files: readonly string[]) =>
+  files.reduce((sum, file) => sum + statSync(file).size, 0);
+
+/** The variables that the template gives a function, with its references filled in. */
+function environmentOf(service: ServiceName): Record<string, string> {
+  const functions = Object.values(resourcesOf(templateOf(), "AWS::Lambda::Function"));
+  const own = functions.find(
+    ({ Properties }) => Properties["FunctionName"] === `signalbox-test-${service}`,
+  );
+  const environment = own?.Properties["Environment"] ?? { Variables: {} };
+  const { Variables } = environment as { Variables: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.entries(Variables).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : `https://sqs.example.com/111122223333/${name}`,
+    ]),
+  );
+}
+
+describe.each(budgets)("the $service", ({ service, bytesMax }) => {
+  test(`has at most ${bytesMax} bytes`, () => {
+    const bytes = bytesOf(codeOf(service));
+    expect(bytes).toBeGreaterThan(300_000); // a budget on an empty folder is none
+    expect(bytes).toBeLessThanOrEqual(bytesMax);
+  });
+
+  test("starts in the folder of its code, with the variables of the template and nothing else", async () => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["-e", 'import("./handler.mjs").then(({ handler }) => console.log(typeof handler))'],
+      {
+        cwd: bundles[service].folder,
+        env: { ...environmentOf(service), AWS_REGION: "eu-central-1" },
+      },
+    );
+    expect(stdout).toBe("function\n");
+  });
+
+  test("has source maps that name its own files, and no source text", () => {
+    const map: unknown = JSON.parse(
+      readFileSync(join(bundles[service].folder, "handler.mjs.map"), "utf8"),
+    );
+    expect(map).toHaveProperty(
+      "sources",
+      expect.arrayContaining([expect.stringMatching(`services/${service}/handler.ts$`)]),
+    );
+    expect(map).not.toHaveProperty("sourcesContent");
+  });
+});
+
+test("only the ingester carries the SQL driver, in a chunk that is loaded when a record comes", () => {
+  const chunksWithDriver = (service: ServiceName) =>
+    Object.entries(bundles[service].metafile.outputs)
+      .filter(([, { inputs }]) =>
+        Object.keys(inputs).some((path) => path.includes("node_modules/@databricks/sql/")),
+      )
+      .map(([path]) => path);
+  expect(chunksWithDriver("orchestrator")).toEqual([]);
+  expect(chunksWithDriver("run-poller")).toEqual([]);
+  const [driver, ...others] = chunksWithDriver("ingester");
+  expect(others).toEqual([]);
+  expect(driver).not.toMatch(/handler\.mjs$/);
+});
+
+test("the same sources give the same bytes", async () => {
+  const again = await buildBundles({ out: mkdtempSync(join(tmpdir(), "signalbox-bundles-")) });
+  for (const { service } of budgets)
+    for (const file of codeOf(service))
+      expect(
+        readFileSync(file).equals(
+          readFileSync(file.replace(bundles[service].folder, again[service].folder)),
+        ),
+      ).toBe(true);
+});

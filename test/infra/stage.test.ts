@@ -1,0 +1,109 @@
+// A stage file says what is wrong by its key, and what to do.
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseStage, readStages, StageError } from "../../infra/stage.ts";
+import { stageText } from "./support.ts";
+
+const without = (line: RegExp) => stageText.replace(line, "");
+
+test.each([
+  {
+    given: "a host with a path",
+    text: stageText.replace("5678.cloud.databricks.com", "5678.cloud.databricks.com/?o=1"),
+    says: /databricks\.host is "https:\/\/dbc-1234abcd-5678\.cloud\.databricks\.com\/\?o=1", and must be .* without a path/,
+  },
+  {
+    given: "no warehouse",
+    text: without(/ {2}warehouse_id: .*\n/),
+    says: /databricks\.warehouse_id is missing, and must be the id of the SQL warehouse/,
+  },
+  {
+    given: "digits without quotes",
+    text: stageText.replace('"0123456789abcdef"', "123456789"),
+    says: /databricks\.warehouse_id is 123456789, and must be .* in quotes/,
+  },
+  {
+    given: "a misspelt key",
+    text: stageText.replace("catalog: main", "catalogue: main"),
+    says: /databricks\.catalogue is not known here: remove it, or look for the right name/,
+  },
+  {
+    given: "an unknown way to sign in",
+    text: stageText.replace("oauth-m2m", "password"),
+    says: /databricks\.auth.* must have kind: federation \(recommended\), oauth-m2m or pat/,
+  },
+  {
+    given: "an ARN for a secret's name",
+    text: stageText.replace(
+      "signalbox/test/databricks",
+      "'arn:aws:secretsmanager:eu-central-1:111122223333:secret:x-AbCdEf'",
+    ),
+    says: /databricks\.auth\.secret .* must be the name \(not the ARN\)/,
+  },
+  {
+    given: "the controllers' own identity for executors",
+    text: stageText.replace(
+      "22222222-2222-4222-8222-222222222222",
+      "11111111-1111-4111-8111-111111111111",
+    ),
+    says: /databricks\.run_as is the controllers' own client_id.*name another service principal, or say allow_same_identity: true/,
+  },
+  {
+    given: "nobody named for alarms",
+    text: without(/alarms: .*\n/),
+    says: /alarms is missing, and must say who hears alarms/,
+  },
+  {
+    given: "one subnet",
+    text: stageText.replace(
+      "region: eu-central-1",
+      "vpc: { subnet_ids: [subnet-0123456789abcdef0], security_group_ids: [sg-0123456789abcdef0] }",
+    ),
+    says: /aws\.vpc\.subnet_ids .* must name at least two private subnets/,
+  },
+  {
+    given: "a retention that CloudWatch has not",
+    text: `${stageText}limits: { log_retention_days: 91 }\n`,
+    says: /limits\.log_retention_days is 91, and must be 7, 14, 30/,
+  },
+  { given: "no YAML", text: "databricks: [", says: /infra\/stages\/x\.yaml: is not YAML/ },
+  { given: "nothing", text: "", says: /the file is null/ },
+])("$given is refused with its key and the fix", ({ text, says }) => {
+  const parse = () => parseStage("infra/stages/x.yaml", text);
+  expect(parse).toThrow(StageError);
+  expect(parse).toThrow(says);
+});
+
+test("every fault is said, one a line, each with the file", () => {
+  const text = stageText.replace("catalog: main", "catalog: Main").replace("schema: ops", "");
+  const parse = () => parseStage("infra/stages/x.yaml", text);
+  expect(parse).toThrow(/^infra\/stages\/x\.yaml: .*catalog.*\ninfra\/stages\/x\.yaml: .*schema/);
+});
+
+test("the same identity for both is possible where the stage says so", () => {
+  const text = stageText
+    .replace("22222222-2222-4222-8222-222222222222", "11111111-1111-4111-8111-111111111111")
+    .replace("catalog: main", "catalog: main\n  allow_same_identity: true");
+  expect(parseStage("x", text).databricks.allow_same_identity).toBe(true);
+});
+
+test("what is left away has a default", () => {
+  const { limits, aws, databricks } = parseStage("x", stageText);
+  expect(limits).toEqual({
+    log_retention_days: 90,
+    queue_age_seconds: 900,
+    warehouse_hours_per_day: 8,
+    workload_schedules: true,
+    time_scale: 1,
+  });
+  expect(databricks.allow_same_identity).toBe(false);
+  expect(aws).toEqual({ region: "eu-central-1" });
+});
+
+test("the example stage is valid, and its file names its stack", () => {
+  const folder = join(import.meta.dirname, "..", "..", "infra", "stages");
+  expect(readStages(folder, "dev").map(({ stack }) => stack)).toEqual(["signalbox-dev"]);
+  expect(() => readStages(folder, "production")).toThrow(
+    /there is no stage "production" in .*there is dev/,
+  );
+});

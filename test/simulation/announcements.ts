@@ -1,0 +1,98 @@
+// What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
+import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import { attemptText, type Bus } from "./ledger.ts";
+import { isGoalMet, isTrulySucceeded } from "./truth.ts";
+import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
+
+export function watchAnnouncements(deps: SafetyDeps): void {
+  watchMarkers(deps);
+  watchRunState(deps);
+  deps.bus.onAnnounce.push((event) => {
+    deps.stats.announcements++;
+    const outcome = deps.files.get(factRef.outcome(event))?.fact;
+    if (outcome === undefined) {
+      deps.violate("announced without an outcome", event.id);
+      return;
+    }
+    checkWords(deps, event, outcome);
+    checkBooks(deps, event);
+    checkRuns(deps, event);
+  });
+}
+
+/** Only the ingester removes a marker, after ledger and announcement; and the sweep one that never got its ticket. */
+function watchMarkers({ files, bus, violate }: SafetyDeps): void {
+  files.onMarkerRemoved.push((key, { service }) => {
+    const { run_id, chapter } = key;
+    const about = `${run_id}.${chapter}`;
+    const opened = chapter === 1 ? factRef.ticket(run_id) : factRef.retry(key);
+    const isOrphan = files.get(opened) === undefined;
+    if (!isOrphan && !bus.announced.has(`${run_id}/${chapter}`))
+      violate("a marker was removed before its outcome was announced", about);
+    if (!isOrphan && service !== "ingester")
+      violate("somebody else than the ingester removed a marker", about);
+  });
+}
+
+const phases = { running: 1, decided: 2, over: 3 } as const;
+
+function watchRunState({ ledger, files, violate }: SafetyDeps): void {
+  ledger.onState.push((before, row) => {
+    const place = (row.chapter * 100 + row.iter_n) * 1000 + row.attempt;
+    if (row.version !== place * 10 + phases[row.fsm_state])
+      violate("a version is not made of chapter, iteration, attempt and phase", row.run_id);
+    if (before !== undefined && before.chapter > row.chapter)
+      violate("a version fell", `${row.run_id} ${before.version} ${row.version}`);
+    const outcome = files.get(factRef.outcome(row))?.fact;
+    if (row.fsm_state === "over" && row.outcome !== outcome?.outcome)
+      violate("the ledger has another outcome than the facts", row.run_id);
+  });
+}
+
+type Event = Parameters<Bus["announce"]>[0];
+
+function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
+  const { id, plane_id, ...said } = event;
+  const { mode: _, ...written } = fact;
+  if (JSON.stringify(sorted(said)) !== JSON.stringify(sorted(written)))
+    violate("an announcement differs from its fact", id);
+  if (id !== `${planeId}/${event.run_id}/${event.chapter}` || plane_id !== planeId)
+    violate("an announcement bears another id", id);
+  const before = bus.announced.get(`${event.run_id}/${event.chapter}`)?.[0];
+  if (before !== undefined && before.outcome !== event.outcome)
+    violate("two outcomes were announced", id);
+}
+
+const sorted = (value: object): object =>
+  Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The ledger has the outcome and each attempt of its chapter before anybody hears of it. */
+function checkBooks({ ledger, files, violate }: SafetyDeps, event: Event): void {
+  const row = ledger.runState.get(event.run_id);
+  const isThere =
+    row !== undefined &&
+    (row.chapter > event.chapter ||
+      (row.chapter === event.chapter && row.fsm_state === "over" && row.outcome === event.outcome));
+  if (!isThere) violate("announced before the ledger has it", event.id);
+  for (const decision of decisionsOf(files, event))
+    if (ledger.results.get(attemptText(decision))?.verdict !== decision.verdict)
+      violate("announced before the ledger has all its attempts", attemptText(decision));
+}
+
+function checkRuns(deps: SafetyDeps, event: Event): void {
+  const { databricks, files, clock, violate } = deps;
+  for (const run of databricks.runs) {
+    const isOfChapter = run.key.run_id === event.run_id && run.chapter === event.chapter;
+    if (isOfChapter && isOurs(deps, run))
+      violate("announced while one of its Databricks runs is active", attemptText(run.key));
+  }
+  if (event.outcome !== "succeeded") return;
+  const run = databricks.runs.find(({ key }) => attemptText(key) === attemptText(event));
+  const plan = planOf(files, event);
+  const isTrue =
+    run !== undefined &&
+    plan !== undefined &&
+    isTrulySucceeded(run, plan, clock.nowMs()) &&
+    isGoalMet(run, plan);
+  if (!isTrue) violate("a false green", event.id);
+}
