@@ -42,8 +42,11 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
   }
 }
 
-const isParseArgsError = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+function isParseArgsError(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
+  );
+}
 
 function usage(name: string): string {
   const width = Math.max(...Object.keys(commands).map((key) => key.length));

@@ -26,20 +26,15 @@ export const deadLetters: Command = {
       throw new UsageError(
         `dead-letters ${positionals[0] ?? ""}: say list, show, replay or discard`,
       );
-    const isChange = action === replayAll || action === discardAll;
-    const filter: Filter = values;
-    if (
-      isChange &&
-      !values.all &&
-      Object.values({ message: filter.message, run: filter.run, error: filter.error }).every(
-        (value) => value === undefined,
-      )
-    )
+    const filter: Filter = { message: values.message, run: values.run, error: values.error };
+    const isNamed = Object.values(filter).some((value) => value !== undefined);
+    if ((action === replayAll || action === discardAll) && !isNamed && !values.all)
       throw new UsageError("name the letters by --message, --run or --error, or say --all");
     using queues = openQueues(stageOf(values));
     const taken: Letter[] = [];
     try {
-      for (const queue of queuesOf(values.queue)) taken.push(...(await takeLetters(queues, queue)));
+      const take = async (queue: QueueName) => taken.push(...(await takeLetters(queues, queue)));
+      await Promise.all(queuesOf(values.queue).map(take));
       const letters = taken.filter((letter) => fits(letter, filter));
       const act = { queues, io, letters, dryRun: values["dry-run"], json: values.json };
       const { code, gone } = await action(act);

@@ -1,7 +1,7 @@
 // The other side of the workspace: faults, the request log, switches. Only who knows its address may use it.
 import * as z from "zod";
 import type { Identities } from "./auth/principals.ts";
-import type { Clock, Settings } from "./context.ts";
+import type { Settings } from "./context.ts";
 import { FaultRequest, type Faults } from "./http/faults.ts";
 import { parseQuery } from "./http/json.ts";
 import type { RequestLog } from "./http/request-log.ts";
@@ -13,12 +13,18 @@ export type AdminOptions = {
   readonly requestLog: RequestLog;
   readonly settings: Settings;
   readonly identities: Identities;
-  readonly clock: Clock;
+  /** What the admin has, of every family. */
+  readonly list: () => readonly string[];
 };
 
 /** Paths are relative to `$DATABRICKS_WORKSPACE_ADMIN`. */
 export function adminRoutes(options: AdminOptions): Route[] {
-  return [...faultRoutes(options), ...logRoutes(options), ...settingRoutes(options)];
+  const index: Route = {
+    method: "GET",
+    path: "/",
+    handle: async () => ({ status: 200, body: { routes: options.list() } }),
+  };
+  return [index, ...faultRoutes(options), ...logRoutes(options), ...settingRoutes(options)];
 }
 
 function faultRoutes({ faults }: AdminOptions): Route[] {

@@ -151,7 +151,12 @@ async function compose(
     log: options.log ?? (() => undefined),
     ...(trust !== undefined && { caFile: trust.bundleFile }),
   };
-  for (const route of adminRoutes({ ...edge, settings, identities, clock }))
+  for (const route of adminRoutes({
+    ...edge,
+    settings,
+    identities,
+    list: edge.admin.router.list,
+  }))
     edge.admin.router.add(route);
   for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
   return handle({ context, identities, edge, ending, server, certificates, trust });

@@ -200,6 +200,11 @@ test("the admin's address needs its own token, and only that", async () => {
   expect((await client.get(ME)).status).toBe(200);
 });
 
+test("the admin's address tells what it has", async () => {
+  const { json } = await client.admin("GET", "");
+  expect(json.routes).toEqual(expect.arrayContaining(["POST /faults", "GET /requests"]));
+});
+
 test("what the workspace has not answers 501 with a sentence that names it", async () => {
   const missing = await client.get("/api/2.0/serving-endpoints");
   expect(missing.status).toBe(501);

@@ -242,6 +242,7 @@ describe("jobs/run-now", () => {
       state: "QUEUED",
       queue_details: { code: "MAX_CONCURRENT_RUNS_REACHED" },
     });
+    expect(Object.keys(json.status.queue_details)).toEqual(["code", "message"]);
     await cancel(first);
     await jobs.until(second, (run) => run.state.life_cycle_state === "RUNNING");
     await cancel(second);

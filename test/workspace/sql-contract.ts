@@ -19,6 +19,11 @@ export const measuredOnSpark: readonly Golden[] = JSON.parse(
   readFileSync(new URL("golden/sql-on-spark.json", import.meta.url), "utf8"),
 );
 
+/** Rows as they come where the statement orders them, sorted otherwise. */
+export function inOrder(sql: string, rows: readonly (readonly unknown[])[]): readonly unknown[] {
+  return /order by/i.test(sql) ? rows : rows.map((row) => JSON.stringify(row)).sort();
+}
+
 const tables = new URL("../../infra/databricks/tables/", import.meta.url);
 const ddl = readdirSync(tables)
   .filter((file) => file.endsWith(".sql"))

@@ -1,9 +1,9 @@
 // /api/2.0/permissions/jobs/{job_id}: who may see and run a job.
 import * as z from "zod";
+import { AccessControl } from "../jobs/job-schema.ts";
 import type { JobRecord } from "../jobs/model.ts";
 import { requireJob } from "../jobs/require-job.ts";
 import type { JobsService } from "../jobs/service.ts";
-import { AccessControl } from "../jobs/task-schema.ts";
 import type { ApiRequest, Principal, Route } from "../route.ts";
 
 const path = "/api/2.0/permissions/jobs/:job_id";

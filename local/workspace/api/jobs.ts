@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { WorkspaceContext } from "../context.ts";
 import { identityFor } from "../jobs/access.ts";
 import { listJobs } from "../jobs/job-list.ts";
+import { JobSettings, RunNow } from "../jobs/job-schema.ts";
 import { merged, savedSettings } from "../jobs/job-settings.ts";
 import { jobView } from "../jobs/job-view.ts";
 import type { JobRecord } from "../jobs/model.ts";
@@ -10,7 +11,7 @@ import { requireReferences, requireTasks, requireToken } from "../jobs/new-run.t
 import { requireJob } from "../jobs/require-job.ts";
 import { startJobRun } from "../jobs/run-job.ts";
 import { createJobsService, type JobsService } from "../jobs/service.ts";
-import { Id, JobSettings, RunNow, withoutNulls } from "../jobs/task-schema.ts";
+import { Id, withoutNulls } from "../jobs/task-schema.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
 import { addJobsAdminRoutes } from "./jobs-admin.ts";
 import { permissionRoutes } from "./jobs-permissions.ts";

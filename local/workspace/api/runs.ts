@@ -2,6 +2,7 @@
 // delete, repair, export.
 import * as z from "zod";
 import { identityFor, requireUse } from "../jobs/access.ts";
+import { Repair, type Submit } from "../jobs/job-schema.ts";
 import type { RunRecord } from "../jobs/model.ts";
 import {
   requireReferences,
@@ -15,7 +16,7 @@ import { repairRun } from "../jobs/repair.ts";
 import { listRuns } from "../jobs/run-list.ts";
 import type { JobsService } from "../jobs/service.ts";
 import { submitOf } from "../jobs/single-task.ts";
-import { Id, Repair, type Submit, withoutNulls } from "../jobs/task-schema.ts";
+import { Id, withoutNulls } from "../jobs/task-schema.ts";
 import { runView, taskRunView } from "../jobs/views.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
 

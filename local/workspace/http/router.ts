@@ -6,6 +6,8 @@ export type Found = { readonly route: Route; readonly params: Readonly<Record<st
 
 export type Router = {
   readonly add: (route: Route) => void;
+  /** `GET /faults` and its like, in order of addition. */
+  readonly list: () => readonly string[];
   readonly find: (method: string, segments: readonly string[]) => Found | undefined;
   /** The decoded segments of a raw path. @throws ApiError 400 */
   readonly segments: (rawPath: string) => string[];
@@ -17,6 +19,7 @@ export function createRouter(): Router {
   const exact = new Map<string, Route>();
   const patterns = new Map<string, Pattern[]>();
   const encodedBelow: string[] = [];
+  const names: string[] = [];
 
   const find: Router["find"] = (method, segments) => {
     const route = exact.get(`${method} /${withoutTrailingSlash(segments).join("/")}`);
@@ -29,7 +32,9 @@ export function createRouter(): Router {
   };
 
   return {
+    list: () => names,
     add: (route) => {
+      names.push(`${route.method} ${route.path}`);
       if (route.encodedSlashes === true) encodedBelow.push(`${route.path.split("*")[0]}/`);
       if (!/[:*]/.test(route.path)) {
         exact.set(`${route.method} ${route.path}`, route);

@@ -88,8 +88,8 @@ async function handle(
   response.on("error", () => undefined); // the client went away; the line in the log still tells
   const [rawPath, rawQuery] = splitOnce(request.url ?? "/", "?");
   const { admin } = options;
-  if (rawPath.startsWith(`${admin.path}/`)) {
-    const adminPath = rawPath.slice(admin.path.length);
+  if (rawPath === admin.path || rawPath.startsWith(`${admin.path}/`)) {
+    const adminPath = rawPath.slice(admin.path.length) || "/";
     const call: Call = { exchange, rawPath: adminPath, rawQuery, notes: {} };
     await send(exchange, await dispatchAdmin(dispatching, admin.router, call));
     return;

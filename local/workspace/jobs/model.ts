@@ -6,8 +6,8 @@ import type {
   EnvironmentVariables,
   JobCluster,
   JobSettings,
-  Task,
-} from "./task-schema.ts";
+} from "./job-schema.ts";
+import type { Task } from "./task-schema.ts";
 
 /**
  * How an attempt or a run ended, in the platform's words; text, because a test may end it in words

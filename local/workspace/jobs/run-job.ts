@@ -2,12 +2,13 @@
 import type { Execution } from "../execution/executor.ts";
 import { ApiError, type Principal } from "../route.ts";
 import { failed, success } from "./endings.ts";
+import type { RunNow } from "./job-schema.ts";
 import type { JobRecord, Outcome, RunRecord } from "./model.ts";
 import { succeeded } from "./model.ts";
 import { requireParameters, taskParametersOf } from "./parameters.ts";
 import { resolveReferences } from "./references.ts";
 import type { JobsService } from "./service.ts";
-import type { RunNow, Task } from "./task-schema.ts";
+import type { Task } from "./task-schema.ts";
 
 type Kind = Pick<RunRecord, "type" | "trigger">;
 

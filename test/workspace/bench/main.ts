@@ -1,5 +1,5 @@
-// `npm run bench`: how fast the embedded workspace is, measured from another process, with the machine named.
-// Arguments go to the workspace: `npm run bench -- --data DIR`.
+// How fast the embedded workspace is, measured from another process, with the machine named.
+// `node test/workspace/bench/main.ts [--data DIR]`: arguments go to the workspace.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpus, totalmem } from "node:os";

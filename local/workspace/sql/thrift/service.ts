@@ -189,7 +189,8 @@ async function directResults(
   if (result === undefined) return { operationStatus: operationStatus(operation) };
   // Without columns there are no rows to send: the driver would ask for the rest of them for ever.
   const resultSet = result.columns.length > 0 && (await page(operation, result, rowsMax));
-  const whole = operation.position >= result.rowCount;
+  // Not closed either: the Python connector fetches when it was given no rows, and needs the operation for that.
+  const whole = resultSet !== false && operation.position >= result.rowCount;
   if (whole) service.operations.delete(keyOf(operationId));
   return {
     operationStatus: operationStatus(operation),
