@@ -238,10 +238,10 @@ type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchRespons
  */
 export function routeByQueue(
   doors: Readonly<Record<string, SqsHandler>>,
-  scheduled?: (input: unknown) => Promise<void>,
+  { scheduled, finish }: RouteOptions = {},
 ) {
   const byName = new Map(Object.entries(doors).map(([url, door]) => [lastOf(url, "/"), door]));
-  return async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
+  const route = async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
     if (!isSqsEvent(event)) {
       if (scheduled === undefined) throw new Error("this function is started by its queues only");
       await scheduled(event);
@@ -255,8 +255,20 @@ export function routeByQueue(
       );
     return await door(event, context);
   };
+  return async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
+    try {
+      return await route(event, context);
+    } finally {
+      finish?.();
+    }
+  };
 }
 
+type RouteOptions = {
+  readonly scheduled?: (input: unknown) => Promise<void>;
+  /** At the end of every invocation: what is counted is said there. */
+  readonly finish?: () => void;
+};
 const lastOf = (text: string, separator: string): string => text.split(separator).at(-1) ?? "";
 
 const isSqsEvent = (event: unknown): event is SQSEvent =>

@@ -27,6 +27,7 @@ export type LogEvent =
   | "facts.retired"
   | "sweep.finished"
   | "schedule.fired"
+  | "platform.asked"
   | "platform.troubled";
 
 /** Standard keys; snake_case as in facts, messages and tables, so that one search finds a run everywhere. */
@@ -42,6 +43,8 @@ export type LogFields = {
   readonly run_url?: string;
   readonly traceparent?: string;
   readonly duration_ms?: number;
+  /** From the end of a Databricks run to the look that saw it. */
+  readonly lag_ms?: number;
   readonly delay_seconds?: number;
   readonly count?: number;
   readonly reason?: string;
@@ -53,16 +56,27 @@ export type LogFields = {
   readonly error?: unknown;
 };
 
+/** What a line carries beside its fields: the metrics that are made of it. */
+export type Extras = (event: LogEvent, fields: LogFields, nowMs: number) => object;
+
 /** A log that writes one JSON object a line. `nowMs` stamps it. */
 export const createLog =
-  (service: string, nowMs: () => number, write: (line: string) => void) =>
-  (event: LogEvent, fields: LogFields = {}): void =>
+  (service: string, nowMs: () => number, write: (line: string) => void, extras: Extras) =>
+  (event: LogEvent, fields: LogFields = {}): void => {
+    const now = nowMs();
     write(
       JSON.stringify(
-        { at: new Date(nowMs()).toISOString(), service, event, ...fields },
+        {
+          at: new Date(now).toISOString(),
+          service,
+          event,
+          ...fields,
+          ...extras(event, fields, now),
+        },
         (_key, value: unknown) => (value instanceof Error ? errorFields(value) : clipped(value)),
       ),
     );
+  };
 
 const errorFields = ({ name, message, stack, cause }: Error) => ({ name, message, stack, cause });
 

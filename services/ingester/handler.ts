@@ -9,7 +9,7 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createIngester } from "./ingester.ts";
 
 const environment = readEnvironment("ingester", process.env);
-const { ports, tokens, caPem } = createCommonPorts("ingester", environment);
+const { ports, sayHowOften, tokens, caPem } = createCommonPorts("ingester", environment);
 const sql = createDatabricksSql({
   host: environment.databricksHost,
   httpPath: environment.httpPath,
@@ -25,7 +25,10 @@ const { reports, records } = createIngester({
   ...createDeltaLedger({ ...systemClock, sql, random: systemRandom }),
 });
 
-export const handler = routeByQueue({
-  [environment.queueUrls.reports ?? ""]: reports,
-  [environment.queueUrls.records ?? ""]: records,
-});
+export const handler = routeByQueue(
+  {
+    [environment.queueUrls.reports ?? ""]: reports,
+    [environment.queueUrls.records ?? ""]: records,
+  },
+  { finish: sayHowOften },
+);

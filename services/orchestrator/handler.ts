@@ -7,7 +7,7 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createOrchestrator } from "./orchestrator.ts";
 
 const environment = readEnvironment("orchestrator", process.env);
-const { ports } = createCommonPorts("orchestrator", environment);
+const { ports, sayHowOften } = createCommonPorts("orchestrator", environment);
 const { tickets, turns, scheduled } = createOrchestrator({
   ...ports,
   ...createEvents(environment.eventBusName),
@@ -19,5 +19,5 @@ export const handler = routeByQueue(
     [environment.queueUrls.tickets ?? ""]: tickets,
     [environment.queueUrls.turns ?? ""]: turns,
   },
-  scheduled,
+  { scheduled, finish: sayHowOften },
 );

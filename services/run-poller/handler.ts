@@ -5,7 +5,10 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createRunPoller } from "./run-poller.ts";
 
 const environment = readEnvironment("run-poller", process.env);
-const { ports } = createCommonPorts("run-poller", environment);
+const { ports, sayHowOften } = createCommonPorts("run-poller", environment);
 const { watches } = createRunPoller(ports);
 
-export const handler = routeByQueue({ [environment.queueUrls.watches ?? ""]: watches });
+export const handler = routeByQueue(
+  { [environment.queueUrls.watches ?? ""]: watches },
+  { finish: sayHowOften },
+);

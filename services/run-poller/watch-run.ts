@@ -40,7 +40,13 @@ export const watchRun =
     const look = await deps.jobs.get(watch.databricks_run_id);
     const phase: RunPhase = look.kind === "gone" ? "over" : phaseOf(look.run);
     const nowMs = deps.clock.nowMs();
-    deps.log("attempt.looked", { ...logged(watch), state: phase, count: watch.looks + 1 });
+    const endedMs = look.kind === "run" ? look.run.endedMs : undefined;
+    deps.log("attempt.looked", {
+      ...logged(watch),
+      state: phase,
+      count: watch.looks + 1,
+      ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
+    });
     if (phase === "over") return deps.queues.send("reports", endedOf(watch), traced(traceparent));
     if (phase === "unknown" && look.kind === "run")
       deps.log("state.unknown", {

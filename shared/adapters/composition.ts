@@ -1,10 +1,12 @@
 // What the composition roots have in common: the ports of every service, built once at its cold start.
 import { readFileSync } from "node:fs";
+import type { LogPort } from "../ports.ts";
 import type { ServiceName } from "../topology.ts";
-import { createTokenSource, type TokenSource } from "./databricks-auth.ts";
+import { createTokenSource } from "./databricks-auth.ts";
 import { createDatabricksHttp } from "./databricks-http.ts";
 import { createJobs } from "./databricks-jobs.ts";
 import type { Environment } from "./environment.ts";
+import { meteredHttp, meteredTokens } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
 import { createRateLimiter, instancesOf, ratesOf } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
@@ -19,45 +21,21 @@ import { createWire } from "./wire.ts";
 export const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
-/** How this plane speaks to its workspace. */
-export function createWorkspaceAccess(environment: Environment, instances: number) {
-  const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
-  const wire = createWire({
-    origin: environment.databricksHost,
-    connectionsMax: CONNECTIONS_MAX,
-    caPem,
-  });
-  const tokens: TokenSource = createTokenSource({
-    ...systemClock,
-    ...createSecrets(systemClock),
-    wire,
-    auth: environment.databricksAuth,
-    webIdentityToken: createWebIdentityToken(),
-  });
-  const limiter = createRateLimiter(ratesOf(instances), systemClock);
-  const http = createDatabricksHttp({
-    ...systemClock,
-    wire,
-    tokens,
-    limiter,
-    userAgent: USER_AGENT,
-    random: systemRandom,
-  });
-  return { caPem, tokens, http, files: createVolumeFiles(http) };
-}
-
 /** The ports that every service has. */
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
-  const { http, files, tokens, caPem } = createWorkspaceAccess(environment, instances);
+  const log = createStdoutLog(service, environment.stack);
+  const { http, tokens, caPem, sayHowOften } = createWorkspaceAccess(environment, instances, log);
+  const files = createVolumeFiles(http);
   const facts = createFacts({ files, factsVolume: environment.settings.factsVolume });
   const sqs = createSqsClient();
   return {
     tokens,
     caPem,
+    sayHowOften,
     ports: {
       ...systemClock,
-      ...createStdoutLog(service),
+      ...log,
       ...facts,
       ...createMarkers({ files, factsVolume: environment.settings.factsVolume }),
       ...createVolumes(files),
@@ -69,4 +47,31 @@ export function createCommonPorts(service: ServiceName, environment: Environment
       settings: environment.settings,
     },
   };
+}
+
+/** How this plane speaks to its workspace. */
+function createWorkspaceAccess(environment: Environment, instances: number, log: LogPort) {
+  const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
+  const wire = createWire({
+    origin: environment.databricksHost,
+    connectionsMax: CONNECTIONS_MAX,
+    caPem,
+  });
+  const tokens = createTokenSource({
+    ...systemClock,
+    ...createSecrets(systemClock),
+    wire,
+    auth: environment.databricksAuth,
+    webIdentityToken: createWebIdentityToken(),
+  });
+  const limiter = createRateLimiter(ratesOf(instances), systemClock);
+  const plain = createDatabricksHttp({
+    ...systemClock,
+    wire,
+    tokens: meteredTokens(tokens, log),
+    limiter,
+    userAgent: USER_AGENT,
+    random: systemRandom,
+  });
+  return { caPem, tokens, ...meteredHttp(plain, log) };
 }

@@ -1,6 +1,7 @@
 // What only the machine can give: time, randomness, digests, and the standard output.
 import { createHash, randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { metricsOf } from "../domain/metrics.ts";
 import { createLog } from "../log.ts";
 import type { ClockPort, DigestPort, LogPort } from "../ports.ts";
 
@@ -24,7 +25,12 @@ export const systemDigest: DigestPort = {
 /** 0 ≤ random() < 1 */
 export const systemRandom = (): number => randomInt(2 ** 32) / 2 ** 32;
 
-/** One JSON object a line, on standard output, where Lambda collects it. */
-export const createStdoutLog = (service: string): LogPort => ({
-  log: createLog(service, systemClock.clock.nowMs, (line) => process.stdout.write(`${line}\n`)),
+/** One JSON object a line, on standard output, where Lambda collects it and CloudWatch counts what `metrics.ts` names. */
+export const createStdoutLog = (service: string, stack: string): LogPort => ({
+  log: createLog(
+    service,
+    systemClock.clock.nowMs,
+    (line) => process.stdout.write(`${line}\n`),
+    (event, fields, nowMs) => metricsOf(event, fields, stack, nowMs),
+  ),
 });

@@ -1,7 +1,6 @@
 // What the proof stands on: an embedded workspace, an AWS beside it, a stage that names both, and workloads of its own.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bootstrap } from "../../cli/bootstrap.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
 import { type Cdk, createCdk } from "./cdk.ts";
@@ -43,22 +42,14 @@ export async function prepareGround(folder: string): Promise<Ground> {
   };
 }
 
-/** The Databricks side, as `signalbox bootstrap` prepares it; and the data that the workloads read. */
-export const prepareWorkspace = ({ access, client }: Ground, say: (line: string) => void) =>
-  bootstrap(client, {
-    stack: STACK,
-    catalog: access.catalog,
-    schema: access.schema,
-    controllers: access.controllersId,
-    executors: access.executorsId,
-    planeId: crypto.randomUUID(),
-    nowIso: new Date().toISOString(),
-    codebase: ["seattle-weather.csv", "weather.csv"].map((name) => ({
-      path: `data/${name}`,
-      content: readFileSync(join(projectRoot, "node_modules", "vega-datasets", "data", name)),
-    })),
-    say,
-  });
+/** The data that the workloads read. */
+export async function uploadData({ access, client }: Ground): Promise<void> {
+  for (const name of ["seattle-weather.csv", "weather.csv"])
+    await client.files.overwrite(
+      `/Volumes/${access.catalog}/${access.schema}/company_codebase/data/${name}`,
+      readFileSync(join(projectRoot, "node_modules", "vega-datasets", "data", name)),
+    );
+}
 
 /** A stage like any other, but for its own waits: a tenth. */
 function writeStage(folder: string, access: WorkspaceAccess): string {

@@ -5,11 +5,17 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../../shared/domain/body.ts";
-import { type Ground, prepareGround, prepareWorkspace, STACK, synthesise } from "./ground.ts";
+import {
+  bootstrapTwice,
+  doctorIsFollowed,
+  onCallCancelsAndRetries,
+  onCallLooks,
+} from "./commands.ts";
+import { type Ground, prepareGround, STACK, synthesise } from "./ground.ts";
 import { deployAgain, deployFirst, destroy, redeployDuringARun } from "./life.ts";
 import { createListener } from "./listener.ts";
 import { administrator, hire } from "./people.ts";
-import { onCallLooks, outcomesAreHeard, scheduleFires, strangersAreDenied } from "./proofs.ts";
+import { outcomesAreHeard, scheduleFires, strangersAreDenied } from "./proofs.ts";
 import { projectRoot, toolPath } from "./tools.ts";
 
 const folder = join(projectRoot, ".local", "deploy");
@@ -27,12 +33,7 @@ try {
 
 async function prove(): Promise<void> {
   await using ground = await step("a workspace and an AWS are there", () => prepareGround(folder));
-  await step("the workspace is bootstrapped, twice", async () => {
-    const first = await prepareWorkspace(ground, () => {});
-    const second = await prepareWorkspace(ground, () => {});
-    if (JSON.stringify(first) !== JSON.stringify(second))
-      throw new Error("the second bootstrap made another plane");
-  });
+  await step("the workspace is bootstrapped, twice", () => bootstrapTwice(ground));
   const assembly = join(folder, "assembly");
   await step("the app is synthesised", () => synthesise(ground, assembly, "one"));
   await step("cfn-lint finds nothing", () => lint(assembly));
@@ -60,7 +61,11 @@ async function live(
   await step("tickets of a producer become outcomes and ledger rows", () =>
     outcomesAreHeard(scene),
   );
+  await step("the doctor finds what is wrong, and its remedies help", () =>
+    doctorIsFollowed(scene),
+  );
   await step("a dead letter has its reason, and on-call handles it", () => onCallLooks(scene));
+  await step("on-call cancels a run, and retries one", () => onCallCancelsAndRetries(scene));
   await step("who tries more is denied", () => strangersAreDenied(scene));
   await step("a schedule fires", () => scheduleFires(scene));
   await step("a second deploy changes nothing", () => deployAgain(ground, assembly));

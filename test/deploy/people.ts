@@ -10,6 +10,7 @@ import {
   DetachUserPolicyCommand,
   IAMClient,
 } from "@aws-sdk/client-iam";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type MiniStack, REGION } from "./ministack.ts";
@@ -18,6 +19,9 @@ export type Person = {
   readonly sqs: SQSClient;
   readonly events: EventBridgeClient;
   readonly secrets: SecretsManagerClient;
+  readonly lambda: LambdaClient;
+  /** Their keys, for a process of theirs. */
+  readonly environment: Readonly<Record<string, string>>;
 };
 
 type Keys = { readonly accessKeyId: string; readonly secretAccessKey: string };
@@ -33,6 +37,12 @@ const personOf = (cloud: MiniStack, keys: Keys): Person => ({
   sqs: new SQSClient(optionsOf(cloud, keys)),
   events: new EventBridgeClient(optionsOf(cloud, keys)),
   secrets: new SecretsManagerClient(optionsOf(cloud, keys)),
+  lambda: new LambdaClient(optionsOf(cloud, keys)),
+  environment: {
+    ...cloud.clientEnvironment,
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+  },
 });
 
 const administratorsKeys = { accessKeyId: "test", secretAccessKey: "test" };

@@ -2,11 +2,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";
-import {
-  DeleteMessageCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-} from "@aws-sdk/client-sqs";
+import { ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { type Ground, SCHEDULED, SECRET } from "./ground.ts";
 import { type Listener, outcomeOf } from "./listener.ts";
 import type { Person } from "./people.ts";
@@ -66,28 +62,6 @@ async function ledgerAgrees({ access, client }: Ground, iterations: number): Pro
     "SELECT iter_n FROM execution_results WHERE run_id = 'MODEL-1' ORDER BY iter_n",
   );
   equal(results.length, iterations, "one row for each iteration's attempt");
-}
-
-/** The rejected ticket is a dead letter with its reason; on-call reads it and discards it. */
-export async function onCallLooks({ urlOf, onCall }: Scene): Promise<void> {
-  const QueueUrl = urlOf("TicketsDeadLettersUrl");
-  const { Messages = [] } = await onCall.sqs.send(
-    new ReceiveMessageCommand({
-      QueueUrl,
-      WaitTimeSeconds: 10,
-      MaxNumberOfMessages: 10,
-      MessageAttributeNames: ["All"],
-    }),
-  );
-  equal(Messages.length, 1, "one letter");
-  const [letter] = Messages;
-  const attribute = (name: string) => letter?.MessageAttributes?.[name]?.StringValue ?? "";
-  match(attribute("reason"), /no-such-workload/);
-  equal(attribute("run_id"), "NOTHING-1");
-  equal(attribute("source_queue"), "tickets");
-  await onCall.sqs.send(
-    new DeleteMessageCommand({ QueueUrl, ReceiptHandle: letter?.ReceiptHandle ?? "" }),
-  );
 }
 
 const denied = { name: /AccessDenied/ };

@@ -315,15 +315,18 @@ test("a function of several queues opens the right door, and no other", async ()
       "https://sqs/1/signalbox-tickets": door("tickets"),
       "https://sqs/1/signalbox-turns": door("turns"),
     },
-    async (input) => {
-      starts.push(input);
+    {
+      scheduled: async (input) => {
+        starts.push(input);
+      },
+      finish: () => void starts.push("finished"),
     },
   );
   expect(await route(eventOf(recordOf(ticket)), context)).toEqual({
     batchItemFailures: [{ itemIdentifier: "tickets" }],
   });
   expect(await route({ schedule: "sweep" }, context)).toBeUndefined();
-  expect(starts).toEqual([{ schedule: "sweep" }]);
+  expect(starts).toEqual(["finished", { schedule: "sweep" }, "finished"]);
   const stray = { ...recordOf(ticket), eventSourceARN: "arn:aws:sqs:eu-west-1:1:other" };
   await expect(route(eventOf(stray), context)).rejects.toThrow(
     "no queue of this function is called other: signalbox-tickets, signalbox-turns",

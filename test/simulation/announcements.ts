@@ -1,5 +1,6 @@
 // What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
 import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import { HOUR, MINUTE } from "./clock.ts";
 import { attemptText, type Bus } from "./ledger.ts";
 import { isGoalMet, isTrulySucceeded } from "./truth.ts";
 import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
@@ -22,7 +23,7 @@ export function watchAnnouncements(deps: SafetyDeps): void {
 
 /** Only the ingester removes a marker, after ledger and announcement; and the sweep one that never got its ticket. */
 function watchMarkers({ files, bus, violate }: SafetyDeps): void {
-  files.onMarkerRemoved.push((key, { service }) => {
+  files.onMarkerRemoved.push((key, { service, sinceMs }, writtenMs) => {
     const { run_id, chapter } = key;
     const about = `${run_id}.${chapter}`;
     const opened = chapter === 1 ? factRef.ticket(run_id) : factRef.retry(key);
@@ -31,8 +32,13 @@ function watchMarkers({ files, bus, violate }: SafetyDeps): void {
       violate("a marker was removed before its outcome was announced", about);
     if (!isOrphan && service !== "ingester")
       violate("somebody else than the ingester removed a marker", about);
+    if (isOrphan && sinceMs - writtenMs < ORPHAN_FOR)
+      violate("a marker was removed that waits for its ticket", about);
   });
 }
+
+/** A day, less the time that a sweep may take. */
+const ORPHAN_FOR = 24 * HOUR - 2 * MINUTE;
 
 const phases = { running: 1, decided: 2, over: 3 } as const;
 

@@ -21,6 +21,8 @@ export type Run = {
   readonly key: AttemptKey;
   /** Another plane started it. */
   readonly isForeign: boolean;
+  /** A call started it that should have been dead for long. */
+  readonly isZombie: boolean;
   readonly chapter: number;
   readonly startedMs: number;
   readonly listedMs: number;
@@ -121,24 +123,25 @@ export function createDatabricks(deps: Deps): Databricks {
     if (refusal !== undefined) return refusal;
     const had = byToken.get(idempotencyToken);
     if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES) return acceptedOf(had);
-    const run = start(runName, payload);
+    const run = start(runName, payload, caller);
     byToken.set(idempotencyToken, run);
     if (!run.isForeign) for (const told of self.onStart) told(run, caller);
     return acceptedOf(run);
   }
 
-  function start(name: string, payload: string): Run {
+  function start(name: string, payload: string, { isZombie = false }: Caller): Run {
     const { key, timeoutMs } = orderedBy(payload);
     const manifest = deps.files.get(factRef.manifest(key));
     const run: Run = {
       // Beyond 2^53: whoever makes a number of it loses it.
       id: String(9_007_199_254_740_993n + BigInt(everybodys.length)),
+      isZombie,
       isForeign: !payload.includes(`"${settings.factsVolume}/`),
       name,
       key,
       chapter: manifest?.fact.chapter ?? 0,
       startedMs: clock.nowMs(),
-      listedMs: clock.nowMs() + random.between(0, weather.lagMsMax),
+      listedMs: clock.nowMs() + random.between(0, weather.runsLagMsMax),
       timeoutMs,
       runsFromMs: 0,
       endMs: 0,
@@ -254,7 +257,7 @@ function createRefusals({ clock, random, weather }: Deps) {
     const isFaulty = weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
     if (random.chance(0.03)) return { kind: "always", fromMs };
     if (isFaulty && random.chance(0.15)) return { kind: "later", fromMs };
-    if (isFaulty && random.chance(0.1)) return { kind: "flaky", fromMs };
+    if (isFaulty && random.chance(0.15)) return { kind: "flaky", fromMs };
     return { kind: "no", fromMs };
   }
 }

@@ -8,8 +8,8 @@ export type Environment = {
   readonly service: ServiceName;
   /** Tells the world that promises were settled, so that it lets the handlers run. */
   readonly pulse: Pulse;
-  /** What the invocation that runs here is for. */
-  purpose: QueueName | "schedule";
+  /** What the invocation that runs here is for; mixed, where work of an earlier one goes on beside it. */
+  purpose: QueueName | "schedule" | "mixed";
   isDead: boolean;
   isRunning: boolean;
   /** Calls without an answer yet. */
@@ -46,7 +46,7 @@ export function die(env: Environment): void {
 
 /** A new invocation begins: what was frozen goes on beside it. */
 export function thaw(env: Environment, purpose: Environment["purpose"], nowMs: number): void {
-  env.purpose = purpose;
+  env.purpose = env.pending === 0 ? purpose : "mixed";
   if (env.pending === 0) env.sinceMs = nowMs;
   env.isRunning = true;
   env.pulse.hasBeat = true;

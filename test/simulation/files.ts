@@ -39,14 +39,16 @@ export type Files = {
   readonly hasFile: (path: string) => boolean;
   readonly markers: ReadonlyMap<string, Marker>;
   readonly readMarker: (key: ChapterKey) => Marker | undefined;
-  readonly writeMarker: (marker: Marker) => void;
+  readonly writeMarker: (marker: Marker, caller: Caller) => void;
   readonly removeMarker: (key: ChapterKey, caller: Caller) => void;
   readonly listMarkers: () => readonly MarkerListing[];
   /** Other volumes: what lies at a path, as it is at that moment. */
   readonly volumes: Map<string, () => Uint8Array | undefined>;
   readonly readVolume: (path: string, bytesMax: number) => VolumeFile;
   readonly onFact: ((entry: FactEntry) => void)[];
-  readonly onMarkerRemoved: ((key: ChapterKey, caller: Caller) => void)[];
+  readonly onMarkerWritten: ((marker: Marker, caller: Caller) => void)[];
+  /** With the time of its last write. */
+  readonly onMarkerRemoved: ((key: ChapterKey, caller: Caller, writtenMs: number) => void)[];
 };
 
 type Deps = {
@@ -106,13 +108,15 @@ function createMarkers({ clock, random, weather, trace }: Deps) {
   const markers = new Map<string, Marker>();
   const listed = new Map<string, Listed>();
   const removed = new Map<string, { readonly listed: Listed; readonly seenMs: number }>();
+  const onMarkerWritten: Files["onMarkerWritten"] = [];
   const onMarkerRemoved: Files["onMarkerRemoved"] = [];
   const seenMs = (): number => clock.nowMs() + random.between(0, weather.lagMsMax);
   return {
     markers,
+    onMarkerWritten,
     onMarkerRemoved,
     readMarker: (key: ChapterKey) => markers.get(markerName(key)),
-    writeMarker: (marker: Marker) => {
+    writeMarker: (marker: Marker, caller: Caller) => {
       const name = markerName(marker);
       const before = listed.get(name);
       // What cannot be read back would block its chapter for ever: the real reader says so.
@@ -124,6 +128,7 @@ function createMarkers({ clock, random, weather, trace }: Deps) {
         beforeMs: before?.atMs,
       });
       trace.say(() => `✎ open/${name} ${JSON.stringify(marker)}`);
+      for (const told of onMarkerWritten) told(marker, caller);
     },
     removeMarker: (key: ChapterKey, caller: Caller) => {
       const name = markerName(key);
@@ -133,7 +138,7 @@ function createMarkers({ clock, random, weather, trace }: Deps) {
       listed.delete(name);
       removed.set(name, { listed: entry, seenMs: seenMs() });
       trace.say(() => `␡ open/${name}`);
-      for (const told of onMarkerRemoved) told(key, caller);
+      for (const told of onMarkerRemoved) told(key, caller, entry.atMs);
     },
     listMarkers: (): readonly MarkerListing[] => {
       const nowMs = clock.nowMs();

@@ -103,8 +103,14 @@ export function createFleet(deps: Deps): Fleet {
       finish({ kind: "died" });
     };
     thaw(env, purpose, clock.nowMs());
+    const isFresh = env.sinceMs === clock.nowMs();
     work(warm.handlers, contextOf(env, endsMs, clock)).then(
-      (answer) => finish({ kind: "answered", answer }),
+      (answer) => {
+        // Calls that nobody awaited would be frozen with the environment, or die with it.
+        if (!isOver && isFresh && env.pending > 0 && isAllDone(answer))
+          deps.onError(new Error(`${env.name} answered before ${env.pending} of its calls`));
+        finish({ kind: "answered", answer });
+      },
       (error: unknown) => {
         // A schedule may fail: it comes again. A wrapped handler answers, whatever happens.
         if (!isOver && purpose !== "schedule") deps.onError(error);
@@ -140,6 +146,9 @@ export function createFleet(deps: Deps): Fleet {
     running: () => busy.size,
   };
 }
+
+const isAllDone = (answer: unknown): boolean =>
+  JSON.stringify(answer) === '{"batchItemFailures":[]}';
 
 const contextOf = (env: Environment, endsMs: number, clock: VirtualClock): Context => ({
   callbackWaitsForEmptyEventLoop: false,

@@ -10,7 +10,9 @@ import {
   type RunStateRow,
   type TelemetryRow,
 } from "../../shared/domain/ledger-rows.ts";
+import type { VirtualClock } from "./clock.ts";
 import { deepFreeze } from "./files.ts";
+import type { Caller } from "./port-call.ts";
 import type { Trace } from "./trace.ts";
 
 export type Ledger = {
@@ -93,26 +95,35 @@ export function createLedger(
 
 export type Bus = {
   readonly announced: ReadonlyMap<string, readonly OutcomeEvent[]>;
+  /** When upstream systems first and last heard of a run. */
+  readonly heardMs: ReadonlyMap<string, { readonly firstMs: number; readonly lastMs: number }>;
   readonly rejected: readonly RejectedEvent[];
-  readonly announce: (event: OutcomeEvent) => void;
+  readonly announce: (event: OutcomeEvent, caller: Caller) => void;
   readonly reject: (event: RejectedEvent) => void;
-  readonly onAnnounce: ((event: OutcomeEvent) => void)[];
+  readonly onAnnounce: ((event: OutcomeEvent, caller: Caller) => void)[];
 };
 
-export function createBus(trace: Trace): Bus {
+export function createBus(clock: VirtualClock, trace: Trace): Bus {
+  const heardMs = new Map<string, { readonly firstMs: number; readonly lastMs: number }>();
   const announced = new Map<string, OutcomeEvent[]>();
   const rejected: RejectedEvent[] = [];
   const onAnnounce: Bus["onAnnounce"] = [];
   return {
     announced,
+    heardMs,
     rejected,
     onAnnounce,
-    announce: (event) => {
+    announce: (event, caller) => {
       trace.say(() => `♪ ${event.run_id} chapter ${event.chapter}: ${event.outcome}`);
       trace.mix(event.chapter, event.outcome.length);
       const key = `${event.run_id}/${event.chapter}`;
+      const lastMs = clock.nowMs();
+      heardMs.set(event.run_id, {
+        firstMs: heardMs.get(event.run_id)?.firstMs ?? lastMs,
+        lastMs,
+      });
       announced.set(key, [...(announced.get(key) ?? []), event]);
-      for (const told of onAnnounce) told(event);
+      for (const told of onAnnounce) told(event, caller);
     },
     reject: (event) => {
       trace.say(() => `♪ ticket ${event.ticket_id} rejected: ${event.reason}`);

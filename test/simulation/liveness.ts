@@ -1,6 +1,7 @@
 // Liveness: what must be true when faults have stopped and everything has come to rest.
 import { factRef } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
+import type { Run } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
 import type { SafetyDeps } from "./view.ts";
@@ -36,7 +37,9 @@ export function checkEnd(deps: LivenessDeps): void {
   for (const run_id of people.runIds) checkRun(deps, run_id);
   checkRefusals(deps);
   checkLedger(deps);
-  checkCancellations(deps);
+  checkAudits(deps);
+  checkRepeatedTickets(deps);
+  checkUnwanted(deps);
 }
 
 /** Who sent a ticket that cannot be accepted hears so: the dead letters are not theirs to read. */
@@ -52,6 +55,9 @@ function checkRefusals({ people, files, bus, violate, weather }: LivenessDeps): 
 
 /** Messages may rot in queues that nobody reads for longer than SQS keeps them; then they never were. */
 const rots = ({ blackout }: Weather): boolean => blackout.lastsMs > 4 * 24 * HOUR;
+
+/** Messages of services may be lost, and nothing says again what only they said. */
+const isLossy = (weather: Weather): boolean => weather.lost > 0 || rots(weather);
 
 function checkRun(deps: LivenessDeps, run_id: string): void {
   const { files, bus, ledger, violate, weather } = deps;
@@ -85,25 +91,58 @@ function checkLedger({ files, ledger, violate }: LivenessDeps): void {
   }
 }
 
-const CANCELLED_WITHIN = 2 * HOUR;
+/** A person's action is in the telemetry, unless its message died. */
+function checkAudits({ ledger, people, sqs, violate, weather }: LivenessDeps): void {
+  const isDead = (id: string): boolean => sqs.letters.some(({ body }) => body.includes(id));
+  for (const id of people.auditIds)
+    if (!ledger.telemetry.has(id) && !isDead(id) && !isLossy(weather))
+      violate("a person's action is not in the telemetry", id);
+}
 
-/** Whoever stopped a chapter does not pay for it for hours; outages are added, because nothing can be done in them. */
-function checkCancellations({ databricks, files, stats, violate, weather }: LivenessDeps): void {
+/** Who sends a ticket again, when its run is over, hears the outcome again. Records can be lost; then nobody can know. */
+function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDeps): void {
+  const hasDied = sqs.letters.some(({ queue }) => queue === "records");
+  if (isLossy(weather) || hasDied) return;
+  for (const [run_id, atMs] of people.repeatedMs) {
+    const first = bus.heardMs.get(run_id);
+    const wasOver = first !== undefined && first.firstMs < atMs;
+    if (wasOver && first.lastMs < atMs) violate("a repeated ticket was not answered", run_id);
+  }
+}
+
+/** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
+const WITHIN = { stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
+
+/** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
+function checkUnwanted(deps: LivenessDeps): void {
+  const { databricks, files, stats, violate, weather } = deps;
   const outagesMs = Object.values(weather.outages).reduce(
     (sum, { fromMs, toMs }) => sum + toMs - fromMs,
     weather.blackout.lastsMs,
   );
   for (const run of databricks.runs) {
-    const stop = files.get(factRef.stop({ run_id: run.key.run_id, chapter: run.chapter }));
     const isBeyondUs =
       run.repairedMs !== undefined || run.ending === "limbo" || Number.isFinite(run.lostFromMs);
-    if (stop === undefined || isBeyondUs) continue;
-    const ranOnMs = (run.cancelledMs ?? run.endMs) - Math.max(stop.atMs, run.startedMs);
-    if (run.cancelledMs !== undefined && ranOnMs > 0) stats.cancelWaitsMs.push(ranOnMs);
-    if (ranOnMs > CANCELLED_WITHIN + outagesMs)
-      violate(
-        "a stopped chapter ran on",
-        `${attemptText(run.key)} ${Math.round(ranOnMs / MINUTE)} min`,
-      );
+    if (isBeyondUs) continue;
+    const chapter = { run_id: run.key.run_id, chapter: run.chapter };
+    const untilMs = run.cancelledMs ?? run.endMs;
+    const ranOnMs = (sinceMs = Number.POSITIVE_INFINITY): number =>
+      untilMs - Math.max(sinceMs, run.startedMs);
+    const about = attemptText(run.key);
+    const afterStopMs = ranOnMs(files.get(factRef.stop(chapter))?.atMs);
+    if (run.cancelledMs !== undefined && afterStopMs > 0) stats.cancelWaitsMs.push(afterStopMs);
+    if (!run.isZombie && afterStopMs > WITHIN.stopped + outagesMs && !hasDeadLetter(deps, run))
+      violate("a stopped chapter ran on", `${about} ${Math.round(afterStopMs / MINUTE)} min`);
+    const afterEndMs = Math.max(
+      afterStopMs,
+      ranOnMs(files.get(factRef.decision(run.key))?.atMs),
+      ranOnMs(files.get(factRef.outcome(chapter))?.atMs),
+    );
+    if (afterEndMs > WITHIN.unwanted + outagesMs)
+      violate("what nobody wants ran on", `${about} ${Math.round(afterEndMs / MINUTE)} min`);
   }
 }
+
+/** The message that would have cancelled it died of surprises: then only the slow sweep is left. */
+const hasDeadLetter = ({ sqs }: LivenessDeps, run: Run): boolean =>
+  sqs.died.some(({ body }) => body.includes(`"${run.key.run_id}"`));

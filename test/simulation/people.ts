@@ -21,6 +21,9 @@ export type People = {
   readonly refusedIds: readonly string[];
   /** Ids under which a second, different ticket came. */
   readonly contestedIds: readonly string[];
+  readonly auditIds: readonly string[];
+  /** When a run's ticket was last sent again. */
+  readonly repeatedMs: ReadonlyMap<string, number>;
   /** When the scheduler starts the last of the runs. */
   readonly scheduledAtMs: number;
   /** Whether somebody else than a service sent this, so that it may rightly be called poison. */
@@ -49,6 +52,7 @@ export function createPeople(deps: Deps): People {
   const foreign = new Set<string>();
   const refusedIds: string[] = [];
   const contestedIds: string[] = [];
+  const repeatedMs = new Map<string, number>();
   const sentIds = Array.from({ length: deps.tickets - 1 }, (_, i) => ids[i] ?? `t${i}`);
   // The last run is the scheduler's.
   const scheduledAtMs = START + random.between(0, HOUR);
@@ -60,7 +64,7 @@ export function createPeople(deps: Deps): People {
     if (weather.isFaulty && atMs >= weather.faultsEndMs) return;
     const body = typeof message === "string" ? message : JSON.stringify(message);
     foreign.add(`${queue} ${withoutTries(body)}`);
-    clock.at(atMs, () => sqs.send(queue, body, { byPerson: true }));
+    clock.at(atMs, () => sqs.send(queue, body));
   };
   const meddles = (share: number): boolean => random.chance(share * weather.meddling);
   const soonMs = (): number =>
@@ -83,7 +87,7 @@ export function createPeople(deps: Deps): People {
   });
   const outside: Outside = { ...deps, send, meddles, soonMs, cancelOf, retryOf, runIds };
 
-  for (const run_id of sentIds) bringTicket(outside, run_id, contestedIds);
+  for (const run_id of sentIds) bringTicket(outside, run_id, contestedIds, repeatedMs);
   if (weather.isFaulty) {
     bringRefused(outside, refusedIds);
     watchAndMeddle(outside);
@@ -93,6 +97,8 @@ export function createPeople(deps: Deps): People {
     runIds,
     refusedIds,
     contestedIds,
+    auditIds: sentIds.map((run_id) => auditOf(run_id, START).event_id),
+    repeatedMs,
     scheduledAtMs,
     isForeign: (queue, body) => foreign.has(`${queue} ${withoutTries(body)}`),
   };
@@ -108,15 +114,24 @@ type Outside = Deps & {
 };
 
 /** The same ticket, perhaps several times, perhaps cancelled before it comes, perhaps with another under its id. */
-function bringTicket(outside: Outside, run_id: string, contestedIds: string[]): void {
+function bringTicket(
+  outside: Outside,
+  run_id: string,
+  contestedIds: string[],
+  repeatedMs: Map<string, number>,
+): void {
   const { random, clock, weather, send, meddles } = outside;
   const ticket = drawTicket(random, run_id);
   const atMs = START + random.between(0, HOUR);
   send(atMs, "tickets", ticket);
   send(atMs + MINUTE, "records", auditOf(run_id, clock.nowMs()));
   if (!weather.isFaulty) return;
-  for (let n = random.below(3); n > 0; n--)
-    send(atMs + random.between(0, 5 * HOUR), "tickets", ticket);
+  for (let n = random.below(3); n > 0; n--) {
+    const againMs = atMs + random.between(0, 5 * HOUR);
+    if (againMs >= weather.faultsEndMs) continue;
+    repeatedMs.set(run_id, Math.max(againMs, repeatedMs.get(run_id) ?? 0));
+    send(againMs, "tickets", ticket);
+  }
   if (meddles(0.4))
     send(atMs + random.between(-MINUTE, 2 * HOUR), "tickets", outside.cancelOf(run_id, 1));
   if (meddles(0.2)) send(atMs + random.between(0, 4 * HOUR), "tickets", outside.retryOf(run_id, 2));
@@ -272,7 +287,7 @@ function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): voi
         continue;
       }
       trace.say(() => `↺ somebody puts a dead letter back on ${letter.queue}`);
-      sqs.send(letter.queue, letter.body, { traceparent: letter.traceparent, byPerson: true });
+      sqs.send(letter.queue, letter.body, { traceparent: letter.traceparent });
     }
   };
   /** Nobody replays anything while everything is off; they do it afterwards. */
@@ -287,7 +302,7 @@ function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): voi
     someday(() => {
       if (sqs.archive.length === 0) return;
       const { queue, body } = random.pick(sqs.archive);
-      sqs.send(queue, body, { byPerson: true });
+      sqs.send(queue, body);
     });
   // Afterwards people care for tickets only; the sweep does the rest.
   const last = (): void => {

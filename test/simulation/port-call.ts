@@ -1,7 +1,7 @@
 // One call of a port by a handler: the only place where time passes for a handler, where others overtake it, where it dies, and
 // where things go wrong before or after the effect, or long after the caller has gone.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { SECOND, type VirtualClock } from "./clock.ts";
+import { HOUR, MINUTE, SECOND, type VirtualClock } from "./clock.ts";
 import { type Coverage, type Mishap, type PortMethod, portMethods, systemOf } from "./coverage.ts";
 import { die, type Environment, resume } from "./environment.ts";
 import type { Random } from "./random.ts";
@@ -12,8 +12,12 @@ import { isWithin, type Weather } from "./weather.ts";
 /** On whose behalf an effect happens: an effect that lands late belongs to the invocation that asked for it. */
 export type Caller = {
   readonly service: string;
+  /** What the invocation was for. */
+  readonly purpose: string;
   /** When the oldest invocation began whose work it may be. */
   readonly sinceMs: number;
+  /** It lands later than any call should live: stuck in a proxy, or replayed by one. */
+  readonly isZombie?: boolean;
 };
 export type Effect<T> = (caller: Caller) => T;
 export type Call = <T>(
@@ -44,8 +48,10 @@ type Deps = {
 
 /** Calls in flight when their caller dies: so many of them land. */
 const LANDS_ORPHANED = 0.4;
-/** No call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
+/** Hardly a call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
 const LATE_MS_MAX = 80 * SECOND;
+/** Now and then a submission does: nothing can prevent what it starts, but the sweep must end it. */
+const ZOMBIES = 0.15;
 
 export function createCall(deps: Deps): Call {
   const { clock, random } = deps;
@@ -53,7 +59,7 @@ export function createCall(deps: Deps): Call {
     deps.coverage.calls[method]++;
     if (isCounted(env, method)) deps.stats.databricksCalls++;
     env.pending++;
-    const caller = { service: env.service, sinceMs: env.sinceMs };
+    const caller = { service: env.service, purpose: env.purpose, sinceMs: env.sinceMs };
     return new Promise((resolve, reject) => {
       const pending = { env, method, effect, about, caller, resolve, reject };
       clock.after(latencyMs(deps), () => arrive(deps, pending));
@@ -137,12 +143,16 @@ function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void 
 }
 
 function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
-  const { clock, random, weather } = deps;
+  const { clock, random, weather, trace } = deps;
   record(deps, call, mishap);
-  clock.after(random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND), () => {
+  const isZombie = call.method === "jobs.submit" && random.chance(ZOMBIES);
+  const lateMs = isZombie
+    ? random.between(10 * MINUTE, 3 * HOUR)
+    : random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
+  clock.after(lateMs, () => {
     if (isWithin(weather.outages[systemOf[call.method]], clock.nowMs())) return;
-    deps.trace.say(() => `${lineOf(call)}: now it lands`);
-    quietly(call);
+    trace.say(() => `${lineOf(call)}: now it lands`);
+    quietly(isZombie ? { ...call, caller: { ...call.caller, isZombie } } : call);
   });
 }
 

@@ -76,7 +76,7 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
         call(
           env,
           "markers.write",
-          () => files.writeMarker(marker),
+          (caller) => files.writeMarker(marker, caller),
           () => marker.run_id,
         ),
       remove: (key) =>
@@ -156,7 +156,7 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
         return call(
           env,
           "queues.send",
-          () => sqs.send(queue, body, options),
+          (caller) => sqs.send(queue, body, { ...options, caller }),
           () => `${queue} ${body}`,
         );
       },
@@ -188,7 +188,7 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
         call(
           env,
           "events.announce",
-          () => bus.announce(event),
+          (caller) => bus.announce(event, caller),
           () => event.id,
         ),
       reject: (event) => call(env, "events.reject", () => bus.reject(event)),

@@ -53,6 +53,8 @@ function checkStart(deps: SafetyDeps, run: Run, caller: Caller): void {
   if (!isAskedFor(files, run.key, plan.chapter)) violate("an attempt that nobody asked for", name);
   if (!run.name.startsWith(`signalbox/${deps.planeId}/${run.key.run_id}/`))
     violate("a Databricks run bears another name", run.name);
+  // Nothing of ours can hold back a call that outlives all limits; the sweep ends what it starts.
+  if (run.isZombie) return;
   const chapter = { run_id: run.key.run_id, chapter: plan.chapter };
   if (files.get(factRef.outcome(chapter)) !== undefined)
     violate("submitted after the outcome", name);
@@ -110,6 +112,7 @@ function checkFact(deps: SafetyDeps, entry: FactEntry, lettered: ReadonlySet<str
     const run = databricks.runs.find((other) => other.id === id);
     if (id !== undefined && (run === undefined || attemptText(run.key) !== attemptText(fact)))
       violate("a submission names another attempt's Databricks run", path);
+    if (id === undefined) checkRefusal(deps, entry);
   } else if (isEntry(entry, "decision")) checkDecision(deps, entry);
   else if (isEntry(entry, "outcome")) {
     const { fact } = entry;
@@ -130,6 +133,15 @@ const isEntry = <K extends FactEntry["ref"]["kind"]>(
   kind: K,
 ): entry is FactEntry & FactEntry<K> => entry.ref.kind === kind;
 
+/** A refusal must not hide a run that the same request has started, and that everybody could see. */
+function checkRefusal({ databricks, violate }: SafetyDeps, entry: FactEntry<"submission">): void {
+  const hidden = databricks.runs.find(
+    (run) => attemptText(run.key) === attemptText(entry.fact) && run.listedMs < entry.sinceMs,
+  );
+  if (hidden !== undefined && hidden.lostFromMs > entry.atMs)
+    violate("a refusal hides a Databricks run", entry.ref.path);
+}
+
 function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
   const { files, databricks, violate, clock } = deps;
   const { fact } = entry;
@@ -145,6 +157,9 @@ function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
   const submission = files.get(factRef.submission(fact))?.fact;
   const [run] = runs;
   const allowed = allowedVerdicts({ manifest, submission, run, entry, nowMs: clock.nowMs() });
+  const stop = files.get(factRef.stop(fact));
+  if (stop !== undefined && stop.atMs < entry.sinceMs && fact.next.kind !== "outcome")
+    violate("a stopped chapter goes on", about);
   if (!allowed.includes(fact.verdict))
     violate("a verdict that is not true", `${about}, the run was ${run?.endings.join()}`);
 }

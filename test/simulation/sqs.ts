@@ -5,6 +5,7 @@ import type { DeadLetter } from "../../shared/ports.ts";
 import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
 import { HOUR, SECOND, type VirtualClock } from "./clock.ts";
 import type { Ended, Fleet } from "./fleet.ts";
+import type { Caller } from "./port-call.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
@@ -28,8 +29,8 @@ export type Letter = {
 export type Sending = {
   readonly delaySeconds?: number;
   readonly traceparent?: string | undefined;
-  /** What people send is not lost on the way: they would have seen an error. */
-  readonly byPerson?: boolean;
+  /** Absent for people: what they send is not lost on the way, they would have seen an error. */
+  readonly caller?: Caller;
 };
 
 export type Sqs = {
@@ -37,11 +38,13 @@ export type Sqs = {
   readonly letters: Letter[];
   /** A handler says that a message is poison. */
   readonly addLetter: (queue: QueueName, letter: DeadLetter) => void;
+  /** What SQS itself gave up, ever; letters are those that nobody has put back. */
+  readonly died: readonly Letter[];
   readonly onLetter: ((letter: Letter) => void)[];
   readonly live: ReadonlySet<Message>;
   /** Every body that was ever sent, for those who replay old ones. */
   readonly archive: readonly { readonly queue: QueueName; readonly body: string }[];
-  readonly onSend: ((queue: QueueName, body: string) => void)[];
+  readonly onSend: ((queue: QueueName, body: string, caller: Caller | undefined) => void)[];
   readonly onArrival: ((message: Message) => void)[];
   readonly onGone: ((message: Message) => void)[];
 };
@@ -63,12 +66,14 @@ export function createSqs(deps: Deps): Sqs {
   const sources = Object.fromEntries(
     Object.keys(topology).map((queue) => [queue, { ready: [], busy: 0, isPolling: false }]),
   ) as unknown as Record<QueueName, Source>;
+  const died: Letter[] = [];
   const sqs: Sqs & { live: Set<Message>; archive: { queue: QueueName; body: string }[] } = {
     send,
     letters: [],
     addLetter: (queue, { body, reason }) =>
       addLetter({ queue, body, traceparent: undefined, by: "handler", reason }),
     onLetter: [],
+    died,
     live: new Set(),
     archive: [],
     onSend: [],
@@ -84,9 +89,10 @@ export function createSqs(deps: Deps): Sqs {
 
   function send(queue: QueueName, body: string, sending: Sending = {}): void {
     sqs.archive.push({ queue, body });
-    for (const told of sqs.onSend) told(queue, body);
+    const { caller } = sending;
+    for (const told of sqs.onSend) told(queue, body, caller);
     const isLost =
-      !sending.byPerson && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
+      caller !== undefined && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
     if (isLost) {
       trace.say(() => `   ${queue} loses ${body}`);
       return;
@@ -198,6 +204,7 @@ export function createSqs(deps: Deps): Sqs {
   function addLetter(letter: Letter): void {
     trace.say(() => `☠ ${letter.queue} ${letter.reason}: ${letter.body}`);
     sqs.letters.push(letter);
+    if (letter.by === "sqs") died.push(letter);
     for (const told of sqs.onLetter) told(letter);
   }
 

@@ -25,9 +25,12 @@ export const planOf = (files: Files, key: AttemptKey) => {
   return manifest === undefined || "stopped" in manifest ? undefined : manifest;
 };
 
-/** Still going on in Databricks, as far as we can be asked to know: not what a hand brought back, not what no one can end. */
+/** Still going on in Databricks, as far as we can be asked to know: not what a hand or a zombie brought, not what no one can end. */
 export const isOurs = ({ databricks }: Pick<SafetyDeps, "databricks">, run: Run): boolean =>
-  databricks.isActive(run) && run.repairedMs === undefined && run.ending !== "limbo";
+  databricks.isActive(run) &&
+  run.repairedMs === undefined &&
+  run.ending !== "limbo" &&
+  !run.isZombie;
 
 /** What was decided in a chapter. */
 export function decisionsOf(

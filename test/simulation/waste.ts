@@ -6,9 +6,12 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
 import { SECOND } from "./clock.ts";
+import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
+import { isPatient } from "./weather.ts";
 
 /** Watches of one attempt, at the same time and in all (design: §9). */
 const LIVE_WATCHES_MAX = 30;
@@ -17,13 +20,15 @@ const WATCHES_MAX = 500;
 export function watchWaste(deps: LivenessDeps): void {
   deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
   countWatches(deps);
+  watchRepetition(deps);
+  watchHeals(deps);
 }
 
 /** A message that a service sent is never poison; only what nobody can explain asks for a person. */
 function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: Letter): void {
   const { queue, body, by, reason } = letter;
   if (by === "sqs") {
-    if (!weather.isFaulty) violate("a healthy message became a dead letter", `${queue} ${body}`);
+    if (isPatient(weather)) violate("a healthy message became a dead letter", `${queue} ${body}`);
     return;
   }
   if (queue === "tickets" || people.isForeign(queue, body)) return;

@@ -29,6 +29,8 @@ export type Weather = {
   readonly holdMsMax: number;
   /** How far listings lag behind. */
   readonly lagMsMax: number;
+  /** The same for the list of Databricks runs. */
+  readonly runsLagMsMax: number;
   /** How eagerly people and forgers interfere: 0 to 1. */
   readonly meddling: number;
   readonly outages: Readonly<Partial<Record<System, Span>>>;
@@ -38,7 +40,7 @@ export type Weather = {
   faultsEndMs: number;
 };
 
-export const calm: Readonly<Weather> = {
+export const calm: Weather = {
   isFaulty: false,
   failsBefore: 0,
   failsAfter: 0,
@@ -52,6 +54,7 @@ export const calm: Readonly<Weather> = {
   delayMsMax: SECOND,
   holdMsMax: SECOND,
   lagMsMax: 0,
+  runsLagMsMax: 0,
   meddling: 0,
   outages: {},
   blackout: { lastsMs: 0, chance: 0 },
@@ -60,10 +63,25 @@ export const calm: Readonly<Weather> = {
 
 const FAULTS_LAST = 6 * HOUR;
 
+const patient: Weather = {
+  ...calm,
+  isFaulty: true,
+  failsBefore: 0.04,
+  duplicated: 0.02,
+  delayMsMax: 20 * SECOND,
+  faultsEndMs: START + FAULTS_LAST,
+};
+/** Whether everything that goes wrong is trouble that says so, and passes. */
+export const isPatient = (weather: Weather): boolean =>
+  weather.killed + weather.surprise + weather.slow + weather.landsLate + weather.undeleted === 0 &&
+  weather.outages.sqs === undefined;
+
 export function drawWeather(random: Random): Weather {
   const upTo = (most: number, share = 0.8): number =>
     random.chance(share) ? random.next() * most : 0;
   const isLong = random.chance(0.08);
+  // Nothing but outages and answers such as 503: then waiting must be enough, and no message may die.
+  if (random.chance(0.1)) return { ...patient, outages: drawOutages(random) };
   const blackout = {
     lastsMs: isLong ? 7 * DAY + random.between(3 * HOUR, 60 * HOUR) : random.between(0, 2 * HOUR),
     chance: isLong ? 0.3 : upTo(0.02, 0.3),
@@ -82,6 +100,7 @@ export function drawWeather(random: Random): Weather {
     delayMsMax: random.between(1, 120) * SECOND,
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
     lagMsMax: random.between(0, 8 * SECOND),
+    runsLagMsMax: random.chance(0.3) ? random.between(8, 120) * SECOND : 8 * SECOND,
     meddling: random.chance(0.8) ? random.next() : 0,
     outages: drawOutages(random),
     blackout,
@@ -126,7 +145,7 @@ export function weatherLines(weather: Weather): readonly string[] {
   return [
     `calls     fail before ${percent(weather.failsBefore)}, fail after ${percent(weather.failsAfter)}, land late ${percent(weather.landsLate)}, are killed ${percent(weather.killed)}, are slow ${percent(weather.slow)}; ${percent(weather.surprise)} of the failures are surprises`,
     `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
-    `listings  lag up to ${seconds(weather.lagMsMax)}`,
+    `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
     `blackout  after ${percent(blackout.chance)} of the submissions, lasting ${(blackout.lastsMs / HOUR).toFixed(1)} h, once`,
     `people    meddle ${percent(weather.meddling)}`,

@@ -102,7 +102,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   files.volumes.set(reviewedArtifact.path, () => reviewedArtifact.content);
   const databricks = createDatabricks({ ...common, files });
   const ledger = createLedger(trace, judge.violate);
-  const bus = createBus(trace);
+  const bus = createBus(clock, trace);
   const awakeAtMs = (): number => blackout.untilMs;
   const sqs = createSqs({ ...common, fleet: () => fleet, awakeAtMs });
   const call = createCall(common);

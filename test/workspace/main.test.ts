@@ -56,7 +56,7 @@ test.each([
   expect(code).toBe(1);
 });
 
-test("issue 7: with --data, everything survives SIGKILL: address, tokens, secrets, files, catalogs, notebooks", async () => {
+test("issue 7: with --data, everything survives SIGKILL: address, tokens, secrets, files, tables, catalogs, notebooks", async () => {
   const data = join(folder, "kept");
   const first = await start(["--data", data]);
   let token = "";
@@ -67,6 +67,8 @@ test("issue 7: with --data, everything survives SIGKILL: address, tokens, secret
     await client.post("/api/2.0/secrets/put", { scope: "kept", key: "k", string_value: "v" });
     await client.post("/api/2.1/unity-catalog/schemas", { catalog_name: "main", name: "kept" });
     await client.put("/api/2.0/fs/files/Volumes/main/default/files/kept", "bytes");
+    await statement(client, first.env, "CREATE TABLE main.kept.t (id BIGINT) USING DELTA");
+    await statement(client, first.env, "INSERT INTO main.kept.t VALUES (9007199254740993)");
     const home = `/Users/${first.env["DATABRICKS_CLIENT_ID"]}`;
     await client.post(
       `/api/2.0/workspace-files/import-file${home}/book.py`,
@@ -87,6 +89,8 @@ test("issue 7: with --data, everything survives SIGKILL: address, tokens, secret
   expect(schema.json.full_name).toBe("main.kept");
   const file = await client.get("/api/2.0/fs/files/Volumes/main/default/files/kept");
   expect(file.text).toBe("bytes");
+  const rows = await statement(client, second.env, "SELECT id FROM main.kept.t");
+  expect(rows).toEqual([["9007199254740993"]]);
   const book = `/Users/${first.env["DATABRICKS_CLIENT_ID"]}/book`;
   const status = await client.get(`/api/2.0/workspace/get-status?path=${book}`);
   expect(status.json).toMatchObject({ object_type: "NOTEBOOK", language: "PYTHON" });
@@ -153,6 +157,15 @@ function clientFrom(env: Readonly<Record<string, string>>): Client {
       token: env["DATABRICKS_TOKEN"] ?? "",
     },
   });
+}
+
+async function statement(client: Client, env: Readonly<Record<string, string>>, text: string) {
+  const { json } = await client.post("/api/2.0/sql/statements", {
+    warehouse_id: env["DATABRICKS_WAREHOUSE_ID"],
+    statement: text,
+  });
+  expect(json.status).toEqual({ state: "SUCCEEDED" });
+  return json.result?.data_array;
 }
 
 function oauthToken(client: Client, env: Readonly<Record<string, string>>) {

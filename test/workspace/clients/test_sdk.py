@@ -23,6 +23,7 @@ from databricks.sdk.errors import (
 )
 from databricks.sdk.service import catalog, jobs, workspace
 from databricks.sdk.service.jobs import RunLifeCycleState, RunResultState
+from databricks.sdk.service.sql import StatementParameterListItem, StatementState
 
 VOLUME = "/Volumes/main/default/files"
 w = WorkspaceClient()
@@ -211,6 +212,28 @@ class WorkspaceTree(unittest.TestCase):
         types = {o.path.rsplit("/", 1)[1]: o.object_type.value for o in w.workspace.list(home)}
         self.assertEqual(types, {"book": "NOTEBOOK", "notes.txt": "FILE"})
         w.workspace.delete(home, recursive=True)
+
+
+class Statements(unittest.TestCase):
+    def test_execute(self):
+        answer = w.statement_execution.execute_statement(
+            "SELECT :n + 1 AS n, :s AS s",
+            os.environ["DATABRICKS_WAREHOUSE_ID"],
+            parameters=[
+                StatementParameterListItem(name="n", value="41", type="INT"),
+                StatementParameterListItem(name="s", value="ü"),
+            ],
+        )
+        self.assertEqual(answer.status.state, StatementState.SUCCEEDED)
+        self.assertEqual([column.name for column in answer.manifest.schema.columns], ["n", "s"])
+        self.assertEqual(answer.result.data_array, [["42", "ü"]])
+
+    def test_a_failed_statement_is_an_answer(self):
+        answer = w.statement_execution.execute_statement(
+            "SELECT * FROM main.default.no_such_table", os.environ["DATABRICKS_WAREHOUSE_ID"]
+        )
+        self.assertEqual(answer.status.state, StatementState.FAILED)
+        self.assertIn("TABLE_OR_VIEW_NOT_FOUND", answer.status.error.message)
 
 
 class Runs(unittest.TestCase):

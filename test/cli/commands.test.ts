@@ -1,0 +1,130 @@
+// What the commands make of what they find, and of what is typed wrongly.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { agoOf, linesOf } from "../../cli/commands/runs.ts";
+import { fits, type Letter, replayable } from "../../cli/dead-letters.ts";
+import { loginOf } from "../../cli/stage-context.ts";
+import { freshMarker } from "../../shared/domain/marker.ts";
+import { stageOf } from "../infra/support.ts";
+
+const letter: Letter = {
+  queue: "turns",
+  messageId: "m-1",
+  receiptHandle: "r-1",
+  body: JSON.stringify({
+    v: 1,
+    type: "turn",
+    run_id: "R-1",
+    chapter: 1,
+    iter_n: 1,
+    attempt: 1,
+    by: { ticket: true },
+    tries: 1000,
+  }),
+  reason: "waited 1000 times for the platform",
+  errorName: "PoisonMessageError",
+  failedAt: "2026-11-21T06:00:00.000Z",
+  runId: "R-1",
+  runUrl: "",
+  traceparent: undefined,
+};
+
+describe("dead letters", () => {
+  test("a letter that waited too often waits anew when it is replayed", () => {
+    const able = replayable(letter);
+    expect(able.kind === "yes" && JSON.parse(able.body)).toMatchObject({ run_id: "R-1", tries: 0 });
+  });
+
+  test.each([
+    { given: "no JSON", body: "{", why: /not JSON/ },
+    { given: "a message of another queue", body: '{"type":"watch"}', why: /not valid/ },
+  ])("$given would only come back", ({ body, why }) => {
+    const able = replayable({ ...letter, body });
+    expect(able.kind === "no" && able.why).toMatch(why);
+  });
+
+  test.each([
+    { filter: {}, expected: true },
+    { filter: { run: "R-1" }, expected: true },
+    { filter: { run: "R-2" }, expected: false },
+    { filter: { run: "R-1", error: "UnexplainedAttempt" }, expected: false },
+    { filter: { message: "m-1", error: "PoisonMessageError" }, expected: true },
+  ])("$filter means it: $expected", ({ filter, expected }) => {
+    expect(fits(letter, filter)).toBe(expected);
+  });
+});
+
+describe("runs", () => {
+  test("an open run shows its last sign of life", () => {
+    const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
+    const marker = freshMarker({ run_id: "ORD-4711", chapter: 2 }, nowMs - 600_000);
+    const lines = linesOf([{ ...marker, iter_n: 1, attempt: 3, heals: 1 }], nowMs);
+    expect(lines).toEqual([
+      "RUN       CHAPTER  ATTEMPT  LAST SIGN OF LIFE",
+      "ORD-4711  2        1.3      10 min ago         healed 1 times",
+    ]);
+    expect(linesOf([], nowMs)).toEqual(["no run is open"]);
+  });
+
+  test.each([
+    { ms: -5, expected: "0 s" },
+    { ms: 95_000, expected: "95 s" },
+    { ms: 12 * 60_000, expected: "12 min" },
+    { ms: 3.5 * 3_600_000, expected: "3.5 h" },
+    { ms: 4 * 86_400_000, expected: "4.0 days" },
+  ])("$ms ms is $expected", ({ ms, expected }) => {
+    expect(agoOf(ms)).toBe(expected);
+  });
+});
+
+describe("who we are", () => {
+  const io = (environment: Record<string, string>) => ({ environment, print: () => {}, user: "x" });
+
+  test("the environment's credentials are taken to the stage's own workspace", async () => {
+    const login = await loginOf(stageOf(), io({ DATABRICKS_TOKEN: "t" }));
+    expect(login).toEqual({
+      host: "https://dbc-1234abcd-5678.cloud.databricks.com",
+      httpPath: "/sql/1.0/warehouses/0123456789abcdef",
+      credentials: { kind: "pat", token: "t" },
+    });
+  });
+
+  test("credentials of another workspace are refused", async () => {
+    const environment = { DATABRICKS_TOKEN: "t", DATABRICKS_HOST: "https://other.example.com/" };
+    await expect(loginOf(stageOf(), io(environment))).rejects.toThrow(
+      /DATABRICKS_HOST is https:\/\/other\.example\.com\/, but the stage test works in https:\/\/dbc-/,
+    );
+  });
+});
+
+describe("the command line", () => {
+  const type = async (...args: string[]) => {
+    const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
+      return { code: 0, said: stdout };
+    } catch (error) {
+      const { code, stderr } = error as { code: number; stderr: string };
+      return { code, said: stderr };
+    }
+  };
+
+  test.each([
+    { args: ["fly"], says: /there is no command "fly"/ },
+    { args: ["doctor"], says: /--stage is missing\nusage: signalbox doctor --stage/ },
+    { args: ["doctor", "--stage", "moon"], says: /there is no stage "moon"/ },
+    { args: ["runs", "--stag", "dev"], says: /--stag.*\n*usage: signalbox runs/s },
+    {
+      args: ["dead-letters", "discard", "--stage", "dev"],
+      says: /name the letters by --message, --run or --error, or say --all/,
+    },
+    { args: ["cancel", "--stage", "dev"], says: /<run_id> is missing/ },
+    { args: ["bootstrap", "--stage", "dev"], says: /of somebody who owns the catalog/ },
+  ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
+    const { code, said } = await type(...args);
+    expect(said).toMatch(says);
+    expect(code).toBe(2);
+  });
+});

@@ -1,0 +1,218 @@
+// The doctor against a workspace that works as the platform does: what is wrong is found, and said with a remedy.
+
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bootstrap } from "../../cli/bootstrap.ts";
+import {
+  type Answer,
+  type Check,
+  fail,
+  isHealthy,
+  linesOf,
+  lookAtAll,
+  ok,
+  warn,
+} from "../../cli/doctor/check.ts";
+import { type WorkspaceCheckOptions, workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
+import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
+import type { Stage } from "../../infra/stage.ts";
+import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { stageOf } from "../infra/support.ts";
+
+let access: WorkspaceAccess;
+let operator: WorkspaceClient;
+let controllers: WorkspaceClient;
+
+beforeAll(async () => {
+  access = await embeddedWorkspace(mkdtempSync(join(tmpdir(), "signalbox-doctor-")));
+  operator = workspaceClient(access.operator);
+  controllers = workspaceClient(access.controllers);
+}, 60_000);
+afterAll(async () => {
+  await operator[Symbol.asyncDispose]();
+  await controllers[Symbol.asyncDispose]();
+  await access[Symbol.asyncDispose]();
+});
+
+const stageFor = (schema: string, change: Partial<Stage["databricks"]> = {}): Stage => {
+  const stage = stageOf();
+  return {
+    ...stage,
+    databricks: {
+      ...stage.databricks,
+      host: access.operator.host,
+      catalog: access.catalog,
+      schema,
+      client_id: access.controllersId,
+      run_as: access.executorsId,
+      ...change,
+    },
+  };
+};
+
+const prepare = (schema: string, stack = "signalbox-test") =>
+  bootstrap(operator, {
+    stack,
+    catalog: access.catalog,
+    schema,
+    controllers: access.controllersId,
+    executors: access.executorsId,
+    planeId: crypto.randomUUID(),
+    nowIso: new Date().toISOString(),
+  });
+
+async function answersOf(options: Partial<WorkspaceCheckOptions> & { readonly stage: Stage }) {
+  const checks = workspaceChecks({
+    client: controllers,
+    asControllers: true,
+    withWarehouse: true,
+    ...options,
+  });
+  const answers = await lookAtAll(checks, () => {});
+  return new Map(answers.map((answer) => [answer.id, answer]));
+}
+
+const statement = async (text: string): Promise<void> => {
+  await using session = await operator.sql(access.catalog, "default").open();
+  await session.execute(text);
+};
+
+describe("on a stage that was bootstrapped", () => {
+  const schema = "whole";
+  beforeAll(() => prepare(schema), 60_000);
+
+  test("nothing is wrong", async () => {
+    const answers = await answersOf({ stage: stageFor(schema) });
+    expect([...answers.values()].filter(({ status }) => status !== "ok")).toEqual([]);
+    expect(answers.size).toBe(9);
+  });
+
+  test("a doctor leaves nothing behind", async () => {
+    await answersOf({ stage: stageFor(schema) });
+    const folder = `/Volumes/${access.catalog}/${schema}/facts/doctor`;
+    expect(await controllers.files.list(folder)).toEqual([]);
+  });
+
+  test("a secret of somebody else is found", async () => {
+    const answers = await answersOf({ stage: stageFor(schema), client: operator });
+    expect(answers.get("credentials")).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/belongs to .* and databricks\.client_id is/),
+    });
+  });
+
+  test("the same identity for both is warned of, again and again", async () => {
+    const stage = stageFor(schema, { run_as: access.controllersId });
+    expect((await answersOf({ stage })).get("executors")).toMatchObject({ status: "warn" });
+  });
+
+  test("executors that may write facts are found, with the statement that mends it", async () => {
+    const on = `VOLUME ${access.catalog}.${schema}.facts`;
+    await statement(`GRANT WRITE VOLUME ON ${on} TO \`${access.executorsId}\``);
+    const found = (await answersOf({ stage: stageFor(schema) })).get("executors");
+    expect(found).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/may write the facts/),
+    });
+    const remedy = found?.status === "fail" ? found.remedy : "";
+    await statement(/REVOKE .*`(?=;|$)/.exec(remedy.split(";")[0] ?? "")?.[0] ?? "no statement");
+    expect((await answersOf({ stage: stageFor(schema) })).get("executors")?.status).toBe("ok");
+  });
+
+  test("a workspace that lets two create the same file is refused", async () => {
+    const files: WorkspaceClient["files"] = {
+      ...controllers.files,
+      create: async (path, content) => {
+        await controllers.files.overwrite(path, content);
+        return "created";
+      },
+    };
+    const answers = await answersOf({ stage: stageFor(schema), client: { ...controllers, files } });
+    expect(answers.get("write once")).toMatchObject({
+      status: "fail",
+      said: "of 16 who created the same file at once, 16 were told that they did",
+    });
+  });
+
+  test("a workspace that says that one won, and keeps another's file, is refused", async () => {
+    const files: WorkspaceClient["files"] = {
+      ...controllers.files,
+      create: async (path, content) => {
+        const said = await controllers.files.create(path, content);
+        if (said === "exists") await controllers.files.overwrite(path, content);
+        return said;
+      },
+    };
+    const answers = await answersOf({ stage: stageFor(schema), client: { ...controllers, files } });
+    expect(answers.get("write once")).toMatchObject({ status: "fail" });
+  });
+});
+
+describe("on a stage that nobody bootstrapped", () => {
+  test("every fault names the command that mends it", async () => {
+    await statement(`CREATE SCHEMA IF NOT EXISTS ${access.catalog}.bare`);
+    const answers = await answersOf({ stage: stageFor("bare") });
+    for (const id of ["plane", "facts volume", "executors", "executor code", "ledger"]) {
+      const answer = answers.get(id);
+      expect(`${id} ${answer?.status}`).toBe(`${id} fail`);
+      expect(answer).toHaveProperty(
+        "remedy",
+        expect.stringContaining("npx signalbox bootstrap --stage test"),
+      );
+    }
+    expect(answers.get("jobs")?.status).toBe("ok");
+  });
+
+  test("a volume of another stack is found", async () => {
+    await prepare("foreign", "signalbox-other");
+    const answers = await answersOf({ stage: stageFor("foreign") });
+    expect(answers.get("plane")).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/belongs to stack "signalbox-other"/),
+    });
+  });
+});
+
+describe("answers", () => {
+  const check = (id: string, look: Check["look"]): Check => ({ id, remedy: `mend ${id}`, look });
+
+  test("a check that throws has failed with its remedy, and the others go on", async () => {
+    const answers = await lookAtAll(
+      [
+        check("one", () => Promise.reject(new Error("gone"))),
+        check("two", async () => ok("there")),
+      ],
+      () => {},
+    );
+    expect(answers).toEqual([
+      { id: "one", status: "fail", said: "gone", remedy: "mend one" },
+      { id: "two", status: "ok", said: "there" },
+    ]);
+  });
+
+  test("not being allowed to look is no fault of the plane", async () => {
+    const denied = Object.assign(new Error("no"), { name: "AccessDeniedException" });
+    const answers = await lookAtAll([check("one", () => Promise.reject(denied))], () => {});
+    expect(answers[0]?.status).toBe("skipped");
+    expect(isHealthy(answers)).toBe(true);
+  });
+
+  test.each([
+    { answer: { id: "a", ...ok("fine") }, lines: ["ok    a: fine"], healthy: true },
+    {
+      answer: { id: "a", ...warn("so so", "better it") },
+      lines: ["WARN  a: so so", "      → better it"],
+      healthy: true,
+    },
+    {
+      answer: { id: "a", ...fail("bad", "mend it") },
+      lines: ["FAIL  a: bad", "      → mend it"],
+      healthy: false,
+    },
+  ])("$answer.status is shown with what to do", ({ answer, lines, healthy }) => {
+    expect(linesOf(answer as Answer)).toEqual(lines);
+    expect(isHealthy([answer as Answer])).toBe(healthy);
+  });
+});
