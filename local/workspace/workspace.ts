@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type * as z from "zod";
 import { adminRoutes } from "./admin.ts";
+import { type CallAdmin, createAdminClient } from "./admin-client.ts";
 import { apiRoutes } from "./apis.ts";
 import {
   type Credentials,
@@ -74,6 +75,8 @@ export type Workspace = AsyncDisposable & {
   readonly fail: (request: z.input<typeof FaultRequest>) => Fault;
   readonly clearFaults: () => void;
   readonly requests: (filter?: RequestFilter) => readonly LoggedRequest[];
+  /** Any other address below `adminUrl`: `admin("POST", "/scripts", { states: [] })`. */
+  readonly admin: CallAdmin;
   /** The inside, for tests that look at state. */
   readonly context: WorkspaceContext;
   readonly close: () => Promise<void>;
@@ -183,6 +186,7 @@ type Parts = {
 function handle(parts: Parts): Workspace {
   const { context, identities, edge, ending, server, trust } = parts;
   const adminUrl = `${context.url}${edge.admin.path}`;
+  const caPem = parts.certificates?.caPem ?? "";
   const administrator = credentialsOf(identities, identities.administrator.id);
   const other = credentialsOf(identities, OTHER);
   const close = () => ending.disposeAsync();
@@ -190,7 +194,7 @@ function handle(parts: Parts): Workspace {
     url: context.url,
     host: `127.0.0.1:${server.port}`,
     port: server.port,
-    caPem: parts.certificates?.caPem ?? "",
+    caPem,
     env: {
       ...environment(context, administrator, other, adminUrl),
       ...(trust !== undefined && {
@@ -208,6 +212,7 @@ function handle(parts: Parts): Workspace {
     fail: (request) => edge.faults.add(FaultRequest.parse(request)),
     clearFaults: () => void edge.faults.remove(),
     requests: (filter = {}) => edge.requestLog.find(filter),
+    admin: createAdminClient(adminUrl, caPem),
     context,
     close,
     [Symbol.asyncDispose]: close,

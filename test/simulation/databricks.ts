@@ -45,13 +45,15 @@ export type Databricks = {
   readonly runs: readonly Run[];
   readonly isActive: (run: Run) => boolean;
   readonly submit: (request: SubmitRequest, caller: Caller) => SubmitReply;
-  readonly get: (id: string) => RunLook;
+  readonly get: (id: string, caller: Caller) => RunLook;
   readonly find: (namePrefix: string, sinceMs: number) => NamedRun | undefined;
   readonly listActive: (namePrefix: string) => readonly NamedRun[];
   readonly cancel: (id: string, caller: Caller) => void;
   /** By a person in Databricks. */
   readonly cancelByHand: (run: Run) => void;
   readonly repairByHand: (run: Run) => void;
+  readonly onSubmit: ((payload: string, caller: Caller) => void)[];
+  readonly onLook: ((run: Run, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
   readonly onCancel: ((run: Run, caller: Caller) => void)[];
 };
@@ -80,7 +82,11 @@ export function createDatabricks(deps: Deps): Databricks {
     runs,
     isActive: (run) => clock.nowMs() < run.endMs && clock.nowMs() < run.lostFromMs,
     submit,
-    get: (id) => lookOf(byId.get(id), clock.nowMs()),
+    get: (id, caller) => {
+      const run = byId.get(id);
+      if (run !== undefined) for (const told of self.onLook) told(run, caller);
+      return lookOf(run, clock.nowMs());
+    },
     find: (namePrefix, sinceMs) => {
       const found = everybodys.find(
         (run) => run.name.startsWith(namePrefix) && run.startedMs >= sinceMs && isListed(run),
@@ -109,6 +115,8 @@ export function createDatabricks(deps: Deps): Databricks {
       begin(deps, run);
       trace.say(() => `⟲ Databricks run ${run.id} is repaired by hand`);
     },
+    onSubmit: [],
+    onLook: [],
     onStart: [],
     onCancel: [],
   };
@@ -119,7 +127,8 @@ export function createDatabricks(deps: Deps): Databricks {
   }
 
   function submit({ runName, idempotencyToken, payload }: SubmitRequest, caller: Caller) {
-    const refusal = refuses(runName);
+    for (const told of self.onSubmit) told(payload, caller);
+    const refusal = refuses(runName, caller);
     if (refusal !== undefined) return refusal;
     const had = byToken.get(idempotencyToken);
     if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES) return acceptedOf(had);
@@ -172,7 +181,7 @@ function begin({ clock, random, weather, trace, files }: Deps, run: Run): void {
   run.ending = drawEnding(random);
   run.endMs = run.runsFromMs + takesMs;
   // The platform's own timeout ends what takes longer, mostly; some runs hang beyond every limit.
-  const hangs = random.chance(0.03);
+  const hangs = run.isZombie || random.chance(0.03);
   if (hangs) run.endMs = NEVER;
   else if (run.endMs > run.runsFromMs + run.timeoutMs || run.ending === "timed_out") {
     run.ending = "timed_out";
@@ -226,7 +235,10 @@ function cancelRun({ clock, random, trace }: Deps, run: Run): void {
 }
 
 /** What Databricks reads in a submission: the manifest's path, which is all that the executor gets, and the timeout. */
-function orderedBy(payload: string): { readonly key: AttemptKey; readonly timeoutMs: number } {
+export function orderedBy(payload: string): {
+  readonly key: AttemptKey;
+  readonly timeoutMs: number;
+} {
   const path = /\/run_([^/"]+)\/iter_(\d+)\.attempt_(\d+)\.manifest\.json"/.exec(payload);
   const timeout = /"timeout_seconds":(\d+)/.exec(payload);
   if (path === null || timeout === null)
@@ -241,14 +253,15 @@ function orderedBy(payload: string): { readonly key: AttemptKey; readonly timeou
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */
 function createRefusals({ clock, random, weather }: Deps) {
   const drawn = new Map<string, { readonly kind: string; readonly fromMs: number }>();
-  return (name: string): SubmitReply | undefined => {
+  return (name: string, { calledMs, isZombie = false }: Caller): SubmitReply | undefined => {
     const had = drawn.get(name) ?? draw();
     drawn.set(name, had);
     const isRefused =
       had.kind === "always" ||
-      (had.kind === "later" && clock.nowMs() > had.fromMs) ||
+      (had.kind === "later" && calledMs > had.fromMs) ||
       (had.kind === "flaky" && random.chance(0.4));
-    return isRefused
+    // A zombie was let in long ago.
+    return isRefused && !isZombie
       ? { kind: "refused", code: "INVALID_PARAMETER_VALUE", message: "No such cluster." }
       : undefined;
   };

@@ -5,7 +5,7 @@ import type { Run } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
 import type { SafetyDeps } from "./view.ts";
-import type { Weather } from "./weather.ts";
+import { isPatient, type Weather } from "./weather.ts";
 
 export type LivenessDeps = SafetyDeps & {
   readonly people: People;
@@ -54,7 +54,7 @@ function checkRefusals({ people, files, bus, violate, weather }: LivenessDeps): 
 }
 
 /** Messages may rot in queues that nobody reads for longer than SQS keeps them; then they never were. */
-const rots = ({ blackout }: Weather): boolean => blackout.lastsMs > 4 * 24 * HOUR;
+const rots = ({ blackout }: Weather): boolean => (blackout?.lastsMs ?? 0) > 4 * 24 * HOUR;
 
 /** Messages of services may be lost, and nothing says again what only they said. */
 const isLossy = (weather: Weather): boolean => weather.lost > 0 || rots(weather);
@@ -111,15 +111,17 @@ function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDe
 }
 
 /** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
-const WITHIN = { stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
+const WITHIN = { stoppedEasily: 8 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
 
 /** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
 function checkUnwanted(deps: LivenessDeps): void {
   const { databricks, files, stats, violate, weather } = deps;
   const outagesMs = Object.values(weather.outages).reduce(
     (sum, { fromMs, toMs }) => sum + toMs - fromMs,
-    weather.blackout.lastsMs,
+    weather.blackout?.lastsMs ?? 0,
   );
+  const stoppedWithin =
+    isPatient(weather) && outagesMs === 0 ? WITHIN.stoppedEasily : WITHIN.stopped;
   for (const run of databricks.runs) {
     const isBeyondUs =
       run.repairedMs !== undefined || run.ending === "limbo" || Number.isFinite(run.lostFromMs);
@@ -131,7 +133,7 @@ function checkUnwanted(deps: LivenessDeps): void {
     const about = attemptText(run.key);
     const afterStopMs = ranOnMs(files.get(factRef.stop(chapter))?.atMs);
     if (run.cancelledMs !== undefined && afterStopMs > 0) stats.cancelWaitsMs.push(afterStopMs);
-    if (!run.isZombie && afterStopMs > WITHIN.stopped + outagesMs && !hasDeadLetter(deps, run))
+    if (!run.isZombie && afterStopMs > stoppedWithin + outagesMs && !hasDeadLetter(deps, run))
       violate("a stopped chapter ran on", `${about} ${Math.round(afterStopMs / MINUTE)} min`);
     const afterEndMs = Math.max(
       afterStopMs,

@@ -220,6 +220,17 @@ function watchAndMeddle(outside: Outside): void {
     if (meddles(0.14)) repairLater(outside, run);
   });
   files.onFact.push(({ ref, fact }) => {
+    if (!isFaulty()) return;
+    const at = fact as OutcomeFact;
+    // Just then, when a plan is on its way to become a run.
+    const { run_id, chapter } = at;
+    if (ref.kind === "manifest" && meddles(0.15))
+      send(clock.nowMs(), "tickets", outside.cancelOf(run_id, chapter));
+    // A report comes too early: before its refusal is old enough to be believed.
+    if (ref.kind === "submission" && "refused" in fact && meddles(0.6))
+      send(clock.nowMs(), "reports", endedOf(at));
+  });
+  files.onFact.push(({ ref, fact }) => {
     if (ref.kind !== "outcome" || !isFaulty()) return;
     const { run_id, chapter } = fact as OutcomeFact;
     if (meddles(0.3)) send(soonMs(), "tickets", outside.cancelOf(run_id, chapter));

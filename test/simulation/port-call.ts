@@ -16,6 +16,8 @@ export type Caller = {
   readonly purpose: string;
   /** When the oldest invocation began whose work it may be. */
   readonly sinceMs: number;
+  /** When the call itself was made; its effect may come much later. */
+  readonly calledMs: number;
   /** It lands later than any call should live: stuck in a proxy, or replayed by one. */
   readonly isZombie?: boolean;
 };
@@ -51,7 +53,7 @@ const LANDS_ORPHANED = 0.4;
 /** Hardly a call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
 const LATE_MS_MAX = 80 * SECOND;
 /** Now and then a submission does: nothing can prevent what it starts, but the sweep must end it. */
-const ZOMBIES = 0.15;
+const ZOMBIES = 0.3;
 
 export function createCall(deps: Deps): Call {
   const { clock, random } = deps;
@@ -59,7 +61,8 @@ export function createCall(deps: Deps): Call {
     deps.coverage.calls[method]++;
     if (isCounted(env, method)) deps.stats.databricksCalls++;
     env.pending++;
-    const caller = { service: env.service, purpose: env.purpose, sinceMs: env.sinceMs };
+    const { service, purpose, sinceMs } = env;
+    const caller = { service, purpose, sinceMs, calledMs: clock.nowMs() };
     return new Promise((resolve, reject) => {
       const pending = { env, method, effect, about, caller, resolve, reject };
       clock.after(latencyMs(deps), () => arrive(deps, pending));

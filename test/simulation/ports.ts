@@ -125,7 +125,7 @@ function jobPorts({ call, databricks, stats }: PortDeps, env: Environment) {
         return call(
           env,
           "jobs.get",
-          () => databricks.get(id),
+          (caller) => databricks.get(id, caller),
           () => id,
         );
       },

@@ -1,13 +1,50 @@
 // What is done again although it is there: all of it is harmless, and none of it is needed.
 import { type ChapterKey, factRef, markerName } from "../../shared/domain/facts.ts";
 import type { Record, Turn, Watch } from "../../shared/domain/messages.ts";
+import { topology } from "../../shared/topology.ts";
+import { SECOND } from "./clock.ts";
+import { orderedBy } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 
 export function watchRepetition(deps: LivenessDeps): void {
+  watchSteps(deps);
   watchTurns(deps);
   watchAnnouncements(deps);
   watchNumbers(deps);
+  watchAttempts(deps);
+}
+
+/** Whoever finds a fact goes on from there: what is submitted is not submitted again, what is decided not judged again. */
+function watchSteps({ databricks, files, violate }: LivenessDeps): void {
+  databricks.onSubmit.push((payload, { sinceMs }) => {
+    const { key } = orderedBy(payload);
+    const submission = files.get(factRef.submission(key));
+    if (submission !== undefined && submission.atMs < sinceMs)
+      violate("submitted again, although its submission is there", attemptText(key));
+  });
+  databricks.onLook.push(({ key }, { purpose, sinceMs }) => {
+    const decision = files.get(factRef.decision(key));
+    if (purpose === "reports" && decision !== undefined && decision.atMs < sinceMs)
+      violate("judged again, although its decision is there", attemptText(key));
+  });
+}
+
+/** After the first look of an attempt, its marker says which attempt is running. */
+function watchAttempts({ clock, sqs, files, weather, violate }: LivenessDeps): void {
+  if (weather.isFaulty) return;
+  sqs.onSend.push((queue, body, caller) => {
+    if (queue !== "watches" || caller?.purpose !== "watches") return;
+    const watch = JSON.parse(body) as Watch;
+    if (watch.looks !== 1) return;
+    clock.after(topology.watches.timeoutSeconds * SECOND, () => {
+      const marker = files.readMarker(watch);
+      if (marker === undefined) return;
+      const at = (marker.iter_n ?? 0) * 1_000 + (marker.attempt ?? 0);
+      if (at < watch.iter_n * 1_000 + watch.attempt)
+        violate("a marker does not say which attempt is running", attemptText(watch));
+    });
+  });
 }
 
 /** A decision that was found is followed only if what follows is not there yet. */

@@ -59,7 +59,7 @@ export function drawResult(random: Random, { saysSuccess, endMs, lying }: Writte
     transient: random.chance(0.4),
     error: random.next(),
     finished: random.chance(0.25),
-    isFickle: random.chance(lying / 3),
+    isFickle: random.chance(lying / 2),
     fromMs: endMs + (random.chance(0.3) ? random.between(0, 170_000) : 0),
   };
 }

@@ -97,16 +97,18 @@ export function createSqs(deps: Deps): Sqs {
       trace.say(() => `   ${queue} loses ${body}`);
       return;
     }
-    const delayMs = (sending.delaySeconds ?? 0) * SECOND;
+    const extraMs = random.between(0, isFaulty() ? weather.delayMsMax : SECOND);
+    const delayMs = (sending.delaySeconds ?? 0) * SECOND + extraMs;
     arriveIn(delayMs, queue, body, sending.traceparent);
     // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.
     if (isFaulty() && random.chance(weather.duplicated))
-      arriveIn(
-        delayMs + (random.chance(0.3) ? random.between(0, 2 * HOUR) : 0),
-        queue,
-        body,
-        sending.traceparent,
-      );
+      arriveIn(delayMs + copyDelayMs(), queue, body, sending.traceparent);
+  }
+
+  /** At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any more. */
+  function copyDelayMs(): number {
+    if (random.chance(0.4)) return random.between(0, SECOND);
+    return random.chance(0.4) ? random.between(0, 2 * HOUR) : random.between(0, weather.delayMsMax);
   }
 
   function arriveIn(
@@ -120,8 +122,7 @@ export function createSqs(deps: Deps): Sqs {
     const message = { id, queue, body, traceparent, sentMs, receives: 0, isGone: false };
     sqs.live.add(message);
     for (const told of sqs.onArrival) told(message);
-    const extraMs = isFaulty() ? random.between(0, weather.delayMsMax) : random.between(0, SECOND);
-    clock.after(delayMs + extraMs, () => show(message));
+    clock.after(delayMs, () => show(message));
   }
 
   function show(message: Message): void {

@@ -28,7 +28,7 @@ export function bringTwin(
         idempotencyToken: sha256Of(tokenText(TWIN_PLANE, key)),
         payload: `{"parameters":["${TWIN_FACTS}/${factRef.manifest(key).path}"],"timeout_seconds":1800}`,
       },
-      { service: "twin", purpose: "turns", sinceMs: 0 },
+      { service: "twin", purpose: "turns", sinceMs: 0, calledMs: 0 },
     );
   });
 }

@@ -7,6 +7,22 @@ import { timeOf } from "./trace.ts";
 
 export type Span = { readonly fromMs: number; readonly toMs: number };
 
+/** It strikes just after the count-th event of its kind, when the next step is still to come. */
+export type Blackout = {
+  readonly after: (typeof blackoutMoments)[number];
+  readonly count: number;
+  readonly lastsMs: number;
+};
+const blackoutMoments = [
+  "marker",
+  "retry",
+  "manifest",
+  "run",
+  "submission",
+  "decision",
+  "outcome",
+] as const;
+
 export type Weather = {
   /** False: nothing ever goes wrong, and nobody interferes. */
   readonly isFaulty: boolean;
@@ -35,7 +51,7 @@ export type Weather = {
   readonly meddling: number;
   readonly outages: Readonly<Partial<Record<System, Span>>>;
   /** Everything that runs dies at once, and nothing starts until it is over; Databricks goes on. */
-  readonly blackout: { readonly lastsMs: number; readonly chance: number };
+  readonly blackout: Blackout | undefined;
   /** After that nothing goes wrong any more; a blackout moves it. */
   faultsEndMs: number;
 };
@@ -57,9 +73,21 @@ export const calm: Weather = {
   runsLagMsMax: 0,
   meddling: 0,
   outages: {},
-  blackout: { lastsMs: 0, chance: 0 },
+  blackout: undefined,
   faultsEndMs: START,
 };
+
+/** Minutes, hours, or longer than messages and tokens live. */
+function drawBlackout(random: Random): Blackout {
+  const isLong = random.chance(0.3);
+  return {
+    after: random.pick(blackoutMoments),
+    count: 1 + random.below(6),
+    lastsMs: isLong
+      ? 7 * DAY + random.between(3 * HOUR, 60 * HOUR)
+      : random.between(MINUTE, 2 * HOUR),
+  };
+}
 
 const FAULTS_LAST = 6 * HOUR;
 
@@ -79,13 +107,9 @@ export const isPatient = (weather: Weather): boolean =>
 export function drawWeather(random: Random): Weather {
   const upTo = (most: number, share = 0.8): number =>
     random.chance(share) ? random.next() * most : 0;
-  const isLong = random.chance(0.08);
   // Nothing but outages and answers such as 503: then waiting must be enough, and no message may die.
-  if (random.chance(0.1)) return { ...patient, outages: drawOutages(random) };
-  const blackout = {
-    lastsMs: isLong ? 7 * DAY + random.between(3 * HOUR, 60 * HOUR) : random.between(0, 2 * HOUR),
-    chance: isLong ? 0.3 : upTo(0.02, 0.3),
-  };
+  if (random.chance(0.12))
+    return { ...patient, meddling: random.next(), outages: drawOutages(random) };
   return {
     isFaulty: true,
     failsBefore: upTo(0.04),
@@ -100,10 +124,10 @@ export function drawWeather(random: Random): Weather {
     delayMsMax: random.between(1, 120) * SECOND,
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
     lagMsMax: random.between(0, 8 * SECOND),
-    runsLagMsMax: random.chance(0.3) ? random.between(8, 120) * SECOND : 8 * SECOND,
+    runsLagMsMax: random.chance(0.4) ? random.between(8, 140) * SECOND : 8 * SECOND,
     meddling: random.chance(0.8) ? random.next() : 0,
     outages: drawOutages(random),
-    blackout,
+    blackout: random.chance(0.25) ? drawBlackout(random) : undefined,
     faultsEndMs: START + FAULTS_LAST,
   };
 }
@@ -147,7 +171,7 @@ export function weatherLines(weather: Weather): readonly string[] {
     `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
     `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
-    `blackout  after ${percent(blackout.chance)} of the submissions, lasting ${(blackout.lastsMs / HOUR).toFixed(1)} h, once`,
+    `blackout  ${blackout === undefined ? "none" : `after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
     `people    meddle ${percent(weather.meddling)}`,
     `faults end at ${timeOf(weather.faultsEndMs)}`,
   ];

@@ -5,6 +5,7 @@ import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts"
 import { createRunPoller } from "../../services/run-poller/run-poller.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
+import { type Dark, strikeBlackout } from "./blackout.ts";
 import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
 import { createDatabricks } from "./databricks.ts";
@@ -96,7 +97,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const stats = createStats();
   const pulse: Pulse = { hasBeat: false };
   const planeId = "6f2d3c1a-0000-4000-8000-000000000001";
-  const blackout = { untilMs: START };
+  const blackout: Dark = { untilMs: START };
   const common = { clock, random, weather, trace, coverage, stats, planeId, ...judge };
   const files = createFiles(common);
   files.volumes.set(reviewedArtifact.path, () => reviewedArtifact.content);
@@ -119,7 +120,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   bringTwin(files, databricks, random, weather);
   startSweeps(common, fleet, blackout);
   startScheduledRun(common, fleet, people.scheduledAtMs);
-  drawBlackout(common, databricks, fleet, blackout);
+  strikeBlackout({ ...common, files, databricks, fleet }, blackout);
   return { clock, trace, weather, judge, coverage, stats, pulse, fleet, liveness };
 }
 
@@ -142,10 +143,9 @@ type Sky = {
   readonly weather: Weather;
   readonly trace: Trace;
 };
-type Blackout = { untilMs: number };
 
 /** EventBridge Scheduler: at least once, so now and then twice. */
-function startSweeps(sky: Sky, fleet: Fleet, blackout: Blackout): void {
+function startSweeps(sky: Sky, fleet: Fleet, blackout: Dark): void {
   const { clock, random, weather } = sky;
   const tick = (): void => {
     clock.after(sweepEverySeconds * SECOND, tick);
@@ -174,25 +174,6 @@ function startScheduledRun(sky: Sky, fleet: Fleet, atMs: number): void {
     );
   clock.at(atMs, tick);
   if (sky.weather.isFaulty && random.chance(0.3)) clock.at(atMs + random.between(0, HOUR), tick);
-}
-
-/** Once in some worlds, just when a Databricks run has started, everything of ours is off for a while. */
-function drawBlackout(
-  { clock, random, weather, trace }: Sky,
-  { onStart }: LivenessDeps["databricks"],
-  fleet: Fleet,
-  blackout: Blackout,
-): void {
-  onStart.push(() => {
-    const isOver = blackout.untilMs > START || clock.nowMs() >= START + 4 * HOUR;
-    if (isOver || !random.chance(weather.blackout.chance)) return;
-    blackout.untilMs = clock.nowMs() + weather.blackout.lastsMs;
-    weather.faultsEndMs = Math.max(weather.faultsEndMs, blackout.untilMs + 3 * HOUR);
-    clock.after(random.between(0, 3 * SECOND), () => {
-      trace.say(() => "✗ blackout: everything that runs dies");
-      fleet.blackout();
-    });
-  });
 }
 
 /** What a world leaves behind, as text. */

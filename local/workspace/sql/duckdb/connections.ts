@@ -1,5 +1,5 @@
-// Connections to one DuckDB instance, transactions on them, and turns for those who write the same table.
-import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult } from "@duckdb/node-api";
+// Connections to one database, transactions on them, and turns for those who write the same table.
+import type { DuckDBConnection, DuckDBMaterializedResult } from "@duckdb/node-api";
 import { errorOf } from "./errors.ts";
 
 export type Connections = {
@@ -15,20 +15,27 @@ export type Connections = {
   ) => Promise<T>;
   /** One after another for each key, in order of arrival. */
   readonly inTurn: <T>(key: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
-  readonly close: () => void;
+  /** Interrupts what runs, waits for it, and closes every connection. */
+  readonly close: () => Promise<void>;
 };
 
 /** Runs DuckDB's SQL. @throws SqlError in Databricks' words */
 export type Run = (sql: string) => Promise<DuckDBMaterializedResult>;
 
-export function connectionsTo(instance: DuckDBInstance): Connections {
+export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connections {
   const idle: DuckDBConnection[] = [];
-  const all = new Set<DuckDBConnection>();
+  const busy = new Map<DuckDBConnection, Promise<void>>();
+  let closed = false;
   const turns = new Map<string, Promise<unknown>>();
   const use: Connections["use"] = async (signal, work) => {
     signal.throwIfAborted();
-    const connection = idle.pop() ?? (await instance.connect());
-    all.add(connection);
+    const connection = idle.pop() ?? (await connect());
+    if (closed) {
+      connection.closeSync();
+      throw new Error("the workspace has ended");
+    }
+    const free = Promise.withResolvers<void>();
+    busy.set(connection, free.promise);
     const interrupt = () => connection.interrupt();
     signal.addEventListener("abort", interrupt);
     const run: Run = async (sql) => {
@@ -44,7 +51,9 @@ export function connectionsTo(instance: DuckDBInstance): Connections {
       return await work(run, connection);
     } finally {
       signal.removeEventListener("abort", interrupt);
+      busy.delete(connection);
       idle.push(connection);
+      free.resolve();
     }
   };
   return {
@@ -76,10 +85,11 @@ export function connectionsTo(instance: DuckDBInstance): Connections {
         if (turns.get(key) === settled) turns.delete(key);
       }
     },
-    close: () => {
-      for (const connection of all) connection.closeSync();
-      all.clear();
-      idle.length = 0;
+    close: async () => {
+      closed = true;
+      for (const connection of busy.keys()) connection.interrupt();
+      await Promise.all(busy.values());
+      for (const connection of idle.splice(0)) connection.closeSync();
     },
   };
 }

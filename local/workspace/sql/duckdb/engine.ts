@@ -1,42 +1,31 @@
 // SQL answered by DuckDB: a file when the workspace keeps its data, memory otherwise.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
 import type { WorkspaceContext } from "../../context.ts";
 import type { SqlEngine } from "../engine.ts";
 import { openTableCatalog, type RelationInfo } from "./catalog.ts";
 import { connectionsTo } from "./connections.ts";
+import { attachDatabase } from "./database.ts";
 import { removeRelation } from "./definitions.ts";
-import { registerFunctions } from "./functions.ts";
 import { openSession, type Shared } from "./session.ts";
 
 export async function openDuckEngine(context: WorkspaceContext): Promise<SqlEngine> {
   if (context.durable) mkdirSync(context.folder, { recursive: true });
-  const instance = await DuckDBInstance.create(
-    context.durable ? join(context.folder, "tables.duckdb") : ":memory:",
-    {
-      // No statement reaches files, the network or extensions of DuckDB: what is not translated is refused before.
-      enable_external_access: "false",
-      autoinstall_known_extensions: "false",
-    },
+  const database = await attachDatabase(
+    context.durable ? join(context.folder, "tables.duckdb") : undefined,
   );
-  const setup = await instance.connect();
-  await setup.run("SET GLOBAL TimeZone = 'UTC'");
-  registerFunctions(setup);
-  const shared: Shared = {
-    context,
-    connections: connectionsTo(instance),
-    tables: await openTableCatalog(setup),
-    metadataChanges: new Map(),
-  };
+  const connections = connectionsTo(database.connect);
+  const tables = await connections.use(new AbortController().signal, (_, connection) =>
+    openTableCatalog(connection),
+  );
+  const shared: Shared = { context, connections, tables, metadataChanges: new Map() };
   dropTablesWithSchemas(shared);
   removeOrphans(shared);
   return {
     openSession: async (options) => openSession(shared, options),
     [Symbol.asyncDispose]: async () => {
-      shared.connections.close();
-      setup.closeSync();
-      instance.closeSync();
+      await connections.close();
+      await database.detach();
     },
   };
 }

@@ -1,20 +1,22 @@
-// MERGE, with the faults that Delta has and DuckDB hides (databricks-facts §9.5).
+// MERGE, step by step: what is to change is worked out first, from the table as it was, and applied afterwards.
+// DuckDB's own MERGE hides faults that Delta has (databricks-facts §9.5), and with RETURNING, which alone tells inserts
+// from updates, it ended the process with SIGSEGV (1.5.6: PhysicalMergeInto, several clauses with strings).
 import type { SqlResult } from "../engine.ts";
 import { SqlError } from "../errors.ts";
 import type { MergeClause, Statement } from "../parse/ast.ts";
 import { implicitly } from "../translate/casts.ts";
-import { translator } from "../translate/expressions.ts";
+import { booleanOnly, translator } from "../translate/expressions.ts";
 import { translateFrom } from "../translate/from.ts";
 import { withCtes } from "../translate/queries.ts";
 import { EMPTY_SCOPE, type Env, type NamedTyped, type Scope } from "../translate/typed.ts";
 import { BOOLEAN, duckName } from "../types.ts";
-import { duckTable, type RelationInfo } from "./catalog.ts";
+import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import type { Run } from "./connections.ts";
 import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
 import type { Session } from "./session.ts";
 import {
-  assignments,
+  assignedValues,
   type Counters,
   changeRows,
   columnNamed,
@@ -38,20 +40,36 @@ export async function merge(
   return changeRows(session, info, "MERGE", signal, async (run) => {
     await run(`CREATE TEMP TABLE merge_source AS ${plan.source}`);
     try {
-      if (plan.needsSingleMatch) await refuseDuplicates(info, plan, run);
-      return await runMerge(info, plan, run);
+      if (plan.duplicates !== undefined) await refuseDuplicates(plan.duplicates, run);
+      return await applyChanges(info, plan, run);
     } finally {
-      await run("DROP TABLE IF EXISTS temp.merge_source").catch(() => undefined);
+      for (const table of ["source", "update", "delete"])
+        await run(`DROP TABLE IF EXISTS temp.merge_${table}`).catch(() => undefined);
     }
   });
 }
 
+/** SELECTs in DuckDB. An absent one has nothing to do. */
 type Plan = {
   readonly source: string;
-  readonly on: string;
-  readonly clauses: string;
-  /** Without an update or delete of matched rows, a row may match twice; and one that is deleted anyway, too. */
-  readonly needsSingleMatch: boolean;
+  /** Finds a row of the table that matches twice. */
+  readonly duplicates: string | undefined;
+  /** `row`, then every column of the table with its new value. */
+  readonly updates: string | undefined;
+  /** `row` */
+  readonly deletes: string | undefined;
+  /** Every column of the table. */
+  readonly inserts: string | undefined;
+};
+
+type Context = {
+  readonly info: RelationInfo;
+  readonly statement: Merge;
+  readonly env: Env;
+  readonly source: readonly NamedTyped[];
+  readonly scopes: Readonly<Record<MergeClause["when"], Scope>>;
+  /** Where the rows of each kind of clause come from, up to WHERE. */
+  readonly rows: Readonly<Record<MergeClause["when"], string>>;
 };
 
 function planOf(info: RelationInfo, statement: Merge, outer: Env): Plan {
@@ -69,51 +87,84 @@ function planOf(info: RelationInfo, statement: Merge, outer: Env): Plan {
     relations: [...target.relations, ...source.relations],
     visible: [...target.visible, ...source.visible],
   };
-  const scopes = { MATCHED: both, "NOT MATCHED": source, "NOT MATCHED BY SOURCE": target };
-  const matched = statement.clauses.filter((clause) => clause.when === "MATCHED");
-  const [only] = matched;
-  const onlyDelete =
-    matched.length === 1 && only?.action.is === "delete" && only.condition === undefined;
+  const on = implicitly(translator(env, both).expr(statement.on), BOOLEAN, "ON").sql;
+  const table = `${duckTable(info)} AS t`;
+  const context: Context = {
+    info,
+    statement,
+    env,
+    source: columns,
+    scopes: { MATCHED: both, "NOT MATCHED": source, "NOT MATCHED BY SOURCE": target },
+    rows: {
+      MATCHED: `${table} JOIN merge_source AS s ON ${on} WHERE true`,
+      "NOT MATCHED": `merge_source AS s WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE ${on})`,
+      "NOT MATCHED BY SOURCE": `${table} WHERE NOT EXISTS (SELECT 1 FROM merge_source AS s WHERE ${on})`,
+    },
+  };
+  const selected = from.visible.map((column, index) => `${column.sql} AS c${index}`).join(", ");
   return {
-    source: `SELECT ${from.visible.map((column, index) => `${column.sql} AS c${index}`).join(", ")} FROM ${from.sql}`,
-    on: implicitly(translator(env, both).expr(statement.on), BOOLEAN, "ON").sql,
-    clauses: statement.clauses
-      .map((clause) => clauseSql(info, statement, clause, env, scopes[clause.when], columns))
-      .join(" "),
-    needsSingleMatch: matched.length > 0 && !onlyDelete,
+    source: `SELECT ${selected} FROM ${from.sql}`,
+    duplicates: needsSingleMatch(statement)
+      ? `SELECT 1 FROM ${table} JOIN merge_source AS s ON ${on} GROUP BY t.rowid HAVING count(*) > 1 LIMIT 1`
+      : undefined,
+    updates: unionOf(context, ["update", "updateAll"]),
+    deletes: unionOf(context, ["delete"]),
+    inserts: unionOf(context, ["insert", "insertAll"]),
   };
 }
 
-function clauseSql(
-  info: RelationInfo,
-  statement: Merge,
-  clause: MergeClause,
-  env: Env,
-  scope: Scope,
-  source: readonly NamedTyped[],
-): string {
-  const condition =
-    clause.condition === undefined
-      ? ""
-      : ` AND ${implicitly(translator(env, scope).expr(clause.condition), BOOLEAN, "AND").sql}`;
-  const when = `WHEN ${clause.when}${condition} THEN`;
+/** Without a change of matched rows a row may match twice; and one that is deleted anyway, too. */
+function needsSingleMatch({ clauses }: Merge): boolean {
+  const matched = clauses.filter((clause) => clause.when === "MATCHED");
+  const [only] = matched;
+  const onlyDelete =
+    matched.length === 1 && only?.action.is === "delete" && only.condition === undefined;
+  return matched.length > 0 && !onlyDelete;
+}
+
+function unionOf(
+  context: Context,
+  kinds: readonly MergeClause["action"]["is"][],
+): string | undefined {
+  const selects = context.statement.clauses
+    .filter((clause) => kinds.includes(clause.action.is))
+    .map((clause) => {
+      const where = `${context.rows[clause.when]}${firstMatch(context, clause)}`;
+      return `SELECT ${changeOf(context, clause).join(", ")} FROM ${where}`;
+    });
+  return selects.length === 0 ? undefined : selects.join(" UNION ALL ");
+}
+
+/** Its condition holds, and that of no clause of its kind before it. */
+function firstMatch({ statement, env, scopes }: Context, clause: MergeClause): string {
+  const condition = ({ when, condition: of }: MergeClause) =>
+    of === undefined
+      ? "true"
+      : `coalesce(${booleanOnly(translator(env, scopes[when]).expr(of), "FILTER_NOT_BOOLEAN", "AND").sql}, false)`;
+  const same = statement.clauses.filter((each) => each.when === clause.when);
+  const before = same.slice(0, same.indexOf(clause)).map((each) => ` AND NOT ${condition(each)}`);
+  return `${before.join("")} AND ${condition(clause)}`;
+}
+
+/** What a clause says of one row, as the columns of a SELECT. */
+function changeOf(context: Context, clause: MergeClause): string[] {
+  const { info, env, scopes, source, statement } = context;
   const { action } = clause;
+  const named = (column: ColumnInfo, sql: string) => `${sql} AS ${duckName(column.name)}`;
+  const row = 't.rowid AS "row"';
   switch (action.is) {
     case "delete":
-      return `${when} DELETE`;
-    case "update":
-      return `${when} UPDATE SET ${assignments(info, statement.alias, action.set, env, scope)}`;
-    case "updateAll": {
-      const set = info.columns.map(
-        (column) => `${duckName(column.name)} = ${fromSource(column, source, "UPDATE")}`,
-      );
-      return `${when} UPDATE SET ${set.join(", ")}`;
+      return [row];
+    case "update": {
+      const scope = scopes[clause.when];
+      const values = assignedValues(info, statement.alias, action.set, env, scope);
+      const kept = (column: ColumnInfo) => values.get(column) ?? `t.${duckName(column.name)}`;
+      return [row, ...info.columns.map((column) => named(column, kept(column)))];
     }
+    case "updateAll":
+      return [row, ...info.columns.map((each) => named(each, fromSource(each, source, "UPDATE")))];
     case "insertAll":
-      return `${when} ${insertAction(
-        info,
-        info.columns.map((column) => fromSource(column, source, "INSERT")),
-      )}`;
+      return info.columns.map((each) => named(each, fromSource(each, source, "INSERT")));
     case "insert": {
       const given = new Map(
         action.columns.map((name, index) => [
@@ -121,27 +172,20 @@ function clauseSql(
           action.values[index],
         ]),
       );
-      const values = info.columns.map((column) => {
+      return info.columns.map((column) => {
         const value = given.get(column);
-        return value === undefined
-          ? defaultValue(column, env).sql
-          : storedValue(column, value, env, scope).sql;
+        const typed =
+          value === undefined
+            ? defaultValue(column, env)
+            : storedValue(column, value, env, scopes[clause.when]);
+        return named(column, typed.sql);
       });
-      return `${when} ${insertAction(info, values)}`;
     }
   }
 }
 
-function insertAction(info: RelationInfo, values: readonly string[]): string {
-  return `INSERT (${info.columns.map((column) => duckName(column.name)).join(", ")}) VALUES (${values.join(", ")})`;
-}
-
 /** `*`: the source must have every column of the target (databricks-facts §9.3). */
-function fromSource(
-  column: RelationInfo["columns"][number],
-  source: readonly NamedTyped[],
-  clause: string,
-): string {
+function fromSource(column: ColumnInfo, source: readonly NamedTyped[], clause: string): string {
   const value = source.find((each) => each.name.toLowerCase() === column.name.toLowerCase());
   if (value === undefined)
     throw new SqlError(
@@ -152,12 +196,8 @@ function fromSource(
   return implicitly(value, column.type, column.name).sql;
 }
 
-/** DuckDB would silently take one of them, and not even the newer. */
-async function refuseDuplicates(info: RelationInfo, plan: Plan, run: Run): Promise<void> {
-  const twice = await run(
-    `SELECT 1 FROM ${duckTable(info)} AS t JOIN merge_source AS s ON ${plan.on} GROUP BY t.rowid HAVING count(*) > 1 LIMIT 1`,
-  );
-  if (twice.rowCount === 0) return;
+async function refuseDuplicates(find: string, run: Run): Promise<void> {
+  if ((await run(find)).rowCount === 0) return;
   throw new SqlError(
     "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
     "21506",
@@ -165,17 +205,29 @@ async function refuseDuplicates(info: RelationInfo, plan: Plan, run: Run): Promi
   );
 }
 
-async function runMerge(info: RelationInfo, plan: Plan, run: Run): Promise<Counters> {
-  const actions = await run(
-    `MERGE INTO ${duckTable(info)} AS t USING merge_source AS s ON ${plan.on} ${plan.clauses} RETURNING merge_action`,
-  );
-  const counted = { UPDATE: 0, DELETE: 0, INSERT: 0 };
-  for (const [action] of await actions.getRowsJson())
-    if (action === "UPDATE" || action === "DELETE" || action === "INSERT") counted[action]++;
+async function applyChanges(info: RelationInfo, plan: Plan, run: Run): Promise<Counters> {
+  const table = duckTable(info);
+  const names = info.columns.map((column) => duckName(column.name));
+  if (plan.updates !== undefined) await run(`CREATE TEMP TABLE merge_update AS ${plan.updates}`);
+  if (plan.deletes !== undefined) await run(`CREATE TEMP TABLE merge_delete AS ${plan.deletes}`);
+  // What is inserted depends on what was there, and comes first; it can be no row that is updated or deleted.
+  const inserted =
+    plan.inserts && (await run(`INSERT INTO ${table} (${names.join(", ")}) ${plan.inserts}`));
+  const set = names.map((name) => `${name} = u.${name}`).join(", ");
+  const updated =
+    plan.updates &&
+    (await run(`UPDATE ${table} AS t SET ${set} FROM merge_update AS u WHERE t.rowid = u."row"`));
+  const deleted =
+    plan.deletes &&
+    (await run(`DELETE FROM ${table} AS t WHERE t.rowid IN (SELECT "row" FROM merge_delete)`));
+  const count = (result: { readonly rowsChanged: number } | "" | undefined) =>
+    result ? result.rowsChanged : 0;
+  const counted = [updated, deleted, inserted].map(count);
+  const [num_updated_rows = 0, num_deleted_rows = 0, num_inserted_rows = 0] = counted;
   return {
-    num_affected_rows: counted.UPDATE + counted.DELETE + counted.INSERT,
-    num_updated_rows: counted.UPDATE,
-    num_deleted_rows: counted.DELETE,
-    num_inserted_rows: counted.INSERT,
+    num_affected_rows: num_updated_rows + num_deleted_rows + num_inserted_rows,
+    num_updated_rows,
+    num_deleted_rows,
+    num_inserted_rows,
   };
 }

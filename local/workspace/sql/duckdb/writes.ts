@@ -12,7 +12,7 @@ import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
 import type { Session } from "./session.ts";
 import {
-  assignments,
+  assignedValues,
   changeRows,
   columnNamed,
   defaultValue,
@@ -93,7 +93,10 @@ export async function updateRows(
   refuseAppendOnly(info);
   const env = environment(session);
   const scope = targetScope(info, statement.alias, "t");
-  const set = assignments(info, statement.alias, statement.set, env, scope);
+  const values = assignedValues(info, statement.alias, statement.set, env, scope);
+  const set = [...values]
+    .map(([column, value]) => `${duckName(column.name)} = ${value}`)
+    .join(", ");
   const where = whereSql(statement.where, env, scope);
   return changeRows(session, info, "UPDATE", signal, async (run) => ({
     num_affected_rows: (await run(`UPDATE ${duckTable(info)} AS t SET ${set}${where}`)).rowsChanged,

@@ -109,29 +109,26 @@ export function columnNamed(info: RelationInfo, name: string): ColumnInfo {
   return column;
 }
 
-/** `SET a = x, t.b = DEFAULT` as DuckDB's assignments. */
-export function assignments(
+/** `SET a = x, t.b = DEFAULT`: the new value of each column that is assigned, in DuckDB. */
+export function assignedValues(
   info: RelationInfo,
   alias: string | undefined,
   set: readonly Assignment[],
   env: Env,
   scope: Scope,
-): string {
-  const targets = set.map(({ column }) => columnNamed(info, assignedColumn(info, alias, column)));
-  const twice = targets.find((target, index) => targets.indexOf(target) !== index);
-  if (twice !== undefined)
-    throw new SqlError(
-      "ASSIGNMENT_ARITY_MISMATCH",
-      "42802",
-      `The column \`${twice.name}\` is assigned more than once`,
-    );
-  return set
-    .map(({ value }, index) => {
-      const target = targets[index];
-      if (target === undefined) throw new Error("one target for each assignment");
-      return `${duckName(target.name)} = ${storedValue(target, value, env, scope).sql}`;
-    })
-    .join(", ");
+): ReadonlyMap<ColumnInfo, string> {
+  const values = new Map<ColumnInfo, string>();
+  for (const { column, value } of set) {
+    const target = columnNamed(info, assignedColumn(info, alias, column));
+    if (values.has(target))
+      throw new SqlError(
+        "ASSIGNMENT_ARITY_MISMATCH",
+        "42802",
+        `The column \`${target.name}\` is assigned more than once`,
+      );
+    values.set(target, storedValue(target, value, env, scope).sql);
+  }
+  return values;
 }
 
 function assignedColumn(
