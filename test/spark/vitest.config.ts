@@ -1,7 +1,6 @@
 // `npm run test:spark`: what needs real Spark, which must be installed first (local/workspace/sql/spark/install.sh).
 import { defineConfig } from "vitest/config";
 
-// biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
     include: ["test/spark/*.suite.ts"],
