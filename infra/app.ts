@@ -3,19 +3,22 @@
 //   -c stages=<folder>      your own stages, outside this repository
 //   -c workloads=<folder>   your own workloads
 //   -c revision=<text>      written into the bundles, such as a commit
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "aws-cdk-lib";
 import { buildBundles, WORKLOADS } from "./bundles.ts";
 import { ControlPlaneStack } from "./control-plane-stack.ts";
 import { executorPath, executorSources } from "./executor.ts";
 import { readStages, StageError } from "./stage.ts";
-import { scheduledWorkloads } from "./workloads.ts";
+import { scheduledWorkloads, WorkloadError } from "./workloads.ts";
 
 try {
   await synthesise();
 } catch (error) {
-  if (!(error instanceof StageError)) throw error;
-  console.error(error.message); // a fault in a file of the operator's: no stack trace of ours
+  // A fault in a file of the operator's needs no stack trace of ours.
+  if (!(error instanceof StageError || error instanceof WorkloadError)) throw error;
+  console.error(error.message);
   process.exitCode = 1;
 }
 
@@ -30,12 +33,11 @@ async function synthesise(): Promise<void> {
     context("stage"),
   );
   const workloads = context("workloads") ?? WORKLOADS;
-  const bundles = await buildBundles({
-    out: join(import.meta.dirname, "..", "out", "bundles"),
-    workloads,
-    revision: context("revision") ?? "",
-  });
   const scheduled = scheduledWorkloads(workloads);
+  // CDK copies what it deploys: the folder is needed no longer than this process.
+  const out = mkdtempSync(join(tmpdir(), "signalbox-bundles-"));
+  process.on("exit", () => rmSync(out, { recursive: true, force: true }));
+  const bundles = await buildBundles({ out, workloads, revision: context("revision") ?? "" });
   const executor = executorSources();
   for (const stage of stages) {
     const { catalog, schema } = stage.databricks;

@@ -1,6 +1,6 @@
 // One bundle for each function: what is deployed, and what the budgets are measured on. Needs neither Docker nor a network.
-import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import type { ServiceName } from "../shared/topology.ts";
 import { leaveOut } from "./left-out.ts";
@@ -24,7 +24,7 @@ export type BundleOptions = {
   readonly revision?: string;
 };
 
-/** Builds all three. The same sources give the same bytes. */
+/** Builds all three. The same sources give the same bytes, on every machine: a deploy without changes changes nothing. */
 export async function buildBundles(options: BundleOptions): Promise<Bundles> {
   const [orchestrator, poller, ingester] = await Promise.all([
     buildBundle("orchestrator", options),
@@ -48,9 +48,11 @@ async function buildBundle(
   if (!existsSync(entry)) throw new Error(`${entry} is missing: there is nothing to deploy`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [entry],
-    outdir: folder,
+    // Written elsewhere: source maps name their sources from here, so the bytes are the same wherever they go.
+    outdir: join(ROOT, "out", service),
+    write: false,
     absWorkingDir: ROOT,
     bundle: true,
     minify: true,
@@ -72,5 +74,7 @@ async function buildBundle(
     plugins: [leaveOut],
     logLevel: "warning",
   });
+  for (const { path, contents } of outputFiles)
+    writeFileSync(join(folder, basename(path)), contents);
   return { folder, metafile };
 }

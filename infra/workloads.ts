@@ -7,9 +7,14 @@ import { Recipe, WorkloadName } from "../shared/domain/recipe.ts";
 
 export type ScheduledWorkload = { readonly workload: string; readonly schedule: string };
 
+/** A workload that cannot be deployed. Its message names the file, the key and the fault. */
+export class WorkloadError extends Error {
+  override readonly name = "WorkloadError";
+}
+
 /**
  * Checks every recipe and returns those with a schedule.
- * @throws Error that names the file, the key and the fault: a recipe that the orchestrator would refuse is never deployed.
+ * @throws WorkloadError: a recipe that the orchestrator would refuse is never deployed.
  */
 export function scheduledWorkloads(folder: string): readonly ScheduledWorkload[] {
   return readdirSync(folder, { withFileTypes: true })
@@ -24,16 +29,19 @@ export function scheduledWorkloads(folder: string): readonly ScheduledWorkload[]
 
 function readRecipe(folder: string, name: string): Recipe {
   if (!WorkloadName.safeParse(name).success)
-    throw new Error(
+    throw new WorkloadError(
       `${join(folder, name)}: a workload's name has lower-case letters, digits and dashes: rename the folder`,
     );
   const path = join(folder, name, "recipe.yaml");
-  if (!existsSync(path)) throw new Error(`${path} is missing: every folder here is a workload`);
+  if (!existsSync(path))
+    throw new WorkloadError(`${path} is missing: every folder here is a workload`);
   const parsed = Recipe.safeParse(parse(readFileSync(path, "utf8")));
-  if (!parsed.success) throw new Error(`${path} is no recipe: ${faultsOf(parsed.error)}`);
+  if (!parsed.success) throw new WorkloadError(`${path} is no recipe: ${faultsOf(parsed.error)}`);
   const { planner } = parsed.data;
   for (const file of [planner.artifact, ...planner.files])
     if (!existsSync(join(folder, name, file)))
-      throw new Error(`${path} names ${file}, which is not beside it: add it, or correct the name`);
+      throw new WorkloadError(
+        `${path} names ${file}, which is not beside it: add it, or correct the name`,
+      );
   return parsed.data;
 }

@@ -2,7 +2,7 @@
 // and giving up means cancelling. Nothing is held while waiting.
 import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.ts";
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
-import { PoisonMessageError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
 import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
@@ -130,7 +130,21 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
   };
   const delaySeconds = delayOf(deps, watch, going.phase);
   await deps.queues.send("watches", next, { delaySeconds, ...traced(going.traceparent) });
-  if (touches) await deps.markers.write(touched(watch, watch, number, nowMs));
+  if (touches) await touch(deps, touched(watch, watch, number, nowMs));
+}
+
+/**
+ * The watch is on its way. A marker that cannot be written now is no reason to wait with a second one: on a volume that can only
+ * be read, watches would double every ten minutes. It is due again at the next look but a few.
+ */
+async function touch(deps: WatchDeps, marker: Marker): Promise<void> {
+  try {
+    await deps.markers.write(marker);
+  } catch (error) {
+    if (!(error instanceof PlatformTroubleError)) throw error;
+    const { run_id, chapter } = marker;
+    deps.log("platform.troubled", { run_id, chapter, reason: error.message });
+  }
 }
 
 /** Above the marker's number and the watch's own, as far as that can be true. */
@@ -173,7 +187,7 @@ export const waitOutWatch =
     const raised = numberAbove(marker, watch);
     const next = { ...watch, number: raised, touched_at: isoOf(nowMs) };
     await deps.queues.send("watches", next, options);
-    await deps.markers.write(touched(watch, watch, raised, nowMs));
+    await touch(deps, touched(watch, watch, raised, nowMs));
   };
 
 const traced = (traceparent: string | undefined) =>

@@ -1,4 +1,4 @@
-// Once in some worlds everything of ours is off for a while: at the worst moment, between two steps. Databricks goes on.
+// Once in some worlds everything of ours is off for a while, or the facts volume can only be read: at the worst moment, between two steps. Databricks goes on.
 import { HOUR, SECOND, START, type VirtualClock } from "./clock.ts";
 import type { Databricks } from "./databricks.ts";
 import type { Files } from "./files.ts";
@@ -29,6 +29,11 @@ export function strikeBlackout(deps: Deps, dark: Dark): void {
     if (what !== blackout.after || ++seen !== blackout.count) return;
     if (clock.nowMs() > START + 5 * HOUR) return;
     // At once, or while the answers of the next calls are awaited.
+    if (blackout.of === "writes") {
+      const toMs = Math.min(clock.nowMs() + blackout.lastsMs, weather.faultsEndMs);
+      weather.outages.writes = { fromMs: clock.nowMs(), toMs };
+      return;
+    }
     clock.after(random.chance(0.5) ? 0 : random.between(0, 3 * SECOND), () => {
       trace.say(() => "✗ blackout: everything that runs dies");
       dark.untilMs = clock.nowMs() + blackout.lastsMs;

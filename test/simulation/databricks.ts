@@ -204,7 +204,8 @@ function writeResult(
   const manifested = manifestedOf(files, run);
   if (manifested === undefined) return;
   const lying = weather.isFaulty ? 0.12 : 0.04;
-  const truth = drawResult(random, { saysSuccess, endMs: run.endMs, lying });
+  const fickle = weather.isFaulty ? 0.15 : 0;
+  const truth = drawResult(random, { saysSuccess, endMs: run.endMs, lying, fickle });
   run.result = truth;
   // Not there before its time, and never where its run was cancelled first.
   files.volumes.set(`${manifested.manifest.scratchpad}/result.json`, () =>

@@ -75,32 +75,46 @@ export function createCall(deps: Deps): Call {
   }
 }
 
+/** Its system is down; or what it writes to can only be read. */
+const isDown = ({ clock, weather }: Deps, method: PortMethod): boolean =>
+  isWithin(weather.outages[systemOf[method]], clock.nowMs()) ||
+  (isWithin(weather.outages.writes, clock.nowMs()) && WRITES.has(method));
+const WRITES: ReadonlySet<PortMethod> = new Set([
+  "facts.create",
+  "facts.putFile",
+  "markers.write",
+  "markers.remove",
+]);
+
 const isFaulty = ({ clock, weather }: Deps): boolean =>
   weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
 
 /** The call reaches the other system. */
 function arrive(deps: Deps, call: Pending): void {
-  const { clock, random, weather, trace } = deps;
+  const { random, trace } = deps;
   const { env, method } = call;
   trace.mix(numberOf[method], env.id);
   if (env.isDead) {
     if (random.chance(LANDS_ORPHANED)) landLate(deps, call, "lands late");
     return;
   }
-  if (isWithin(weather.outages[systemOf[method]], clock.nowMs())) {
+  if (isDown(deps, method)) {
     trace.say(() => `${lineOf(call)}: ${systemOf[method]} is down`);
     fail(call, trouble(deps, call, `${systemOf[method]}: 503 TEMPORARILY_UNAVAILABLE`));
     return;
   }
-  const mishap = isFaulty(deps) ? drawMishap(deps) : undefined;
+  const mishap = isFaulty(deps) ? drawMishap(deps, method) : undefined;
   if (mishap === undefined) {
     trace.say(() => lineOf(call));
     land(call);
   } else goWrong(deps, call, mishap);
 }
 
-function drawMishap({ random, weather }: Deps): Mishap | undefined {
-  let x = random.next() - weather.failsBefore;
+/** Calls that are made once in a long while, and matter most, go wrong more often. */
+const EMPHASIS: Partial<Record<PortMethod, number>> = { "jobs.submit": 3, "facts.create": 1.5 };
+
+function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | undefined {
+  let x = random.next() / (EMPHASIS[method] ?? 1) - weather.failsBefore;
   if (x < 0) return "fails before its effect";
   x -= weather.failsAfter;
   if (x < 0) return "fails after its effect";
@@ -146,14 +160,14 @@ function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void 
 }
 
 function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
-  const { clock, random, weather, trace } = deps;
+  const { clock, random, trace } = deps;
   record(deps, call, mishap);
   const isZombie = call.method === "jobs.submit" && random.chance(ZOMBIES);
   const lateMs = isZombie
     ? random.between(10 * MINUTE, 3 * HOUR)
     : random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
   clock.after(lateMs, () => {
-    if (isWithin(weather.outages[systemOf[call.method]], clock.nowMs())) return;
+    if (isDown(deps, call.method)) return;
     trace.say(() => `${lineOf(call)}: now it lands`);
     quietly(isZombie ? { ...call, caller: { ...call.caller, isZombie } } : call);
   });

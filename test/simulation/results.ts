@@ -50,16 +50,24 @@ const lies = [
   "not utf-8",
 ] as const satisfies readonly ResultKind[];
 
-type Written = { readonly saysSuccess: number; readonly endMs: number; readonly lying: number };
+type Written = {
+  readonly saysSuccess: number;
+  readonly endMs: number;
+  readonly lying: number;
+  readonly fickle: number;
+};
 
-export function drawResult(random: Random, { saysSuccess, endMs, lying }: Written): ResultTruth {
+export function drawResult(
+  random: Random,
+  { saysSuccess, endMs, lying, fickle }: Written,
+): ResultTruth {
   return {
     kind: random.chance(lying) ? random.pick(lies) : "honest",
     status: random.chance(saysSuccess) ? "SUCCESS" : "FAILED",
     transient: random.chance(0.4),
     error: random.next(),
     finished: random.chance(0.25),
-    isFickle: random.chance(lying / 2),
+    isFickle: random.chance(fickle),
     fromMs: endMs + (random.chance(0.3) ? random.between(0, 170_000) : 0),
   };
 }

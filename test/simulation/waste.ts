@@ -5,16 +5,20 @@ import { nextLook } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
+import { topology } from "../../shared/topology.ts";
 import { SECOND } from "./clock.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
-import { isPatient } from "./weather.ts";
+import { isPatient, type Span } from "./weather.ts";
 
-/** Watches of one attempt, at the same time and in all (design: §9). */
-const LIVE_WATCHES_MAX = 30;
+/**
+ * Watches of one attempt, at the same time and in all (design: §9). While Jobs are down, turns wait and multiply, and each of
+ * them sends a watch in the end; while facts cannot be read, no watch can know that it is outnumbered.
+ */
+const LIVE_WATCHES_MAX = { usually: 30, withoutJobs: 100 } as const;
 const WATCHES_MAX = 500;
 
 export function watchWaste(deps: LivenessDeps): void {
@@ -28,7 +32,8 @@ export function watchWaste(deps: LivenessDeps): void {
 function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: Letter): void {
   const { queue, body, by, reason } = letter;
   if (by === "sqs") {
-    if (isPatient(weather)) violate("a healthy message became a dead letter", `${queue} ${body}`);
+    if (isPatient(weather) && isReadable(letter))
+      violate("a healthy message became a dead letter", `${queue} ${body}`);
     return;
   }
   if (queue === "tickets" || people.isForeign(queue, body)) return;
@@ -36,6 +41,15 @@ function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: 
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
+}
+
+/** What cannot even be read can only be redelivered, when there is trouble with refusing it. */
+function isReadable({ queue, body }: Letter): boolean {
+  try {
+    return topology[queue].schema.safeParse(JSON.parse(body)).success;
+  } catch {
+    return false;
+  }
 }
 
 function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): void {
@@ -53,10 +67,10 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
     const allNow = add(all, key, 1);
     stats.liveWatchesMax = Math.max(stats.liveWatchesMax, liveNow);
     stats.watchesMax = Math.max(stats.watchesMax, allNow);
-    // Without facts no watch can know that it is outnumbered.
-    const { fromMs = 0, toMs = 0 } = weather.outages.files ?? {};
-    const isBlind = clock.nowMs() > fromMs && clock.nowMs() < toMs + SILENT_SECONDS * SECOND;
-    if ((liveNow > LIVE_WATCHES_MAX && !isBlind) || allNow > WATCHES_MAX)
+    const { files, jobs } = weather.outages;
+    if (isWithinOrAfter(files, clock.nowMs())) return;
+    const most = isWithinOrAfter(jobs, clock.nowMs()) ? "withoutJobs" : "usually";
+    if (liveNow > LIVE_WATCHES_MAX[most] || allNow > WATCHES_MAX)
       violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
   });
   sqs.onGone.push((message) => {
@@ -64,6 +78,10 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
     if (key !== undefined) add(live, key, -1);
   });
 }
+
+/** It goes on, or has ended so lately that not every marker has been touched since. */
+const isWithinOrAfter = (span: Span | undefined, nowMs: number): boolean =>
+  span !== undefined && nowMs > span.fromMs && nowMs < span.toMs + SILENT_SECONDS * SECOND;
 
 function watchKey({ queue, body }: Message): string | undefined {
   if (queue !== "watches") return undefined;

@@ -9,6 +9,8 @@ export type Span = { readonly fromMs: number; readonly toMs: number };
 
 /** It strikes just after the count-th event of its kind, when the next step is still to come. */
 export type Blackout = {
+  /** Everything that runs dies, and nothing starts until it is over (Databricks goes on); or the facts volume can only be read. */
+  readonly of: "everything" | "writes";
   readonly after: (typeof blackoutMoments)[number];
   readonly count: number;
   readonly lastsMs: number;
@@ -49,8 +51,8 @@ export type Weather = {
   readonly runsLagMsMax: number;
   /** How eagerly people and forgers interfere: 0 to 1. */
   readonly meddling: number;
-  readonly outages: Readonly<Partial<Record<System, Span>>>;
-  /** Everything that runs dies at once, and nothing starts until it is over; Databricks goes on. */
+  /** `writes`: the facts volume can only be read. */
+  readonly outages: Partial<Record<System | "writes", Span>>;
   readonly blackout: Blackout | undefined;
   /** After that nothing goes wrong any more; a blackout moves it. */
   faultsEndMs: number;
@@ -81,6 +83,7 @@ export const calm: Weather = {
 function drawBlackout(random: Random): Blackout {
   const isLong = random.chance(0.3);
   return {
+    of: isLong || random.chance(0.6) ? "everything" : "writes",
     after: random.pick(blackoutMoments),
     count: 1 + random.below(6),
     lastsMs: isLong
@@ -142,13 +145,13 @@ const outageTable = {
 } as const satisfies Record<System, unknown>;
 
 function drawOutages(random: Random): Weather["outages"] {
-  const outages: Partial<Record<System, Span>> = {};
+  const outages: Weather["outages"] = {};
   for (const system of Object.keys(outageTable) as System[]) {
     const { share, withinMs, lastsMs } = outageTable[system];
     if (!random.chance(share)) continue;
     const fromMs = START + random.between(0, withinMs);
     // Mostly short, now and then hours.
-    const toMs = fromMs + MINUTE + lastsMs * random.next() ** 3;
+    const toMs = Math.round(fromMs + MINUTE + lastsMs * random.next() ** 3);
     outages[system] = { fromMs, toMs: Math.min(toMs, START + FAULTS_LAST) };
   }
   return outages;
@@ -171,7 +174,7 @@ export function weatherLines(weather: Weather): readonly string[] {
     `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
     `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
-    `blackout  ${blackout === undefined ? "none" : `after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
+    `blackout  ${blackout === undefined ? "none" : `of ${blackout.of} after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
     `people    meddle ${percent(weather.meddling)}`,
     `faults end at ${timeOf(weather.faultsEndMs)}`,
   ];

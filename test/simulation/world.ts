@@ -90,7 +90,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const random = createRandom(seed);
   const clock = createClock();
   const trace = createTrace(clock, print);
-  const weather = isCalm ? { ...calm } : drawWeather(random);
+  const weather = isCalm ? { ...calm, outages: {} } : drawWeather(random);
   if (print !== undefined) for (const line of weatherLines(weather)) print(line);
   const judge = createJudge(clock, trace);
   const coverage = createCoverage();

@@ -53,6 +53,13 @@ test("latency holds back every answer, and may change while it runs", async () =
   expect(unknown.json.message).toContain("latencyMS");
 });
 
+test("whoever started it reaches the admin by one call, and hears what was wrong", async () => {
+  expect(await workspace.admin("GET", "/settings")).toMatchObject({ rateLimits: false });
+  await expect(workspace.admin("PATCH", "/settings", { nonsense: 1 })).rejects.toThrow(/nonsense/);
+  await using plain = await startWorkspace({ tls: false });
+  expect(await plain.admin("GET", "/faults")).toEqual({ faults: [] });
+});
+
 test("two workspaces live side by side and know nothing of each other", async () => {
   await using second = await startWorkspace();
   await using other = clientOf(second);

@@ -185,7 +185,7 @@ export function sqlContract(engine: "duckdb" | "spark"): void {
       await sql.run("CREATE TABLE clauses (k STRING, v INT) USING DELTA");
       await sql.run("INSERT INTO clauses VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4)");
       const counted =
-        await sql.run(`MERGE INTO clauses t USING (VALUES ('a', 10), ('b', 20), ('z', 30), ('y', 1)) AS s(k, v) ON t.k = s.k
+        await sql.run(`MERGE INTO clauses t USING (SELECT * FROM VALUES ('a', 10), ('b', 20), ('z', 30), ('y', 1) AS v(k, v)) AS s ON t.k = s.k
         WHEN MATCHED AND s.v = 10 THEN DELETE
         WHEN MATCHED THEN UPDATE SET v = t.v + s.v
         WHEN NOT MATCHED AND s.v > 5 THEN INSERT (k, v) VALUES (concat(s.k, '!'), s.v)

@@ -1,4 +1,4 @@
-// Statements that fail on purpose: `POST $DATABRICKS_WORKSPACE_ADMIN/sql-faults`. Over either engine.
+// Statements that fail or dawdle on purpose: `POST $DATABRICKS_WORKSPACE_ADMIN/sql-faults`. Over either engine.
 import { createHash, randomInt, randomUUID } from "node:crypto";
 import * as z from "zod";
 import type { Clock, WorkspaceContext } from "../context.ts";
@@ -7,7 +7,11 @@ import { SqlError } from "./errors.ts";
 
 /** The body of a POST. A write conflict that is worth another try: `{"sql_state": "2D521", "statement_matches": "^MERGE"}`. */
 export const SqlFaultRequest = z.strictObject({
-  sql_state: z.string().regex(/^[0-9A-Z]{5}$/, "must be five digits or capital letters"),
+  /** Without it the statement is only late, by `delay_ms`, and answers as ever. */
+  sql_state: z
+    .string()
+    .regex(/^[0-9A-Z]{5}$/, "must be five digits or capital letters")
+    .optional(),
   /** Default: the class that Delta or Spark has for this SQLSTATE. */
   error_class: z
     .string()
@@ -73,8 +77,9 @@ function failing(
       const fault = strike(armed, statement);
       if (fault === undefined) return session.execute(statement, parameters, signal);
       await pause(context.clock, fault, signal);
+      if (fault.sql_state === undefined) return session.execute(statement, parameters, signal);
       if (fault.when === "after") await session.execute(statement, parameters, signal);
-      throw errorOf(fault);
+      throw errorOf(fault, fault.sql_state);
     },
   });
   return {
@@ -105,12 +110,12 @@ async function pause(clock: Clock, fault: SqlFaultRequest, signal: AbortSignal):
   if (fault.delay_ms > 0) await clock.sleep(fault.delay_ms * clock.timeScale, signal);
 }
 
-function errorOf(fault: SqlFaultRequest): SqlError {
-  const [errorClass, message] = KNOWN[fault.sql_state] ?? [
+function errorOf(fault: SqlFaultRequest, sqlState: string): SqlError {
+  const [errorClass, message] = KNOWN[sqlState] ?? [
     "INJECTED_FAULT",
     "This statement was made to fail",
   ];
-  return new SqlError(fault.error_class ?? errorClass, fault.sql_state, fault.message ?? message);
+  return new SqlError(fault.error_class ?? errorClass, sqlState, fault.message ?? message);
 }
 
 function addAdminRoutes({ adminRoute }: WorkspaceContext, armed: Map<string, Armed>): void {

@@ -117,13 +117,6 @@ export async function listVolume(
   );
 }
 
-const MEANINGS: Readonly<Record<number, readonly [string, string]>> = {
-  400: ["INVALID_PARAMETER_VALUE", "22023"],
-  403: ["INSUFFICIENT_PERMISSIONS", "42501"],
-  404: ["_DOES_NOT_EXIST", "42704"],
-  409: ["_ALREADY_EXISTS", "42710"],
-};
-
 /** What the REST side refuses, as a statement's error. */
 export function translated<T>(what: string, action: () => T): T {
   try {
@@ -133,9 +126,16 @@ export function translated<T>(what: string, action: () => T): T {
   }
 }
 
+/** By the API's code where it tells, by the status otherwise. */
 function asSqlError(what: string, error: ApiError): SqlError {
-  const [errorClass, sqlState] = MEANINGS[error.status] ?? ["INTERNAL_ERROR", "XX000"];
-  const named = errorClass.startsWith("_") ? `${what}${errorClass}` : errorClass;
-  const state = named === "SCHEMA_ALREADY_EXISTS" ? "42P06" : sqlState;
-  return new SqlError(named, state, error.message, { cause: error });
+  const code = String(error.errorCode);
+  const is = (status: number, ending: RegExp) => error.status === status || ending.test(code);
+  const fail = (errorClass: string, sqlState: string) =>
+    new SqlError(errorClass, sqlState, error.message, { cause: error });
+  if (is(403, /PERMISSION_DENIED$/)) return fail("INSUFFICIENT_PERMISSIONS", "42501");
+  if (is(409, /ALREADY_EXISTS$/))
+    return fail(`${what}_ALREADY_EXISTS`, what === "SCHEMA" ? "42P06" : "42710");
+  if (is(404, /(DOES_NOT_EXIST|NOT_FOUND)$/)) return fail(`${what}_DOES_NOT_EXIST`, "42704");
+  if (error.status === 400) return fail("INVALID_PARAMETER_VALUE", "22023");
+  return fail("INTERNAL_ERROR", "XX000");
 }

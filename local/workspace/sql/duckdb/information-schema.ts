@@ -71,7 +71,7 @@ const VIEWS: Readonly<Record<string, View>> = {
           each.schema,
           each.name,
           column.name,
-          index,
+          index + 1,
           column.defaultText,
           column.nullable ? "YES" : "NO",
           typeSql(column.type).toLowerCase(),

@@ -102,7 +102,8 @@ function listingHandlers(service: Service): ThriftHandlers {
         withSession(service, request, (session) => {
           const sql: SqlSession = {
             ...session.sql,
-            execute: () => listing(call, request, session.sql),
+            execute: (_statement, _parameters, signal) =>
+              listing(call, request, session.sql, signal),
           };
           return start(service, session, type, startExecution(sql, call, [], 0), request);
         }),
@@ -225,11 +226,13 @@ function operationStatus(operation: Operation): object {
 }
 
 function resultMetadata(operation: Operation): object {
-  const result = operation.execution.result();
-  if (result === undefined) return { status: errorStatus(notFinished(operation)) };
+  const { execution } = operation;
+  // Of a statement that failed there is nothing to tell, and the driver is not told so here: it finds no rows (databricks-facts §8.4).
+  const columns = execution.state() === "FAILED" ? [] : execution.result()?.columns;
+  if (columns === undefined) return { status: errorStatus(notFinished(operation)) };
   return {
     status: SUCCESS,
-    schema: thriftSchema(result.columns),
+    schema: thriftSchema(columns),
     resultFormat: COLUMN_BASED_SET,
     lz4Compressed: false,
     isStagingOperation: false,

@@ -1,0 +1,55 @@
+// The app as an operator starts it: without an account, without a network, without a variable of AWS.
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..", "..");
+
+async function synthesise(context: Readonly<Record<string, string>>) {
+  const out = mkdtempSync(join(tmpdir(), "signalbox-synth-"));
+  const env = { CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context) };
+  const run = promisify(execFile)(process.execPath, ["infra/app.ts"], { cwd: root, env });
+  const { code = 0, stderr } = await run.then(
+    (done) => ({ ...done, code: 0 }),
+    (error: { code: number; stderr: string }) => error,
+  );
+  return { out, code, stderr };
+}
+
+test("the example stage is synthesised with real bundles, offline", async () => {
+  const { out, code, stderr } = await synthesise({ stage: "dev" });
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const template = readFileSync(join(out, "signalbox-dev.template.json"), "utf8");
+  expect(template).toContain("signalbox-dev-tickets");
+  expect(template).toMatch(/company_codebase\/executor\/[0-9a-f]{16}\/run_executor\.py/);
+}, 60_000);
+
+test("a wrong stage is said in a line for each fault, and no stack trace", async () => {
+  const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+  const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8");
+  writeFileSync(
+    join(stages, "dev.yaml"),
+    dev.replace("https://", "http://").replace("catalog:", "catalogue:"),
+  );
+  const { code, stderr } = await synthesise({ stages });
+  expect(code).toBe(1);
+  expect(stderr.trim().split("\n")).toEqual([
+    expect.stringMatching(/dev\.yaml: databricks\.host is "http:/),
+    expect.stringMatching(/dev\.yaml: databricks\.catalog is missing/),
+    expect.stringMatching(/dev\.yaml: databricks\.catalogue is not known here/),
+  ]);
+});
+
+test("a recipe that the orchestrator would refuse is never deployed", async () => {
+  const workloads = mkdtempSync(join(tmpdir(), "signalbox-workloads-"));
+  cpSync(join(root, "workloads"), workloads, { recursive: true });
+  const recipe = join(workloads, "weather-report", "recipe.yaml");
+  writeFileSync(recipe, readFileSync(recipe, "utf8").replace("attempts: 2", "attempts: 0"));
+  const { code, stderr } = await synthesise({ stage: "dev", workloads });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/weather-report\/recipe\.yaml is no recipe: limits\.attempts.*\n$/);
+}, 60_000);
