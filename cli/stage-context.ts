@@ -77,7 +77,7 @@ const Secret = z.union([
 ]);
 
 /** The functions' own credentials, as variables of the environment. @throws Error that says why they cannot be had */
-export async function controllersCredentials(stage: Stage): Promise<Record<string, string>> {
+async function controllersCredentials(stage: Stage): Promise<Record<string, string>> {
   const { auth } = stage.databricks;
   if (auth.kind === "federation")
     throw new Error(

@@ -1,14 +1,15 @@
 // The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and who may do what.
 import { Aws, CfnOutput, Stack, Tags } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import type { QueueName, ServiceName } from "../shared/topology.ts";
+import type { ServiceName } from "../shared/topology.ts";
 import { Alarms } from "./constructs/alarms.ts";
 import { Consumer } from "./constructs/consumer.ts";
 import { Dashboard } from "./constructs/dashboard.ts";
-import { LoopQueues, queueNames } from "./constructs/loop-queues.ts";
+import { LoopQueues } from "./constructs/loop-queues.ts";
 import { Outcomes } from "./constructs/outcomes.ts";
 import { People } from "./constructs/people.ts";
 import { Schedules } from "./constructs/schedules.ts";
+import { queueNames } from "./constructs/traffic.ts";
 import { constructId } from "./names.ts";
 import type { Stage } from "./stage.ts";
 import type { ScheduledWorkload } from "./workloads.ts";
@@ -80,7 +81,7 @@ export class ControlPlaneStack extends Stack {
     const output = (key: string, value: string, description: string) =>
       new CfnOutput(this, `${key}Output`, { key, value, description });
     for (const queue of queueNames) {
-      const { source, deadLetters } = this.queues.pairs[queue as QueueName];
+      const { source, deadLetters } = this.queues.pairs[queue];
       const name = constructId(queue);
       output(`${name}QueueUrl`, source.queueUrl, `The queue ${queue}`);
       output(`${name}DeadLettersUrl`, deadLetters.queueUrl, `The dead letters of ${queue}`);

@@ -26,7 +26,7 @@ export function executorPath(codebaseVolume: string, sources: readonly SourceFil
 }
 
 /** All files of a folder and of those below it; what Python leaves behind is passed over. */
-export function filesBelow(folder: string): readonly SourceFile[] {
+function filesBelow(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.split(sep).includes("__pycache__"))
     .map((entry) => join(entry.parentPath, entry.name))

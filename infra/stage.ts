@@ -206,7 +206,7 @@ export function readStages(folder: string, only?: string): readonly Stage[] {
 }
 
 /** One stage. @throws StageError */
-export function readStage(folder: string, name: string): Stage {
+function readStage(folder: string, name: string): Stage {
   const path = join(folder, `${name}.yaml`);
   const config = parseStage(path, readFileSync(path, "utf8"));
   return { ...config, name, stack: `signalbox-${name}` };

@@ -14,8 +14,9 @@ import { Construct } from "constructs";
 import type { MetricName } from "../../shared/domain/metrics.ts";
 import type { QueueName, ServiceName } from "../../shared/topology.ts";
 import type { Consumer } from "./consumer.ts";
-import { type QueuePair, queueNames } from "./loop-queues.ts";
+import type { QueuePair } from "./loop-queues.ts";
 import { functionMetric, queueMetric, signalboxMetric } from "./metrics.ts";
+import { queueNames } from "./traffic.ts";
 
 export type DashboardProps = {
   readonly stack: string;

@@ -7,8 +7,6 @@ import { constructId, deadLetterQueueName, queueName } from "../names.ts";
 
 export type QueuePair = { readonly source: Queue; readonly deadLetters: Queue };
 
-export const queueNames = Object.keys(topology) as readonly QueueName[];
-
 export class LoopQueues extends Construct {
   readonly pairs: Readonly<Record<QueueName, QueuePair>>;
 

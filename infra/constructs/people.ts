@@ -4,8 +4,9 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type QueueName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
-import { secretArn } from "./consumer.ts";
-import { type QueuePair, queueNames } from "./loop-queues.ts";
+import type { QueuePair } from "./loop-queues.ts";
+import { secretArn } from "./service-role.ts";
+import { queueNames } from "./traffic.ts";
 
 export type PeopleProps = {
   readonly stage: Stage;

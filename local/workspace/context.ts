@@ -190,7 +190,6 @@ export type Catalogs = {
     securable: Securable,
     change: { readonly comment?: string; readonly owner?: Principal },
   ) => void;
-  readonly onSchemaCreated: (listener: (schema: SchemaInfo) => void) => void;
   readonly onSchemaDropped: (listener: (catalog: string, schema: string) => void) => void;
 };
 

@@ -86,7 +86,8 @@ async function checkedIfDue(
     );
   const { submitted_at, deadline } = submission;
   const marker = await deps.markers.read(watch);
-  return { due, marker, watch: { ...watch, submitted_at, deadline } };
+  const number = believable(marker, watch);
+  return { due, marker, watch: { ...watch, submitted_at, deadline, number } };
 }
 
 /** Ten minutes ago, or in a future that only a forger knows. */
@@ -147,11 +148,13 @@ async function touch(deps: WatchDeps, marker: Marker): Promise<void> {
   }
 }
 
-/** Above the marker's number and the watch's own, as far as that can be true. */
-function numberAbove(marker: Marker | undefined, watch: Watch): number {
-  const high = numberOf(marker, watch);
-  return Math.max(high, Math.min(watch.number, high + NUMBERS_AHEAD_MAX)) + 1;
-}
+/** The number of a watch, as far as it can be true: one that is made up would never be outnumbered. */
+const believable = (marker: Marker | undefined, watch: Watch): number =>
+  Math.min(watch.number, numberOf(marker, watch) + NUMBERS_AHEAD_MAX);
+
+/** Above the marker's number and the watch's own. */
+const numberAbove = (marker: Marker | undefined, watch: Watch): number =>
+  Math.max(numberOf(marker, watch), believable(marker, watch)) + 1;
 
 /** Until the next look, in the time of this plane; never far beyond the deadline. */
 function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase): number {

@@ -11,7 +11,7 @@ export type Cdk = {
   /** The stack's outputs. */
   readonly deploy: (assembly: string, stack: string) => Promise<Deployed>;
 };
-export type Deployed = {
+type Deployed = {
   readonly printed: string;
   readonly outputs: Readonly<Record<string, string>>;
 };

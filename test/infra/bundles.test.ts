@@ -1,10 +1,10 @@
 // The budgets of size, measured on the very bundles that are deployed; and that each of them starts.
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundles, buildBundles } from "../../infra/bundles.ts";
 import type { ServiceName } from "../../shared/topology.ts";
 import { functionEnvironment } from "./function-environment.ts";
@@ -16,9 +16,11 @@ const budgets = [
 ] as const;
 
 let bundles: Bundles;
+const out = mkdtempSync(join(tmpdir(), "signalbox-bundles-"));
 beforeAll(async () => {
-  bundles = await buildBundles({ out: mkdtempSync(join(tmpdir(), "signalbox-bundles-")) });
+  bundles = await buildBundles({ out });
 }, 120_000);
+afterAll(() => rmSync(out, { recursive: true }));
 
 /** Everything that Node may load: the handler and its chunks, without source maps and workloads. */
 const codeOf = (service: ServiceName): readonly string[] =>
@@ -75,7 +77,7 @@ test("only the ingester carries the SQL driver, in a chunk that is loaded when a
 });
 
 test("the same sources give the same bytes, wherever they are written", async () => {
-  const deeper = join(mkdtempSync(join(tmpdir(), "signalbox-bundles-")), "a", "b");
+  const deeper = join(out, "a", "b");
   const again = await buildBundles({ out: deeper });
   for (const { service } of budgets) {
     const { folder } = bundles[service];

@@ -1,8 +1,8 @@
 // Every AWS SDK command in a bundle has its grant, and every grant has its command: more is a risk, less is an outage.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundles, buildBundles } from "../../infra/bundles.ts";
 import type { ServiceName } from "../../shared/topology.ts";
 import { resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
@@ -61,9 +61,11 @@ function grantsOf(service: ServiceName, text: string): string[] {
 }
 
 let bundles: Bundles;
+const out = mkdtempSync(join(tmpdir(), "signalbox-grants-"));
 beforeAll(async () => {
-  bundles = await buildBundles({ out: mkdtempSync(join(tmpdir(), "signalbox-grants-")) });
+  bundles = await buildBundles({ out });
 }, 120_000);
+afterAll(() => rmSync(out, { recursive: true }));
 
 describe.each(["orchestrator", "run-poller", "ingester"] as const)("the %s", (service) => {
   test("has a grant for each of its commands, and a command for each grant", () => {

@@ -7,7 +7,7 @@ export const DAY = 24 * HOUR;
 /** Where every world begins: 2026-01-01T00:00:00Z. */
 export const START = 1_767_225_600_000;
 
-export type Timer = { readonly atMs: number; cancelled: boolean };
+type Timer = { readonly atMs: number; cancelled: boolean };
 type Event = Timer & { readonly order: number; readonly run: () => void };
 
 export type VirtualClock = {

@@ -73,7 +73,7 @@ export const systemOf = {
 export const portMethods = Object.keys(systemOf) as PortMethod[];
 
 /** The ways in which a call goes wrong. */
-export const mishaps = [
+const mishaps = [
   "fails before its effect",
   "fails after its effect",
   "lands late",

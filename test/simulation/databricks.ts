@@ -52,7 +52,7 @@ export type Databricks = {
   /** By a person in Databricks. */
   readonly cancelByHand: (run: Run) => void;
   readonly repairByHand: (run: Run) => void;
-  readonly onSubmit: ((payload: string, caller: Caller) => void)[];
+  readonly onSubmit: ((request: SubmitRequest, caller: Caller) => void)[];
   readonly onLook: ((run: Run, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
   readonly onCancel: ((run: Run, caller: Caller) => void)[];
@@ -126,8 +126,9 @@ export function createDatabricks(deps: Deps): Databricks {
     return clock.nowMs() >= run.listedMs && clock.nowMs() < run.lostFromMs;
   }
 
-  function submit({ runName, idempotencyToken, payload }: SubmitRequest, caller: Caller) {
-    for (const told of self.onSubmit) told(payload, caller);
+  function submit(request: SubmitRequest, caller: Caller) {
+    const { runName, idempotencyToken, payload } = request;
+    for (const told of self.onSubmit) told(request, caller);
     const refusal = refuses(runName, caller);
     if (refusal !== undefined) return refusal;
     const had = byToken.get(idempotencyToken);

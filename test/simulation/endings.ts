@@ -43,7 +43,7 @@ const seldom = { exists: 0.2, saysSuccess: 0.5 };
 const never = { exists: 0, saysSuccess: 0 };
 
 /** databricks-facts §2.5 and §2.6. */
-export const endings = {
+const endings = {
   success: {
     weight: 56,
     words: said("TERMINATED", "SUCCESS", "SUCCESS"),

@@ -159,13 +159,15 @@ const listingOf = ({ run_id, chapter }: Marker, modifiedMs: number): MarkerListi
   modifiedMs,
 });
 
-/** The digest is made when somebody wants it: most readers do not. */
-const storedOf = <K extends FactKind>({ fact, text }: FactEntry<K>): Stored<FactOf<K>> => ({
-  fact,
-  get sha256() {
-    return sha256Of(text);
-  },
-});
+/** Made once for each fact; spreading it would make the digest of a getter again and again. */
+const storedByEntry = new WeakMap<object, Stored<unknown>>();
+function storedOf<K extends FactKind>(entry: FactEntry<K>): Stored<FactOf<K>> {
+  const had = storedByEntry.get(entry) as Stored<FactOf<K>> | undefined;
+  if (had !== undefined) return had;
+  const stored = { fact: entry.fact, sha256: sha256Of(entry.text) };
+  storedByEntry.set(entry, stored);
+  return stored;
+}
 
 /** Nobody changes a fact, not even in memory. */
 export function deepFreeze<T>(value: T): T {

@@ -6,7 +6,7 @@ import { die, type Environment, type Pulse, thaw } from "./environment.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
 
-export type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 export type Handlers = Readonly<Partial<Record<QueueName, SqsHandler>>> & {
   readonly scheduled?: (input: unknown) => Promise<void>;
 };

@@ -13,7 +13,7 @@ export type LivenessDeps = SafetyDeps & {
 };
 
 /** The chapters of a run that somebody opened. */
-export function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): number {
+function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): number {
   if (files.get(factRef.ticket(run_id)) === undefined) return 0;
   let chapter = 1;
   while (files.get(factRef.retry({ run_id, chapter: chapter + 1 })) !== undefined) chapter++;

@@ -10,7 +10,7 @@ export type Many = {
   /** Sums and maxima over all worlds. */
   readonly totals: Totals;
 };
-export type Totals = {
+type Totals = {
   databricksRuns: number;
   chapters: number;
   looks: number;

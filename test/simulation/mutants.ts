@@ -64,7 +64,7 @@ async function copyTree(folder: string): Promise<void> {
 
 async function applies(folder: string, patch: string): Promise<boolean> {
   try {
-    await run("git", ["apply", "--recount", patch], { cwd: folder });
+    await run("git", ["apply", patch], { cwd: folder });
     return true;
   } catch (error) {
     console.error(String(error));

@@ -227,7 +227,7 @@ function watchAndMeddle(outside: Outside): void {
     if (ref.kind === "manifest" && meddles(0.15))
       send(clock.nowMs(), "tickets", outside.cancelOf(run_id, chapter));
     // A report comes too early: before its refusal is old enough to be believed.
-    if (ref.kind === "submission" && "refused" in fact && meddles(0.6))
+    if (ref.kind === "submission" && "refused" in fact && random.chance(0.6))
       send(clock.nowMs(), "reports", endedOf(at));
   });
   files.onFact.push(({ ref, fact }) => {

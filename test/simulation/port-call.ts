@@ -1,7 +1,7 @@
 // One call of a port by a handler: the only place where time passes for a handler, where others overtake it, where it dies, and
 // where things go wrong before or after the effect, or long after the caller has gone.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { HOUR, MINUTE, SECOND, type VirtualClock } from "./clock.ts";
+import { SECOND, type VirtualClock } from "./clock.ts";
 import { type Coverage, type Mishap, type PortMethod, portMethods, systemOf } from "./coverage.ts";
 import { die, type Environment, resume } from "./environment.ts";
 import type { Random } from "./random.ts";
@@ -18,10 +18,10 @@ export type Caller = {
   readonly sinceMs: number;
   /** When the call itself was made; its effect may come much later. */
   readonly calledMs: number;
-  /** It lands later than any call should live: stuck in a proxy, or replayed by one. */
+  /** Nobody waits for it any more, and it is older than any call should live. */
   readonly isZombie?: boolean;
 };
-export type Effect<T> = (caller: Caller) => T;
+type Effect<T> = (caller: Caller) => T;
 export type Call = <T>(
   env: Environment,
   method: PortMethod,
@@ -50,10 +50,8 @@ type Deps = {
 
 /** Calls in flight when their caller dies: so many of them land. */
 const LANDS_ORPHANED = 0.4;
-/** Hardly a call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
+/** No call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
 const LATE_MS_MAX = 80 * SECOND;
-/** Now and then a submission does: nothing can prevent what it starts, but the sweep must end it. */
-const ZOMBIES = 0.3;
 
 export function createCall(deps: Deps): Call {
   const { clock, random } = deps;
@@ -162,14 +160,11 @@ function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void 
 function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
   const { clock, random, trace } = deps;
   record(deps, call, mishap);
-  const isZombie = call.method === "jobs.submit" && random.chance(ZOMBIES);
-  const lateMs = isZombie
-    ? random.between(10 * MINUTE, 3 * HOUR)
-    : random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
+  const lateMs = random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
   clock.after(lateMs, () => {
     if (isDown(deps, call.method)) return;
     trace.say(() => `${lineOf(call)}: now it lands`);
-    quietly(isZombie ? { ...call, caller: { ...call.caller, isZombie } } : call);
+    quietly(call);
   });
 }
 

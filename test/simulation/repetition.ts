@@ -17,7 +17,8 @@ export function watchRepetition(deps: LivenessDeps): void {
 
 /** Whoever finds a fact goes on from there: what is submitted is not submitted again, what is decided not judged again. */
 function watchSteps({ databricks, files, violate }: LivenessDeps): void {
-  databricks.onSubmit.push((payload, { sinceMs }) => {
+  databricks.onSubmit.push(({ payload }, { sinceMs, isZombie }) => {
+    if (isZombie) return;
     const { key } = orderedBy(payload);
     const submission = files.get(factRef.submission(key));
     if (submission !== undefined && submission.atMs < sinceMs)

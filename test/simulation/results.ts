@@ -8,7 +8,7 @@ import type { Random } from "./random.ts";
 /** Stands in every text that must never be believed. */
 export const LIE = "a-lie-that-nobody-may-believe";
 
-export type ResultKind =
+type ResultKind =
   | "honest"
   | "of another run"
   | "of another attempt"

@@ -26,7 +26,7 @@ export type Letter = {
   readonly by: "handler" | "sqs";
   readonly reason: string;
 };
-export type Sending = {
+type Sending = {
   readonly delaySeconds?: number;
   readonly traceparent?: string | undefined;
   /** Absent for people: what they send is not lost on the way, they would have seen an error. */

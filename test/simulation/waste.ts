@@ -6,7 +6,7 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
 import { topology } from "../../shared/topology.ts";
-import { SECOND } from "./clock.ts";
+import { MINUTE, SECOND } from "./clock.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
@@ -19,7 +19,9 @@ import { isPatient, type Span } from "./weather.ts";
  * them sends a watch in the end; while facts cannot be read, no watch can know that it is outnumbered.
  */
 const LIVE_WATCHES_MAX = { usually: 30, withoutJobs: 100 } as const;
-const WATCHES_MAX = 500;
+const WATCHES_MAX = { usually: 500, withOutages: 2_000 } as const;
+/** After a Jobs outage: the longest wait of a turn, several times over. */
+const TURNS_COME_WITHIN = 90 * MINUTE;
 
 export function watchWaste(deps: LivenessDeps): void {
   deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
@@ -67,10 +69,15 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
     const allNow = add(all, key, 1);
     stats.liveWatchesMax = Math.max(stats.liveWatchesMax, liveNow);
     stats.watchesMax = Math.max(stats.watchesMax, allNow);
-    const { files, jobs } = weather.outages;
-    if (isWithinOrAfter(files, clock.nowMs())) return;
-    const most = isWithinOrAfter(jobs, clock.nowMs()) ? "withoutJobs" : "usually";
-    if (liveNow > LIVE_WATCHES_MAX[most] || allNow > WATCHES_MAX)
+    const { files, writes, jobs } = weather.outages;
+    for (const blind of [files, writes])
+      if (isWithinOrAfter(blind, SILENT_SECONDS * SECOND, clock.nowMs())) return;
+    const most = isWithinOrAfter(jobs, TURNS_COME_WITHIN, clock.nowMs())
+      ? "withoutJobs"
+      : "usually";
+    const isTroubled = (files ?? writes ?? jobs) !== undefined;
+    const mostEver = WATCHES_MAX[isTroubled ? "withOutages" : "usually"];
+    if (liveNow > LIVE_WATCHES_MAX[most] || allNow > mostEver)
       violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
   });
   sqs.onGone.push((message) => {
@@ -79,9 +86,8 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
   });
 }
 
-/** It goes on, or has ended so lately that not every marker has been touched since. */
-const isWithinOrAfter = (span: Span | undefined, nowMs: number): boolean =>
-  span !== undefined && nowMs > span.fromMs && nowMs < span.toMs + SILENT_SECONDS * SECOND;
+const isWithinOrAfter = (span: Span | undefined, afterMs: number, nowMs: number): boolean =>
+  span !== undefined && nowMs > span.fromMs && nowMs < span.toMs + afterMs;
 
 function watchKey({ queue, body }: Message): string | undefined {
   if (queue !== "watches") return undefined;

@@ -8,7 +8,7 @@ import { timeOf } from "./trace.ts";
 export type Span = { readonly fromMs: number; readonly toMs: number };
 
 /** It strikes just after the count-th event of its kind, when the next step is still to come. */
-export type Blackout = {
+type Blackout = {
   /** Everything that runs dies, and nothing starts until it is over (Databricks goes on); or the facts volume can only be read. */
   readonly of: "everything" | "writes";
   readonly after: (typeof blackoutMoments)[number];

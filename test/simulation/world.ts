@@ -27,6 +27,7 @@ import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
 import { calm, drawWeather, type Weather, weatherLines } from "./weather.ts";
 import { reviewedArtifact, scheduledWorkload } from "./workloads.ts";
+import { wakeZombies } from "./zombies.ts";
 
 export type WorldOptions = {
   /** No faults, and nobody interferes. */
@@ -118,6 +119,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   watchSafety(liveness);
   watchWaste(liveness);
   bringTwin(files, databricks, random, weather);
+  wakeZombies({ ...common, files, databricks });
   startSweeps(common, fleet, blackout);
   startScheduledRun(common, fleet, people.scheduledAtMs);
   strikeBlackout({ ...common, files, databricks, fleet }, blackout);

@@ -241,7 +241,7 @@ export function sqlContract(engine: "duckdb" | "spark"): void {
 
     test("concurrent MERGEs lose nothing and double nothing", async () => {
       const writers = engine === "spark" ? 3 : 8;
-      const keys = 6;
+      const keys = engine === "spark" ? 2 : 6; // a MERGE takes seconds there
       const write = async (writer: number) => {
         await using own = await connect(workspace);
         for (let key = 0; key < keys; key++)
@@ -266,7 +266,7 @@ export function sqlContract(engine: "duckdb" | "spark"): void {
         "SELECT min(version) AS v FROM run_state WHERE run_id LIKE 'race-%'",
       );
       expect(oldest.v).toBe(writers);
-    }, 300_000);
+    }, 600_000);
 
     test("a thousand rows in one MERGE", async () => {
       const rows = Array.from({ length: 1000 }, (_, i) => telemetry(`many-${i}`));
@@ -328,6 +328,7 @@ const result = (run_id: string): Row => ({
   verdict: "succeeded",
   status: "SUCCESS",
   error_type: null,
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Spark would substitute it, were it not told not to
   error_summary: 'it\'s "odd": \\ \n\t ü 漢 😀 ${b} -- ; /* */',
   parsed_summary: "",
   capsule_delta: "{}",

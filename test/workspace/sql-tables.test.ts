@@ -1,5 +1,7 @@
 // Tables, views, volumes and grants as SQL on DuckDB: what a statement must answer when it is executed.
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -218,3 +220,46 @@ test("tables, views and their rows survive a restart of a workspace with a data 
     rmSync(data, { recursive: true, force: true });
   }
 });
+
+test("what a statement has answered survives SIGKILL", async () => {
+  const data = mkdtempSync(join(tmpdir(), "sql-killed-"));
+  const child = spawn(process.execPath, ["local/workspace/main.ts", "--data", data, "--quiet"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const env = await environmentOf(child.stdout);
+    {
+      await using client = await connect({
+        port: Number(new URL(env["DATABRICKS_HOST"] ?? "").port),
+        caPem: readFileSync(env["NODE_EXTRA_CA_CERTS"] ?? "", "utf8"),
+        env,
+      });
+      await client.run("CREATE TABLE kept (a INT) USING DELTA");
+      for (let a = 1; a <= 3; a++)
+        await client.run("INSERT INTO kept VALUES (:a)", { namedParameters: { a } });
+    }
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await using restarted = await startWorkspace({ data });
+    await using client = await connect(restarted);
+    expect(await client.run("SELECT a FROM kept ORDER BY a")).toEqual([
+      { a: 1 },
+      { a: 2 },
+      { a: 3 },
+    ]);
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(data, { recursive: true, force: true });
+  }
+});
+
+/** The variables that the command prints for a shell. */
+async function environmentOf(stdout: AsyncIterable<Buffer>): Promise<Record<string, string>> {
+  let text = "";
+  for await (const chunk of stdout) {
+    text += chunk;
+    if (text.includes("DATABRICKS_WORKSPACE_ADMIN") && text.endsWith("\n")) break;
+  }
+  const lines = text.matchAll(/^export (\w+)='?(.*?)'?$/gm);
+  return Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value]));
+}

@@ -21,7 +21,6 @@ export function createCatalogs(options: CatalogOptions): Catalogs {
     catalogs: store.collection("catalogs"),
     schemas: store.collection("schemas"),
     volumes: store.collection("volumes"),
-    created: [],
     dropped: [],
   };
   return {
@@ -29,7 +28,6 @@ export function createCatalogs(options: CatalogOptions): Catalogs {
     ...schemaPart(kept),
     ...volumePart(kept),
     update: updater(kept),
-    onSchemaCreated: (listener) => void kept.created.push(listener),
     onSchemaDropped: (listener) => void kept.dropped.push(listener),
   };
 }
@@ -38,7 +36,6 @@ type Kept = CatalogOptions & {
   readonly catalogs: Collection<CatalogInfo>;
   readonly schemas: Collection<SchemaInfo>;
   readonly volumes: Collection<VolumeInfo>;
-  readonly created: ((schema: SchemaInfo) => void)[];
   readonly dropped: ((catalog: string, schema: string) => void)[];
 };
 
@@ -90,7 +87,6 @@ function schemaPart(kept: Kept): SchemaPart {
       const schema = { ...infoOf(kept, principal, name, comment), catalog };
       schemas.put(fullName, schema);
       grants.setOwner({ type: "schema", name: fullName }, principal);
-      for (const listener of kept.created) listener(schema);
       return schema;
     },
     dropSchema: (principal, givenCatalog, given, force) => {

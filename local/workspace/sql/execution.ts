@@ -2,7 +2,7 @@
 import type { SqlParameter, SqlResult, SqlSession } from "./engine.ts";
 import { SqlError, sqlErrorOf } from "./errors.ts";
 
-export type ExecutionState = "RUNNING" | "FINISHED" | "FAILED" | "CANCELED" | "TIMEDOUT";
+type ExecutionState = "RUNNING" | "FINISHED" | "FAILED" | "CANCELED" | "TIMEDOUT";
 
 export type Execution = {
   readonly state: () => ExecutionState;
@@ -56,7 +56,7 @@ export function startExecution(
 }
 
 /** What a cancelled statement fails with. */
-export function cancelled(): SqlError {
+function cancelled(): SqlError {
   return new SqlError("OPERATION_CANCELED", "HY008", "Operation has been canceled");
 }
 

@@ -6,7 +6,7 @@ import type { SqlEngine, SqlSession } from "./engine.ts";
 import { SqlError } from "./errors.ts";
 
 /** The body of a POST. A write conflict that is worth another try: `{"sql_state": "2D521", "statement_matches": "^MERGE"}`. */
-export const SqlFaultRequest = z.strictObject({
+const SqlFaultRequest = z.strictObject({
   /** Without it the statement is only late, by `delay_ms`, and answers as ever. */
   sql_state: z
     .string()
@@ -34,7 +34,7 @@ export const SqlFaultRequest = z.strictObject({
     .min(0)
     .default(() => randomInt(2 ** 31)),
 });
-export type SqlFaultRequest = z.infer<typeof SqlFaultRequest>;
+type SqlFaultRequest = z.infer<typeof SqlFaultRequest>;
 
 type Armed = {
   readonly id: string;

@@ -10,7 +10,7 @@ export type SqlType =
 
 export type StructField = { readonly name: string; readonly type: SqlType };
 
-export type PlainKind =
+type PlainKind =
   | "VOID"
   | "STRING"
   | "BOOLEAN"
@@ -34,7 +34,6 @@ export const BOOLEAN: SqlType = { kind: "BOOLEAN" };
 export const DOUBLE: SqlType = { kind: "DOUBLE" };
 export const TIMESTAMP: SqlType = { kind: "TIMESTAMP" };
 export const DATE: SqlType = { kind: "DATE" };
-export const VOID: SqlType = { kind: "VOID" };
 
 /** The names a plain type may be written with. */
 export const PLAIN_TYPES: ReadonlyMap<string, SqlType> = new Map(

@@ -1,6 +1,6 @@
 // List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it costs").
 
-export const prices = {
+const prices = {
   sqsRequest: 0.4e-6,
   lambdaRequest: 0.2e-6,
   /** arm64 */
@@ -41,7 +41,7 @@ const AUTO_STOP_MINUTES = 5;
 const MERGES_PER_DAY_MAX = 86_400;
 const STATEMENTS_PER_MERGE = 4;
 
-export type Day = {
+type Day = {
   readonly runs: number;
   readonly sqsRequests: number;
   readonly lambdaMs: number;
@@ -54,7 +54,7 @@ export type Day = {
 };
 
 /** A day with so many runs, evenly spread. */
-export function dayOf(runs: number, counts: Counts, looks: number): Day {
+function dayOf(runs: number, counts: Counts, looks: number): Day {
   const messages = runs * (counts.messagesPerRun + looks);
   const invocations = runs * (counts.invocationsPerRun + looks) + SWEEPS_PER_DAY;
   // Sent, received, deleted; receives and deletes by the batch, which is one message where little comes.

@@ -35,7 +35,7 @@ export type RelationInfo = {
   readonly metadataVersion: number;
 };
 
-export type HistoryEntry = {
+type HistoryEntry = {
   readonly version: number;
   readonly at: number;
   readonly user: string;

@@ -50,7 +50,7 @@ export function resultOf(
 }
 
 /** One value as text. */
-export function cellOf(value: DuckDBValue, type: SqlType): Cell {
+function cellOf(value: DuckDBValue, type: SqlType): Cell {
   if (value === null) return null;
   switch (type.kind) {
     case "DOUBLE":

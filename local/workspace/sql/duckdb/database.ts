@@ -1,4 +1,6 @@
 // One DuckDB for the process, and a database in it for each workspace.
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { duckName, duckText } from "../types.ts";
 import { registerFunctions } from "./functions.ts";
@@ -39,6 +41,8 @@ function sharedInstance(): Promise<DuckDBInstance> {
 
 async function open(): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(":memory:", {
+    // What does not fit into memory; by default it would go into the working directory.
+    temp_directory: join(tmpdir(), `embedded-workspace-${process.pid}`),
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
   });

@@ -181,7 +181,7 @@ export type MergeClause = {
       };
 };
 
-export type Grantee = { readonly privileges: readonly string[]; readonly principal: string };
+type Grantee = { readonly privileges: readonly string[]; readonly principal: string };
 export type SecurableName = { readonly type: string; readonly name: Name };
 
 export type Statement =

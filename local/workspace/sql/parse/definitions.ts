@@ -115,7 +115,7 @@ function skipKeyOptions(cursor: Cursor): void {
   while (words.some((each) => cursor.take(each)));
 }
 
-export function parseColumn(cursor: Cursor): ColumnDef {
+function parseColumn(cursor: Cursor): ColumnDef {
   const name = parseIdentifier(cursor);
   const type = parseType(cursor);
   let column: ColumnDef = { name, type, nullable: true };
@@ -181,7 +181,7 @@ function parseClusterBy(cursor: Cursor): string[] {
   return parseBracketed(cursor, () => parseName(cursor).join("."));
 }
 
-export function parseProperties(cursor: Cursor): ReadonlyMap<string, string> {
+function parseProperties(cursor: Cursor): ReadonlyMap<string, string> {
   const entries = parseBracketed(cursor, (): [string, string] => {
     const key = parsePropertyKey(cursor);
     cursor.take("=");

@@ -23,7 +23,7 @@ export function parseInterval(cursor: Cursor): Expr {
 }
 
 /** The singular, in upper case. */
-export function unitOf(text: string): string {
+function unitOf(text: string): string {
   const unit = UNIT.exec(text)?.[1];
   if (unit === undefined) throw invalid(`with the unit ${text}`);
   return unit.toUpperCase();

@@ -174,7 +174,7 @@ function parseWindows(cursor: Cursor): ReadonlyMap<string, Window> {
   );
 }
 
-export function parseFrom(cursor: Cursor): From {
+function parseFrom(cursor: Cursor): From {
   let left = parseJoins(cursor);
   while (cursor.take(",")) left = { is: "join", kind: "CROSS", left, right: parseJoins(cursor) };
   return parseLateralViews(cursor, left);
@@ -272,7 +272,7 @@ function parseBareRelation(cursor: Cursor): From {
   return { is: "table", name, alias: parseAlias(cursor) };
 }
 
-export function parseAlias(cursor: Cursor): Alias | undefined {
+function parseAlias(cursor: Cursor): Alias | undefined {
   const said = cursor.take("AS");
   if (!said && !isAliasAhead(cursor)) return undefined;
   const name = parseIdentifier(cursor);

@@ -210,7 +210,7 @@ function parseMaintenance(cursor: Cursor, what: "OPTIMIZE" | "VACUUM" | "ANALYZE
 }
 
 /** Takes one of these words. @throws SqlError 42601 */
-export function takeOne<const W extends string>(cursor: Cursor, words: readonly W[]): W {
+function takeOne<const W extends string>(cursor: Cursor, words: readonly W[]): W {
   const word = words.find((each) => cursor.take(each));
   if (word === undefined) throw cursor.fail(words.join(", "));
   return word;

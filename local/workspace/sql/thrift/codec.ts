@@ -1,7 +1,7 @@
 // The wire: one Thrift message in, one out (TBinaryProtocol, strict), by the code that `@databricks/sql` ships (databricks-facts §8.3).
 import { createRequire } from "node:module";
 
-export type ThriftHandler = (request: never) => Promise<object>;
+type ThriftHandler = (request: never) => Promise<object>;
 export type ThriftHandlers = Readonly<Record<string, ThriftHandler>>;
 
 /** A 64-bit integer as the generated code wants it. */
@@ -82,7 +82,7 @@ type ThriftConnection = Record<
   (event: "error", listener: (error: Error) => void) => void
 >;
 /** The generated client: a method for each call, with a callback. */
-export type ThriftCalls = Record<
+type ThriftCalls = Record<
   string,
   (request: object, callback: (error: unknown, reply: unknown) => void) => void
 >;

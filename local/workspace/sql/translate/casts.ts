@@ -54,7 +54,7 @@ export function implicitly(value: Typed, to: SqlType, where: string): Typed {
   return castTo(value, to);
 }
 
-export function isNested(type: SqlType): boolean {
+function isNested(type: SqlType): boolean {
   return (
     type.kind === "ARRAY" ||
     type.kind === "MAP" ||

@@ -6,7 +6,7 @@ import { mismatch } from "./coerce.ts";
 import type { Translator } from "./expressions.ts";
 import type { NamedTyped, Typed } from "./typed.ts";
 
-const GENERATORS = new Set([
+export const GENERATORS = new Set([
   "EXPLODE",
   "EXPLODE_OUTER",
   "POSEXPLODE",

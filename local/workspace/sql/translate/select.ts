@@ -80,7 +80,7 @@ function translateItem(item: SelectItem, t: Translator): Item[] {
 }
 
 /** `*`, `t.*`, `struct.*`, without the columns of EXCEPT. */
-export function star(
+function star(
   of: readonly string[],
   except: readonly string[],
   t: Translator,

@@ -136,7 +136,7 @@ function decimalText(value: string, scale: number): string | undefined {
 }
 
 /** An unscaled number at another scale, half away from zero. */
-export function rescale(unscaled: bigint, from: number, to: number): bigint {
+function rescale(unscaled: bigint, from: number, to: number): bigint {
   if (to >= from) return unscaled * 10n ** BigInt(to - from);
   const by = 10n ** BigInt(from - to);
   return halfUp(unscaled, by);

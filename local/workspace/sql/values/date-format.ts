@@ -56,7 +56,7 @@ export function parseTime(text: string, pattern: string): string | undefined {
     : instantText(instant - BigInt(read["z"] ?? 0) * 60_000_000n);
 }
 
-export class PatternError extends Error {}
+class PatternError extends Error {}
 
 function pieces(pattern: string): Piece[] {
   const found: Piece[] = [];

@@ -6,11 +6,11 @@ import { doubleText } from "./numbers.ts";
 import { rawJson } from "./raw-json.ts";
 
 /** A JSON value whose numbers are still the text they were written with. */
-export type Json = null | boolean | string | Digits | readonly Json[] | JsonObject;
+type Json = null | boolean | string | Digits | readonly Json[] | JsonObject;
 type JsonObject = { readonly [key: string]: Json };
 
 /** A number as it was written: BIGINT and DECIMAL must not pass through a double. */
-export class Digits {
+class Digits {
   readonly text: string;
   constructor(text: string) {
     this.text = text;

@@ -15,7 +15,7 @@ const DIFFERENT = [
 const known = new Map<string, RegExp>();
 
 /** @throws RegExpError for a pattern that is wrong, or that JavaScript would read otherwise */
-export function javaRegExp(pattern: string): RegExp {
+function javaRegExp(pattern: string): RegExp {
   const cached = known.get(pattern);
   if (cached !== undefined) return cached;
   if (DIFFERENT.some((each) => each.test(pattern)))
@@ -38,7 +38,7 @@ export function javaRegExp(pattern: string): RegExp {
   }
 }
 
-export class RegExpError extends Error {}
+class RegExpError extends Error {}
 
 export function matches(text: string, pattern: string): boolean {
   return fresh(pattern).test(text);

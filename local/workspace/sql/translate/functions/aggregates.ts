@@ -15,7 +15,7 @@ import { castTo, implicitly } from "../casts.ts";
 import { isInteger, isNumeric, isText, mismatch } from "../coerce.ts";
 import type { Typed } from "../typed.ts";
 
-export type Around = {
+type Around = {
   readonly distinct: boolean;
   readonly ignoreNulls: boolean;
   /** Condition of FILTER, in DuckDB. */

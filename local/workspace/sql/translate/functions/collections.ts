@@ -13,7 +13,7 @@ import {
 import { castTo, implicitly } from "../casts.ts";
 import { commonTypeOf, mismatch } from "../coerce.ts";
 import type { Typed } from "../typed.ts";
-import { plain, type Scalar, typed } from "./define.ts";
+import { type Scalar, typed } from "./define.ts";
 
 type ArrayType = SqlType & { kind: "ARRAY" };
 type MapType = SqlType & { kind: "MAP" };
@@ -273,9 +273,6 @@ export const COLLECTIONS: Readonly<Record<string, Scalar>> = {
       sql: `map_from_entries(${array.sql})`,
       type: { kind: "MAP", key: key.type, value: value.type },
     };
-  }),
-  STR_TO_MAP: plain("S?SS", { kind: "MAP", key: STRING, value: STRING }, () => {
-    throw unsupported("str_to_map");
   }),
 };
 

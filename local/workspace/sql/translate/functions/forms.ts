@@ -159,7 +159,7 @@ function modeOf(options: Expr, t: Translator): string {
 }
 
 /** DuckDB's way to write a type for from_json. */
-export function shapeOf(type: SqlType): unknown {
+function shapeOf(type: SqlType): unknown {
   switch (type.kind) {
     case "ARRAY":
       return [shapeOf(type.element)];
