@@ -93,7 +93,8 @@ function start<Q extends QueueName>(
   const schema: z.ZodType<MessageOf<Q>> = topology[queue].schema as never;
   const read = records.map((record): Read<MessageOf<Q>> => {
     try {
-      return { ok: true, record, message: checked("the message", schema, jsonOf(record.body)) };
+      const message = checked("the message", schema, jsonOf(record.body));
+      return { ok: true, record, message: sendable(message, record.body) };
     } catch (error) {
       return { ok: false, record, error };
     }
@@ -118,6 +119,15 @@ function start<Q extends QueueName>(
 
 const traceparentOf = (record: SQSRecord): string | undefined =>
   record.messageAttributes?.["traceparent"]?.stringValue;
+
+/** What waits is sent again with its defaults written out: better refused now than when it has waited. */
+function sendable<Message>(message: Message, body: string): Message {
+  if (body.length > LARGE_CHARS) jsonOf(JSON.stringify(message));
+  return message;
+}
+
+/** Defaults and counts are far less than what lies between this and the largest body. */
+const LARGE_CHARS = messageLimits.bodyBytesMax / 4;
 
 type Read<Message> =
   | { readonly ok: true; readonly record: SQSRecord; readonly message: Message }
@@ -190,8 +200,8 @@ async function reject<Q extends QueueName>(
   fields: object,
 ): Promise<undefined> {
   const { run_id: runId } = runIdOf(record.body);
-  const isTicket = queue === "tickets" && (message === undefined || message.type === "ticket");
-  if (isTicket)
+  const isTicket = message === undefined ? seemsTicket(record.body) : message.type === "ticket";
+  if (queue === "tickets" && isTicket)
     await deps.events?.reject({
       v: 1,
       ticket_id: runId ?? null,
@@ -207,6 +217,18 @@ async function reject<Q extends QueueName>(
     ...(runId !== undefined && { runId }),
   });
   deps.log("message.rejected", { ...fields, reason: poison.message });
+}
+
+/** Whether its sender meant a ticket: what cannot be read at all, and what has no other type. */
+function seemsTicket(body: string): boolean {
+  try {
+    const value: unknown = jsonOf(body);
+    const type =
+      typeof value === "object" && value !== null && "type" in value ? value.type : "ticket";
+    return type !== "cancel" && type !== "retry";
+  } catch {
+    return true;
+  }
 }
 
 /** The run that a body speaks of, if that much can be read; only for people, never for decisions. */
@@ -227,7 +249,9 @@ async function outOfTimeAt(deps: Edge, context: Context, ends: AbortSignal): Pro
   const leftMs = context.getRemainingTimeInMillis() - RESERVE_MS;
   await deps.clock.sleep(Math.max(0, leftMs), ends);
   if (ends.aborted) return await new Promise<never>(() => {});
-  throw new Error(`not finished ${RESERVE_MS} ms before the function's timeout`);
+  throw new Error(
+    `not finished ${RESERVE_MS} ms before the function's timeout: something it asked was slow`,
+  );
 }
 
 type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;

@@ -7,14 +7,20 @@ export type Step<Fact> = Stored<Fact> & {
   readonly found: boolean;
 };
 
-/** Returns the stored fact, or computes it, tries to create it, and returns whichever copy won. */
+/**
+ * What follows a fact that is not there yet is not there either: `isNew` spares the look. Should somebody have been faster all the
+ * same, creating returns theirs.
+ *
+ * Returns the stored fact, or computes it, tries to create it, and returns whichever copy won.
+ */
 export const stepsOf =
   ({ facts }: FactsPort) =>
   async <K extends FactKind>(
     ref: FactRef<K>,
     compute: () => Promise<FactOf<K>>,
+    isNew = false,
   ): Promise<Step<FactOf<K>>> => {
-    const stored = await facts.read(ref);
+    const stored = isNew ? undefined : await facts.read(ref);
     if (stored !== undefined) return { ...stored, found: true };
     return { ...(await facts.create(ref, await compute())), found: false };
   };

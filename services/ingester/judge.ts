@@ -78,7 +78,7 @@ async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | un
   if (
     submission !== undefined &&
     isRefused(submission) &&
-    !(await settled(deps, ended, submission))
+    !(await settled(deps, ended, submission, manifest.created_at))
   )
     return deps.queues
       .send("reports", endedOf(manifest), later(deps, LOOK_AGAIN_SECONDS.refusal))
@@ -97,11 +97,12 @@ async function settled(
   deps: JudgeDeps,
   ended: Ended,
   submission: RefusedSubmission,
+  plannedAt: string,
 ): Promise<boolean> {
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
   const name = attemptName(await deps.plane.id(), ended);
-  const stray = await deps.jobs.find(name, msOf(submission.refused_at) - SEARCH_BACK_MS);
+  const stray = await deps.jobs.find(name, msOf(plannedAt));
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
   if (look.kind === "gone" || phaseOf(look.run) === "over") return true;
@@ -118,8 +119,6 @@ async function settled(
   return false;
 }
 
-/** A refused attempt's run may be as old as its plan, which may be submitted for seven days. */
-const SEARCH_BACK_MS = 8 * 24 * 3600 * 1000;
 /** A stray in a state that nobody knows, cancelled for an hour: no reason to keep its run waiting for ever. */
 const UNKNOWN_STRAY_SECONDS = 3_600;
 
@@ -270,7 +269,7 @@ const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => 
 /** Sends what a decision asks for. A decision that was found is followed only if what follows is not there yet. */
 async function follow(deps: JudgeDeps, decision: DecisionFact, found: boolean): Promise<void> {
   const { next } = decision;
-  if (next.kind === "outcome") return await end(deps, decision, next.outcome);
+  if (next.kind === "outcome") return await end(deps, decision, next.outcome, found);
   const key = { ...decision, iter_n: next.iter_n, attempt: next.attempt };
   const isFollowed = found && (await deps.facts.read(factRef.manifest(key))) !== undefined;
   if (!isFollowed) {
@@ -286,11 +285,12 @@ async function end(
   deps: JudgeDeps,
   decision: DecisionFact,
   outcome: OutcomeFact["outcome"],
+  found: boolean,
 ): Promise<void> {
   const step = stepsOf(deps);
   const { run_id, chapter, iter_n, attempt, workload, mode, reason, run_url, result_path } =
     decision;
-  const { fact } = await step(factRef.outcome(decision), async () => {
+  const ended = async (): Promise<OutcomeFact> => {
     if (outcome === "unknown") await askAPerson(deps, decision);
     return {
       v: 1,
@@ -307,7 +307,8 @@ async function end(
       result_path,
       ended_at: isoOf(deps.clock.nowMs()),
     };
-  });
+  };
+  const { fact } = await step(factRef.outcome(decision), ended, !found);
   deps.log("run.ended", { ...logged(fact), outcome: fact.outcome, reason: fact.reason });
   await deps.queues.send("records", recordOf(fact, "outcome"));
 }

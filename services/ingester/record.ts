@@ -52,7 +52,11 @@ export const record =
     return projected.map(async (projecting) => {
       const projection = await projecting;
       if (projection === nothing) return;
-      await merged;
+      await merged.catch(async (error) => {
+        // Nobody foresaw it: one row may have spoilt the write for all. Whoever is at fault fails alone.
+        if (error instanceof PlatformTroubleError) throw error;
+        await deps.ledger.merge(projection.rows);
+      });
       await projection.after?.();
     });
   };

@@ -33,20 +33,20 @@ export const acceptTicket =
   async (ticket: Ticket, traceparent: string | undefined): Promise<void> => {
     const chapter = { run_id: ticket.ticket_id, chapter: 1 };
     const ref = factRef.ticket(ticket.ticket_id);
-    const have = (await deps.facts.read(ref))?.fact;
-    if (have !== undefined) {
-      refuseAnother(have, ticket);
+    let accepted = (await deps.facts.read(ref))?.fact;
+    if (accepted !== undefined) {
+      refuseAnother(accepted, ticket);
       deps.log("run.repeated", chapter);
       if (await announcedAgain(deps, chapter, true)) return;
     } else {
       const fact = await ticketFactOf(deps, ticket, traceparent);
-      if ((await deps.markers.read(chapter)) === undefined)
-        await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
-      refuseAnother((await deps.facts.create(ref, fact)).fact, ticket);
+      await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
+      accepted = (await deps.facts.create(ref, fact)).fact;
+      refuseAnother(accepted, ticket);
       deps.log("run.accepted", { ...chapter, workload: ticket.workload });
     }
     const first = { ...chapter, iter_n: 1, attempt: 1 };
-    await orchestrate(deps)(turnOf(first, firstAskedBy(1)));
+    await orchestrate(deps)(turnOf(first, firstAskedBy(1)), accepted);
   };
 
 /** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */

@@ -46,16 +46,18 @@ const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
 
 export const orchestrate =
   (deps: OrchestrateDeps) =>
-  async (turn: Turn): Promise<void> => {
+  async (turn: Turn, known?: TicketFact): Promise<void> => {
     const step = stepsOf(deps);
-    const asked = await askedFor(deps, turn);
+    const asked = await askedFor(deps, turn, known);
     const key = { ...turn, chapter: asked.chapter };
     const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
     const { traceparent } = asked.ticket;
     if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
     const planned = { fact: manifest.fact, sha256: manifest.sha256 };
-    const { fact: submission } = await step(factRef.submission(turn), () =>
-      submit(deps, turn, asked.ticket, planned),
+    const { fact: submission } = await step(
+      factRef.submission(turn),
+      () => submit(deps, turn, asked.ticket, planned),
+      !manifest.found,
     );
     if (isRefused(submission))
       return deps.queues.send("reports", endedOf(key), {
@@ -83,8 +85,12 @@ type Asked = {
 };
 
 /** What the fact that a turn names says of this attempt. A turn that no fact asks for is refused. */
-async function askedFor(deps: FactsPort, turn: Turn): Promise<Asked> {
-  const ticket = (await deps.facts.read(factRef.ticket(turn.run_id)))?.fact;
+async function askedFor(
+  deps: FactsPort,
+  turn: Turn,
+  known: TicketFact | undefined,
+): Promise<Asked> {
+  const ticket = known ?? (await deps.facts.read(factRef.ticket(turn.run_id)))?.fact;
   const refuse = (why: string) =>
     new PoisonMessageError(
       `nobody asked for attempt ${turn.iter_n}.${turn.attempt} of run ${turn.run_id}: ${why}`,

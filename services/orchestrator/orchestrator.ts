@@ -6,6 +6,7 @@ import { Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
 import { WorkloadName } from "../../shared/domain/recipe.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { type Delivery, oneByOne, queueHandler } from "../../shared/lambda.ts";
+import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
@@ -28,9 +29,13 @@ const ScheduledStart = z.discriminatedUnion("schedule", [
 
 export function createOrchestrator(deps: OrchestratorDeps) {
   return {
-    tickets: queueHandler("tickets", deps, oneByOne(ticketsConsumer(deps))),
-    turns: queueHandler("turns", deps, oneByOne(orchestrate(deps))),
-    scheduled: scheduled(deps),
+    tickets: queueHandler("tickets", deps, oneByOne(inOwnPlane(deps, ticketsConsumer(deps)))),
+    turns: queueHandler(
+      "turns",
+      deps,
+      oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps)(turn))),
+    ),
+    scheduled: inOwnPlane(deps, scheduled(deps)),
   };
 }
 

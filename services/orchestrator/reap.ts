@@ -1,5 +1,6 @@
 // The slower part of the sweep: active Databricks runs that bear the plane's name, and of which a fact older than an hour says
 // that they are not wanted. Positive evidence, never absence: a run whose facts cannot be seen is left alone.
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { attemptOfName, planePrefix } from "../../shared/domain/payload.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -21,16 +22,24 @@ const EVIDENCE_SECONDS = 3_600;
 export const reap = (deps: ReapDeps) => async (): Promise<void> => {
   const planeId = await deps.plane.id();
   for (const run of await deps.jobs.listActive(planePrefix(planeId))) {
-    const reason = await unwanted(deps, planeId, run);
-    if (reason === undefined) continue;
-    await deps.jobs.cancel(run.databricksRunId);
-    deps.log("stray.cancelled", {
-      databricks_run_id: run.databricksRunId,
-      run_url: run.runUrl,
-      reason,
+    await reapOne(deps, planeId, run).catch((error: unknown) => {
+      // One run whose facts nobody can read must not keep the others; a platform out of order is another matter.
+      if (error instanceof PlatformTroubleError) throw error;
+      deps.log("message.failed", { databricks_run_id: run.databricksRunId, error });
     });
   }
 };
+
+async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<void> {
+  const reason = await unwanted(deps, planeId, run);
+  if (reason === undefined) return;
+  await deps.jobs.cancel(run.databricksRunId);
+  deps.log("stray.cancelled", {
+    databricks_run_id: run.databricksRunId,
+    run_url: run.runUrl,
+    reason,
+  });
+}
 
 /** Which fact says that a run is not wanted; undefined: none does. */
 async function unwanted(

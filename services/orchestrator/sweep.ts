@@ -33,6 +33,8 @@ export type SweepDeps = FactsPort &
 
 /** A plane that is merely behind is not flooded: the rest is older at the next tick, and comes first then. */
 const HEALS_MAX = 30;
+/** The function has 60 s: what a tick does not reach is older at the next. */
+const TICK_MS_MAX = 40_000;
 /** A marker without a ticket is somebody's death between the two writes, or a ticket that waits out an outage. */
 const ORPHAN_SECONDS = 24 * 3600;
 
@@ -46,7 +48,8 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
   let heals = 0;
   for (const listing of silent) {
-    if (heals >= HEALS_MAX) break;
+    const isLate = deps.clock.nowMs() - nowMs > TICK_MS_MAX;
+    if (heals >= HEALS_MAX || isLate) break;
     if (await healOne(deps, listing)) heals++;
   }
   deps.log("sweep.finished", { count: heals });

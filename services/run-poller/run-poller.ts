@@ -1,10 +1,16 @@
 // The run-poller's one door.
 import { oneByOne, queueHandler } from "../../shared/lambda.ts";
-import type { DeadLettersPort, QueuesPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/own-plane.ts";
+import type { DeadLettersPort, PlanePort, QueuesPort } from "../../shared/ports.ts";
 import { type WatchDeps, waitOutWatch, watchRun } from "./watch-run.ts";
 
-export type RunPollerDeps = WatchDeps & QueuesPort & DeadLettersPort;
+export type RunPollerDeps = WatchDeps & PlanePort & QueuesPort & DeadLettersPort;
 
 export const createRunPoller = (deps: RunPollerDeps) => ({
-  watches: queueHandler("watches", deps, oneByOne(watchRun(deps)), waitOutWatch(deps)),
+  watches: queueHandler(
+    "watches",
+    deps,
+    oneByOne(inOwnPlane(deps, watchRun(deps))),
+    waitOutWatch(deps),
+  ),
 });

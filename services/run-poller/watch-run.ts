@@ -15,6 +15,7 @@ import type {
   LogPort,
   MarkersPort,
   QueuesPort,
+  RunLook,
   SettingsPort,
 } from "../../shared/ports.ts";
 
@@ -48,18 +49,28 @@ export const watchRun =
       ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
     });
     if (phase === "over") return deps.queues.send("reports", endedOf(watch), traced(traceparent));
-    if (phase === "unknown" && look.kind === "run")
-      deps.log("state.unknown", {
-        ...logged(watch),
-        state: look.run.state ?? look.run.lifeCycleState ?? "",
-      });
+    const said = sayOnce(deps, watch, phase, look);
     // A younger watch is on its way: this one has looked once more, and ends.
     if (numberOf(marker, watch) > watch.number) return;
     if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
     if (phase === "unknown" && nowMs > msOf(watch.deadline))
       return deps.queues.send("reports", endedOf(watch), traced(traceparent));
-    await goOn(deps, watch, { due, marker, phase, traceparent });
+    const going = { due, marker, phase, traceparent };
+    await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
   };
+
+/** A state that nobody knows is said once, not at every look: the watch remembers. */
+function sayOnce(
+  deps: WatchDeps,
+  watch: Watch,
+  phase: RunPhase,
+  look: RunLook,
+): string | undefined {
+  if (phase !== "unknown" || look.kind === "gone") return watch.said;
+  const state = (look.run.state ?? look.run.lifeCycleState ?? "").slice(0, 200);
+  if (state !== watch.said) deps.log("state.unknown", { ...logged(watch), state });
+  return state;
+}
 
 type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 

@@ -72,8 +72,13 @@ async function callWithTries(
   const { clock, limiter } = options;
   const endMs = clock.nowMs() + (call.totalMs ?? TOTAL_MS_MAX);
   for (let tried = 1; ; tried++) {
-    const timeoutMs = Math.min(TRY_MS_MAX, endMs - clock.nowMs());
-    const seen = await limiter.run(call.rate, () => tryOnce(options, call, timeoutMs));
+    // Counted when the limiter lets it through: a call that was held (or frozen) for too long is not made any more.
+    const seen = await limiter.run(call.rate, async () => {
+      const timeoutMs = Math.min(TRY_MS_MAX, endMs - clock.nowMs());
+      if (timeoutMs <= 0)
+        throw new PlatformTroubleError(`Databricks: ${nameOf(call)}: its turn came too late`);
+      return await tryOnce(options, call, timeoutMs);
+    });
     if (seen.kind !== "trouble") return seen;
     const retryAfterSeconds = seen.retryAfterSeconds ?? 0;
     const waitMs = Math.max(pauseMs(tried, options.random()), retryAfterSeconds * 1000);

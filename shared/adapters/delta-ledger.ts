@@ -23,7 +23,7 @@ export async function readLedger(sql: DatabricksSql, table: LedgerTable): Promis
 }
 
 /** A handler has 60 s; a warehouse that takes longer is starting, and the records wait for it outside. */
-const MERGE_MS_MAX = 50_000;
+const MERGE_MS_MAX = 30_000;
 
 async function merge(options: DeltaLedgerOptions, rows: LedgerRows): Promise<void> {
   if (Object.values(rows).every((tableRows) => tableRows.length === 0)) return;

@@ -15,6 +15,11 @@ import {
 } from "../domain/facts.ts";
 import { RunId } from "../domain/messages.ts";
 
+/** What is larger is read by programs alone. */
+const READABLE_CHARS_MAX = 32 * 1024;
+/** A fact that is larger is none of ours: a decision with everything at its limit has about one MiB. */
+export const FACT_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Where the markers lie, below the facts volume. */
 export const MARKERS_FOLDER = "open";
 
@@ -26,8 +31,16 @@ export const markerPath = (key: ChapterKey): string => `${MARKERS_FOLDER}/${mark
  * @throws PoisonMessageError where it is not as its schema says, or belongs to another path.
  */
 export function factText<K extends FactKind>(ref: FactRef<K>, fact: FactOf<K>): string {
-  const text = `${JSON.stringify(fact, undefined, 1)}\n`;
-  factOf(ref, Buffer.from(text));
+  const compact = JSON.stringify(fact);
+  // For a person's eyes, as long as that costs little: indentation can make eight times as many bytes of a nested capsule.
+  const isSmall = compact.length <= READABLE_CHARS_MAX;
+  const text = `${isSmall ? JSON.stringify(fact, undefined, 1) : compact}\n`;
+  const content = Buffer.from(text);
+  if (content.byteLength > FACT_BYTES_MAX)
+    throw new PoisonMessageError(
+      `the fact ${ref.path} would have ${content.byteLength} bytes, at most ${FACT_BYTES_MAX} can be read back`,
+    );
+  factOf(ref, content);
   return text;
 }
 

@@ -5,6 +5,7 @@ import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
 import type { FactsPort, MarkerListing, MarkersPort, Stored, VolumesPort } from "../ports.ts";
 import { mayHaveHappened } from "./databricks-http.ts";
 import {
+  FACT_BYTES_MAX,
   factOf,
   factText,
   MARKERS_FOLDER,
@@ -20,9 +21,6 @@ export type VolumeFactsOptions = {
   /** `/Volumes/<catalog>/<schema>/facts` */
   readonly factsVolume: string;
 };
-
-/** A fact that is larger is none of ours: the largest part of one is a capsule of 64 KiB. */
-const FACT_BYTES_MAX = 4 * 1024 * 1024;
 
 export const createFacts = (options: VolumeFactsOptions): FactsPort => ({
   facts: {

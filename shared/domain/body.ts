@@ -42,12 +42,21 @@ const FAULTS_SHOWN_MAX = 3;
 
 /** The faults of a value in one line: where, and what is wrong there. */
 export function faultsOf(error: z.ZodError): string {
-  const faults = error.issues.map((issue) => {
-    const place = issue.path.map(String).join(".");
-    return place === "" ? issue.message : `${place}: ${issue.message}`;
-  });
+  const faults = error.issues.flatMap((issue) => sayIssue(issue));
   const more = faults.length - FAULTS_SHOWN_MAX;
   return faults.slice(0, FAULTS_SHOWN_MAX).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+/** Of a union, the branch that is nearest says what is wrong: "Invalid input" says nothing. */
+function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): readonly string[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const nearest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
+    const said = nearest.flatMap((inner) => sayIssue(inner, path));
+    if (said.length > 0) return said;
+  }
+  const place = path.map(String).join(".");
+  return [place === "" ? issue.message : `${place}: ${issue.message}`];
 }
 
 export const messageOf = (error: unknown): string =>
@@ -57,13 +66,20 @@ export const messageOf = (error: unknown): string =>
 const MAY_NOT_SURVIVE = /__proto__|\\u|[0-9]{16}|[0-9][eE]/;
 
 /** Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text access). */
-function refuseWhatDoesNotSurvive(key: string, value: unknown, context?: { source?: string }) {
+export function refuseWhatDoesNotSurvive(
+  key: string,
+  value: unknown,
+  context?: { source?: string },
+) {
   if (key === "__proto__")
     throw new PoisonMessageError('the message has a key "__proto__", which is refused');
+  if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed()))
+    throw new PoisonMessageError(
+      `the text at "${key.toWellFormed()}" has half a surrogate pair, which is no character`,
+    );
   if (typeof value === "number") {
     const source = context?.source ?? String(value);
-    const isInteger = /^-?[0-9]+$/.test(source);
-    if (!Number.isFinite(value) || (isInteger && !Number.isSafeInteger(value)))
+    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
       throw new PoisonMessageError(
         `the number ${source.slice(0, 40)} at "${key}" cannot be held exactly: send it as text`,
       );

@@ -183,6 +183,10 @@ export function rowsOfOutcome(
   const parts = attempts.map(({ submission, decision }) => ({
     requests: submission === undefined ? [] : [requestRow(submission)],
     results: [resultRow(decision)],
+    telemetry: [
+      ...(submission === undefined ? [] : rowsOfSubmission(planeId, submission).telemetry),
+      ...rowsOfDecision(planeId, decision).telemetry,
+    ],
   }));
   return {
     run_state: [
@@ -199,6 +203,7 @@ export function rowsOfOutcome(
     execution_requests: parts.flatMap((part) => part.requests),
     execution_results: parts.flatMap((part) => part.results),
     telemetry: [
+      ...parts.flatMap((part) => part.telemetry),
       telemetryRow(planeId, "chapter.over", "ingester", fact, fact.ended_at, {
         outcome: fact.outcome,
         reason: fact.reason,
@@ -220,7 +225,7 @@ export const rowsOfAudit = (message: Audited): LedgerRows => ({
       attempt: null,
       timestamp: message.at,
       trace_id: null,
-      metadata: JSON.stringify({ by: message.by, action: message.action, ...message.detail }),
+      metadata: JSON.stringify({ ...message.detail, by: message.by, action: message.action }),
     },
   ],
 });

@@ -100,6 +100,8 @@ export const Watch = z.strictObject({
   number: z.int().min(0),
   /** When this watch last touched or read the marker; absent before its first look. */
   touched_at: Instant.optional(),
+  /** The state nobody knows that this watch has said already. */
+  said: z.string().max(200).optional(),
   tries,
 });
 export type Watch = z.infer<typeof Watch>;

@@ -14,7 +14,7 @@ export const attemptName = (planeId: string, key: AttemptKey): string =>
 export function attemptOfName(planeId: string, runName: string): AttemptKey | undefined {
   if (!runName.startsWith(planePrefix(planeId))) return undefined;
   const rest = runName.slice(planePrefix(planeId).length);
-  const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([1-9][0-9]*)\.([1-9][0-9]*) /.exec(rest);
+  const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([1-9][0-9]?)\.([1-9][0-9]{0,2}) /.exec(rest);
   if (match?.[1] === undefined) return undefined;
   return { run_id: match[1], iter_n: Number(match[2]), attempt: Number(match[3]) };
 }

@@ -4,7 +4,8 @@ import { Gate, JsonObject, Limits, VolumePath } from "./contract.ts";
 
 const Name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be lower-case letters, digits and dashes");
+  // A scheduled ticket's id is the name and 16 characters of time, and a run's id has at most 64.
+  .regex(/^[a-z0-9][a-z0-9-]{0,47}$/, "must be at most 48 lower-case letters, digits and dashes");
 const FileName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "must be a plain file name");

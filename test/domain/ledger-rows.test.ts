@@ -133,7 +133,7 @@ test("a person's action is a row of telemetry, once", () => {
         attempt: null,
         timestamp: at(5),
         trace_id: null,
-        metadata: '{"by":"ada","action":"replay","queue":"reports"}',
+        metadata: '{"queue":"reports","by":"ada","action":"replay"}',
       },
     ],
   });

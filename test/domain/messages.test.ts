@@ -70,7 +70,7 @@ describe("a ticket", () => {
     {
       given: "an artifact without its hash",
       when: { ...ticket, artifact: { path: "/Volumes/a/b/c/x.py" } },
-      expected: /artifact: /,
+      expected: /artifact\.sha256: /,
     },
     {
       given: "parameters that are a list",
