@@ -3,13 +3,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SQSEvent } from "aws-lambda";
 import * as z from "zod";
+import { queueArn, sourceQueueName } from "../../local/aws/queue-shape.ts";
+import { sqsEventOf } from "../../local/aws/sqs-event.ts";
 import { type LogLine, logLineOf } from "../../local/plane/progress.ts";
 import { type Plane, startPlane } from "../../local/plane/start-plane.ts";
 import type { WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { createMarkers } from "../../shared/adapters/volume-facts.ts";
+import type { MarkersPort } from "../../shared/ports.ts";
+import { type QueueName, topology } from "../../shared/topology.ts";
 import { startWorkspaceProcess, type WorkspaceProcess } from "./workspace-process.ts";
 
-export const WORKLOAD = "bench";
+/** As local/plane names it. */
+const STACK = "signalbox-local";
+const WORKLOAD = "bench";
 const RECIPE = `v: 1
 planner: { kind: artifact, artifact: count.py }
 task: { kind: spark_python_task, compute: { serverless: { environment_version: "4" } } }
@@ -23,18 +31,28 @@ if done >= context.parameters["iterations"]:
 `;
 
 export type BenchPlane = AsyncDisposable &
-  Pick<Plane, "aws" | "send" | "query"> & {
+  Pick<Plane, "aws" | "query"> &
+  MarkersPort & {
     readonly workspace: WorkspaceProcess;
-    /** The catalog path of the facts, without a slash at the end. */
-    readonly facts: string;
+    /** `/Volumes/<catalog>/<schema>/facts` */
+    readonly factsVolume: string;
     /** What the services logged, and when it was heard here (as performance.now() has it). */
     readonly lines: readonly Heard[];
-    /** The first line from the index on that fits; waited for. @throws Error after two minutes */
-    readonly line: (from: number, what: string, fits: (line: Heard) => boolean) => Promise<Heard>;
+    /** Sends a ticket whose run has so many iterations. */
+    readonly start: (runId: string, iterations: number) => Promise<StartedRun>;
+    /** Invokes the queue's consumer with these messages, as one batch. */
+    readonly hand: (queue: QueueName, messages: readonly object[]) => Promise<void>;
+    /** How many SQL statements reached the engine while something was done. */
+    readonly statements: (work: () => Promise<void>) => Promise<number>;
     /** What the services have asked of Databricks, the oldest first. */
     readonly asked: () => Promise<readonly Asked[]>;
   };
-export type Heard = LogLine & { readonly atMs: number };
+
+type StartedRun = {
+  /** Its first line with this event that fits; waited for. @throws Error after two minutes */
+  readonly line: (event: string, fits: (line: Heard) => boolean) => Promise<Heard>;
+};
+type Heard = LogLine & { readonly atMs: number };
 
 const Asked = z.object({
   method: z.string(),
@@ -43,6 +61,7 @@ const Asked = z.object({
 });
 type Asked = z.infer<typeof Asked>;
 const RequestLog = z.object({ requests: z.array(Asked) });
+const SqlFaults = z.object({ faults: z.array(z.object({ seen: z.number() })) });
 const Principal = z.object({ id: z.string(), clientSecret: z.string() });
 
 export async function startBenchPlane(): Promise<BenchPlane> {
@@ -62,22 +81,31 @@ export async function startBenchPlane(): Promise<BenchPlane> {
       },
     }),
   );
+  const factsVolume = `/Volumes/${plane.access.catalog}/${plane.access.schema}/facts`;
   const running = started.move();
   return {
     aws: plane.aws,
-    send: plane.send,
     query: plane.query,
     workspace,
-    facts: `/Volumes/${plane.access.catalog}/${plane.access.schema}/facts`,
+    factsVolume,
+    ...createMarkers({ files: plane.client.files, factsVolume }),
     lines,
-    line: async (from, what, fits) => {
-      for (let left = 12_000; left > 0; left--) {
-        const found = lines.slice(from).find(fits);
-        if (found !== undefined) return found;
-        await sleep(10);
-      }
-      throw new Error(`it took more than two minutes, and did not come: ${what}`);
+    start: async (ticket_id, iterations) => {
+      const from = lines.length;
+      await plane.send({ ticket_id, workload: WORKLOAD, parameters: { iterations } });
+      return {
+        line: (event, fits) =>
+          firstLine(lines, from, `${event} of ${ticket_id}`, (line) => {
+            if (line.event !== event || line.run_id !== ticket_id) return false;
+            return fits(line);
+          }),
+      };
     },
+    hand: async (queue, messages) => {
+      const event = eventOf(queue, messages);
+      await plane.aws.invoke(topology[queue].consumer, event);
+    },
+    statements: (work) => statementsOf(workspace, work),
     asked: async () => {
       const { requests } = RequestLog.parse(await workspace.admin("GET", "/requests"));
       // The services say their version; the command line, which bootstraps, does not.
@@ -119,4 +147,38 @@ async function accessTo(workspace: WorkspaceProcess): Promise<WorkspaceAccess> {
     schema: "ops",
     [Symbol.asyncDispose]: async () => {}, // whoever started the workspace ends it
   };
+}
+
+async function firstLine(
+  lines: readonly Heard[],
+  from: number,
+  what: string,
+  fits: (line: Heard) => boolean,
+): Promise<Heard> {
+  for (let left = 12_000; left > 0; left--) {
+    const found = lines.slice(from).find(fits);
+    if (found !== undefined) return found;
+    await sleep(10);
+  }
+  throw new Error(`it took more than two minutes, and did not come: ${what}`);
+}
+
+function eventOf(queue: QueueName, messages: readonly object[]): SQSEvent {
+  const arn = queueArn(sourceQueueName(STACK, queue));
+  return sqsEventOf(
+    arn,
+    messages.map((message, i) => ({ MessageId: `bench-${i}`, Body: JSON.stringify(message) })),
+  );
+}
+
+async function statementsOf(
+  { admin }: WorkspaceProcess,
+  work: () => Promise<void>,
+): Promise<number> {
+  // A fault that does nothing, but counts what it might have struck.
+  await admin("POST", "/sql-faults", { delay_ms: 0 });
+  await work();
+  const { faults } = SqlFaults.parse(await admin("GET", "/sql-faults"));
+  await admin("DELETE", "/sql-faults");
+  return faults.reduce((sum, { seen }) => sum + seen, 0);
 }

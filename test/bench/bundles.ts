@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Bundle, buildBundles } from "../../infra/bundles.ts";
+import { type Bundles, buildBundles } from "../../infra/bundles.ts";
 import type { ServiceName } from "../../shared/topology.ts";
 import { functionEnvironment } from "../infra/function-environment.ts";
 import { type Figure, median, ofTimes } from "./figure.ts";
@@ -16,6 +16,8 @@ const budgets = [
 ] as const;
 
 const ROUNDS = 11;
+
+type Bundle = Bundles[ServiceName];
 
 export async function measureBundles(): Promise<readonly Figure[]> {
   const out = mkdtempSync(join(tmpdir(), "signalbox-bench-"));

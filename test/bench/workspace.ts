@@ -167,8 +167,9 @@ async function perSecond(work: () => Promise<void>): Promise<number> {
   return done / ((performance.now() - fromMs) / 1000);
 }
 
-const together = (work: () => Promise<void>): Promise<void[]> =>
-  Promise.all(Array.from({ length: AT_ONCE }, work));
+async function together(work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
 
 async function took(work: () => Promise<unknown>): Promise<number> {
   const fromMs = performance.now();

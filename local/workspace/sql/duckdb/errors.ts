@@ -57,6 +57,12 @@ const MEANINGS: readonly (readonly [RegExp, string, string, (match: RegExpExecAr
       () => "More than one row returned by a subquery used as an expression",
     ],
     [
+      /Map keys? (?:can not|cannot) be NULL/i,
+      "NULL_MAP_KEY",
+      "2200E",
+      () => "Cannot use null as map key",
+    ],
+    [
       /Map keys? (?:must be unique|can not be NULL|cannot be NULL)/i,
       "DUPLICATED_MAP_KEY",
       "23505",

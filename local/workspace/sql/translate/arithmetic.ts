@@ -44,7 +44,8 @@ export function arithmetic(op: string, left: Typed, right: Typed): Typed {
 
 export function negative(of: Typed): Typed {
   const value = isText(of.type) ? castTo(of, DOUBLE) : of;
-  if (!isNumeric(value.type) && value.type.kind !== "VOID")
+  if (value.type.kind === "VOID") return castTo(value, DOUBLE);
+  if (!isNumeric(value.type))
     throw mismatch(
       "UNEXPECTED_INPUT_TYPE",
       '"-"',
@@ -145,12 +146,10 @@ function exact(
   value: Typed,
 ): Typed & { readonly type: { kind: "DECIMAL"; precision: number; scale: number } } {
   // A literal is as wide as it is written: 2 is DECIMAL(1,0).
-  const literalDigits =
-    value.type.kind === "INT" && /^\(?-?\d+\)?$/.test(value.sql)
-      ? value.sql.replace(/\D/g, "").length
-      : undefined;
+  const literal = /^(?:\(?-?(\d+)\)?|CAST\('-?(\d+)' AS BIGINT\))$/.exec(value.sql);
+  const digits = isInteger(value.type) ? (literal?.[1] ?? literal?.[2])?.length : undefined;
   const { precision, scale } =
-    literalDigits === undefined ? decimalOf(value.type) : { precision: literalDigits, scale: 0 };
+    digits === undefined ? decimalOf(value.type) : { precision: digits, scale: 0 };
   const type = { kind: "DECIMAL", precision: Math.min(precision, 38), scale } as const;
   return { ...castTo(value, type), type };
 }

@@ -71,12 +71,19 @@ function castSql({ sql, type: from }: Typed, to: SqlType, lenient: boolean): str
   if (isNumeric(from)) return fromNumber(sql, from, to, lenient ? "TRY_CAST" : "CAST");
   if (from.kind === "BOOLEAN" && isNumeric(to)) return `CAST(${sql} AS ${duckType(to)})`;
   if (isTime(from) && isTime(to)) return `CAST(${sql} AS ${duckType(to)})`;
-  if (from.kind === "TIMESTAMP" && to.kind === "BIGINT")
-    return `CAST(floor(epoch_us(${sql}) / 1000000) AS BIGINT)`;
+  if (from.kind === "TIMESTAMP" && (to.kind === "BIGINT" || to.kind === "INT"))
+    return `CAST(floor(epoch_us(${sql}) / 1000000) AS ${duckType(to)})`;
+  if (from.kind === "TIMESTAMP" && to.kind === "DOUBLE")
+    return `CAST(epoch_us(${sql}) / 1000000 AS DOUBLE)`;
   return nestedCast(sql, from, to, lenient);
 }
 
 function fromNumber(sql: string, from: SqlType, to: SqlType, cast: string): string | undefined {
+  // By the digits that the number shows, as in Spark: 1.005 is 1.01, though the double lies below it.
+  if (to.kind === "DECIMAL" && (from.kind === "DOUBLE" || from.kind === "FLOAT"))
+    return fromText(textOf(sql, from) ?? "NULL", to, cast === "TRY_CAST");
+  if (to.kind === "TIMESTAMP" && (from.kind === "DOUBLE" || from.kind === "FLOAT"))
+    return `make_timestamp(CAST(trunc(${sql} * 1000000) AS BIGINT))`;
   // DuckDB rounds where Spark cuts off.
   if (isInteger(to) && !isInteger(from)) return `${cast}(trunc(${sql}) AS ${duckType(to)})`;
   if (isNumeric(to)) return `${cast}(${sql} AS ${duckType(to)})`;

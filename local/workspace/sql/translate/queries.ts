@@ -26,6 +26,14 @@ export function translateQuery(query: Query, env: Env, outer?: Scope): Translate
 /** A common table expression is put where its name stands: its columns keep their types. */
 export function withCtes(ctes: readonly Cte[], env: Env, outer: Scope | undefined): Env {
   let known = env;
+  const names = ctes.map(({ name }) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new SqlError(
+      "DUPLICATED_CTE_NAMES",
+      "42602",
+      `CTE definition can't have duplicate names: \`${twice}\``,
+    );
   for (const { name, columns, query } of ctes) {
     const translated = translateQuery(query, known, outer);
     const named = new Map(known.ctes);

@@ -251,9 +251,9 @@ function written(value: Json | undefined, type: SqlType): Json {
     case "TIMESTAMP_NTZ":
       return typeof value === "string" ? isoTime(value, type.kind === "TIMESTAMP") : value;
     case "DECIMAL":
-      return typeof value === "string" ? new Digits(value) : value;
-    case "DOUBLE":
     case "FLOAT":
+      return typeof value === "string" && /\d/.test(value) ? new Digits(value) : value;
+    case "DOUBLE":
       return value instanceof Digits ? new Digits(doubleText(Number(value.text))) : value;
     default:
       return value;

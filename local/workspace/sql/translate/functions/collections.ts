@@ -25,6 +25,12 @@ const withElement = (
 ) =>
   typed(2, 2, ([list, element]) => {
     const array = arrayOf(list, name);
+    if (name === "array_contains" && element?.type.kind === "VOID")
+      throw mismatch(
+        "NULL_TYPE",
+        '"array_contains(…)"',
+        "Null typed values cannot be used as arguments of `array_contains`",
+      );
     const inner =
       array.type.element.kind === "VOID" ? (element?.type ?? STRING) : array.type.element;
     const type: ArrayType = { kind: "ARRAY", element: inner };
@@ -154,12 +160,13 @@ export const COLLECTIONS: Readonly<Record<string, Scalar>> = {
   }),
   ARRAY_JOIN: typed(2, 3, ([list, by, missing]) => {
     const texts = castTo(arrayOf(list, "array_join"), { kind: "ARRAY", element: STRING }).sql;
+    const noText = missing === undefined ? "" : ` OR ${missing.sql} IS NULL`;
     const shown =
       missing === undefined
         ? `list_filter(${texts}, lambda e: e IS NOT NULL)`
         : `list_transform(${texts}, lambda e: coalesce(e, ${implicitly(missing, STRING, "array_join").sql}))`;
     return {
-      sql: `CASE WHEN ${texts} IS NULL THEN NULL ELSE coalesce(array_to_string(${shown}, ${implicitly(some(by), STRING, "array_join").sql}), '') END`,
+      sql: `CASE WHEN ${texts} IS NULL${noText} THEN NULL ELSE coalesce(array_to_string(${shown}, ${implicitly(some(by), STRING, "array_join").sql}), '') END`,
       type: STRING,
     };
   }),
@@ -187,8 +194,10 @@ export const COLLECTIONS: Readonly<Record<string, Scalar>> = {
     const first = `CASE WHEN ${start} < 0 THEN len(${array.sql}) + ${start} + 1 ELSE ${start} END`;
     const fault =
       "error('[INVALID_PARAMETER_VALUE.START|22023] The value of parameter(s) `start` in `slice` is invalid: Expects a positive or a negative value, but got 0.')";
+    const negative =
+      "error('[INVALID_PARAMETER_VALUE.LENGTH|22023] The value of parameter(s) `length` in `slice` is invalid: Expects `length` greater than or equal to 0.')";
     return {
-      sql: `CASE WHEN ${start} = 0 THEN ${fault} WHEN ${first} < 1 THEN CAST([] AS ${duckType(array.type)}) ELSE list_slice(${array.sql}, ${first}, ${first} + ${length} - 1) END`,
+      sql: `CASE WHEN ${start} = 0 THEN ${fault} WHEN ${length} < 0 THEN ${negative} WHEN ${first} < 1 THEN CAST([] AS ${duckType(array.type)}) ELSE list_slice(${array.sql}, ${first}, ${first} + ${length} - 1) END`,
       type: array.type,
     };
   }),

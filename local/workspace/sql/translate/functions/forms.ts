@@ -12,7 +12,7 @@ import {
   typeText,
 } from "../../types.ts";
 import { castTo, implicitly } from "../casts.ts";
-import { commonTypeOf, mismatch } from "../coerce.ts";
+import { commonType, commonTypeOf, mismatch } from "../coerce.ts";
 import type { Translator } from "../expressions.ts";
 import type { Typed } from "../typed.ts";
 import { arrayOf, literalText, mapOf } from "./collections.ts";
@@ -23,6 +23,7 @@ export type Form = {
   readonly build: (args: readonly Expr[], t: Translator) => Typed;
 };
 
+const VOID: SqlType = { kind: "VOID" };
 const form = (min: number, max: number, build: Form["build"]): Form => ({ min, max, build });
 const condition = form(3, 3, ([test, yes, no], t) => {
   const [a, b] = [t.expr(some(yes)), t.expr(some(no))];
@@ -220,8 +221,14 @@ function entryLambda(body: Expr, map: SqlType & { kind: "MAP" }, t: Translator):
 
 /** `aggregate(array, start, (sum, x) -> …[, sum -> …])`: the type of the start is the type of the sum. */
 function reduceArray([list, start, merge, finish]: readonly Expr[], t: Translator): Typed {
-  const array = arrayOf(t.expr(some(list)), "aggregate");
+  const given = arrayOf(t.expr(some(list)), "aggregate");
   const first = t.expr(some(start));
+  // DuckDB folds into the elements' type: they are widened to the sum's where they fit into it.
+  const isWider =
+    typeText(commonType(first.type, given.type.element) ?? VOID) === typeText(first.type);
+  const array = isWider
+    ? arrayOf(castTo(given, { kind: "ARRAY", element: first.type }), "")
+    : given;
   const body = lambda(some(merge), [first.type, array.type.element], t, false);
   if (typeText(body.type) !== typeText(first.type))
     throw new SqlError(

@@ -116,10 +116,11 @@ function withZero(value: Typed, build: (value: string, zero: string) => string):
   return { sql: build(castTo(value, type).sql, castTo({ sql: "0", type: INT }, type).sql), type };
 }
 
-/** Decimals as text, which to_json of DuckDB would pass through a double. */
+/** Decimals and floats as text, which to_json of DuckDB would pass through a double. */
 function withTextDecimals(type: SqlType): SqlType {
   switch (type.kind) {
     case "DECIMAL":
+    case "FLOAT":
       return STRING;
     case "ARRAY":
       return { kind: "ARRAY", element: withTextDecimals(type.element) };

@@ -60,12 +60,12 @@ export const TIMES: Readonly<Record<string, Scalar>> = {
     DATE,
     (y, m, d) => `make_date(CAST(${y} AS BIGINT), CAST(${m} AS BIGINT), CAST(${d} AS BIGINT))`,
   ),
-  MAKE_TIMESTAMP: plain(
-    "IIIIID",
-    TIMESTAMP,
-    (y, mo, d, h, mi, s) =>
-      `make_timestamp(CAST(${y} AS BIGINT), CAST(${mo} AS BIGINT), CAST(${d} AS BIGINT), CAST(${h} AS BIGINT), CAST(${mi} AS BIGINT), ${s})`,
-  ),
+  MAKE_TIMESTAMP: plain("IIIIID", TIMESTAMP, (y, mo, d, h, mi, s) => {
+    const outside =
+      "error('[DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION|22023] The day has no such time.')";
+    const parts = [y, mo, d, h, mi].map((part) => `CAST(${part} AS BIGINT)`).join(", ");
+    return `CASE WHEN ${h} NOT BETWEEN 0 AND 23 OR ${mi} NOT BETWEEN 0 AND 59 OR ${s} < 0 OR ${s} >= 60 THEN ${outside} ELSE make_timestamp(${parts}, ${s}) END`;
+  }),
   DATE_TRUNC: typed(2, 2, (args) => {
     const unit = unitText(arg(args, 0), TRUNCATIONS, "date_trunc");
     return {
