@@ -5,7 +5,7 @@ import { build, type Metafile } from "esbuild";
 import type { ServiceName } from "../shared/topology.ts";
 import { leaveOut } from "./left-out.ts";
 
-export type Bundle = {
+type Bundle = {
   /** The folder that becomes the function's code: handler.mjs, its chunks, their source maps. */
   readonly folder: string;
   readonly metafile: Metafile;

@@ -4,7 +4,7 @@ import { Ended, RecordsMessage, TicketsMessage, Turn, Watch } from "./domain/mes
 
 export type ServiceName = "orchestrator" | "run-poller" | "ingester";
 /** Who sends: a service, `anyone` with the producers' policy, or an on-call engineer's command line. */
-export type Sender = ServiceName | "anyone" | "command-line";
+type Sender = ServiceName | "anyone" | "command-line";
 
 export type Queue = {
   readonly schema: z.ZodType;

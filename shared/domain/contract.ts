@@ -44,14 +44,14 @@ export const PlannedFile = z.strictObject({
 export type PlannedFile = z.infer<typeof PlannedFile>;
 
 /** Within which bounds the executor runs the entry point. */
-export const Policy = z.strictObject({
+const Policy = z.strictObject({
   timeout_seconds: z.int().min(1),
   /** Top-level modules that the entry point may import beside the standard library and the company codebase; null: any. */
   allowed_modules: z.array(z.string()).nullable(),
   /** Tables (`catalog.schema.table`) that it may report as written. */
   writes: z.array(z.string()),
 });
-export type Policy = z.infer<typeof Policy>;
+type Policy = z.infer<typeof Policy>;
 
 /** Upper bounds of a run; a ticket or a retry may lower them, never raise them. */
 export const Limits = z.strictObject({
@@ -121,7 +121,7 @@ export const ExecutorManifest = z.strictObject({
 export type ExecutorManifest = z.infer<typeof ExecutorManifest>;
 
 /** Why an attempt failed, in the words of the code that failed. */
-export const ResultError = z.strictObject({
+const ResultError = z.strictObject({
   type: z.string().max(200),
   summary: z.string().max(resultLimits.summaryCharsMax),
   trace: z.string().max(resultLimits.traceCharsMax),
