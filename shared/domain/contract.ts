@@ -51,7 +51,6 @@ const Policy = z.strictObject({
   /** Tables (`catalog.schema.table`) that it may report as written. */
   writes: z.array(z.string()),
 });
-type Policy = z.infer<typeof Policy>;
 
 /** Upper bounds of a run; a ticket or a retry may lower them, never raise them. */
 export const Limits = z.strictObject({

@@ -53,7 +53,7 @@ describe("statements", () => {
     ["CREATE TABLE a5 (x INT); INSERT INTO a5 VALUES (1, 2)", "21S01"],
     ["CREATE TABLE a6 (x INT); INSERT INTO a6 VALUES ('abc')", "22018"],
     ["CREATE TABLE a7 (x TINYINT); INSERT INTO a7 VALUES (300)", "22003"],
-    ["CREATE TABLE a8 (x VARCHAR(3)); INSERT INTO a8 VALUES ('abcd')", "54006"],
+    ["CREATE TABLE a8 (x VARCHAR(3)); INSERT INTO a8 VALUES ('abcd')", "22001"],
     ["CREATE TABLE a9 (x INT); INSERT INTO a9 (nope) VALUES (1)", "42703"],
     [
       "CREATE TABLE b1 (x INT, d INT DEFAULT 7) TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported'); INSERT INTO b1 (x) VALUES (1); INSERT INTO b1 VALUES (2, DEFAULT); SELECT d FROM b1",

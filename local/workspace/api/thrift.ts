@@ -1,17 +1,18 @@
 // SQL over Thrift, as the warehouses' JDBC endpoint speaks it: one POST carries one call (databricks-facts §8.2).
 import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiRequest, type Route } from "../route.ts";
-import { sqlOf } from "../sql/open.ts";
-import { answerThrift } from "../sql/thrift/codec.ts";
-import { createThriftService } from "../sql/thrift/service.ts";
+import { type OpenSql, sqlOf } from "../sql/open.ts";
 
 /** A statement may be 16 MiB, and its parameters come on top. */
 const BYTES_MAX = 64 * 1024 * 1024;
 
 export function thriftRoutes(context: WorkspaceContext): Route[] {
-  const service = createThriftService(sqlOf(context));
+  const open = sqlOf(context);
+  let loading: ReturnType<typeof loadThrift> | undefined;
   const handle = async (request: ApiRequest) => {
     context.principals.requireEntitled(request.principal);
+    loading ??= loadThrift(open);
+    const { answerThrift, service } = await loading;
     const body = await answerThrift(
       service.handlersFor(request.principal),
       await request.body(),
@@ -37,4 +38,11 @@ export function thriftRoutes(context: WorkspaceContext): Route[] {
       handle,
     },
   ];
+}
+
+/** With the first call, as the engine: the driver's generated code is large, and many a client never speaks it. */
+async function loadThrift(open: OpenSql) {
+  const { answerThrift } = await import("../sql/thrift/codec.ts");
+  const { createThriftService } = await import("../sql/thrift/service.ts");
+  return { answerThrift, service: createThriftService(open) };
 }

@@ -1,9 +1,7 @@
 // One engine for each workspace, started by the first statement.
 import type { WorkspaceContext } from "../context.ts";
-import { openDuckEngine } from "./duckdb/engine.ts";
 import type { SqlEngine } from "./engine.ts";
 import { createSqlFaults } from "./faults.ts";
-import { openSparkEngine } from "./spark/engine.ts";
 
 /** Gives the engine; it is closed with the workspace. */
 export type OpenSql = () => Promise<SqlEngine>;
@@ -20,12 +18,7 @@ export function sqlOf(context: WorkspaceContext): OpenSql {
 function prepare(context: WorkspaceContext): OpenSql {
   const withFaults = createSqlFaults(context);
   let opened: Promise<SqlEngine> | undefined;
-  const start = async () => {
-    const engine = await (context.sqlEngine === "spark" ? openSparkEngine : openDuckEngine)(
-      context,
-    );
-    return withFaults(engine);
-  };
+  const start = async () => withFaults(await openEngine(context));
   context.onClose(async () => {
     const engine = await opened?.catch(() => undefined);
     await engine?.[Symbol.asyncDispose]();
@@ -38,4 +31,14 @@ function prepare(context: WorkspaceContext): OpenSql {
     });
     return opened;
   };
+}
+
+/** Loaded with the first statement: half of the workspace's code is SQL, and many a client never speaks it. */
+async function openEngine(context: WorkspaceContext): Promise<SqlEngine> {
+  if (context.sqlEngine === "spark") {
+    const { openSparkEngine } = await import("./spark/engine.ts");
+    return openSparkEngine(context);
+  }
+  const { openDuckEngine } = await import("./duckdb/engine.ts");
+  return openDuckEngine(context);
 }

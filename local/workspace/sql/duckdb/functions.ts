@@ -101,18 +101,13 @@ function defineCasts(define: Define): void {
     [VARCHAR, INTEGER, BOOLEAN],
     VARCHAR,
     (text: string, length: number, fixed: boolean) => {
-      const chars = [...text];
-      const kept =
-        chars.length > length
-          ? chars.slice(0, Math.max(length, chars.join("").trimEnd().length))
-          : chars;
-      if (kept.length > length)
-        return fail(
-          "EXCEED_LIMIT_LENGTH",
-          "54006",
-          `Exceeds char/varchar type length limitation: ${length}.`,
-        );
-      return fixed ? kept.join("").padEnd(length, " ") : kept.join("");
+      const missing = length - [...text].length;
+      if (missing >= 0) return fixed ? text + " ".repeat(missing) : text;
+      return fail(
+        "DELTA_EXCEED_CHAR_VARCHAR_LIMIT",
+        "22001",
+        `Value "${text}" exceeds char/varchar type length limitation. Failed check: (length <= ${length}).`,
+      );
     },
   );
   define("dbx_double_text", [DOUBLE], VARCHAR, doubleText);

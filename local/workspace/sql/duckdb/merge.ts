@@ -36,7 +36,7 @@ export async function merge(
 ): Promise<SqlResult> {
   const info = requireTable(session, statement.name, "MODIFY");
   if (statement.clauses.some((clause) => clause.when !== "NOT MATCHED")) refuseAppendOnly(info);
-  const plan = planOf(info, statement, environment(session));
+  const plan = resolved(() => planOf(info, statement, environment(session)));
   return changeRows(session, info, "MERGE", signal, async (run) => {
     await run(`CREATE TEMP TABLE merge_source AS ${plan.source}`);
     try {
@@ -47,6 +47,21 @@ export async function merge(
         await run(`DROP TABLE IF EXISTS temp.merge_${table}`).catch(() => undefined);
     }
   });
+}
+
+/** Delta has a class of its own for names that a MERGE cannot resolve. */
+function resolved(plan: () => Plan): Plan {
+  try {
+    return plan();
+  } catch (error) {
+    const unknown = error instanceof SqlError && error.sqlState === "42703";
+    throw unknown ? unresolvedInMerge(error) : error;
+  }
+}
+
+function unresolvedInMerge(error: SqlError): SqlError {
+  const text = error.message.replace(/^\[[^\]]*\] /, "").replace(/ SQLSTATE: \w+$/, "");
+  return new SqlError("DELTA_MERGE_UNRESOLVED_EXPRESSION", "42601", text, { cause: error });
 }
 
 /** SELECTs in DuckDB. An absent one has nothing to do. */

@@ -2,11 +2,12 @@
 import type { SqlResult } from "../engine.ts";
 import { SqlError } from "../errors.ts";
 import type { Expr, Name, Query, Statement } from "../parse/ast.ts";
-import { implicitly } from "../translate/casts.ts";
+import { castTo, implicitly } from "../translate/casts.ts";
+import { isNumeric } from "../translate/coerce.ts";
 import { booleanOnly, translator } from "../translate/expressions.ts";
 import { translateQuery } from "../translate/queries.ts";
-import type { Env } from "../translate/typed.ts";
-import { duckName } from "../types.ts";
+import type { Env, Typed } from "../translate/typed.ts";
+import { duckName, type SqlType } from "../types.ts";
 import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
@@ -50,9 +51,16 @@ function insertSql(info: RelationInfo, statement: Statement & { is: "insert" }, 
   const values = targets.map((target, index) => {
     const from = query.columns[index];
     if (from === undefined) throw new Error("as many values as columns, checked above");
-    return implicitly({ sql: `c${index}`, type: from.type }, target.type, target.name).sql;
+    return inserted({ sql: `c${index}`, type: from.type }, target).sql;
   });
   const missing = info.columns.filter((column) => !targets.includes(column));
+  const needed = missing.find((column) => !column.nullable && column.defaultText === undefined);
+  if (needed !== undefined)
+    throw new SqlError(
+      "DELTA_INSERT_COLUMN_MISMATCH",
+      "42802",
+      `Column ${needed.name} is not specified in INSERT`,
+    );
   const all = [...targets, ...missing].map((column) => duckName(column.name)).join(", ");
   const filled = [...values, ...missing.map((column) => defaultValue(column, env).sql)].join(", ");
   return `INSERT INTO ${duckTable(info)} (${all}) SELECT ${filled} FROM (${query.sql}) AS q`;
@@ -74,13 +82,28 @@ function withDefaults(query: Query, columns: readonly ColumnInfo[]): Query {
   return { ...query, body: { ...body, rows: body.rows.map((row) => row.map(filled)) } };
 }
 
+/** Numbers and booleans become one another here, though not in an expression. */
+function inserted(value: Typed, target: ColumnInfo): Typed {
+  const isFlag = (type: SqlType) => type.kind === "BOOLEAN";
+  const swap =
+    (isNumeric(value.type) && isFlag(target.type)) ||
+    (isFlag(value.type) && isNumeric(target.type));
+  return swap ? castTo(value, target.type) : implicitly(value, target.type, target.name);
+}
+
 function checkCount(info: RelationInfo, columns: number, values: number): void {
   if (columns === values) return;
-  const kind = values > columns ? "TOO_MANY_DATA_COLUMNS" : "NOT_ENOUGH_DATA_COLUMNS";
+  const name = `\`${info.catalog}\`.\`${info.schema}\`.\`${info.name}\``;
+  if (values < columns)
+    throw new SqlError(
+      "DELTA_INSERT_COLUMN_ARITY_MISMATCH",
+      "42802",
+      `Cannot write to ${name}, not enough data columns; target table has ${columns} column(s) but the inserted data has ${values} column(s)`,
+    );
   throw new SqlError(
-    `INSERT_COLUMN_ARITY_MISMATCH.${kind}`,
+    "INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS",
     "21S01",
-    `Cannot write to \`${info.catalog}\`.\`${info.schema}\`.\`${info.name}\`, the reason is ${values > columns ? "too many" : "not enough"} data columns: ${columns} columns, ${values} values`,
+    `Cannot write to ${name}, the reason is too many data columns: ${columns} columns, ${values} values`,
   );
 }
 

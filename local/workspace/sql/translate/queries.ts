@@ -1,9 +1,9 @@
 // Queries to DuckDB: WITH, set operations, VALUES, ORDER BY and LIMIT. A query's columns are called c0, c1, … there.
 import { SqlError } from "../errors.ts";
 import type { Body, Cte, Expr, OrderItem, Query } from "../parse/ast.ts";
-import { INT } from "../types.ts";
+import { INT, type SqlType } from "../types.ts";
 import { castTo } from "./casts.ts";
-import { commonType, isInteger } from "./coerce.ts";
+import { commonType, isInteger, isText } from "./coerce.ts";
 import { direction, positionOf, renamed } from "./columns.ts";
 import { translator } from "./expressions.ts";
 import { translateSelect } from "./select.ts";
@@ -112,7 +112,7 @@ function translateValues(
   const columns = first.map((cell, index) => {
     const type = translated.reduce<typeof cell.type | undefined>((known, row) => {
       const next = row[index];
-      return known && next && commonType(known, next.type);
+      return known && next && inlineType(known, next.type);
     }, cell.type);
     if (type === undefined)
       throw new SqlError(
@@ -129,6 +129,12 @@ function translateValues(
     sql: `SELECT * FROM (VALUES ${translated.map((row) => `(${cells(row)})`).join(", ")}) AS v(${names})`,
     columns,
   };
+}
+
+/** In VALUES a string does not give way to another type, as it does elsewhere. */
+function inlineType(a: SqlType, b: SqlType): SqlType | undefined {
+  const mixed = isText(a) !== isText(b) && a.kind !== "VOID" && b.kind !== "VOID";
+  return mixed ? undefined : commonType(a, b);
 }
 
 /** ORDER BY over a set operation or VALUES sees its columns only. */
