@@ -30,8 +30,8 @@ function ledgerWith(failures: readonly unknown[]) {
   const never = new Promise<void>(() => {});
   const clock = {
     nowMs: () => 0,
-    // The deadline of the whole, of 50 s, never comes; pauses are over at once.
-    sleep: (ms: number) => (ms > 40_000 ? never : Promise.resolve(void sleeps.push(ms))),
+    // The deadline of the whole, of 30 s, never comes; pauses are over at once.
+    sleep: (ms: number) => (ms >= 30_000 ? never : Promise.resolve(void sleeps.push(ms))),
   };
   const { ledger } = createDeltaLedger({ clock, sql, random: () => 0.5 });
   return {
