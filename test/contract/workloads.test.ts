@@ -112,7 +112,9 @@ describe("a fault is named by its file and its key", () => {
 
   test("a folder whose name no ticket could carry", () => {
     lay("Weather Report", whole);
-    expect(() => createWorkloads(folder)).toThrow(/Weather Report: its name must be at most 48 lower-case/);
+    expect(() => createWorkloads(folder)).toThrow(
+      /Weather Report: its name must be at most 48 lower-case/,
+    );
   });
 
   test("no folder, or an empty one", () => {
