@@ -47,7 +47,7 @@ const nothing: Projection = { rows: noRows };
 export const record =
   (deps: RecordDeps): HandleBatch<RecordsMessage> =>
   (deliveries) => {
-    const projected = deliveries.map(({ message }) => project(deps, message));
+    const projected = inLanes(deps, deliveries, ({ message }) => project(deps, message));
     const merged = merge(deps, projected);
     return projected.map(async (projecting) => {
       const projection = await projecting;
@@ -60,6 +60,33 @@ export const record =
       await projection.after?.();
     });
   };
+
+/** As many as the Files API takes at once. */
+const LANES = 10;
+/** Of the function's 60 s: what is not begun by then waits, so that what is read already can be written. */
+const PROJECTING_MS_MAX = 20_000;
+
+/**
+ * A few at a time, and none after its time: a hundred outcomes of many iterations are more reads than the rate limits allow in one
+ * invocation, and a batch that outlives it would merge nothing at all, five times over.
+ */
+function inLanes<Item, Result>(
+  { clock }: ClockPort,
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): readonly Promise<Result>[] {
+  const startMs = clock.nowMs();
+  const lanes: Promise<unknown>[] = [];
+  return items.map((item, i) => {
+    const before = lanes[i % LANES] ?? Promise.resolve();
+    const working = before.then(() => {
+      if (clock.nowMs() - startMs <= PROJECTING_MS_MAX) return work(item);
+      throw new PlatformTroubleError("there was more to read than one invocation may ask for");
+    });
+    lanes[i % LANES] = working.catch(() => {});
+    return working;
+  });
+}
 
 /** About an hour of waiting, after which the chapter's outcome or the sweep brings the same rows again. */
 const RECORD_TRIES_MAX = 8;

@@ -5,7 +5,7 @@ import { type Figure, ofRates } from "./figure.ts";
 const WARM_SEEDS = 60;
 /** Worlds differ: fewer would measure which ones were played. */
 const SEEDS = 60;
-const SLICES = 5;
+const SLICES = 3;
 
 export async function measureSimulation(): Promise<readonly Figure[]> {
   const { stackTraceLimit } = Error;

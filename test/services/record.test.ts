@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { waitOutRecord } from "../../services/ingester/record.ts";
+import { record, waitOutRecord } from "../../services/ingester/record.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import type { LedgerRows } from "../../shared/domain/ledger-rows.ts";
 import { Audited, recordOf } from "../../shared/domain/messages.ts";
-import { at } from "../domain/examples.ts";
+import { at, decision } from "../domain/examples.ts";
 
 const key = { run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
 const audited = Audited.parse({
@@ -48,3 +50,42 @@ test.each([
     expect(left).toEqual(expected === "waits" ? [] : ["record.left"]);
   },
 );
+
+test("a batch with more to read than one invocation may ask for: what is read is written, the rest waits", async () => {
+  let nowMs = 0;
+  let merged = 0;
+  const deps = {
+    facts: {
+      read: async () => {
+        nowMs += 1_000;
+        return { fact: decision, sha256: "" } as never;
+      },
+      create: async () => {
+        throw new Error("records create no facts");
+      },
+      putFile: async () => {},
+    },
+    markers: {
+      read: async () => undefined,
+      write: async () => {},
+      remove: async () => {},
+      list: async () => [],
+    },
+    ledger: { merge: async (rows: LedgerRows) => void (merged += rows.execution_results.length) },
+    events: { announce: async () => {}, reject: async () => {} },
+    plane: { id: async () => "p" },
+    clock: { nowMs: () => nowMs, sleep: async () => {} },
+    log: () => {},
+  };
+  const deliveries = Array.from({ length: 60 }, () => ({
+    message: recordOf(key, "decision"),
+    messageId: "m",
+    traceparent: undefined,
+  }));
+  const settled = await Promise.allSettled(record(deps)(deliveries));
+  const waiting = settled.filter((one) => one.status === "rejected");
+  expect(waiting.length).toBeGreaterThan(10);
+  expect(waiting.length).toBeLessThan(50);
+  expect(waiting.every(({ reason }) => reason instanceof PlatformTroubleError)).toBe(true);
+  expect(merged).toBe(1); // sixty records of one attempt are one row
+});
