@@ -71,7 +71,11 @@ test("a batch with more to read than one invocation may ask for: what is read is
       remove: async () => {},
       list: async () => [],
     },
-    ledger: { merge: async (rows: LedgerRows) => void (merged += rows.execution_results.length) },
+    ledger: {
+      merge: async (rows: LedgerRows) => {
+        merged += rows.execution_results.length;
+      },
+    },
     events: { announce: async () => {}, reject: async () => {} },
     plane: { id: async () => "p" },
     clock: { nowMs: () => nowMs, sleep: async () => {} },
