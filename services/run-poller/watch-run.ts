@@ -1,8 +1,9 @@
 // The run-poller watches: one look at a Databricks run. Over: it says so. Not over: it looks again later. Late: it gives up,
 // and giving up means cancelling. Nothing is held while waiting.
+import { messageOf } from "../../shared/domain/body.ts";
 import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.ts";
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
-import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
 import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
@@ -146,16 +147,15 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
 }
 
 /**
- * The watch is on its way. A marker that cannot be written now is no reason to wait with a second one: on a volume that can only
- * be read, watches would double every ten minutes. It is due again at the next look but a few.
+ * The watch is on its way, and whatever befalls the marker is no reason to send a second one: on a volume that can only be read,
+ * watches would double every ten minutes. It is due again in ten minutes.
  */
 async function touch(deps: WatchDeps, marker: Marker): Promise<void> {
   try {
     await deps.markers.write(marker);
   } catch (error) {
-    if (!(error instanceof PlatformTroubleError)) throw error;
     const { run_id, chapter } = marker;
-    deps.log("platform.troubled", { run_id, chapter, reason: error.message });
+    deps.log("platform.troubled", { run_id, chapter, reason: messageOf(error), error });
   }
 }
 

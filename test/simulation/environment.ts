@@ -10,6 +10,8 @@ export type Environment = {
   readonly pulse: Pulse;
   /** What the invocation that runs here is for; mixed, where work of an earlier one goes on beside it. */
   purpose: QueueName | "schedule" | "mixed";
+  /** Messages of this invocation that it has logged as failed. */
+  readonly failed: Set<string>;
   isDead: boolean;
   isRunning: boolean;
   /** Calls without an answer yet. */
@@ -48,6 +50,7 @@ export function die(env: Environment): void {
 export function thaw(env: Environment, purpose: Environment["purpose"], nowMs: number): void {
   env.purpose = env.pending === 0 ? purpose : "mixed";
   if (env.pending === 0) env.sinceMs = nowMs;
+  env.failed.clear();
   env.isRunning = true;
   env.pulse.hasBeat = true;
   for (const answer of env.frozen.splice(0)) answer();

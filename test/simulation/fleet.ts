@@ -4,6 +4,7 @@ import { type QueueName, type ServiceName, topology } from "../../shared/topolog
 import { SECOND, type VirtualClock } from "./clock.ts";
 import { die, type Environment, type Pulse, thaw } from "./environment.ts";
 import type { Random } from "./random.ts";
+import { isReadable } from "./readable.ts";
 import type { Trace } from "./trace.ts";
 
 type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
@@ -55,6 +56,7 @@ export function createFleet(deps: Deps): Fleet {
       service,
       pulse,
       purpose: "schedule",
+      failed: new Set(),
       isDead: false,
       isRunning: false,
       pending: 0,
@@ -78,6 +80,7 @@ export function createFleet(deps: Deps): Fleet {
     timeoutMs: number,
     work: (handlers: Handlers, context: Context) => Promise<Answer>,
     then: (ended: Ended<Answer>) => void,
+    check: (env: Environment, answer: Answer) => void = () => {},
   ): void {
     const warm = acquire(service);
     const { env } = warm;
@@ -109,6 +112,7 @@ export function createFleet(deps: Deps): Fleet {
         // Calls that nobody awaited would be frozen with the environment, or die with it.
         if (!isOver && isFresh && env.pending > 0 && isAllDone(answer))
           deps.onError(new Error(`${env.name} answered before ${env.pending} of its calls`));
+        if (!isOver && isFresh) check(env, answer);
         finish({ kind: "answered", answer });
       },
       (error: unknown) => {
@@ -128,6 +132,12 @@ export function createFleet(deps: Deps): Fleet {
         timeoutSeconds * SECOND,
         (handlers, context) => handlers[queue]!(event, context),
         then,
+        (env, answer) => {
+          for (const id of contradictions(queue, event, env, answer))
+            deps.onError(
+              new Error(`${env.name} says of ${id} that it failed, and that it did not`),
+            );
+        },
       );
     },
     schedule: (input, then) =>
@@ -145,6 +155,19 @@ export function createFleet(deps: Deps): Fleet {
     },
     running: () => busy.size,
   };
+}
+
+/** What the answer calls failed is what the log calls failed; of what cannot even be read, nothing need be said. */
+function contradictions(
+  queue: QueueName,
+  { Records }: SQSEvent,
+  { failed }: Environment,
+  { batchItemFailures }: SQSBatchResponse,
+): readonly string[] {
+  const named = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+  return Records.filter(({ messageId }) => named.has(messageId) !== failed.has(messageId))
+    .filter(({ body }) => isReadable(queue, body))
+    .map(({ messageId }) => messageId);
 }
 
 const isAllDone = (answer: unknown): boolean =>

@@ -111,7 +111,7 @@ function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDe
 }
 
 /** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
-const WITHIN = { stoppedEasily: 8 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
+const WITHIN = { stoppedEasily: 20 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
 
 /** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
 function checkUnwanted(deps: LivenessDeps): void {

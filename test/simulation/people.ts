@@ -324,11 +324,11 @@ function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): voi
   last();
 }
 
-/** What a message says, whatever the order of its keys, and however often it has waited. */
+/** What a message says, whatever the order of its keys; without what changes while it waits or is sent on. */
 function withoutTries(body: string): string {
   try {
     const value = JSON.parse(body) as object;
-    return canonical({ ...value, tries: 0 });
+    return canonical({ ...value, tries: 0, looks: 0, number: 0, touched_at: "", said: "" });
   } catch {
     return body;
   }

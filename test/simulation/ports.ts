@@ -209,8 +209,11 @@ function platformPorts({ clock, trace, deployedAtMs }: PortDeps, env: Environmen
         }),
     },
     sha256: sha256Of,
-    log: (event, fields) =>
-      trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`),
+    log: (event, fields) => {
+      if (event === "message.failed" && fields?.message_id !== undefined)
+        env.failed.add(fields.message_id);
+      trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`);
+    },
     // An environment keeps the bundle that it was started with.
     workloads: bundledWorkloads(clock.nowMs() >= deployedAtMs),
     settings,

@@ -5,11 +5,11 @@ import { nextLook } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
-import { topology } from "../../shared/topology.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
 import { isPatient, type Span } from "./weather.ts";
@@ -34,7 +34,7 @@ export function watchWaste(deps: LivenessDeps): void {
 function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: Letter): void {
   const { queue, body, by, reason } = letter;
   if (by === "sqs") {
-    if (isPatient(weather) && isReadable(letter))
+    if (isPatient(weather) && isReadable(queue, body))
       violate("a healthy message became a dead letter", `${queue} ${body}`);
     return;
   }
@@ -43,15 +43,6 @@ function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: 
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
-}
-
-/** What cannot even be read can only be redelivered, when there is trouble with refusing it. */
-function isReadable({ queue, body }: Letter): boolean {
-  try {
-    return topology[queue].schema.safeParse(JSON.parse(body)).success;
-  } catch {
-    return false;
-  }
 }
 
 function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): void {
