@@ -271,8 +271,8 @@ function createRefusals({ clock, random, weather }: Deps) {
     const fromMs = clock.nowMs() + random.between(0, 60_000);
     const isFaulty = weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
     if (random.chance(0.03)) return { kind: "always", fromMs };
-    if (isFaulty && random.chance(0.15)) return { kind: "later", fromMs };
-    if (isFaulty && random.chance(0.15)) return { kind: "flaky", fromMs };
+    if (isFaulty && random.chance(0.2)) return { kind: "later", fromMs };
+    if (isFaulty && random.chance(0.2)) return { kind: "flaky", fromMs };
     return { kind: "no", fromMs };
   }
 }

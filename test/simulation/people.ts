@@ -217,14 +217,14 @@ function watchAndMeddle(outside: Outside): void {
     const { run_id } = run.key;
     if (meddles(0.16)) send(soonMs(), "tickets", outside.cancelOf(run_id, run.chapter));
     if (meddles(0.06)) clock.after(random.between(0, HOUR), () => databricks.cancelByHand(run));
-    if (meddles(0.14)) repairLater(outside, run);
+    if (meddles(0.25)) repairLater(outside, run);
   });
   files.onFact.push(({ ref, fact }) => {
     if (!isFaulty()) return;
     const at = fact as OutcomeFact;
     // Just then, when a plan is on its way to become a run.
     const { run_id, chapter } = at;
-    if (ref.kind === "manifest" && meddles(0.15))
+    if (ref.kind === "manifest" && meddles(0.25))
       send(clock.nowMs(), "tickets", outside.cancelOf(run_id, chapter));
     // A report comes too early: before its refusal is old enough to be believed.
     if (ref.kind === "submission" && "refused" in fact && random.chance(0.6))

@@ -109,7 +109,7 @@ function arrive(deps: Deps, call: Pending): void {
 }
 
 /** Calls that are made once in a long while, and matter most, go wrong more often. */
-const EMPHASIS: Partial<Record<PortMethod, number>> = { "jobs.submit": 3, "facts.create": 1.5 };
+const EMPHASIS: Partial<Record<PortMethod, number>> = { "jobs.submit": 5, "facts.create": 1.5 };
 
 function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | undefined {
   let x = random.next() / (EMPHASIS[method] ?? 1) - weather.failsBefore;

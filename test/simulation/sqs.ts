@@ -107,7 +107,7 @@ export function createSqs(deps: Deps): Sqs {
 
   /** At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any more. */
   function copyDelayMs(): number {
-    if (random.chance(0.4)) return random.between(0, SECOND);
+    if (random.chance(0.6)) return random.between(0, SECOND);
     return random.chance(0.4) ? random.between(0, 2 * HOUR) : random.between(0, weather.delayMsMax);
   }
 

@@ -43,7 +43,8 @@ const saysFailed = ({ result }: Run): boolean =>
   result?.kind === "honest" && result.status === "FAILED";
 
 /** A good result was there before anybody judged, or showed so soon that it had to be waited for (two minutes). */
-const isReported = ({ entry }: Truth, { result, endMs }: Run): boolean =>
+const isReported = ({ entry }: Truth, { result, endMs, repairedMs }: Run): boolean =>
+  repairedMs === undefined &&
   result?.kind === "honest" &&
   (result.fromMs <= entry.sinceMs || result.fromMs <= endMs + SETTLES_MS);
 

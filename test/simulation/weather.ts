@@ -79,12 +79,23 @@ export const calm: Weather = {
   faultsEndMs: START,
 };
 
-/** Minutes, hours, or longer than messages and tokens live. */
+/**
+ * A volume that can only be read hurts most just after a marker was written; what outlasts messages and tokens, just after a
+ * run was started; everything else, anywhere.
+ */
 function drawBlackout(random: Random): Blackout {
-  const isLong = random.chance(0.3);
+  const x = random.next();
+  if (x < 0.35)
+    return {
+      of: "writes",
+      after: random.chance(0.7) ? "marker" : random.pick(blackoutMoments),
+      count: 1 + random.below(5),
+      lastsMs: random.between(35 * MINUTE, 2 * HOUR),
+    };
+  const isLong = x < 0.65;
   return {
-    of: isLong || random.chance(0.6) ? "everything" : "writes",
-    after: random.pick(blackoutMoments),
+    of: "everything",
+    after: isLong && random.chance(0.5) ? "run" : random.pick(blackoutMoments),
     count: 1 + random.below(6),
     lastsMs: isLong
       ? 7 * DAY + random.between(3 * HOUR, 60 * HOUR)
@@ -127,10 +138,10 @@ export function drawWeather(random: Random): Weather {
     delayMsMax: random.between(1, 120) * SECOND,
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
     lagMsMax: random.between(0, 8 * SECOND),
-    runsLagMsMax: random.chance(0.4) ? random.between(8, 140) * SECOND : 8 * SECOND,
+    runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     meddling: random.chance(0.8) ? random.next() : 0,
     outages: drawOutages(random),
-    blackout: random.chance(0.25) ? drawBlackout(random) : undefined,
+    blackout: random.chance(0.4) ? drawBlackout(random) : undefined,
     faultsEndMs: START + FAULTS_LAST,
   };
 }
