@@ -62,8 +62,9 @@ function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): 
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-// Only such a text can hold what is refused: a reviver costs ten times the parsing.
-const MAY_NOT_SURVIVE = /__proto__|\\u|[0-9]{16}|[0-9][eE]/;
+// Only such a text can hold what is refused: a reviver costs ten times the parsing. Long numbers and exponents are looked for
+// where a number can begin, because ids have as many digits, and every digest has one before an "e".
+const MAY_NOT_SURVIVE = /__proto__|\\u|(?:^|[:,[])\s*-?(?:[0-9.]{16}|[0-9.]+[eE])/;
 
 /** Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text access). */
 export function refuseWhatDoesNotSurvive(
