@@ -26,36 +26,40 @@ export const MARKERS_FOLDER = "open";
 export const markerPath = (key: ChapterKey): string => `${MARKERS_FOLDER}/${markerName(key)}`;
 
 /**
- * The text of a fact, checked before it is written: a fact is never replaced, so one that could not be read back
+ * The text of a fact, and the fact as it will be read back. A fact is never replaced, so one that could not be read back
  * would stay in the way for ever.
  * @throws PoisonMessageError where it is not as its schema says, or belongs to another path.
  */
-export function factText<K extends FactKind>(ref: FactRef<K>, fact: FactOf<K>): string {
+export function factText<K extends FactKind>(
+  ref: FactRef<K>,
+  fact: FactOf<K>,
+): { readonly text: string; readonly fact: FactOf<K> } {
   const compact = JSON.stringify(fact);
   // For a person's eyes, as long as that costs little: indentation can make eight times as many bytes of a nested capsule.
   const isSmall = compact.length <= READABLE_CHARS_MAX;
   const text = `${isSmall ? JSON.stringify(fact, undefined, 1) : compact}\n`;
-  const content = Buffer.from(text);
-  if (content.byteLength > FACT_BYTES_MAX)
+  const bytes = isSmall ? 0 : Buffer.byteLength(text);
+  if (bytes > FACT_BYTES_MAX)
     throw new PoisonMessageError(
-      `the fact ${ref.path} would have ${content.byteLength} bytes, at most ${FACT_BYTES_MAX} can be read back`,
+      `the fact ${ref.path} would have ${bytes} bytes, at most ${FACT_BYTES_MAX} can be read back`,
     );
-  factOf(ref, content);
-  return text;
+  return { text, fact: factIn(ref, text) };
 }
 
 /** @throws PoisonMessageError that names the path and the first faults. */
-export function factOf<K extends FactKind>(
-  { kind, path }: FactRef<K>,
-  content: Uint8Array,
-): FactOf<K> {
-  const what = `the fact ${path} is no valid ${kind}`;
-  const schema = factSchemas[kind] as unknown as z.ZodType<FactOf<K>>;
-  const fact = readContent(what, schema, content);
-  const ownPath = ownPaths[kind](fact);
-  if (ownPath !== path) throw refused(what, `by its keys it belongs at ${ownPath}`);
+export const factOf = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): FactOf<K> =>
+  factIn(ref, utf8(whatOf(ref), content));
+
+function factIn<K extends FactKind>(ref: FactRef<K>, text: string): FactOf<K> {
+  const what = whatOf(ref);
+  const schema = factSchemas[ref.kind] as unknown as z.ZodType<FactOf<K>>;
+  const fact = readText(what, schema, text);
+  const ownPath = ownPaths[ref.kind](fact);
+  if (ownPath !== ref.path) throw refused(what, `by its keys it belongs at ${ownPath}`);
   return fact;
 }
+
+const whatOf = ({ kind, path }: FactRef): string => `the fact ${path} is no valid ${kind}`;
 
 export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
 
@@ -63,7 +67,7 @@ export const markerText = (marker: Marker): string => `${JSON.stringify(marker, 
 export function markerOf(path: string, content: Uint8Array): Marker {
   const what = `the marker ${path} is not valid`;
   try {
-    const marker = readContent(what, Marker, content);
+    const marker = readText(what, Marker, utf8(what, content));
     if (markerPath(marker) === path) return marker;
     throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
   } catch (error) {
@@ -91,8 +95,7 @@ const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
 
 const DEPTH_MAX = 64;
 
-function readContent<T>(what: string, schema: z.ZodType<T>, content: Uint8Array): T {
-  const text = utf8(what, content);
+function readText<T>(what: string, schema: z.ZodType<T>, text: string): T {
   const depth = depthOf(text);
   if (depth > DEPTH_MAX) throw refused(what, `it nests ${depth} levels deep, at most ${DEPTH_MAX}`);
   const parsed = schema.safeParse(parse(what, text));

@@ -68,10 +68,11 @@ async function createFact<K extends FactKind>(
   ref: FactRef<K>,
   fact: FactOf<K>,
 ): Promise<Stored<FactOf<K>>> {
-  const content = Buffer.from(factText(ref, fact));
+  const { text, fact: kept } = factText(ref, fact);
+  const content = Buffer.from(text);
   try {
     const created = await options.files.create(pathIn(options, ref.path), content);
-    if (created === "created") return stored(ref, content);
+    if (created === "created") return { fact: kept, sha256: sha256Of(content) };
   } catch (error) {
     if (!(error instanceof PlatformTroubleError) || !mayHaveHappened(error)) throw error;
     const winner = await readFact(options, ref).catch(() => undefined);
@@ -87,8 +88,11 @@ async function createFact<K extends FactKind>(
 
 const stored = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): Stored<FactOf<K>> => ({
   fact: factOf(ref, content),
-  sha256: createHash("sha256").update(content).digest("hex"),
+  sha256: sha256Of(content),
 });
+
+const sha256Of = (content: Uint8Array): string =>
+  createHash("sha256").update(content).digest("hex");
 
 async function readBytes(
   options: VolumeFactsOptions,

@@ -76,9 +76,8 @@ export function createFiles(deps: Deps): Files {
     create: (ref, fact, caller) => {
       const had = get(ref);
       if (had !== undefined) return storedOf(had);
-      const text = factText(ref, fact);
-      const kept: typeof fact = deepFreeze(JSON.parse(text));
-      const entry = { ref, fact: kept, text, atMs: clock.nowMs(), sinceMs: caller.sinceMs };
+      const { text, fact: kept } = factText(ref, fact);
+      const entry = { ref, fact: deepFreeze(kept), text, atMs: clock.nowMs(), sinceMs: caller.sinceMs };
       facts.set(ref.path, entry as unknown as FactEntry);
       trace.mix(text.length, facts.size);
       trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);

@@ -106,13 +106,15 @@ export function checkBudgetsWhenCalm(deps: LivenessDeps): void {
       "more Databricks calls than the design allows",
       `${stats.databricksCalls} > ${allowed}`,
     );
-  const watches = sqs.archive.filter(({ queue }) => queue === "watches");
+  const looked = new Map<string, number>();
+  for (const { queue, body } of sqs.archive) {
+    if (queue !== "watches") continue;
+    const key = attemptText(JSON.parse(body) as Watch);
+    looked.set(key, 1 + (looked.get(key) ?? 0));
+  }
   for (const run of databricks.runs) {
     const key = attemptText(run.key);
-    const looks = watches.filter(({ body }) => {
-      const watch = JSON.parse(body) as Watch;
-      return attemptText(watch) === key;
-    }).length;
+    const looks = looked.get(key) ?? 0;
     const endMs = Math.min(run.endMs, run.lostFromMs, clock.nowMs());
     const most = looksFor((endMs - run.startedMs) / 1000);
     if (looks > most) violate("more looks than the cadence allows", `${key}: ${looks} > ${most}`);

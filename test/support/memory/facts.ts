@@ -23,7 +23,7 @@ export function createMemoryFacts(files: MemoryFiles, { clock }: ClockPort): Fac
         return file === undefined ? undefined : stored(ref, file.content);
       },
       create: async (ref, fact) =>
-        stored(ref, createFile(ref.path, Buffer.from(factText(ref, fact)))),
+        stored(ref, createFile(ref.path, Buffer.from(factText(ref, fact).text))),
       putFile: async (path, content) => {
         createFile(path, content);
       },
