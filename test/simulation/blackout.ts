@@ -27,7 +27,7 @@ export function strikeBlackout(deps: Deps, dark: Dark): void {
   let seen = 0;
   const happened = (what: string): void => {
     if (what !== blackout.after || ++seen !== blackout.count) return;
-    if (clock.nowMs() > START + 5 * HOUR) return;
+    if (clock.nowMs() > START + weather.activeMs * 0.8) return;
     // At once, or while the answers of the next calls are awaited.
     if (blackout.of === "writes") {
       const toMs = Math.min(clock.nowMs() + blackout.lastsMs, weather.faultsEndMs);

@@ -55,7 +55,7 @@ export function createPeople(deps: Deps): People {
   const repeatedMs = new Map<string, number>();
   const sentIds = Array.from({ length: deps.tickets - 1 }, (_, i) => ids[i] ?? `t${i}`);
   // The last run is the scheduler's.
-  const scheduledAtMs = START + random.between(0, HOUR);
+  const scheduledAtMs = START + random.between(0, weather.activeMs / 6);
   const scheduledId = scheduledTicketId(scheduledWorkload, isoOf(scheduledAtMs));
   const runIds = [...sentIds, scheduledId];
 
@@ -122,26 +122,28 @@ function bringTicket(
 ): void {
   const { random, clock, weather, send, meddles } = outside;
   const ticket = drawTicket(random, run_id);
-  const atMs = START + random.between(0, HOUR);
+  const { activeMs } = weather;
+  const atMs = START + random.between(0, activeMs / 6);
   send(atMs, "tickets", ticket);
   send(atMs + MINUTE, "records", auditOf(run_id, clock.nowMs()));
   if (!weather.isFaulty) return;
   for (let n = random.below(3); n > 0; n--) {
-    const againMs = atMs + random.between(0, 5 * HOUR);
+    const againMs = atMs + random.between(0, activeMs);
     if (againMs >= weather.faultsEndMs) continue;
     repeatedMs.set(run_id, Math.max(againMs, repeatedMs.get(run_id) ?? 0));
     send(againMs, "tickets", ticket);
   }
   if (meddles(0.4))
-    send(atMs + random.between(-MINUTE, 2 * HOUR), "tickets", outside.cancelOf(run_id, 1));
-  if (meddles(0.2)) send(atMs + random.between(0, 4 * HOUR), "tickets", outside.retryOf(run_id, 2));
+    send(atMs + random.between(-MINUTE, activeMs / 3), "tickets", outside.cancelOf(run_id, 1));
+  if (meddles(0.2))
+    send(atMs + random.between(0, activeMs * 0.7), "tickets", outside.retryOf(run_id, 2));
   if (meddles(0.2)) {
     contestedIds.push(run_id);
     const another = { ...ticket, parameters: { other: 1 } };
-    send(atMs + random.between(MINUTE, 4 * HOUR), "tickets", another);
+    send(atMs + random.between(MINUTE, activeMs * 0.7), "tickets", another);
   }
   for (let n = meddles(1) ? random.below(7) : 0; n > 0; n--) {
-    const thenMs = atMs + random.between(0, 5 * HOUR);
+    const thenMs = atMs + random.between(0, activeMs * 0.8);
     clock.at(thenMs, () => forge(outside, run_id));
   }
 }
@@ -173,7 +175,10 @@ const auditOf = (run_id: string, nowMs: number) => ({
 });
 
 /** Tickets that must be refused, each with a sentence: none of them may ever become a run. */
-function bringRefused({ random, meddles, send, runIds }: Outside, refusedIds: string[]): void {
+function bringRefused(
+  { random, meddles, send, runIds, weather }: Outside,
+  refusedIds: string[],
+): void {
   const refused = (n: number): object => {
     const ticket_id = `refused-${n}`;
     const [workload] = workloadNames;
@@ -191,7 +196,7 @@ function bringRefused({ random, meddles, send, runIds }: Outside, refusedIds: st
       { ticket_id, v: 2, workload },
     ]);
   };
-  const atMs = (): number => START + random.between(0, 5 * HOUR);
+  const atMs = (): number => START + random.between(0, weather.activeMs * 0.8);
   for (let n = 0; n < 2; n++) if (meddles(0.7)) send(atMs(), "tickets", refused(n));
   const garbage = [
     "",

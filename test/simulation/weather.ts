@@ -54,6 +54,8 @@ export type Weather = {
   /** `writes`: the facts volume can only be read. */
   readonly outages: Partial<Record<System | "writes", Span>>;
   readonly blackout: Blackout | undefined;
+  /** How long things happen; longer, if a blackout comes. */
+  readonly activeMs: number;
   /** After that nothing goes wrong any more; a blackout moves it. */
   faultsEndMs: number;
 };
@@ -76,6 +78,7 @@ export const calm: Weather = {
   meddling: 0,
   outages: {},
   blackout: undefined,
+  activeMs: 6 * HOUR,
   faultsEndMs: START,
 };
 
@@ -103,16 +106,13 @@ function drawBlackout(random: Random): Blackout {
   };
 }
 
-const FAULTS_LAST = 6 * HOUR;
-
-const patient: Weather = {
+const patient = {
   ...calm,
   isFaulty: true,
   failsBefore: 0.04,
   duplicated: 0.02,
   delayMsMax: 20 * SECOND,
-  faultsEndMs: START + FAULTS_LAST,
-};
+} as const;
 /** Whether everything that goes wrong is trouble that says so, and passes. */
 export const isPatient = (weather: Weather): boolean =>
   weather.killed + weather.surprise + weather.slow + weather.landsLate + weather.undeleted === 0 &&
@@ -121,9 +121,18 @@ export const isPatient = (weather: Weather): boolean =>
 export function drawWeather(random: Random): Weather {
   const upTo = (most: number, share = 0.8): number =>
     random.chance(share) ? random.next() * most : 0;
+  // Mostly as dense as possible, now and then for hours.
+  const activeMs = Math.round((1.5 + 4.5 * random.next() ** 2) * HOUR);
+  const faultsEndMs = START + activeMs;
   // Nothing but outages and answers such as 503: then waiting must be enough, and no message may die.
   if (random.chance(0.12))
-    return { ...patient, meddling: random.next(), outages: drawOutages(random) };
+    return {
+      ...patient,
+      activeMs,
+      faultsEndMs,
+      meddling: random.next(),
+      outages: drawOutages(random, activeMs),
+    };
   return {
     isFaulty: true,
     failsBefore: upTo(0.04),
@@ -140,30 +149,31 @@ export function drawWeather(random: Random): Weather {
     lagMsMax: random.between(0, 8 * SECOND),
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     meddling: random.chance(0.8) ? random.next() : 0,
-    outages: drawOutages(random),
+    outages: drawOutages(random, activeMs),
     blackout: random.chance(0.4) ? drawBlackout(random) : undefined,
-    faultsEndMs: START + FAULTS_LAST,
+    activeMs,
+    faultsEndMs,
   };
 }
 
-/** How often a system is down for once, how long after the beginning at most, and how long at most. */
+/** How often a system is down for once, and how long at most. */
 const outageTable = {
-  sql: { share: 0.4, withinMs: 3 * HOUR, lastsMs: 4 * HOUR },
-  bus: { share: 0.35, withinMs: 3 * HOUR, lastsMs: 4 * HOUR },
-  jobs: { share: 0.2, withinMs: 2 * HOUR, lastsMs: 5.5 * HOUR },
-  files: { share: 0.12, withinMs: 3 * HOUR, lastsMs: HOUR },
-  sqs: { share: 0.05, withinMs: 3 * HOUR, lastsMs: 20 * MINUTE },
+  sql: { share: 0.4, lastsMs: 4 * HOUR },
+  bus: { share: 0.35, lastsMs: 4 * HOUR },
+  jobs: { share: 0.2, lastsMs: 5.5 * HOUR },
+  files: { share: 0.12, lastsMs: HOUR },
+  sqs: { share: 0.05, lastsMs: 20 * MINUTE },
 } as const satisfies Record<System, unknown>;
 
-function drawOutages(random: Random): Weather["outages"] {
+function drawOutages(random: Random, activeMs: number): Weather["outages"] {
   const outages: Weather["outages"] = {};
   for (const system of Object.keys(outageTable) as System[]) {
-    const { share, withinMs, lastsMs } = outageTable[system];
+    const { share, lastsMs } = outageTable[system];
     if (!random.chance(share)) continue;
-    const fromMs = START + random.between(0, withinMs);
+    const fromMs = START + random.between(0, activeMs / 2);
     // Mostly short, now and then hours.
     const toMs = Math.round(fromMs + MINUTE + lastsMs * random.next() ** 3);
-    outages[system] = { fromMs, toMs: Math.min(toMs, START + FAULTS_LAST) };
+    outages[system] = { fromMs, toMs: Math.min(toMs, START + activeMs) };
   }
   return outages;
 }

@@ -109,7 +109,9 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const awakeAtMs = (): number => blackout.untilMs;
   const sqs = createSqs({ ...common, fleet: () => fleet, awakeAtMs });
   const call = createCall(common);
-  const deployedAtMs = isCalm ? Number.POSITIVE_INFINITY : START + random.between(0, 6 * HOUR);
+  const deployedAtMs = isCalm
+    ? Number.POSITIVE_INFINITY
+    : START + random.between(0, weather.activeMs);
   const ports = { ...common, call, files, databricks, sqs, ledger, bus, deployedAtMs };
   const onError = (error: unknown): void =>
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
