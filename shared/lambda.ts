@@ -56,19 +56,19 @@ export function queueHandler<Q extends QueueName>(
 ) {
   return middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 0 }).handler(
     async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
-      const ends = new AbortController();
-      const outOfTime = outOfTimeAt(deps, context, ends.signal);
+      const outOfTime = Promise.withResolvers<never>();
+      const stop = deps.clock.timer(leftMs(context), () => outOfTime.reject(slow()));
       const settled = await Promise.all(
         start(queue, event.Records, handle).map(async ({ record, message, work }) => {
           try {
-            await Promise.race([work, outOfTime]);
+            await Promise.race([work, outOfTime.promise]);
             return undefined;
           } catch (error) {
             return await settle({ queue, deps, waitOut, record, message, error });
           }
         }),
       );
-      ends.abort("handled"); // a reason of its own costs no stack trace
+      stop();
       return {
         batchItemFailures: settled
           .filter((messageId) => messageId !== undefined)
@@ -244,15 +244,14 @@ function runIdOf(body: string): { readonly run_id?: string } {
   }
 }
 
-/** Rejects shortly before Lambda would cut the invocation off; never, where the context knows no end. */
-async function outOfTimeAt(deps: Edge, context: Context, ends: AbortSignal): Promise<never> {
-  const leftMs = context.getRemainingTimeInMillis() - RESERVE_MS;
-  await deps.clock.sleep(Math.max(0, leftMs), ends);
-  if (ends.aborted) return await new Promise<never>(() => {});
-  throw new Error(
+/** Until shortly before Lambda would cut the invocation off. */
+const leftMs = (context: Context): number =>
+  Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS);
+
+const slow = (): Error =>
+  new Error(
     `not finished ${RESERVE_MS} ms before the function's timeout: something it asked was slow`,
   );
-}
 
 type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 

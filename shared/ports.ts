@@ -148,8 +148,10 @@ export interface EventsPort {
 export interface ClockPort {
   readonly clock: {
     readonly nowMs: () => number;
-    /** Resolves after `ms`, or when `signal` says so; never rejects. */
-    readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+    /** Resolves after `ms`. */
+    readonly sleep: (ms: number) => Promise<void>;
+    /** Calls `ring` after `ms`, unless what it returns has been called before. */
+    readonly timer: (ms: number, ring: () => void) => () => void;
   };
 }
 

@@ -27,20 +27,21 @@ const MERGE_MS_MAX = 30_000;
 
 async function merge(options: DeltaLedgerOptions, rows: LedgerRows): Promise<void> {
   if (Object.values(rows).every((tableRows) => tableRows.length === 0)) return;
-  const done = new AbortController();
-  const tooLong = options.clock.sleep(MERGE_MS_MAX, done.signal).then(() => {
-    if (done.signal.aborted) return;
-    throw new PlatformTroubleError(
-      `the warehouse has not answered within ${MERGE_MS_MAX / 1000} s: it may be starting`,
-    );
-  });
+  const tooLong = Promise.withResolvers<never>();
+  const stop = options.clock.timer(MERGE_MS_MAX, () =>
+    tooLong.reject(
+      new PlatformTroubleError(
+        `the warehouse has not answered within ${MERGE_MS_MAX / 1000} s: it may be starting`,
+      ),
+    ),
+  );
   // Too late or not, a MERGE that still happens does no harm: the same rows again change nothing.
   const merging = mergeAll(options, rows);
+  merging.catch(() => {});
   try {
-    await Promise.race([merging, tooLong.then(() => merging)]);
+    await Promise.race([merging, tooLong.promise]);
   } finally {
-    done.abort();
-    merging.catch(() => {});
+    stop();
   }
 }
 

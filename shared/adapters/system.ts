@@ -8,12 +8,10 @@ import type { ClockPort, DigestPort, LogPort } from "../ports.ts";
 export const systemClock: ClockPort = {
   clock: {
     nowMs: () => Date.now(),
-    sleep: async (ms, signal) => {
-      try {
-        await sleep(ms, undefined, signal === undefined ? {} : { signal });
-      } catch {
-        // Somebody said that it is enough.
-      }
+    sleep: (ms) => sleep(ms),
+    timer: (ms, ring) => {
+      const timeout = setTimeout(ring, ms);
+      return () => clearTimeout(timeout);
     },
   },
 };

@@ -28,7 +28,7 @@ function sourceOf(answer: Answer, more: Partial<TokenSourceOptions> = {}) {
   const secretOf = (i: number) =>
     JSON.stringify({ client_id: "id", client_secret: secrets[i] ?? "", token: secrets[i] ?? "" });
   const tokens = createTokenSource({
-    clock: { nowMs: () => nowMs, sleep: async () => {} },
+    clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
     secrets: {
       read: async () => {
         reads.push("read");

@@ -18,6 +18,7 @@ function virtualClock() {
       new Promise<void>((wake) => {
         sleepers.push({ atMs: nowMs + ms, wake });
       }),
+    timer: () => () => {},
   };
   const run = async (untilMs: number) => {
     for (;;) {

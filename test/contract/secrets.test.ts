@@ -23,7 +23,7 @@ const clientAt = (endpoint: string) =>
 
 function open(endpoint = server.endpoint) {
   let nowMs = 0;
-  const clock = { nowMs: () => nowMs, sleep: async () => {} };
+  const clock = { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} };
   const { secrets } = createSecrets({ clock }, clientAt(endpoint));
   return { secrets, pass: (seconds: number) => (nowMs += seconds * 1000) };
 }

@@ -66,6 +66,7 @@ const rates: Rates = { submit: fast, get: fast, list: fast, files: fast };
 const hurried: ClockPort["clock"] = {
   nowMs: systemClock.clock.nowMs,
   sleep: (ms) => systemClock.clock.sleep(ms / 20),
+  timer: (ms, ring) => systemClock.clock.timer(ms / 20, ring),
 };
 
 function connect(workspace: Workspace, host: string, ending: AsyncDisposableStack): Connected {

@@ -20,15 +20,15 @@ function createEdge(options: EdgeOptions = {}) {
   const letters: { queue: QueueName; letter: DeadLetter }[] = [];
   const rejected: unknown[] = [];
   const logged: string[] = [];
-  const wakers: (() => void)[] = [];
+  const rings = new Set<() => void>();
   return {
     sent,
     letters,
     rejected,
     logged,
-    /** Time passes: whoever sleeps wakes up. */
-    wake: () => {
-      for (const wake of wakers.splice(0)) wake();
+    /** Time passes: whatever timer is set rings. */
+    ring: () => {
+      for (const ring of rings) ring();
     },
     deps: {
       queues: {
@@ -51,11 +51,11 @@ function createEdge(options: EdgeOptions = {}) {
       },
       clock: {
         nowMs: () => 1_000,
-        sleep: (_ms: number, signal?: AbortSignal) =>
-          new Promise<void>((resolve) => {
-            wakers.push(resolve);
-            signal?.addEventListener("abort", () => resolve());
-          }),
+        sleep: async () => {},
+        timer: (_ms: number, ring: () => void) => {
+          rings.add(ring);
+          return () => rings.delete(ring);
+        },
       },
       log: (event: string) => logged.push(event),
       settings: {
@@ -281,7 +281,7 @@ test("a message that can neither be handled nor sent again is left to SQS", asyn
 });
 
 test("shortly before the timeout, what is unfinished is reported, and what is finished is not", async () => {
-  const { deps, wake } = createEdge();
+  const { deps, ring } = createEdge();
   const handler = queueHandler(
     "tickets",
     deps,
@@ -296,7 +296,7 @@ test("shortly before the timeout, what is unfinished is reported, and what is fi
     context,
   );
   await new Promise(setImmediate);
-  wake();
+  ring();
   expect(await answer).toEqual({ batchItemFailures: [{ itemIdentifier: "m1" }] });
 });
 

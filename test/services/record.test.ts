@@ -78,7 +78,7 @@ test("a batch with more to read than one invocation may ask for: what is read is
     },
     events: { announce: async () => {}, reject: async () => {} },
     plane: { id: async () => "p" },
-    clock: { nowMs: () => nowMs, sleep: async () => {} },
+    clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
     log: () => {},
   };
   const deliveries = Array.from({ length: 60 }, () => ({

@@ -47,7 +47,11 @@ function createPlane(read: (runId: string) => Marker) {
         send: async (queue: string, message: object) =>
           void sent.push([queue, "run_id" in message && message.run_id]),
       },
-      clock: { nowMs: () => t0 + (SILENT_SECONDS + 1) * 1000, sleep: async () => {} },
+      clock: {
+        nowMs: () => t0 + (SILENT_SECONDS + 1) * 1000,
+        sleep: async () => {},
+        timer: () => () => {},
+      },
       log: (event: string) => void logged.push(event),
       settings,
     },

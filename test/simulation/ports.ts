@@ -200,13 +200,16 @@ function platformPorts({ clock, trace, deployedAtMs }: PortDeps, env: Environmen
   return {
     clock: {
       nowMs: clock.nowMs,
-      sleep: (ms, signal) =>
+      sleep: (ms) =>
         new Promise<void>((resolve) => {
-          // Sleepers that nobody waits for any more are passed over when their time comes.
-          clock.after(ms, () => {
-            if (signal?.aborted !== true) resume(env, resolve);
-          });
+          clock.after(ms, () => resume(env, resolve));
         }),
+      timer: (ms, ring) => {
+        const timer = clock.after(ms, () => resume(env, ring));
+        return () => {
+          timer.cancelled = true;
+        };
+      },
     },
     sha256: sha256Of,
     log: (event, fields) => {
