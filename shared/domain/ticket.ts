@@ -26,15 +26,20 @@ export function limitsWithin(upper: Limits, wanted: Wanted, current = upper): Li
 
 /** Whether two tickets ask for the same: by their content, whatever the order of keys, and however often they have waited. */
 export const sameTicket = (a: Ticket, b: Ticket): boolean =>
-  canonical({ ...a, tries: 0 }) === canonical({ ...b, tries: 0 });
+  sameJson({ ...a, tries: 0 }, { ...b, tries: 0 });
 
-/** JSON with sorted keys. */
-export const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([x], [y]) => (x < y ? -1 : 1)))
-      : inner,
+type Keyed = { readonly [key: string]: unknown };
+const isKeyed = (value: unknown): value is Keyed => typeof value === "object" && value !== null;
+
+function sameJson(a: unknown, b: unknown): boolean {
+  if (!isKeyed(a) || !isKeyed(b)) return a === b;
+  const keys = Object.keys(a);
+  return (
+    Array.isArray(a) === Array.isArray(b) &&
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
   );
+}
 
 /** W3C trace context: version 00, sampled. The trace of a run whose ticket brought none is its own digest. */
 export const traceparentOf = (digest: string): string =>
