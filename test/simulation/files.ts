@@ -77,7 +77,13 @@ export function createFiles(deps: Deps): Files {
       const had = get(ref);
       if (had !== undefined) return storedOf(had);
       const { text, fact: kept } = factText(ref, fact);
-      const entry = { ref, fact: deepFreeze(kept), text, atMs: clock.nowMs(), sinceMs: caller.sinceMs };
+      const entry = {
+        ref,
+        fact: deepFreeze(kept),
+        text,
+        atMs: clock.nowMs(),
+        sinceMs: caller.sinceMs,
+      };
       facts.set(ref.path, entry as unknown as FactEntry);
       trace.mix(text.length, facts.size);
       trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);

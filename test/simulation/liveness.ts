@@ -100,9 +100,11 @@ function checkAudits({ ledger, people, sqs, violate, weather }: LivenessDeps): v
 }
 
 /** Who sends a ticket again, when its run is over, hears the outcome again. Records can be lost; then nobody can know. */
-function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDeps): void {
+function checkRepeatedTickets({ files, people, bus, sqs, weather, violate }: LivenessDeps): void {
   if (isLossy(weather)) return;
   for (const [run_id, atMs] of people.repeatedMs) {
+    // Another one may have come first under its id.
+    if (files.get(factRef.ticket(run_id))?.fact.ticket.parameters["other"] !== undefined) continue;
     const heard = bus.heardMs.get(run_id);
     const isUnanswered = heard !== undefined && heard.firstMs < atMs && heard.lastMs < atMs;
     // Either the ticket or its record may have died of surprises.

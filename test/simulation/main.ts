@@ -28,7 +28,7 @@ if (values.seed === undefined) {
 } else {
   const seed = wholeNumber("seed", values.seed);
   const report = await simulate(seed, { ...options, print: (line) => console.log(line) });
-  console.log(`hash ${report.hash}`);
+  console.log(`hash ${report.hash()}`);
   for (const [what, detail] of report.violations) console.log(`broken: ${what} ${detail}`);
   if (report.violations.size > 0) process.exitCode = 1;
 }

@@ -158,8 +158,8 @@ export function drawWeather(random: Random): Weather {
 
 /** How often a system is down for once, and how long at most. */
 const outageTable = {
-  sql: { share: 0.4, lastsMs: 4 * HOUR },
-  bus: { share: 0.35, lastsMs: 4 * HOUR },
+  sql: { share: 0.3, lastsMs: 4 * HOUR },
+  bus: { share: 0.2, lastsMs: 4 * HOUR },
   jobs: { share: 0.2, lastsMs: 5.5 * HOUR },
   files: { share: 0.12, lastsMs: HOUR },
   sqs: { share: 0.05, lastsMs: 20 * MINUTE },
