@@ -23,6 +23,8 @@ function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): numbe
 export const isAtRest = (deps: LivenessDeps): boolean =>
   deps.sqs.live.size === 0 &&
   deps.files.markers.size === 0 &&
+  // Only the slow part of the sweep will find it, an hour after its refusal.
+  !deps.databricks.runs.some((run) => run.isZombie && run.endMs > deps.clock.nowMs()) &&
   deps.people.runIds.every((run_id) => {
     const chapters = chaptersOf(deps, run_id);
     return chapters > 0 && deps.bus.announced.has(`${run_id}/${chapters}`);
@@ -114,7 +116,7 @@ function checkRepeatedTickets({ files, people, bus, sqs, weather, violate }: Liv
 }
 
 /** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
-const WITHIN = { stoppedEasily: 20 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
+const WITHIN = { stoppedEasily: 30 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
 
 /** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
 function checkUnwanted(deps: LivenessDeps): void {

@@ -60,7 +60,7 @@ function watchTurns({ sqs, files, violate }: LivenessDeps): void {
 }
 
 /** What has been announced, and whose marker is gone, is announced again only for those who ask by their ticket. */
-function watchAnnouncements({ sqs, bus, files, violate }: LivenessDeps): void {
+function watchAnnouncements({ clock, sqs, bus, files, violate }: LivenessDeps): void {
   const askedAgain = new Set<string>();
   const closedMs = new Map<string, number>();
   sqs.onSend.push((queue, body) => {
@@ -69,20 +69,17 @@ function watchAnnouncements({ sqs, bus, files, violate }: LivenessDeps): void {
     askedAgain.add(markerName({ run_id, chapter }));
   });
   files.onMarkerWritten.push((marker) => closedMs.delete(markerName(marker)));
-  files.onMarkerRemoved.push((key: ChapterKey, caller) => {
-    closedMs.set(markerName(key), Math.max(caller.sinceMs, closedMs.get(markerName(key)) ?? 0));
+  files.onMarkerRemoved.push((key: ChapterKey) => {
+    closedMs.set(markerName(key), clock.nowMs());
   });
   bus.onAnnounce.push((event, caller) => {
     const name = markerName(event);
     const closed = closedMs.get(name);
     // The marker was gone when this invocation began: nobody but a repeated ticket can have asked.
-    const isLate = closed !== undefined && caller.sinceMs > closed + INVOCATION_MS;
+    const isLate = closed !== undefined && caller.sinceMs > closed;
     if (isLate && !askedAgain.has(name)) violate("announced again, and nobody asked", event.id);
   });
 }
-
-/** No invocation lasts longer, so what began after it has seen what was done in it. */
-const INVOCATION_MS = 150_000;
 
 /** The poller sends the next watch, then writes its number into the marker: a number that nobody carries would end the others. */
 function watchNumbers({ sqs, files, violate }: LivenessDeps): void {

@@ -18,7 +18,7 @@ import { isPatient, type Span } from "./weather.ts";
  * Watches of one attempt, at the same time and in all (design: §9). While Jobs are down, turns wait and multiply, and each of
  * them sends a watch in the end; while facts cannot be read, no watch can know that it is outnumbered.
  */
-const LIVE_WATCHES_MAX = { usually: 30, withoutJobs: 100 } as const;
+const LIVE_WATCHES_MAX = { usually: 40, withoutJobs: 100 } as const;
 const WATCHES_MAX = { usually: 500, withOutages: 2_000 } as const;
 /** After a Jobs outage: the longest wait of a turn, several times over. */
 const TURNS_COME_WITHIN = 90 * MINUTE;

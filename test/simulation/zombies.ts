@@ -31,7 +31,9 @@ export function wakeZombies({ clock, random, weather, files, databricks }: Deps)
     if (request === undefined || !random.chance(SHARE)) return;
     const caller = { service: "nobody", purpose: "turns", sinceMs: 0, calledMs: 0, isZombie: true };
     clock.after(random.between(10 * MINUTE, 3 * HOUR), () => {
-      if (clock.nowMs() < weather.faultsEndMs) databricks.submit(request, caller);
+      // One that has landed before is no stuck one.
+      const hasLanded = databricks.runs.some(({ name }) => name === request.runName);
+      if (!hasLanded && clock.nowMs() < weather.faultsEndMs) databricks.submit(request, caller);
     });
   });
 }
