@@ -52,6 +52,7 @@ export type Databricks = {
   /** By a person in Databricks. */
   readonly cancelByHand: (run: Run) => void;
   readonly repairByHand: (run: Run) => void;
+  readonly onRefuse: ((key: AttemptKey) => void)[];
   readonly onSubmit: ((request: SubmitRequest, caller: Caller) => void)[];
   readonly onLook: ((run: Run, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
@@ -99,6 +100,7 @@ export function createDatabricks(deps: Deps): Databricks {
         .map(namedOf),
     cancel: (id, caller) => {
       const run = byId.get(id);
+      if (run === undefined) deps.violate("a run was cancelled that nobody knows", String(id));
       if (run === undefined || !self.isActive(run)) return;
       if (run.isForeign) deps.violate("a run of another plane was cancelled", run.name);
       else for (const told of self.onCancel) told(run, caller);
@@ -115,6 +117,7 @@ export function createDatabricks(deps: Deps): Databricks {
       begin(deps, run);
       trace.say(() => `⟲ Databricks run ${run.id} is repaired by hand`);
     },
+    onRefuse: [],
     onSubmit: [],
     onLook: [],
     onStart: [],
@@ -130,7 +133,10 @@ export function createDatabricks(deps: Deps): Databricks {
     const { runName, idempotencyToken, payload } = request;
     for (const told of self.onSubmit) told(request, caller);
     const refusal = refuses(runName, caller);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) {
+      for (const told of self.onRefuse) told(orderedBy(payload).key);
+      return refusal;
+    }
     const had = byToken.get(idempotencyToken);
     if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES) return acceptedOf(had);
     const run = start(runName, payload, caller);

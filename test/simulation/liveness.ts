@@ -116,7 +116,12 @@ function checkRepeatedTickets({ files, people, bus, sqs, weather, violate }: Liv
 }
 
 /** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
-const WITHIN = { stoppedEasily: 30 * MINUTE, stopped: 55 * MINUTE, unwanted: 3 * HOUR } as const;
+const WITHIN = {
+  stoppedCalmly: 2 * MINUTE,
+  stoppedEasily: 20 * MINUTE,
+  stopped: 55 * MINUTE,
+  unwanted: 3 * HOUR,
+} as const;
 
 /** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
 function checkUnwanted(deps: LivenessDeps): void {
@@ -125,8 +130,9 @@ function checkUnwanted(deps: LivenessDeps): void {
     (sum, { fromMs, toMs }) => sum + toMs - fromMs,
     weather.blackout?.lastsMs ?? 0,
   );
-  const stoppedWithin =
-    isPatient(weather) && outagesMs === 0 ? WITHIN.stoppedEasily : WITHIN.stopped;
+  const isEasy = isPatient(weather) && outagesMs === 0;
+  const troubled = isEasy ? WITHIN.stoppedEasily : WITHIN.stopped;
+  const stoppedWithin = weather.isFaulty ? troubled : WITHIN.stoppedCalmly;
   for (const run of databricks.runs) {
     const isBeyondUs =
       run.repairedMs !== undefined || run.ending === "limbo" || Number.isFinite(run.lostFromMs);
@@ -136,7 +142,10 @@ function checkUnwanted(deps: LivenessDeps): void {
     const ranOnMs = (sinceMs = Number.POSITIVE_INFINITY): number =>
       untilMs - Math.max(sinceMs, run.startedMs);
     const about = attemptText(run.key);
-    const afterStopMs = ranOnMs(files.get(factRef.stop(chapter))?.atMs);
+    const stopMs = files.get(factRef.stop(chapter))?.atMs;
+    // Until the submission is there, nobody knows which run to cancel.
+    const knownMs = files.get(factRef.submission(run.key))?.atMs ?? run.startedMs;
+    const afterStopMs = ranOnMs(stopMs && Math.max(stopMs, knownMs));
     if (run.cancelledMs !== undefined && afterStopMs > 0) stats.cancelWaitsMs.push(afterStopMs);
     if (!run.isZombie && afterStopMs > stoppedWithin + outagesMs && !hasDeadLetter(deps, run))
       violate("a stopped chapter ran on", `${about} ${Math.round(afterStopMs / MINUTE)} min`);

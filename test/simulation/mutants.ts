@@ -10,7 +10,7 @@ const run = promisify(execFile);
 
 /** A rule that needs more worlds than that to be missed is as good as none. */
 const SEEDS_MAX = 8_000;
-const CALM_SEEDS = 15;
+const CALM_SEEDS = 30;
 const AT_ONCE = 2;
 const root = join(import.meta.dirname, "../..");
 const patches = join(import.meta.dirname, "mutants");

@@ -61,7 +61,7 @@ export function createPeople(deps: Deps): People {
 
   /** A person's message, if people still do such things then. */
   const send = (atMs: number, queue: QueueName, message: object | string): void => {
-    if (weather.isFaulty && atMs >= weather.faultsEndMs) return;
+    if (interferes(weather) && atMs >= weather.faultsEndMs) return;
     const body = typeof message === "string" ? message : JSON.stringify(message);
     if (queue !== "tickets") foreign.add(`${queue} ${withoutTries(body)}`);
     clock.at(atMs, () => sqs.send(queue, body));
@@ -88,9 +88,10 @@ export function createPeople(deps: Deps): People {
   const outside: Outside = { ...deps, send, meddles, soonMs, cancelOf, retryOf, runIds };
 
   for (const run_id of sentIds) bringTicket(outside, run_id, contestedIds, repeatedMs);
+  if (interferes(weather)) watchAndMeddle(outside);
   if (weather.isFaulty) {
     bringRefused(outside, refusedIds);
-    watchAndMeddle(outside);
+    watchByHand(outside);
     replay(outside);
   }
   return {
@@ -103,6 +104,8 @@ export function createPeople(deps: Deps): People {
     isForeign: (queue, body) => foreign.has(`${queue} ${withoutTries(body)}`),
   };
 }
+
+const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
 type Outside = Deps & {
   readonly runIds: readonly string[];
@@ -126,7 +129,7 @@ function bringTicket(
   const atMs = START + random.between(0, activeMs / 6);
   send(atMs, "tickets", ticket);
   send(atMs + MINUTE, "records", auditOf(run_id, clock.nowMs()));
-  if (!weather.isFaulty) return;
+  if (!interferes(weather)) return;
   for (let n = random.below(3); n > 0; n--) {
     const againMs = atMs + random.between(0, activeMs);
     if (againMs >= weather.faultsEndMs) continue;
@@ -142,7 +145,7 @@ function bringTicket(
     const another = { ...ticket, parameters: { other: 1 } };
     send(atMs + random.between(MINUTE, activeMs * 0.7), "tickets", another);
   }
-  for (let n = meddles(1) ? random.below(7) : 0; n > 0; n--) {
+  for (let n = weather.isFaulty && meddles(1) ? random.below(7) : 0; n > 0; n--) {
     const thenMs = atMs + random.between(0, activeMs * 0.8);
     clock.at(thenMs, () => forge(outside, run_id));
   }
@@ -221,19 +224,14 @@ function watchAndMeddle(outside: Outside): void {
     if (!isFaulty()) return;
     const { run_id } = run.key;
     if (meddles(0.16)) send(soonMs(), "tickets", outside.cancelOf(run_id, run.chapter));
-    if (meddles(0.06)) clock.after(random.between(0, HOUR), () => databricks.cancelByHand(run));
-    if (meddles(0.25)) repairLater(outside, run);
   });
   files.onFact.push(({ ref, fact }) => {
     if (!isFaulty()) return;
     const at = fact as OutcomeFact;
     // Just then, when a plan is on its way to become a run.
     const { run_id, chapter } = at;
-    if (ref.kind === "manifest" && meddles(0.25))
+    if (ref.kind === "manifest" && meddles(outside.weather.isFaulty ? 0.25 : 0.5))
       send(clock.nowMs(), "tickets", outside.cancelOf(run_id, chapter));
-    // A report comes too early: before its refusal is old enough to be believed.
-    if (ref.kind === "submission" && "refused" in fact && random.chance(0.6))
-      send(clock.nowMs(), "reports", endedOf(at));
   });
   files.onFact.push(({ ref, fact }) => {
     if (ref.kind !== "outcome" || !isFaulty()) return;
@@ -248,6 +246,21 @@ function watchAndMeddle(outside: Outside): void {
     if (chapter < CHAPTERS_MAX && meddles(0.5))
       for (let n = 1 + random.below(3); n > 0; n--)
         send(soonMs(), "tickets", outside.retryOf(run_id, chapter + 1));
+  });
+}
+
+/** What is done in Databricks itself, and reports that come too early: before a refusal is old enough to be believed. */
+function watchByHand(outside: Outside): void {
+  const { clock, random, databricks, files, send, meddles } = outside;
+  const isFaulty = (): boolean => clock.nowMs() < outside.weather.faultsEndMs;
+  databricks.onStart.push((run) => {
+    if (!isFaulty()) return;
+    if (meddles(0.06)) clock.after(random.between(0, HOUR), () => databricks.cancelByHand(run));
+    if (meddles(0.25)) repairLater(outside, run);
+  });
+  files.onFact.push(({ ref, fact }) => {
+    if (isFaulty() && ref.kind === "submission" && "refused" in fact && random.chance(0.6))
+      send(clock.nowMs(), "reports", endedOf(fact));
   });
 }
 

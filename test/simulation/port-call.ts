@@ -68,8 +68,9 @@ export function createCall(deps: Deps): Call {
   };
 
   function latencyMs({ weather }: Deps): number {
-    const isSlow = isFaulty(deps) && random.chance(weather.slow);
-    return isSlow ? random.between(SECOND, 30 * SECOND) : random.between(5, 1_500);
+    const isSlow = clock.nowMs() < weather.faultsEndMs && random.chance(weather.slow);
+    const slowest = weather.isFaulty ? 30 * SECOND : 5 * SECOND;
+    return isSlow ? random.between(SECOND, slowest) : random.between(5, 1_500);
   }
 }
 
@@ -197,6 +198,9 @@ function quietly(call: Pending): void {
   }
 }
 
+class Surprise extends TypeError {}
+export const isSurprise = (error: Error): boolean => error instanceof Surprise;
+
 /** What an adapter makes of an answer that waiting may mend; now and then something that no adapter foresaw. */
 const trouble = (
   { random, weather }: Deps,
@@ -204,7 +208,7 @@ const trouble = (
   said = `${method}: 500 INTERNAL_ERROR`,
 ): Error =>
   random.chance(weather.surprise)
-    ? new TypeError(`${method}: nobody foresaw this`)
+    ? new Surprise(`${method}: nobody foresaw this`)
     : new PlatformTroubleError(said, {
         ...(random.chance(0.05) && { retryAfterSeconds: random.between(1, 120) }),
       });

@@ -1,5 +1,6 @@
 // The ports of one execution environment: every call goes through `call`, where the world may interfere.
 
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Ports } from "./coverage.ts";
 import type { Databricks } from "./databricks.ts";
@@ -8,7 +9,7 @@ import { type Environment, resume } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { Bus, Ledger } from "./ledger.ts";
 import { tablesInOrder } from "./ledger.ts";
-import type { Call } from "./port-call.ts";
+import { type Call, isSurprise } from "./port-call.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
@@ -25,6 +26,7 @@ export type PortDeps = {
   readonly bus: Bus;
   readonly stats: Stats;
   readonly planeId: string;
+  readonly violate: (what: string, detail: string) => void;
   /** When a deploy changes the recipes. */
   readonly deployedAtMs: number;
 };
@@ -196,7 +198,13 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
   } satisfies Partial<Ports>;
 }
 
-function platformPorts({ clock, trace, deployedAtMs }: PortDeps, env: Environment) {
+/** Nobody made it fail: neither trouble, nor poison, nor a surprise of this world, nor the end of its time. */
+const isOurOwnFault = (error: unknown): boolean =>
+  !(error instanceof PlatformTroubleError) &&
+  !(error instanceof PoisonMessageError) &&
+  !(error instanceof Error && (isSurprise(error) || error.message.startsWith("not finished")));
+
+function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: Environment) {
   return {
     clock: {
       nowMs: clock.nowMs,
@@ -213,8 +221,11 @@ function platformPorts({ clock, trace, deployedAtMs }: PortDeps, env: Environmen
     },
     sha256: sha256Of,
     log: (event, fields) => {
-      if (event === "message.failed" && fields?.message_id !== undefined)
-        env.failed.add(fields.message_id);
+      if (event === "message.failed") {
+        if (fields?.message_id !== undefined) env.failed.add(fields.message_id);
+        if (isOurOwnFault(fields?.error))
+          violate("a handler failed of itself", String(fields?.error));
+      }
       trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`);
     },
     // An environment keeps the bundle that it was started with.

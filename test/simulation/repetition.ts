@@ -1,8 +1,13 @@
 // What is done again although it is there: all of it is harmless, and none of it is needed.
-import { type ChapterKey, factRef, markerName } from "../../shared/domain/facts.ts";
-import type { Record, Turn, Watch } from "../../shared/domain/messages.ts";
+import {
+  type ChapterKey,
+  type DecisionFact,
+  factRef,
+  markerName,
+} from "../../shared/domain/facts.ts";
+import type { Ended, Record, Turn, Watch } from "../../shared/domain/messages.ts";
 import { topology } from "../../shared/topology.ts";
-import { SECOND } from "./clock.ts";
+import { MINUTE, SECOND } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
@@ -10,6 +15,8 @@ import type { LivenessDeps } from "./liveness.ts";
 export function watchRepetition(deps: LivenessDeps): void {
   watchSteps(deps);
   watchTurns(deps);
+  watchReports(deps);
+  watchOpening(deps);
   watchAnnouncements(deps);
   watchNumbers(deps);
   watchAttempts(deps);
@@ -56,6 +63,42 @@ function watchTurns({ sqs, files, violate }: LivenessDeps): void {
     const manifest = files.get(factRef.manifest(turn));
     if (manifest !== undefined && manifest.atMs < caller.sinceMs)
       violate("a turn was sent for what is there", attemptText(turn));
+  });
+}
+
+/** Without faults an attempt is reported when it is over, and not before; and the ledger has it by then. */
+function watchReports({
+  clock,
+  sqs,
+  files,
+  databricks,
+  ledger,
+  weather,
+  violate,
+}: LivenessDeps): void {
+  if (weather.isFaulty) return;
+  sqs.onSend.push((queue, body, caller) => {
+    if (queue !== "reports" || caller === undefined || caller.purpose === "reports") return;
+    const about = attemptText(JSON.parse(body) as Ended);
+    const run = databricks.runs.find(({ key }) => attemptText(key) === about);
+    if (run !== undefined && databricks.isActive(run) && run.ending !== "limbo")
+      violate("reported before it was over", about);
+  });
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "decision") return;
+    const about = attemptText(fact as DecisionFact);
+    const run = databricks.runs.find(({ key }) => attemptText(key) === about);
+    const isLong = run !== undefined && clock.nowMs() - run.startedMs > 3 * MINUTE;
+    if (isLong && !ledger.requests.has(about)) violate("the ledger never had it running", about);
+  });
+}
+
+/** Who opens a chapter writes its marker; who finds it over has nothing to open. */
+function watchOpening({ files, violate }: LivenessDeps): void {
+  files.onMarkerWritten.push((marker, { purpose, sinceMs }) => {
+    const outcome = files.get(factRef.outcome(marker));
+    if (purpose === "tickets" && outcome !== undefined && outcome.atMs < sinceMs)
+      violate("a chapter was opened again that is over", markerName(marker));
   });
 }
 

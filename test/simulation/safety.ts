@@ -6,6 +6,7 @@ import { watchAnnouncements } from "./announcements.ts";
 import type { Run } from "./databricks.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
+import { watchPlans } from "./plans.ts";
 import type { Caller } from "./port-call.ts";
 import { LIE } from "./results.ts";
 import { allowedVerdicts } from "./truth.ts";
@@ -25,6 +26,7 @@ export function watchSafety(deps: SafetyDeps): void {
   deps.databricks.onCancel.push((run) => checkCancel(deps, run));
   deps.files.onFact.push((entry) => checkFact(deps, entry, lettered));
   watchAnnouncements(deps);
+  watchPlans(deps);
 }
 
 function attemptInBody(body: string): string {

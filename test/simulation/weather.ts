@@ -83,6 +83,19 @@ export const calm: Weather = {
 };
 
 /**
+ * No faults either, but people send their tickets again, cancel and retry, and some calls take a little longer than others: what
+ * then has to be healed was never done.
+ */
+export const drawPolite = (random: Random): Weather => ({
+  ...calm,
+  activeMs: 3 * HOUR,
+  meddling: 0.5 + random.next() / 2,
+  slow: 0.3,
+  outages: {},
+  faultsEndMs: START + 3 * HOUR,
+});
+
+/**
  * A volume that can only be read hurts most just after a marker was written; what outlasts messages and tokens, just after a
  * run was started; everything else, anywhere.
  */
@@ -183,7 +196,10 @@ export const isWithin = (span: Span | undefined, nowMs: number): boolean =>
 
 /** The weather in one line for each kind of trouble. */
 export function weatherLines(weather: Weather): readonly string[] {
-  if (!weather.isFaulty) return ["no faults, and nobody interferes"];
+  if (!weather.isFaulty)
+    return [
+      `no faults, and ${weather.meddling > 0 ? "people change their minds" : "nobody interferes"}`,
+    ];
   const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
   const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
   const outages = Object.entries(weather.outages).map(

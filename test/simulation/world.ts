@@ -25,7 +25,7 @@ import { createStats, type Stats } from "./stats.ts";
 import { createTrace, type Trace } from "./trace.ts";
 import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
-import { calm, drawWeather, type Weather, weatherLines } from "./weather.ts";
+import { calm, drawPolite, drawWeather, type Weather, weatherLines } from "./weather.ts";
 import { reviewedArtifact, scheduledWorkload } from "./workloads.ts";
 import { wakeZombies } from "./zombies.ts";
 
@@ -73,7 +73,7 @@ export async function simulate(seed: number, options: WorldOptions = {}): Promis
   }
   if (judge.violations.size === 0) {
     checkEnd(liveness);
-    if (!weather.isFaulty) checkBudgetsWhenCalm(liveness);
+    if (!weather.isFaulty && weather.meddling === 0) checkBudgetsWhenCalm(liveness);
   }
   world.stats.databricksRuns = liveness.databricks.runs.length;
   world.stats.chapters = liveness.bus.announced.size;
@@ -92,7 +92,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const random = createRandom(seed);
   const clock = createClock();
   const trace = createTrace(clock, print);
-  const weather = isCalm ? { ...calm, outages: {} } : drawWeather(random);
+  const weather = isCalm ? calmOf(seed, random) : drawWeather(random);
   if (print !== undefined) for (const line of weatherLines(weather)) print(line);
   const judge = createJudge(clock, trace);
   const coverage = createCoverage();
@@ -128,6 +128,10 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   strikeBlackout({ ...common, files, databricks, fleet }, blackout);
   return { clock, trace, weather, judge, coverage, stats, pulse, fleet, liveness };
 }
+
+/** In every second calm world nobody interferes at all, so that budgets can be counted. */
+const calmOf = (seed: number, random: Random): Weather =>
+  seed % 2 === 0 ? drawPolite(random) : { ...calm, outages: {} };
 
 /** The composition roots' counterpart: each environment has its own handlers, over its own ports. */
 function handlersOf(deps: PortDeps, env: Environment): Handlers {
