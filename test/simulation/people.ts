@@ -12,7 +12,13 @@ import type { Random } from "./random.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
-import { reviewedArtifact, scheduledWorkload, workloadNames } from "./workloads.ts";
+import {
+  foreignArtifact,
+  reviewedArtifact,
+  reviewedOnly,
+  scheduledWorkload,
+  workloadNames,
+} from "./workloads.ts";
 
 export type People = {
   /** The ids of the proper tickets: each of them must come to its outcomes. */
@@ -153,15 +159,16 @@ function bringTicket(
 
 function drawTicket(random: Random, ticket_id: string): object {
   const x = random.next();
+  const workload = random.pick(workloadNames);
   const artifact =
     x < 0.15
       ? { path: reviewedArtifact.path, sha256: reviewedArtifact.sha256 }
-      : x < 0.25
+      : x < 0.25 && workload !== reviewedOnly
         ? { inline: "print(1)" }
         : undefined;
   return {
     ticket_id,
-    workload: random.pick(workloadNames),
+    workload,
     ...(random.chance(0.3) && { parameters: { city: "Seattle" } }),
     ...(random.chance(0.2) && { limits: { attempts: 1 } }),
     ...(artifact !== undefined && { artifact }),
@@ -189,7 +196,8 @@ function bringRefused(
     return random.pick([
       { ticket_id, workload: "no-such-workload" },
       { ticket_id, workload, limits: { iterations: 99 } },
-      { ticket_id, workload, artifact: { path: "/Volumes/x/y/z/a.py", sha256: "0".repeat(64) } },
+      { ticket_id, workload, artifact: { ...foreignArtifact, content: undefined } },
+      { ticket_id, workload: reviewedOnly, artifact: { inline: "print(1)" } },
       {
         ticket_id,
         workload,

@@ -23,7 +23,10 @@ const recipes: Recipes = {
   /** Iterates until its gate passes. */
   "fit-model": recipeOf({ gate: [{ metric: "error", op: "<=", value: gateError }] }, {}),
   /** Long attempts, no gate: over when the code says that it is finished. */
-  "train-slowly": recipeOf({}, { timeout_seconds: 16_200, queue_seconds: 1_200 }),
+  "train-slowly": recipeOf(
+    { planner: { kind: "artifact", artifact: "main.py" } },
+    { timeout_seconds: 16_200, queue_seconds: 1_200 },
+  ),
   "report-once": recipeOf({ allow_failures: true }, { iterations: 1, attempts: 3 }),
 };
 
@@ -33,11 +36,16 @@ const recipesAfterDeploy: Recipes = {
     { gate: [{ metric: "error", op: "<=", value: gateError }] },
     { iterations: 2, attempts: 1, timeout_seconds: 900 },
   ),
-  "train-slowly": recipeOf({}, { iterations: 1, attempts: 3, timeout_seconds: 3_600 }),
+  "train-slowly": recipeOf(
+    { planner: { kind: "artifact", artifact: "main.py" } },
+    { iterations: 1, attempts: 3, timeout_seconds: 3_600 },
+  ),
   "report-once": recipeOf({}, { iterations: 1, attempts: 1, timeout_seconds: 1_200 }),
 };
 
 export const workloadNames = Object.keys(recipes);
+/** A workload whose tickets may bring no code of their own. */
+export const reviewedOnly = "train-slowly";
 /** The workload that the scheduler starts. */
 export const scheduledWorkload = "report-once";
 
@@ -67,4 +75,12 @@ export const reviewedArtifact = {
   path: `${settings.codebaseVolume}/reviewed.py`,
   sha256: sha256Of(reviewed),
   content: reviewed,
+};
+
+/** Code that lies where anybody may write. */
+const anybodys = text("# anybody's code\n");
+export const foreignArtifact = {
+  path: "/Volumes/x/y/z/a.py",
+  sha256: sha256Of(anybodys),
+  content: anybodys,
 };

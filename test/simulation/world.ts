@@ -26,7 +26,7 @@ import { createTrace, type Trace } from "./trace.ts";
 import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
 import { calm, drawPolite, drawWeather, type Weather, weatherLines } from "./weather.ts";
-import { reviewedArtifact, scheduledWorkload } from "./workloads.ts";
+import { foreignArtifact, reviewedArtifact, scheduledWorkload } from "./workloads.ts";
 import { wakeZombies } from "./zombies.ts";
 
 export type WorldOptions = {
@@ -102,7 +102,8 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const blackout: Dark = { untilMs: START };
   const common = { clock, random, weather, trace, coverage, stats, planeId, ...judge };
   const files = createFiles(common);
-  files.volumes.set(reviewedArtifact.path, () => reviewedArtifact.content);
+  for (const { path, content } of [reviewedArtifact, foreignArtifact])
+    files.volumes.set(path, () => content);
   const databricks = createDatabricks({ ...common, files });
   const ledger = createLedger(trace, judge.violate);
   const bus = createBus(clock, trace);
