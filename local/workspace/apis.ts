@@ -1,10 +1,12 @@
 // Every API family of the workspace. What is not in one of them answers 501.
 import { clusterRoutes } from "./api/clusters.ts";
+import { credentialRoutes } from "./api/credentials.ts";
 import { directoryRoutes } from "./api/directories.ts";
 import { fileRoutes } from "./api/files.ts";
 import { jobsRoutes } from "./api/jobs.ts";
 import { multipartRoutes } from "./api/multipart.ts";
 import { oauthRoutes } from "./api/oauth.ts";
+import { ruleSetRoutes } from "./api/rule-sets.ts";
 import { scimRoutes } from "./api/scim.ts";
 import { secretRoutes } from "./api/secrets.ts";
 import { statementRoutes } from "./api/statements.ts";
@@ -31,6 +33,8 @@ export type Insides = {
 export const apiRoutes = (context: WorkspaceContext, insides: Insides): readonly Route[] => [
   ...oauthRoutes(context, insides.identities),
   ...scimRoutes(context),
+  ...ruleSetRoutes(context),
+  ...credentialRoutes(insides.identities),
   ...fileRoutes(context),
   ...multipartRoutes(context),
   ...directoryRoutes(context),

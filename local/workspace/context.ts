@@ -1,4 +1,5 @@
 // What every API family is given: the parts of the workspace that several families share, as interfaces.
+import type { RuleSets } from "./auth/rule-sets.ts";
 import type { Principal, Route } from "./route.ts";
 import type { Store } from "./store.ts";
 
@@ -80,6 +81,8 @@ export type Principals = {
   /** By application id or display name, as `run_as`, access lists and GRANT name it. */
   readonly byName: (name: string) => Principal | undefined;
   readonly list: () => readonly Principal[];
+  /** Who may run code as whom. */
+  readonly ruleSets: RuleSets;
   /**
    * May it use the workspace at all (runs, clusters, SQL)? Catalog objects ask for grants as well.
    * @throws ApiError 403 PERMISSION_DENIED

@@ -31,12 +31,13 @@ async function run(options: WorkspaceOptions): Promise<void> {
   enableCompileCache();
   const { startWorkspace } = await import("./workspace.ts");
   const workspace = await startWorkspace(options);
+  // First: whoever reads the lines may end it at once.
+  endOnSignal(workspace);
   process.stdout.write(
     Object.entries(workspace.env)
       .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
       .join(""),
   );
-  endOnSignal(workspace);
 }
 
 /** @throws Error with one sentence that names the argument */

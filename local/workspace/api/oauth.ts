@@ -44,7 +44,7 @@ export function oauthRoutes(context: WorkspaceContext, identities: Identities): 
 }
 
 /** Account of every embedded workspace; nothing depends on its value. */
-const ACCOUNT_ID = "7c8e3c2a-5d1b-4e0f-9a6d-2f4b8c1e7a90";
+export const ACCOUNT_ID = "7c8e3c2a-5d1b-4e0f-9a6d-2f4b8c1e7a90";
 
 const CLIENT_CREDENTIALS = "client_credentials";
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";

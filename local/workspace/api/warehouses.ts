@@ -48,6 +48,24 @@ export function warehouseRoutes(context: WorkspaceContext): Route[] {
       handle: async (request) => ({ status: 200, body: need(request) }),
     },
     {
+      method: "GET",
+      path: "/api/2.0/permissions/warehouses/:id",
+      handle: async (request) => ({
+        status: 200,
+        body: {
+          object_id: `/sql/warehouses/${need(request).id}`,
+          object_type: "warehouses",
+          // It is everybody's.
+          access_control_list: [
+            {
+              group_name: "users",
+              all_permissions: [{ permission_level: "CAN_USE", inherited: false }],
+            },
+          ],
+        },
+      }),
+    },
+    {
       method: "POST",
       path: `${base}/:id/start`,
       handle: async (request) => {

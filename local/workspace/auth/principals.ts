@@ -1,8 +1,9 @@
 // Who there is: service principals with their client secrets and personal access tokens.
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { Principals, Settings } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
 import type { Store } from "../store.ts";
+import { openRuleSets } from "./rule-sets.ts";
 import { createKeyPem, openTokenKey, type TokenKey } from "./tokens.ts";
 
 export type PrincipalRequest = {
@@ -17,10 +18,17 @@ export type PrincipalRequest = {
 };
 
 /** A principal with what proves it. */
-export type Credentials = Principal & { readonly clientSecret: string; readonly token: string };
+export type Credentials = Principal & {
+  readonly clientSecret: string;
+  readonly token: string;
+  /** Epoch milliseconds; a folder of an older workspace does not know. */
+  readonly createdMs?: number;
+};
 
 export type Identities = Principals & {
   readonly credentials: () => readonly Credentials[];
+  /** Tells a secret from another without telling it. */
+  readonly fingerprint: (secret: string) => string;
   readonly add: (request: PrincipalRequest) => Credentials;
   /** The principal of an `Authorization` header. @throws ApiError 401, or 403 by the settings */
   readonly authenticate: (authorization: string | undefined) => Principal;
@@ -60,6 +68,7 @@ export function openIdentities(options: IdentityOptions): Identities {
       entitled: request.entitled ?? true,
       clientSecret: request.clientSecret ?? `dose${randomBytes(16).toString("hex")}`,
       token: request.token ?? `dapi${randomBytes(16).toString("hex")}`,
+      createdMs: options.nowMs(),
     };
     people.put(added.id, added);
     byToken.set(added.token, added);
@@ -75,6 +84,8 @@ export function openIdentities(options: IdentityOptions): Identities {
     byId: people.get,
     byName,
     list: everybody,
+    ruleSets: openRuleSets(options.store),
+    fingerprint: (secret) => createHash("sha256").update(secret).digest("hex").slice(0, 16),
     credentials: everybody,
     add,
     requireEntitled,

@@ -66,7 +66,8 @@ export function identityFor(
       "INVALID_PARAMETER_VALUE",
       `run_as: the ${runAs?.user_name === undefined ? "service principal" : "user"} '${name}' does not exist in this workspace.`,
     );
-  if (!caller.admin && caller.id !== found.id)
+  const may = caller.admin || context.principals.ruleSets.has(caller, "user", found.id);
+  if (!may && caller.id !== found.id)
     throw new ApiError(
       403,
       "PERMISSION_DENIED",

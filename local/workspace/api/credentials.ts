@@ -1,0 +1,59 @@
+// What principals prove themselves by, without the secrets themselves: personal access tokens, and OAuth client secrets.
+import type { Identities } from "../auth/principals.ts";
+import { ApiError, type Route } from "../route.ts";
+import { scimIdOf } from "./scim.ts";
+
+export function credentialRoutes(identities: Identities): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/api/2.0/token/list",
+      handle: async ({ principal }) => {
+        const { token = "", createdMs = 0 } = heldBy(identities, principal.id) ?? {};
+        const info = {
+          token_id: identities.fingerprint(token),
+          creation_time: createdMs,
+          expiry_time: -1, // it lives until it is revoked
+          comment: `of ${principal.displayName}`,
+        };
+        return { status: 200, body: { token_infos: [info] } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/api/2.0/accounts/servicePrincipals/:id/credentials/secrets",
+      handle: async ({ principal, params }) => {
+        const owner = identities.list().find(({ id }) => scimIdOf(identities, id) === params["id"]);
+        if (!principal.admin && owner?.id !== principal.id)
+          throw new ApiError(
+            403,
+            "PERMISSION_DENIED",
+            `${principal.displayName} may not see the secrets of service principal ${params["id"]}.`,
+          );
+        const held = owner === undefined ? undefined : heldBy(identities, owner.id);
+        if (held === undefined)
+          throw new ApiError(
+            404,
+            "RESOURCE_DOES_NOT_EXIST",
+            `There is no service principal ${params["id"]} in this workspace.`,
+          );
+        const { clientSecret, createdMs = 0 } = held;
+        const secret = {
+          id: identities.fingerprint(clientSecret),
+          secret_hash: identities.fingerprint(clientSecret),
+          status: "ACTIVE",
+          create_time: new Date(createdMs).toISOString(),
+          update_time: new Date(createdMs).toISOString(),
+          expire_time: new Date(createdMs + SECRET_DAYS * 86_400_000).toISOString(),
+        };
+        return { status: 200, body: { secrets: [secret] } };
+      },
+    },
+  ];
+}
+
+/** The longest, and the default, life of a client secret. */
+const SECRET_DAYS = 730;
+
+const heldBy = (identities: Identities, id: string) =>
+  identities.credentials().find((held) => held.id === id);
