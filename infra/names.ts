@@ -2,6 +2,7 @@
 // the contract with upstream systems and with the local plane, which calls its queues the same.
 import { createHash } from "node:crypto";
 import type { QueueName, ServiceName } from "../shared/topology.ts";
+import type { StageConfig } from "./stage.ts";
 
 export const queueName = (stack: string, queue: QueueName): string => `${stack}-${queue}`;
 export const deadLetterQueueName = (stack: string, of: string): string =>
@@ -10,6 +11,16 @@ export const functionName = (stack: string, service: ServiceName): string => `${
 export const logGroupName = (stack: string, service: ServiceName): string =>
   `/aws/lambda/${functionName(stack, service)}`;
 export const eventBusName = (stack: string): string => `${stack}-outcomes`;
+
+/** Where facts, results and reviewed code lie in the workspace. */
+export function volumePathsOf({ catalog, schema, volumes }: StageConfig["databricks"]) {
+  const path = (volume: string) => `/Volumes/${catalog}/${schema}/${volume}`;
+  return {
+    facts: path(volumes.facts),
+    scratchpad: path(volumes.scratchpad),
+    codebase: path(volumes.company_codebase),
+  } as const;
+}
 
 /** Scheduler allows 64 characters: what is longer keeps its beginning, and a digest that tells it from its like. */
 export const scheduleName = (stack: string, what: string): string =>

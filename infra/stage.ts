@@ -2,176 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, YAMLParseError } from "yaml";
-import * as z from "zod";
+import type * as z from "zod";
+import { StageFile } from "./stage-schema.ts";
 
-const uuid = (what: string) =>
-  z
-    .string(`must be ${what}, a UUID in quotes`)
-    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, {
-      error: `must be ${what}: a UUID such as 3f1c9c0e-0000-4000-8000-000000000000, from the service principal's page`,
-    });
-const text = (pattern: RegExp, error: string) => z.string(error).regex(pattern, { error });
-const identifier = (what: string) =>
-  text(
-    /^[a-z_][a-z0-9_]{0,99}$/,
-    `must be the ${what}'s name in lower-case letters, digits and underscores`,
-  );
-const seconds = (what: string, max: number) =>
-  z
-    .int(`must be ${what}, in whole seconds`)
-    .min(1, `must be at least 1 second`)
-    .max(max, `must be at most ${max} seconds`);
-
-/** How the functions prove who they are to Databricks; in the order of preference. */
-const Auth = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({
-      /** No stored secret: a token of the function's role (STS GetWebIdentityToken), exchanged by a federation policy. */
-      kind: z.literal("federation"),
-      audience: text(
-        /^\S{1,1000}$/,
-        "must be the audience of the service principal's federation policy (mostly the Databricks account id)",
-      ),
-    }),
-    z.strictObject({
-      /** An OAuth client secret in Secrets Manager: {"client_id": …, "client_secret": …}. */
-      kind: z.literal("oauth-m2m"),
-      secret: text(
-        /^[A-Za-z0-9/_+=.@-]{1,512}$/,
-        "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
-      ),
-    }),
-    z.strictObject({
-      /** A personal access token in Secrets Manager: {"token": …}. It belongs to a person, and ends with them. */
-      kind: z.literal("pat"),
-      secret: text(
-        /^[A-Za-z0-9/_+=.@-]{1,512}$/,
-        "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
-      ),
-    }),
-  ],
-  { error: "must have kind: federation (recommended), oauth-m2m or pat" },
-);
-
-const Databricks = z.strictObject(
-  {
-    host: text(
-      /^https:\/\/[a-z0-9.-]+(:[0-9]{1,5})?$/,
-      "must be the workspace's address, https://… without a path and without a slash at its end, such as https://dbc-1234abcd-5678.cloud.databricks.com",
-    ),
-    auth: Auth,
-    /** The application id of the functions' own service principal. */
-    client_id: uuid("the application id of the controllers' service principal"),
-    warehouse_id: text(
-      /^[0-9a-f]{8,32}$/,
-      "must be the id of the SQL warehouse for the ledger (SQL Warehouses → it → ID), in quotes",
-    ),
-    catalog: identifier("catalog"),
-    schema: identifier("schema"),
-    /** The application id of the service principal as which executors run. */
-    run_as: uuid("the application id of the service principal as which executors run"),
-    /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
-    allow_same_identity: z.boolean("must be true or false").default(false),
-  },
-  "must hold host, auth, client_id, warehouse_id, catalog, schema and run_as: see infra/stages/dev.yaml",
-);
-
-const Vpc = z.strictObject(
-  {
-    subnet_ids: z
-      .array(text(/^subnet-[0-9a-f]{8,17}$/, "must be a subnet id, subnet-…"))
-      .min(2, "must name at least two private subnets, in different zones"),
-    security_group_ids: z
-      .array(text(/^sg-[0-9a-f]{8,17}$/, "must be a security group id, sg-…"))
-      .min(
-        1,
-        "must name a security group that lets HTTPS out to the workspace, SQS, STS or Secrets Manager, EventBridge",
-      ),
-  },
-  "must hold subnet_ids and security_group_ids",
-);
-
-const Aws = z.strictObject(
-  {
-    /** Absent: whatever the deploying credentials belong to. Named: a deployment with others is refused by CDK. */
-    account: text(/^[0-9]{12}$/, "must be the account's twelve digits, in quotes").optional(),
-    region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, "must be a region such as eu-central-1").optional(),
-    /** Behind IP access lists or private links. Absent: the functions run outside any VPC. */
-    vpc: Vpc.optional(),
-  },
-  "must hold account, region, vpc, or nothing: aws: {}",
-);
-
-const Limits = z
-  .strictObject(
-    {
-      log_retention_days: z
-        .union(
-          ([7, 14, 30, 60, 90, 120, 180, 365, 731] as const).map((days) => z.literal(days)),
-          "must be 7, 14, 30, 60, 90, 120, 180, 365 or 731",
-        )
-        .default(90),
-      /** A message that waited so long in a queue is an alarm. */
-      queue_age_seconds: seconds("the age of a waiting message that is an alarm", 86_400).default(
-        900,
-      ),
-      /** A ledger that keeps a warehouse awake for longer is an alarm: it costs more than all of AWS. */
-      warehouse_hours_per_day: z
-        .number("must be a number of hours")
-        .min(0.1, "must be at least 0.1")
-        .max(24, "must be at most 24")
-        .default(8),
-      /** Whether recipes' schedules send tickets here. */
-      workload_schedules: z.boolean("must be true or false").default(true),
-      /** Multiplies the plane's own waits. 1, except in rehearsals. */
-      time_scale: z
-        .number("must be a number")
-        .min(0.01, "must be at least 0.01")
-        .max(1, "must be at most 1")
-        .default(1),
-    },
-    "must be a map, or absent: all limits have defaults",
-  )
-  .prefault({});
-
-const Alarms = z.union(
-  [
-    z.strictObject({
-      topic_arn: text(
-        /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/,
-        "must be the ARN of an SNS topic",
-      ),
-    }),
-    z.strictObject({ email: z.email("must be an e-mail address; it gets a mail to confirm") }),
-    z.strictObject({ nobody: z.literal(true) }),
-  ],
-  'must say who hears alarms: {topic_arn: "arn:aws:sns:…"}, {email: "oncall@example.com"}, or {nobody: true}',
-);
-
-const Stage = z
-  .strictObject({
-    // A key with nothing but comments below it is null in YAML.
-    aws: z.preprocess((value) => value ?? {}, Aws),
-    databricks: Databricks,
-    limits: Limits,
-    alarms: Alarms,
-    /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
-    runbook_url: z
-      .string("must be the address of your copy of the runbook")
-      .min(1)
-      .default("infra/runbook.md"),
-  })
-  .refine(
-    ({ databricks }) =>
-      databricks.allow_same_identity || databricks.run_as !== databricks.client_id,
-    {
-      path: ["databricks", "run_as"],
-      message:
-        "is the controllers' own client_id, so executed code could forge the facts that judge it: name another service principal, or say allow_same_identity: true",
-    },
-  );
-export type StageConfig = z.infer<typeof Stage>;
+export type StageConfig = z.infer<typeof StageFile>;
 export type Stage = StageConfig & {
   readonly name: string;
   /** Names the stack, its queues and functions, and the plane in plane.json. */
@@ -215,7 +49,7 @@ function readStage(folder: string, name: string): Stage {
 /** The text of a stage file; `path` is for the errors alone. @throws StageError */
 export function parseStage(path: string, source: string): StageConfig {
   const value = yamlOf(path, source);
-  const parsed = Stage.safeParse(value);
+  const parsed = StageFile.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new StageError(
     parsed.error.issues.map((issue) => `${path}: ${sentence(issue, value)}`).join("\n"),

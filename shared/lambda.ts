@@ -3,9 +3,10 @@ import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type * as z from "zod";
 import { checked, jsonOf } from "./domain/body.ts";
-import { scaledSeconds, waitSeconds } from "./domain/cadence.ts";
+import { jitterOf, waitSeconds } from "./domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "./domain/errors.ts";
 import { messageLimits } from "./domain/messages.ts";
+import { isTraceparent, tracedBy } from "./domain/trace.ts";
 import type {
   ClockPort,
   DeadLettersPort,
@@ -39,7 +40,7 @@ export const oneByOne =
 /** Sends what is left of a message again, so that an outage costs patience and no receives. */
 export type WaitOut<Message> = (
   message: Message,
-  options: { readonly delaySeconds: number; readonly traceparent?: string },
+  options: { readonly delaySeconds: number; readonly traceparent?: string | undefined },
 ) => Promise<void>;
 
 type Edge = QueuesPort & DeadLettersPort & ClockPort & LogPort & SettingsPort & Partial<EventsPort>;
@@ -117,8 +118,11 @@ function start<Q extends QueueName>(
   );
 }
 
-const traceparentOf = (record: SQSRecord): string | undefined =>
-  record.messageAttributes?.["traceparent"]?.stringValue;
+/** What is no trace context is passed over, as W3C asks for. */
+function traceparentOf(record: SQSRecord): string | undefined {
+  const traceparent = record.messageAttributes?.["traceparent"]?.stringValue;
+  return isTraceparent(traceparent) ? traceparent : undefined;
+}
 
 /** What waits is sent again with its defaults written out: better refused now than when it has waited. */
 function sendable<Message>(message: Message, body: string): Message {
@@ -152,6 +156,7 @@ async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | un
     message_id: record.messageId,
     receive_count: Number(record.attributes.ApproximateReceiveCount),
     ...runIdOf(record.body),
+    ...tracedBy(traceparentOf(record)),
   };
   try {
     if (error instanceof PoisonMessageError) return await reject(fault, error, fields);
@@ -177,14 +182,15 @@ async function wait<Q extends QueueName>(
     const reason = `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`;
     return await reject(fault, new PoisonMessageError(reason, { cause: trouble }), fields);
   }
-  const delay = scaledSeconds(
-    waitSeconds(message.tries, trouble.retryAfterSeconds),
-    deps.settings.timeScale,
-  );
-  const traceparent = traceparentOf(record);
+  const delay = waitSeconds({
+    tries: message.tries,
+    jitter: jitterOf(record.messageId),
+    timeScale: deps.settings.timeScale,
+    retryAfterSeconds: trouble.retryAfterSeconds,
+  });
   await waitOut(
     { ...message, tries: message.tries + 1 },
-    { delaySeconds: delay, ...(traceparent !== undefined && { traceparent }) },
+    { delaySeconds: delay, traceparent: traceparentOf(record) },
   );
   deps.log("message.waited", { ...fields, delay_seconds: delay, reason: trouble.message });
   return undefined;
@@ -215,30 +221,29 @@ async function reject<Q extends QueueName>(
     failedAtMs: deps.clock.nowMs(),
     receiveCount: Number(record.attributes.ApproximateReceiveCount),
     ...(runId !== undefined && { runId }),
+    traceparent: traceparentOf(record),
   });
   deps.log("message.rejected", { ...fields, reason: poison.message });
 }
 
 /** Whether its sender meant a ticket: what cannot be read at all, and what has no other type. */
 function seemsTicket(body: string): boolean {
-  try {
-    const value: unknown = jsonOf(body);
-    const type =
-      typeof value === "object" && value !== null && "type" in value ? value.type : "ticket";
-    return type !== "cancel" && type !== "retry";
-  } catch {
-    return true;
-  }
+  const said = saidBy(body);
+  return !("type" in said && (said.type === "cancel" || said.type === "retry"));
 }
 
-/** The run that a body speaks of, if that much can be read; only for people, never for decisions. */
+/** The run that a body speaks of, if that much can be read. */
 function runIdOf(body: string): { readonly run_id?: string } {
+  const said = saidBy(body);
+  const id = "ticket_id" in said ? said.ticket_id : "run_id" in said ? said.run_id : undefined;
+  return typeof id === "string" ? { run_id: id.slice(0, 128).toWellFormed() } : {};
+}
+
+/** What a body says of itself, also where it is refused; only for people, never for decisions. */
+function saidBy(body: string): object {
   try {
-    const value: unknown = jsonOf(body);
-    if (typeof value !== "object" || value === null) return {};
-    const id =
-      "run_id" in value ? value.run_id : "ticket_id" in value ? value.ticket_id : undefined;
-    return typeof id === "string" ? { run_id: id.slice(0, 128) } : {};
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null ? value : {};
   } catch {
     return {};
   }

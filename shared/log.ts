@@ -1,8 +1,8 @@
 // The log vocabulary: events are `noun.pastParticiple`, constant and greppable; keys never change their meaning.
 
 export type LogEvent =
-  | "message.handled"
   | "message.waited"
+  | "message.left"
   | "message.failed"
   | "message.rejected"
   | "run.accepted"
@@ -24,7 +24,9 @@ export type LogEvent =
   | "marker.orphaned"
   | "marker.failed"
   | "stray.cancelled"
+  | "stray.failed"
   | "facts.retired"
+  | "facts.kept"
   | "sweep.finished"
   | "schedule.fired"
   | "platform.asked"
@@ -41,7 +43,8 @@ export type LogFields = {
   readonly attempt?: number;
   readonly databricks_run_id?: string;
   readonly run_url?: string;
-  readonly traceparent?: string;
+  /** Of the W3C trace that a ticket began. */
+  readonly trace_id?: string;
   readonly duration_ms?: number;
   /** From the end of a Databricks run to the look that saw it. */
   readonly lag_ms?: number;

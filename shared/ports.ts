@@ -30,6 +30,20 @@ export interface FactsPort {
   };
 }
 
+export type FactEntry = { readonly name: string; readonly isFolder: boolean };
+
+/** What retention alone does with facts. Paths are relative to the facts volume. */
+export interface FactRemovalPort {
+  readonly facts: {
+    /** What lies directly in a folder, the first thousand of it; nothing, where there is no such folder. Weak: may lag. */
+    readonly list: (folder: string) => Promise<readonly FactEntry[]>;
+    /** Removing what is gone is no error. */
+    readonly remove: (path: string) => Promise<void>;
+    /** Only an empty folder goes: false where something lies in it. Removing what is gone is no error. */
+    readonly removeFolder: (path: string) => Promise<boolean>;
+  };
+}
+
 export type MarkerListing = { readonly key: ChapterKey; readonly modifiedMs: number };
 
 /** One marker for each open chapter: the only thing that is ever overwritten. */
@@ -101,7 +115,8 @@ export interface JobsPort {
 export type SendOptions = {
   /** 0 to 900 (SQS). */
   readonly delaySeconds?: number;
-  readonly traceparent?: string;
+  /** W3C trace context of the run that the message speaks of, where it is known. */
+  readonly traceparent?: string | undefined;
 };
 
 /** The queues that a use case may send to. */
@@ -125,6 +140,8 @@ export type DeadLetter = {
   readonly receiveCount: number;
   readonly runId?: string;
   readonly runUrl?: string;
+  /** As the message had it, so that a replay goes on in the same trace. */
+  readonly traceparent?: string | undefined;
 };
 
 export interface DeadLettersPort {
@@ -191,6 +208,10 @@ export type Settings = {
   readonly executorPath: string;
   /** The principal as which executors run, unless the recipe names one. */
   readonly runAs: string | undefined;
+  /** Who this is, for the books: the function and its log stream, where more can be read. */
+  readonly worker: string;
+  /** How long the facts of a run are kept after its last outcome; its ticket_id is remembered as long. */
+  readonly retentionDays: number;
   /** Multiplies our own waits (looks, settling, silence), never the limits of tickets and recipes. 1 in production. */
   readonly timeScale: number;
 };

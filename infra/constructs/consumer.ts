@@ -13,13 +13,20 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
-import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
+import type { QueueName, ServiceName } from "../../shared/topology.ts";
 import { constructId, functionName, logGroupName } from "../names.ts";
 import type { Stage } from "../stage.ts";
 import { environmentOf } from "./environment.ts";
 import type { QueuePair } from "./loop-queues.ts";
 import { type RoleProps, serviceRole } from "./service-role.ts";
-import { announces, consumedBy, sentBy, timeoutSecondsOf } from "./traffic.ts";
+import {
+  announces,
+  consumedBy,
+  instancesOf,
+  sentBy,
+  shapeOf,
+  timeoutSecondsOf,
+} from "./traffic.ts";
 
 export type ConsumerProps = RoleProps & {
   /** The folder with handler.mjs. */
@@ -28,7 +35,7 @@ export type ConsumerProps = RoleProps & {
 };
 
 /** Memory is also the share of a CPU: the ingester parses a megabyte of SQL driver when the first record comes. */
-const memoryMegabytes: Readonly<Record<ServiceName, number>> = {
+export const memoryMegabytes: Readonly<Record<ServiceName, number>> = {
   orchestrator: 512,
   "run-poller": 512,
   ingester: 1024,
@@ -53,7 +60,7 @@ export class Consumer extends Construct {
     });
     this.role = serviceRole(this, props, this.logGroup);
     this.function = createFunction(this, props);
-    for (const queue of consumedBy(service)) map(this, queue, queues[queue]);
+    for (const queue of consumedBy(service)) map(this, stage, queue, queues[queue]);
   }
 }
 
@@ -79,6 +86,7 @@ function createFunction(scope: Consumer, props: ConsumerProps): LambdaFunction {
     environment: environmentOf({
       stage,
       executorPath,
+      instances: instancesOf(stage, service),
       eventBusName: announces[service] ? eventBus.name : undefined,
       carriesWorkloads: service === "orchestrator",
       writesLedger: service === "ingester",
@@ -101,8 +109,8 @@ function placeInVpc(lambda: LambdaFunction, { aws: { vpc } }: Stage): void {
   };
 }
 
-function map(scope: Consumer, queue: QueueName, { source }: QueuePair): void {
-  const { batchSize, windowSeconds, concurrencyMax } = topology[queue];
+function map(scope: Consumer, stage: Stage, queue: QueueName, { source }: QueuePair): void {
+  const { batchSize, windowSeconds, concurrencyMax } = shapeOf(stage, queue);
   new EventSourceMapping(scope, constructId(`${queue}-mapping`), {
     target: scope.function,
     eventSourceArn: source.queueArn,

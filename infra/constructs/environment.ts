@@ -6,6 +6,8 @@ import type { Stage } from "../stage.ts";
 export type EnvironmentProps = {
   readonly stage: Stage;
   readonly executorPath: string;
+  /** How many of this function may run at once. */
+  readonly instances: number;
   readonly eventBusName: string | undefined;
   readonly carriesWorkloads: boolean;
   readonly writesLedger: boolean;
@@ -26,8 +28,13 @@ export function environmentOf(props: EnvironmentProps): Record<string, string> {
     SIGNALBOX_STACK: stage.stack,
     SIGNALBOX_CATALOG: databricks.catalog,
     SIGNALBOX_SCHEMA: databricks.schema,
+    SIGNALBOX_FACTS_VOLUME: databricks.volumes.facts,
+    SIGNALBOX_SCRATCHPAD_VOLUME: databricks.volumes.scratchpad,
+    SIGNALBOX_CODEBASE_VOLUME: databricks.volumes.company_codebase,
+    SIGNALBOX_INSTANCES: String(props.instances),
     SIGNALBOX_RUN_AS: databricks.run_as,
     SIGNALBOX_EXECUTOR_PATH: props.executorPath,
+    SIGNALBOX_RETENTION_DAYS: String(limits.retention_days),
     ...(limits.time_scale !== 1 && { SIGNALBOX_TIME_SCALE: String(limits.time_scale) }),
     // Relative: a function starts in the folder of its code.
     ...(props.carriesWorkloads && { SIGNALBOX_WORKLOADS: "workloads" }),

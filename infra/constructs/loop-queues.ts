@@ -2,17 +2,19 @@
 import { Duration, Stack } from "aws-cdk-lib";
 import { Queue, QueueEncryption, type QueueProps, RedrivePermission } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
+import { type QueueName, retentionSeconds } from "../../shared/topology.ts";
 import { constructId, deadLetterQueueName, queueName } from "../names.ts";
+import type { Stage } from "../stage.ts";
+import { shapeOf } from "./traffic.ts";
 
 export type QueuePair = { readonly source: Queue; readonly deadLetters: Queue };
 
 export class LoopQueues extends Construct {
   readonly pairs: Readonly<Record<QueueName, QueuePair>>;
 
-  constructor(scope: Construct, id: string, props: { readonly stack: string }) {
+  constructor(scope: Construct, id: string, stage: Stage) {
     super(scope, id);
-    const pairOf = (name: QueueName) => queuePair(this, props.stack, name);
+    const pairOf = (name: QueueName) => queuePair(this, stage, name);
     this.pairs = {
       tickets: pairOf("tickets"),
       turns: pairOf("turns"),
@@ -23,8 +25,9 @@ export class LoopQueues extends Construct {
   }
 }
 
-function queuePair(scope: Construct, stack: string, name: QueueName): QueuePair {
-  const { visibilitySeconds, receivesMax } = topology[name];
+function queuePair(scope: Construct, stage: Stage, name: QueueName): QueuePair {
+  const { stack } = stage;
+  const { visibilitySeconds, receivesMax } = shapeOf(stage, name);
   // By name, not by reference: the two queues name each other, and CloudFormation allows no circle.
   const source = Stack.of(scope).formatArn({ service: "sqs", resource: queueName(stack, name) });
   const deadLetters = new Queue(scope, constructId(`${name}-dead-letters`), {

@@ -1,5 +1,6 @@
 // Who consumes, sends and announces, read from the topology.
-import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
+import { type Queue, type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
+import type { Stage } from "../stage.ts";
 
 export const queueNames = Object.keys(topology) as readonly QueueName[];
 
@@ -8,6 +9,23 @@ export const consumedBy = (service: ServiceName): readonly QueueName[] =>
 
 export const sentBy = (service: ServiceName): readonly QueueName[] =>
   queueNames.filter((queue) => topology[queue].senders.some((sender) => sender === service));
+
+/** A queue's numbers: the topology's, with what the stage says otherwise. */
+export function shapeOf({ limits }: Pick<Stage, "limits">, name: QueueName): Queue {
+  const shape: Queue = topology[name];
+  const windowSeconds = name === "records" ? limits.ledger_window_seconds : shape.windowSeconds;
+  return {
+    ...shape,
+    windowSeconds,
+    // What a longer window holds back is invisible meanwhile.
+    visibilitySeconds: shape.visibilitySeconds - shape.windowSeconds + windowSeconds,
+    concurrencyMax: limits.concurrency[name] ?? shape.concurrencyMax,
+  };
+}
+
+/** How many instances of a service's function may run at once: a batch of each of its queues. */
+export const instancesOf = (stage: Pick<Stage, "limits">, service: ServiceName): number =>
+  consumedBy(service).reduce((sum, queue) => sum + shapeOf(stage, queue).concurrencyMax, 0);
 
 /** A function has one timeout, whichever queue starts it. */
 export const timeoutSecondsOf = (service: ServiceName): number =>

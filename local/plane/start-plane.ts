@@ -7,7 +7,7 @@ import { bootstrap } from "../../cli/bootstrap.ts";
 import { secretOf, type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { SourceFile } from "../../infra/executor.ts";
 import { eventBusName } from "../../infra/names.ts";
-import { scheduledWorkloads } from "../../infra/workloads.ts";
+import { readWorkloads, scheduledOf } from "../../infra/workloads.ts";
 import type { Row } from "../../shared/adapters/databricks-sql.ts";
 import { type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
 import type { BusEvent } from "../aws/event-bridge.ts";
@@ -65,7 +65,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     catalog: access.catalog,
     schema: access.schema,
     controllers: access.controllersId,
-    executors: access.executorsId,
+    executors: [access.executorsId],
     planeId: randomUUID(),
     nowIso: new Date().toISOString(),
     codebase: options.codebase ?? [],
@@ -158,7 +158,7 @@ function schedulesOf(workloads: string): readonly Schedule[] {
     input: { schedule: "sweep" },
     retriesMax: 0, // a tick that is late is useless: the next one comes
   };
-  const ofWorkloads = scheduledWorkloads(workloads).map(
+  const ofWorkloads = scheduledOf(readWorkloads(workloads)).map(
     ({ workload, schedule }): Schedule => ({
       name: workload,
       expression: schedule,

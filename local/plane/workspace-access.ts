@@ -29,11 +29,8 @@ export type WorkspaceAccess = AsyncDisposable & {
 export async function embeddedWorkspace(folder: string): Promise<WorkspaceAccess> {
   const workspace = await startWorkspace({
     data: folder,
-    principals: [
-      // An administrator, because the embedded workspace knows no role Service Principal User for others.
-      { displayName: "controllers", admin: true },
-      { displayName: "executors" },
-    ],
+    // No administrators: what they may is what the bootstrap grants.
+    principals: [{ displayName: "controllers" }, { displayName: "executors" }],
   });
   const loginOf = (name: string): Login => {
     const { id, clientSecret } = workspace.principal(name);

@@ -9,7 +9,7 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createIngester } from "./ingester.ts";
 
 const environment = readEnvironment("ingester", process.env);
-const { ports, sayHowOften, tokens, caPem } = createCommonPorts("ingester", environment);
+const { ports, through, sayHowOften, tokens, caPem } = createCommonPorts("ingester", environment);
 const sql = createDatabricksSql({
   host: environment.databricksHost,
   httpPath: environment.httpPath,
@@ -27,8 +27,8 @@ const { reports, records } = createIngester({
 
 export const handler = routeByQueue(
   {
-    [environment.queueUrls.reports ?? ""]: reports,
-    [environment.queueUrls.records ?? ""]: records,
+    [environment.queueUrls.reports ?? ""]: through("reports", reports),
+    [environment.queueUrls.records ?? ""]: through("records", records),
   },
   { finish: sayHowOften },
 );

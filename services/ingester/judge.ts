@@ -1,10 +1,8 @@
 // The ingester decides: an attempt seems to be over. It asks Databricks itself, reads the result, judges, and sees to what follows.
 import { messageOf } from "../../shared/domain/body.ts";
-import { REFUSAL_SETTLES_SECONDS, scaledSeconds } from "../../shared/domain/cadence.ts";
-import { capsuleDelta } from "../../shared/domain/capsule.ts";
+import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
 import { resultLimits } from "../../shared/domain/contract.ts";
-import { type DatabricksRun, phaseOf } from "../../shared/domain/databricks-run.ts";
-import { decide } from "../../shared/domain/decide.ts";
+import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
@@ -13,48 +11,36 @@ import {
   isRefused,
   isStopped,
   type Manifest,
-  type OutcomeFact,
   type RefusedSubmission,
-  type StopFact,
   type Submission,
-  scratchpadFolder,
 } from "../../shared/domain/facts.ts";
 import { raised } from "../../shared/domain/marker.ts";
-import { type Ended, endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
+import { type Ended, endedOf, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
 import { type ResultReading, resultOf, tooLarge } from "../../shared/domain/result.ts";
-import { isoOf, msOf } from "../../shared/domain/time.ts";
+import { msOf } from "../../shared/domain/time.ts";
+import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
-  ClockPort,
-  DeadLettersPort,
-  FactsPort,
   JobsPort,
-  LogPort,
   MarkersPort,
   PlanePort,
   QueuesPort,
-  SettingsPort,
   VolumesPort,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/steps.ts";
+import { decisionFactOf, resultPathOf } from "./decision.ts";
+import { type FollowDeps, follow, later } from "./follow.ts";
 
-export type JudgeDeps = FactsPort &
+export type JudgeDeps = FollowDeps &
   MarkersPort &
   VolumesPort &
   JobsPort &
   PlanePort &
-  QueuesPort<"turns" | "watches" | "reports" | "records"> &
-  DeadLettersPort &
-  ClockPort &
-  LogPort &
-  SettingsPort;
+  QueuesPort<"turns" | "watches" | "reports" | "records">;
 
 /** A file may show late: so long after its run, success without a result is looked at again. */
 const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
-/** A new attempt after the platform failed comes slowly: what is out of order stays so for a while. */
-const NEXT_ATTEMPT_SECONDS = 60;
 
 export const judge =
   (deps: JudgeDeps) =>
@@ -78,11 +64,9 @@ async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | un
   if (
     submission !== undefined &&
     isRefused(submission) &&
-    !(await settled(deps, ended, submission, manifest.created_at))
+    !(await settled(deps, manifest, submission))
   )
-    return deps.queues
-      .send("reports", endedOf(manifest), later(deps, LOOK_AGAIN_SECONDS.refusal))
-      .then(() => undefined);
+    return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
   const evidence = await gather(deps, manifest, submission);
   const judgement = verdictOf(evidence);
   if (judgement.kind === "wait") return await lookAgain(deps, judgement, manifest, submission);
@@ -95,14 +79,13 @@ async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | un
  */
 async function settled(
   deps: JudgeDeps,
-  ended: Ended,
+  manifest: Manifest,
   submission: RefusedSubmission,
-  plannedAt: string,
 ): Promise<boolean> {
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
-  const name = attemptName(await deps.plane.id(), ended);
-  const stray = await deps.jobs.find(name, msOf(plannedAt));
+  const name = attemptName(await deps.plane.id(), manifest);
+  const stray = await deps.jobs.find(name, msOf(manifest.created_at));
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
   if (look.kind === "gone" || phaseOf(look.run) === "over") return true;
@@ -112,7 +95,7 @@ async function settled(
   if (unknownForLong) return true;
   await deps.jobs.cancel(stray.databricksRunId);
   deps.log("stray.cancelled", {
-    ...logged(ended),
+    ...attemptFields(manifest),
     databricks_run_id: stray.databricksRunId,
     reason: "its submission was refused, but it runs",
   });
@@ -156,9 +139,6 @@ async function readResult(deps: JudgeDeps, submission: AcceptedSubmission): Prom
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-const resultPathOf = ({ settings }: SettingsPort, key: AcceptedSubmission): string =>
-  `${settings.scratchpadVolume}/${scratchpadFolder(key)}/result.json`;
-
 /** The report came too early: the run goes on, so a watch goes on too; or its result may still show. */
 async function lookAgain(
   deps: JudgeDeps,
@@ -166,20 +146,23 @@ async function lookAgain(
   manifest: Manifest,
   submission: Submission | undefined,
 ): Promise<undefined> {
-  if (judgement.for === "result")
-    await deps.queues.send("reports", endedOf(manifest), later(deps, LOOK_AGAIN_SECONDS.result));
+  if (judgement.for === "result") await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.result);
   else if (submission !== undefined && !isRefused(submission)) {
     const marker = await deps.markers.read(submission);
     const up = raised(marker, submission, submission, deps.clock.nowMs());
     await deps.markers.write(up.marker);
     const watch = watchOf(submission, up.number);
-    await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run));
+    await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run, manifest));
   }
 }
 
-const later = ({ settings }: SettingsPort, seconds: number) => ({
-  delaySeconds: scaledSeconds(seconds, settings.timeScale),
-});
+async function reportAgain(
+  deps: JudgeDeps,
+  manifest: Manifest,
+  seconds: number,
+): Promise<undefined> {
+  await deps.queues.send("reports", endedOf(manifest), later(deps, seconds, manifest));
+}
 
 /** Writes the decision, unless somebody else has: then theirs counts. */
 async function decideOnce(
@@ -192,142 +175,10 @@ async function decideOnce(
   const fact = decisionFactOf(deps, evidence, judgement, stop?.fact);
   const { fact: decision } = await deps.facts.create(factRef.decision(manifest), fact);
   deps.log("run.decided", {
-    ...logged(decision),
+    ...attemptFields(decision),
     verdict: decision.verdict,
     reason: decision.reason,
     ...(decision.run_url !== null && { run_url: decision.run_url }),
   });
   return decision;
 }
-
-function decisionFactOf(
-  deps: JudgeDeps,
-  { manifest, submission, look, result: reading }: Evidence,
-  { verdict, reason }: Extract<Judgement, { kind: "verdict" }>,
-  stop: StopFact | undefined,
-): DecisionFact {
-  const result = reading.kind === "valid" ? reading.result : undefined;
-  const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
-  const run: DatabricksRun | undefined = look?.kind === "run" ? look.run : undefined;
-  const decision = decide({
-    verdict,
-    reason,
-    iter_n: manifest.iter_n,
-    attempt: manifest.attempt,
-    try: manifest.try,
-    limits: manifest.limits,
-    gate: manifest.gate,
-    singleIteration: !isStopped(manifest) && manifest.single_iteration,
-    result,
-    stopped: stop !== undefined,
-  });
-  const isCancelled = decision.next.kind === "outcome" && decision.next.outcome === "cancelled";
-  const capsule =
-    verdict === "succeeded" && result !== undefined ? result.capsule : manifest.capsule;
-  const { run_id, chapter, iter_n, attempt, workload, mode } = manifest;
-  return {
-    v: 1,
-    run_id,
-    chapter,
-    iter_n,
-    attempt,
-    try: manifest.try,
-    decided_at: isoOf(deps.clock.nowMs()),
-    workload,
-    mode,
-    verdict,
-    reason:
-      isCancelled && stop !== undefined
-        ? `${decision.reason} (${stop.by}: ${stop.reason})`
-        : decision.reason,
-    next: decision.next,
-    capsule,
-    capsule_delta: capsuleDelta(manifest.capsule, capsule),
-    gate: decision.gate,
-    databricks_run_id: accepted?.databricks_run_id ?? null,
-    run_url: (run?.runUrl || accepted?.run_url) ?? null,
-    termination_code: run?.terminationCode ?? run?.resultState ?? null,
-    result_path:
-      result === undefined || accepted === undefined ? null : resultPathOf(deps, accepted),
-    result: result === undefined ? null : saidBy(result),
-  };
-}
-
-/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in result.json. */
-const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
-  status: result.status,
-  error: result.error && { type: result.error.type, summary: result.error.summary },
-  summary: result.summary,
-  metrics: result.metrics,
-  produced_artifacts: result.produced_artifacts,
-  produced_tables: result.produced_tables,
-  started_at: result.started_at,
-  ended_at: result.ended_at,
-  duration_seconds: result.duration_seconds,
-});
-
-/** Sends what a decision asks for. A decision that was found is followed only if what follows is not there yet. */
-async function follow(deps: JudgeDeps, decision: DecisionFact, found: boolean): Promise<void> {
-  const { next } = decision;
-  if (next.kind === "outcome") return await end(deps, decision, next.outcome, found);
-  const key = { ...decision, iter_n: next.iter_n, attempt: next.attempt };
-  const isFollowed = found && (await deps.facts.read(factRef.manifest(key))) !== undefined;
-  if (!isFollowed) {
-    const by = { iter_n: decision.iter_n, attempt: decision.attempt };
-    const delay = next.kind === "attempt" ? NEXT_ATTEMPT_SECONDS : 0;
-    await deps.queues.send("turns", turnOf(key, by), later(deps, delay));
-  }
-  await deps.queues.send("records", recordOf(decision, "decision"));
-}
-
-/** The chapter is over: a person hears of what nobody can explain, then the outcome is written and recorded. */
-async function end(
-  deps: JudgeDeps,
-  decision: DecisionFact,
-  outcome: OutcomeFact["outcome"],
-  found: boolean,
-): Promise<void> {
-  const step = stepsOf(deps);
-  const { run_id, chapter, iter_n, attempt, workload, mode, reason, run_url, result_path } =
-    decision;
-  const ended = async (): Promise<OutcomeFact> => {
-    if (outcome === "unknown") await askAPerson(deps, decision);
-    return {
-      v: 1,
-      run_id,
-      chapter,
-      iter_n,
-      attempt,
-      workload,
-      mode,
-      outcome,
-      reason,
-      metrics: decision.result?.metrics ?? {},
-      run_url,
-      result_path,
-      ended_at: isoOf(deps.clock.nowMs()),
-    };
-  };
-  const { fact } = await step(factRef.outcome(decision), ended, !found);
-  deps.log("run.ended", { ...logged(fact), outcome: fact.outcome, reason: fact.reason });
-  await deps.queues.send("records", recordOf(fact, "outcome"));
-}
-
-/** Replaying this letter is harmless: the report finds its decision, and the outcome behind it. */
-const askAPerson = ({ deadLetters, clock }: JudgeDeps, decision: DecisionFact): Promise<void> =>
-  deadLetters.send("reports", {
-    body: JSON.stringify(endedOf(decision)),
-    reason: `${decision.verdict}: ${decision.reason}`,
-    errorName: "UnexplainedAttempt",
-    failedAtMs: clock.nowMs(),
-    receiveCount: 1,
-    runId: decision.run_id,
-    ...(decision.run_url !== null && { runUrl: decision.run_url }),
-  });
-
-const logged = ({ run_id, chapter, iter_n, attempt }: Omit<Ended, "v" | "type" | "tries">) => ({
-  run_id,
-  chapter,
-  iter_n,
-  attempt,
-});

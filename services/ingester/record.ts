@@ -1,11 +1,13 @@
 // The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
 // after the ledger has it, never before. Only it removes a marker, and only then.
 import { attemptsOf } from "../../shared/chapter.ts";
+import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
 import { factRef, isRefused, type OutcomeFact } from "../../shared/domain/facts.ts";
 import {
   type AttemptFacts,
+  type Books,
   type LedgerRows,
   mergedRows,
   noRows,
@@ -15,7 +17,8 @@ import {
   rowsOfSubmission,
 } from "../../shared/domain/ledger-rows.ts";
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
-import type { HandleBatch, WaitOut } from "../../shared/lambda.ts";
+import { tracedBy } from "../../shared/domain/trace.ts";
+import type { Delivery, HandleBatch, WaitOut } from "../../shared/lambda.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -25,6 +28,7 @@ import type {
   MarkersPort,
   PlanePort,
   QueuesPort,
+  SettingsPort,
 } from "../../shared/ports.ts";
 
 export type RecordDeps = FactsPort &
@@ -33,6 +37,7 @@ export type RecordDeps = FactsPort &
   EventsPort &
   PlanePort &
   ClockPort &
+  SettingsPort &
   LogPort;
 
 /** What a message brings into the ledger, and what is done once it is there. */
@@ -47,7 +52,7 @@ const nothing: Projection = { rows: noRows };
 export const record =
   (deps: RecordDeps): HandleBatch<RecordsMessage> =>
   (deliveries) => {
-    const projected = inLanes(deps, deliveries, ({ message }) => project(deps, message));
+    const projected = inLanes(deps, deliveries, (delivery) => project(deps, delivery));
     const merged = merge(deps, projected);
     return projected.map(async (projecting) => {
       const projection = await projecting;
@@ -63,8 +68,11 @@ export const record =
 
 /** As many as the Files API takes at once. */
 const LANES = 10;
-/** Of the function's 60 s: what is not begun by then waits, so that what is read already can be written. */
-const PROJECTING_MS_MAX = 20_000;
+/**
+ * Of the function's 60 s: what is not begun by then waits, so that what is read already can be written. At the records' share of the
+ * Files API a hundred endings of one attempt each are read by then, and as many writes fit in after the ledger's.
+ */
+const PROJECTING_MS_MAX = 30_000;
 
 /**
  * A few at a time, and none after its time: a hundred outcomes of many iterations are more reads than the rate limits allow in one
@@ -88,9 +96,6 @@ function inLanes<Item, Result>(
   });
 }
 
-/** About an hour of waiting, after which the chapter's outcome or the sweep brings the same rows again. */
-const RECORD_TRIES_MAX = 8;
-
 /**
  * Each wait sends a message again, and now and then twice, so in a long outage records would multiply. One that has waited for
  * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
@@ -100,12 +105,13 @@ export const waitOutRecord =
   (deps: QueuesPort<"records"> & LogPort): WaitOut<RecordsMessage> =>
   async (message, options) => {
     const isSaidAgain = message.type === "record" && !message.again;
-    if (!isSaidAgain || message.tries <= RECORD_TRIES_MAX)
+    if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
       return deps.queues.send("records", message, options);
     deps.log("record.left", {
       run_id: message.run_id,
       chapter: message.chapter,
       reason: message.of,
+      ...tracedBy(options.traceparent),
     });
   };
 
@@ -122,56 +128,77 @@ async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]
   deps.log("records.merged", { count: rows.length });
 }
 
-async function project(deps: RecordDeps, message: RecordsMessage): Promise<Projection> {
-  if (message.type === "audited") return { rows: rowsOfAudit(message) };
+async function project(
+  deps: RecordDeps,
+  { message, traceparent }: Delivery<RecordsMessage>,
+): Promise<Projection> {
+  if (message.type === "audited") return { rows: rowsOfAudit(message, traceparent) };
   const planeId = await deps.plane.id();
+  const books = { planeId, factsVolume: deps.settings.factsVolume };
   switch (message.of) {
     case "submission": {
       const fact = (await deps.facts.read(factRef.submission(message)))?.fact;
       if (fact === undefined) throw nothingToRecord(message);
-      return isRefused(fact) ? nothing : { rows: rowsOfSubmission(planeId, fact) };
+      return isRefused(fact) ? nothing : { rows: rowsOfSubmission(books, fact) };
     }
     case "decision": {
       const fact = (await deps.facts.read(factRef.decision(message)))?.fact;
       if (fact === undefined) throw nothingToRecord(message);
-      return { rows: rowsOfDecision(planeId, fact) };
+      return { rows: rowsOfDecision(books, fact) };
     }
     case "outcome":
-      return await projectOutcome(deps, planeId, message);
+      return await projectOutcome(deps, books, message);
   }
 }
 
 /** An outcome whose marker is gone has been recorded and announced: done, unless a repeated ticket asks again. */
 async function projectOutcome(
   deps: RecordDeps,
-  planeId: string,
+  books: Books,
   message: Record,
 ): Promise<Projection> {
   const fact = (await deps.facts.read(factRef.outcome(message)))?.fact;
+  if (fact === undefined && message.again) return forgotten(deps, message);
   if (fact === undefined) throw nothingToRecord(message);
   if (!message.again && (await deps.markers.read(fact)) === undefined) return nothing;
   const { opened, attempts } = await chapterOf(deps, fact);
+  if (opened === undefined && message.again) return forgotten(deps, message);
+  if (opened === undefined)
+    throw new PlatformTroubleError(
+      `chapter ${fact.chapter} of run ${fact.run_id} is over, but what opened it cannot be read`,
+    );
+  const ended = {
+    v: 1,
+    run_id: fact.run_id,
+    chapter: fact.chapter,
+    ended_at: fact.ended_at,
+  } as const;
   return {
-    rows: rowsOfOutcome(planeId, fact, opened, attempts),
+    rows: rowsOfOutcome(books, fact, opened, attempts),
     after: async () => {
-      await deps.events.announce(outcomeEventOf(planeId, fact));
+      await deps.events.announce(outcomeEventOf(books.planeId, fact));
       deps.log("outcome.announced", {
         run_id: fact.run_id,
         chapter: fact.chapter,
         outcome: fact.outcome,
+        ...tracedBy(fact.traceparent),
       });
+      // Before the marker goes, so that no run is over and yet never found by those who delete what is long over.
+      await deps.facts.create(factRef.over(ended), ended);
       await deps.markers.remove(fact);
     },
   };
 }
 
+/** The outcome that a repeated ticket found is being deleted, because it is long over: who sends the ticket anew begins anew. */
+function forgotten({ log }: RecordDeps, { run_id, chapter }: Record): Projection {
+  log("record.left", { run_id, chapter, reason: "its facts have been deleted" });
+  return nothing;
+}
+
 /** Every attempt of a chapter that is over, so that records that were lost on the way heal here. */
 async function chapterOf(deps: RecordDeps, outcome: OutcomeFact) {
   const { opened, attempts } = await attemptsOf(deps, outcome);
-  if (opened === undefined)
-    throw new PlatformTroubleError(
-      `chapter ${outcome.chapter} of run ${outcome.run_id} is over, but what opened it cannot be read`,
-    );
   const facts: AttemptFacts[] = [];
   for (const { iter_n, attempt, decision } of attempts) {
     if (decision === undefined) continue;

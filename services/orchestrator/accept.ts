@@ -12,14 +12,18 @@ import {
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Retry, recordOf, type Ticket, turnOf } from "../../shared/domain/messages.ts";
 import { isWithin, type Recipe } from "../../shared/domain/recipe.ts";
-import {
-  isTraceparent,
-  limitsWithin,
-  sameTicket,
-  traceparentOf,
-} from "../../shared/domain/ticket.ts";
+import { mayBeReopened } from "../../shared/domain/retention.ts";
+import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
-import type { MarkersPort, VolumesPort, WorkloadsPort } from "../../shared/ports.ts";
+import { isTraceparent, tracedBy, traceparentOf } from "../../shared/domain/trace.ts";
+import type {
+  DigestPort,
+  FactsPort,
+  MarkersPort,
+  PlanePort,
+  VolumesPort,
+  WorkloadsPort,
+} from "../../shared/ports.ts";
 import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
 
 export type AcceptDeps = OrchestrateDeps & MarkersPort & VolumesPort & WorkloadsPort;
@@ -36,18 +40,36 @@ export const acceptTicket =
     let accepted = (await deps.facts.read(ref))?.fact;
     if (accepted !== undefined) {
       refuseAnother(accepted, ticket);
-      deps.log("run.repeated", chapter);
-      if (await announcedAgain(deps, chapter, true)) return;
+      deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
+      if (await announcedAgain(deps, chapter, accepted, true)) return;
     } else {
+      await waitWhileRetired(deps, ticket.ticket_id);
       const fact = await ticketFactOf(deps, ticket, traceparent);
       await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
       accepted = (await deps.facts.create(ref, fact)).fact;
       refuseAnother(accepted, ticket);
-      deps.log("run.accepted", { ...chapter, workload: ticket.workload });
+      deps.log("run.accepted", {
+        ...chapter,
+        workload: ticket.workload,
+        ...tracedBy(accepted.traceparent),
+      });
     }
     const first = { ...chapter, iter_n: 1, attempt: 1 };
     await orchestrate(deps)(turnOf(first, firstAskedBy(1)), accepted);
   };
+
+/** Deleting takes several ticks of the sweep: no use in asking more often. */
+const RETIRING_SECONDS = 900;
+
+/** What is left of a run of long ago must be gone before its id begins anew. */
+async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<void> {
+  const retired = (await facts.read(factRef.retired({ run_id, step: 1 })))?.fact;
+  if (retired !== undefined)
+    throw new PlatformTroubleError(
+      `a run with the ticket_id ${run_id} was over long ago, and since ${retired.retired_at} its facts are being deleted: the ticket waits until they are gone`,
+      { retryAfterSeconds: RETIRING_SECONDS },
+    );
+}
 
 /** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */
 export const acceptRetry =
@@ -56,7 +78,7 @@ export const acceptRetry =
     const ref = factRef.retry(retry);
     let opened = (await deps.facts.read(ref))?.fact;
     if (opened !== undefined) {
-      if (await announcedAgain(deps, retry, false)) return;
+      if (await announcedAgain(deps, retry, opened, false)) return;
     } else {
       const fact = await retryFactOf(deps, retry);
       await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
@@ -65,6 +87,7 @@ export const acceptRetry =
         run_id: retry.run_id,
         chapter: retry.chapter,
         reason: retry.reason,
+        ...tracedBy(opened.traceparent),
       });
     }
     await orchestrate(deps)(turnOf(opened, firstAskedBy(opened.chapter)));
@@ -74,6 +97,7 @@ export const acceptRetry =
 async function announcedAgain(
   deps: AcceptDeps,
   from: ChapterKey,
+  { traceparent }: TicketFact | RetryFact,
   again: boolean,
 ): Promise<boolean> {
   let outcome = (await deps.facts.read(factRef.outcome(from)))?.fact;
@@ -84,7 +108,7 @@ async function announcedAgain(
     if (later === undefined) break;
     outcome = later;
   }
-  await deps.queues.send("records", recordOf(outcome, "outcome", again));
+  await deps.queues.send("records", recordOf(outcome, "outcome", again), { traceparent });
   return true;
 }
 
@@ -131,9 +155,13 @@ async function ticketFactOf(
     entry: code[0].name,
     traceparent: isTraceparent(traceparent)
       ? traceparent
-      : traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticket.ticket_id}`)),
+      : await ownTraceOf(deps, ticket.ticket_id),
   };
 }
+
+/** The trace of a run whose ticket brings none: the same, however often it is asked for. */
+export const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
+  traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticketId}`));
 
 type Code = { readonly name: string; readonly content: Uint8Array };
 
@@ -171,7 +199,12 @@ async function entryOf(
     throw new PoisonMessageError(
       `artifact.path: ${artifact.path} is not below ${deps.settings.codebaseVolume}, where reviewed code lies`,
     );
-  return await artifactAt(deps, artifact);
+  const code = await artifactAt(deps, artifact);
+  if (recipe.planner.files.includes(code.name))
+    throw new PoisonMessageError(
+      `artifact.path: ${code.name} is also the name of a file that the workload ${ticket.workload} puts beside it (planner.files): give the artifact another name`,
+    );
+  return code;
 }
 
 async function artifactAt(
@@ -207,6 +240,10 @@ async function retryFactOf(deps: AcceptDeps, retry: Retry): Promise<RetryFact> {
     throw new PoisonMessageError(
       `chapter ${before.chapter} of run ${retry.run_id} is not over, so chapter ${retry.chapter} cannot be opened: cancel it first, or name the chapter that follows its last outcome`,
     );
+  if (!mayBeReopened(ended.ended_at, deps.clock.nowMs(), deps.settings.retentionDays))
+    throw new PoisonMessageError(
+      `chapter ${before.chapter} of run ${retry.run_id} ended at ${ended.ended_at}, and facts are kept for ${deps.settings.retentionDays} days: that is too long ago to reopen it; send a ticket under a new id`,
+    );
   const ticket = (await deps.facts.read(factRef.ticket(retry.run_id)))?.fact;
   const last = (await deps.facts.read(factRef.manifest(ended)))?.fact;
   if (ticket === undefined || last === undefined)
@@ -224,5 +261,6 @@ async function retryFactOf(deps: AcceptDeps, retry: Retry): Promise<RetryFact> {
     limits: limitsWithin(ticket.recipe.limits, retry.limits, ticket.limits),
     capsule: last.capsule,
     opened_at: isoOf(deps.clock.nowMs()),
+    traceparent: ticket.traceparent,
   };
 }

@@ -7,7 +7,7 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createOrchestrator } from "./orchestrator.ts";
 
 const environment = readEnvironment("orchestrator", process.env);
-const { ports, sayHowOften } = createCommonPorts("orchestrator", environment);
+const { ports, through, sayHowOften } = createCommonPorts("orchestrator", environment);
 const { tickets, turns, scheduled } = createOrchestrator({
   ...ports,
   ...createEvents(environment.eventBusName),
@@ -16,8 +16,8 @@ const { tickets, turns, scheduled } = createOrchestrator({
 
 export const handler = routeByQueue(
   {
-    [environment.queueUrls.tickets ?? ""]: tickets,
-    [environment.queueUrls.turns ?? ""]: turns,
+    [environment.queueUrls.tickets ?? ""]: through("tickets", tickets),
+    [environment.queueUrls.turns ?? ""]: through("turns", turns),
   },
-  { scheduled, finish: sayHowOften },
+  { scheduled: through("schedule", scheduled), finish: sayHowOften },
 );

@@ -19,6 +19,7 @@ import {
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName, submitBodyOf, tokenText } from "../../shared/domain/payload.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
+import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   DigestPort,
@@ -49,9 +50,9 @@ export const orchestrate =
   async (turn: Turn, known?: TicketFact): Promise<void> => {
     const step = stepsOf(deps);
     const asked = await askedFor(deps, turn, known);
-    const key = { ...turn, chapter: asked.chapter };
-    const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
     const { traceparent } = asked.ticket;
+    const key = { ...turn, chapter: asked.chapter, traceparent };
+    const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
     if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
     const planned = { fact: manifest.fact, sha256: manifest.sha256 };
     const { fact: submission } = await step(
@@ -72,7 +73,7 @@ export const orchestrate =
     // After its decision, what still runs was brought back by hand; a turn that comes so late is a replay.
     if (isStoppedNow && (await deps.facts.read(factRef.decision(key))) === undefined) {
       await deps.jobs.cancel(submission.databricks_run_id);
-      deps.log("attempt.cancelled", { ...logged(key), reason: "its chapter was stopped" });
+      deps.log("attempt.cancelled", { ...attemptFields(key), reason: "its chapter was stopped" });
     }
   };
 
@@ -142,10 +143,11 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     capsule,
     limits,
     gate: recipe.gate,
+    traceparent: ticket.traceparent,
   } as const;
   const stop = await deps.facts.read(factRef.stop({ run_id: turn.run_id, chapter: asked.chapter }));
   if (stop !== undefined) return { ...common, stopped: true };
-  deps.log("attempt.planned", logged({ ...turn, chapter: asked.chapter }));
+  deps.log("attempt.planned", attemptFields(common));
   return {
     ...common,
     plane_id: await deps.plane.id(),
@@ -162,7 +164,6 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     single_iteration: recipe.limits.iterations === 1,
     allow_failures: recipe.allow_failures,
     scratchpad: `${deps.settings.scratchpadVolume}/${scratchpadFolder(turn)}`,
-    traceparent: ticket.traceparent,
   };
 }
 
@@ -211,7 +212,7 @@ const acceptedBy =
     const entry = fact.files.find((file) => file.name === fact.entry);
     if (entry === undefined) throw new Error(`the manifest plans no file called ${fact.entry}`);
     deps.log("attempt.submitted", {
-      ...logged(fact),
+      ...attemptFields(fact),
       databricks_run_id: run.databricksRunId,
       run_url: run.runUrl,
     });
@@ -229,6 +230,7 @@ const acceptedBy =
       artifact_path: entry.path,
       artifact_hash: entry.sha256,
       payload,
+      submitted_by: deps.settings.worker,
     };
   };
 
@@ -237,7 +239,10 @@ function refusedWith(
   fact: ExecutorManifest,
   refused: { code: string; message: string },
 ): Submission {
-  deps.log("attempt.refused", { ...logged(fact), reason: `${refused.code}: ${refused.message}` });
+  deps.log("attempt.refused", {
+    ...attemptFields(fact),
+    reason: `${refused.code}: ${refused.message}`,
+  });
   return { v: 1, ...identityOf(fact), refused, refused_at: isoOf(deps.clock.nowMs()) };
 }
 
@@ -246,11 +251,12 @@ type Identity = {
   readonly chapter: number;
   readonly iter_n: number;
   readonly attempt: number;
+  readonly traceparent: string;
 };
-const identityOf = ({ run_id, chapter, iter_n, attempt }: Identity): Identity => ({
+const identityOf = ({ run_id, chapter, iter_n, attempt, traceparent }: Identity): Identity => ({
   run_id,
   chapter,
   iter_n,
   attempt,
+  traceparent,
 });
-const logged = identityOf;

@@ -5,17 +5,20 @@ import { Instant } from "../../shared/domain/contract.ts";
 import { Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
 import { WorkloadName } from "../../shared/domain/recipe.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
+import { tracedBy } from "../../shared/domain/trace.ts";
 import { type Delivery, oneByOne, queueHandler } from "../../shared/lambda.ts";
 import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
-import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
+import { type AcceptDeps, acceptRetry, acceptTicket, ownTraceOf } from "./accept.ts";
 import { cancel } from "./cancel.ts";
 import { orchestrate } from "./orchestrate.ts";
 import { reap } from "./reap.ts";
+import { type RetireDeps, retire } from "./retire.ts";
 import { sweep } from "./sweep.ts";
+import { waitOutTicket, waitOutTurn } from "./wait-out.ts";
 
-export type OrchestratorDeps = AcceptDeps & QueuesPort & DeadLettersPort & EventsPort;
+export type OrchestratorDeps = AcceptDeps & RetireDeps & QueuesPort & DeadLettersPort & EventsPort;
 
 /** What EventBridge Scheduler sends. `scheduled_time` is `<aws.scheduler.scheduled-time>`. */
 const ScheduledStart = z.discriminatedUnion("schedule", [
@@ -29,11 +32,17 @@ const ScheduledStart = z.discriminatedUnion("schedule", [
 
 export function createOrchestrator(deps: OrchestratorDeps) {
   return {
-    tickets: queueHandler("tickets", deps, oneByOne(inOwnPlane(deps, ticketsConsumer(deps)))),
+    tickets: queueHandler(
+      "tickets",
+      deps,
+      oneByOne(inOwnPlane(deps, ticketsConsumer(deps))),
+      waitOutTicket(deps),
+    ),
     turns: queueHandler(
       "turns",
       deps,
       oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps)(turn))),
+      waitOutTurn(deps),
     ),
     scheduled: inOwnPlane(deps, scheduled(deps)),
   };
@@ -43,12 +52,12 @@ function ticketsConsumer(deps: OrchestratorDeps) {
   const accept = acceptTicket(deps);
   const stop = cancel(deps);
   const reopen = acceptRetry(deps);
-  return (message: TicketsMessage, { traceparent }: Delivery<TicketsMessage>): Promise<void> => {
+  return (message: TicketsMessage, delivery: Delivery<TicketsMessage>): Promise<void> => {
     switch (message.type) {
       case "ticket":
-        return accept(message, traceparent);
+        return accept(message, delivery.traceparent);
       case "cancel":
-        return stop(message);
+        return stop(message, delivery);
       case "retry":
         return reopen(message);
     }
@@ -57,21 +66,39 @@ function ticketsConsumer(deps: OrchestratorDeps) {
 
 /** Strays are looked for at every third tick: the listing costs more than the markers', and nothing depends on it. */
 const REAP_EVERY_TICKS = 3;
+/** What is long over is looked for once an hour, and then at every tick until it is gone. */
+const RETIRE_EVERY_TICKS = 12;
+/** Of the function's 60 s: deleting takes what sweeping has left of it. */
+const RETIRE_MS_MAX = 45_000;
 
 /** A scheduled start: the sweep, or no more than a ticket whose id carries the scheduled time, so that a double tick is one run. */
-const scheduled =
-  (deps: OrchestratorDeps) =>
-  async (input: unknown): Promise<void> => {
+const scheduled = (deps: OrchestratorDeps) => {
+  const tick = sweepTick(deps);
+  return async (input: unknown): Promise<void> => {
     const start = ScheduledStart.safeParse(input);
     if (!start.success)
       throw new Error(`no scheduled start of this function: ${faultsOf(start.error)}`);
     if (start.data.schedule === "workload") {
       const { workload, scheduled_time } = start.data;
       const ticket_id = scheduledTicketId(workload, scheduled_time);
-      await deps.queues.send("tickets", Ticket.parse({ ticket_id, workload }));
-      return deps.log("schedule.fired", { run_id: ticket_id, workload });
+      const traceparent = await ownTraceOf(deps, ticket_id);
+      await deps.queues.send("tickets", Ticket.parse({ ticket_id, workload }), { traceparent });
+      return deps.log("schedule.fired", { run_id: ticket_id, workload, ...tracedBy(traceparent) });
     }
-    await sweep(deps)();
-    const tickMs = sweepEverySeconds * deps.settings.timeScale * 1000;
-    if (Math.floor(deps.clock.nowMs() / tickMs) % REAP_EVERY_TICKS === 0) await reap(deps)();
+    await tick();
   };
+};
+
+function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
+  const tickMs = sweepEverySeconds * deps.settings.timeScale * 1000;
+  // A hint that lives as long as this environment: without it, deleting goes on at the next full hour.
+  let hasMoreToRetire = false;
+  return async () => {
+    const startedMs = deps.clock.nowMs();
+    const tick = Math.floor(startedMs / tickMs);
+    await sweep(deps)();
+    if (tick % REAP_EVERY_TICKS === 0) await reap(deps)();
+    if (hasMoreToRetire || tick % RETIRE_EVERY_TICKS === 1)
+      hasMoreToRetire = await retire(deps)(startedMs + RETIRE_MS_MAX);
+  };
+}

@@ -1,9 +1,9 @@
 // The slower part of the sweep: active Databricks runs that bear the plane's name, and of which a fact older than an hour says
 // that they are not wanted. Positive evidence, never absence: a run whose facts cannot be seen is left alone.
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { factRef } from "../../shared/domain/facts.ts";
+import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { attemptOfName, planePrefix } from "../../shared/domain/payload.ts";
 import { msOf } from "../../shared/domain/time.ts";
+import { tracedBy } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -13,42 +13,45 @@ import type {
   PlanePort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { eachInTurn } from "./each-in-turn.ts";
 
 export type ReapDeps = FactsPort & JobsPort & PlanePort & ClockPort & LogPort & SettingsPort;
 
 /** Whoever cancels in the ordinary course has done so within it. */
 const EVIDENCE_SECONDS = 3_600;
+/** Of the function's 60 s; the listing of the next time begins with the youngest again, and evidence does not age. */
+const REAP_MS_MAX = 30_000;
 
 export const reap = (deps: ReapDeps) => async (): Promise<void> => {
   const planeId = await deps.plane.id();
-  for (const run of await deps.jobs.listActive(planePrefix(planeId))) {
-    await reapOne(deps, planeId, run).catch((error: unknown) => {
-      // One run whose facts nobody can read must not keep the others; a platform out of order is another matter.
-      if (error instanceof PlatformTroubleError) throw error;
-      deps.log("message.failed", { databricks_run_id: run.databricksRunId, error });
-    });
-  }
+  await eachInTurn(deps, await deps.jobs.listActive(planePrefix(planeId)), {
+    untilMs: deps.clock.nowMs() + REAP_MS_MAX,
+    work: (run) => reapOne(deps, planeId, run),
+    said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
+  });
 };
 
 async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<void> {
-  const reason = await unwanted(deps, planeId, run);
+  const key = attemptOfName(planeId, run.runName);
+  if (key === undefined) return;
+  const reason = await unwanted(deps, key, run);
   if (reason === undefined) return;
   await deps.jobs.cancel(run.databricksRunId);
   deps.log("stray.cancelled", {
+    ...key,
     databricks_run_id: run.databricksRunId,
     run_url: run.runUrl,
     reason,
+    ...tracedBy(run.runName.split(" ").at(-1)), // the name ends with the trace
   });
 }
 
 /** Which fact says that a run is not wanted; undefined: none does. */
 async function unwanted(
   { facts, clock, settings }: ReapDeps,
-  planeId: string,
+  key: AttemptKey,
   run: NamedRun,
 ): Promise<string | undefined> {
-  const key = attemptOfName(planeId, run.runName);
-  if (key === undefined) return undefined;
   const manifest = (await facts.read(factRef.manifest(key)))?.fact;
   const decision = (await facts.read(factRef.decision(key)))?.fact;
   // Somebody repaired it by hand after its decision: that is a person's wish, and not ours to undo.

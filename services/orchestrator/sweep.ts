@@ -2,7 +2,7 @@
 // than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
 
 import { attemptsOf } from "../../shared/chapter.ts";
-import { PlatformTroubleError, UnreadableMarkerError } from "../../shared/domain/errors.ts";
+import { UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "../../shared/domain/marker.ts";
 import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
+import { tracedBy } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -23,6 +24,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { eachInTurn } from "./each-in-turn.ts";
 
 export type SweepDeps = FactsPort &
   MarkersPort &
@@ -47,24 +49,19 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
     .filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs)
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
   let heals = 0;
-  for (const listing of silent) {
-    const isLate = deps.clock.nowMs() - nowMs > TICK_MS_MAX;
-    if (heals >= HEALS_MAX || isLate) break;
-    if (await healOne(deps, listing)) heals++;
-  }
+  await eachInTurn(deps, silent, {
+    untilMs: nowMs + TICK_MS_MAX,
+    work: async (listing) => {
+      if (heals < HEALS_MAX && (await healOne(deps, listing))) heals++;
+    },
+    said: ({ key }) => ["marker.failed", key],
+  });
   deps.log("sweep.finished", { count: heals });
 };
 
-/** One chapter whose facts nobody can read must not keep the sweep from the others; a platform out of order is another matter. */
 async function healOne(deps: SweepDeps, { key, modifiedMs }: MarkerListing): Promise<boolean> {
-  try {
-    const marker = await markerOf(deps, key, modifiedMs);
-    return marker !== undefined && (await heal(deps, key, marker));
-  } catch (error) {
-    if (error instanceof PlatformTroubleError) throw error;
-    deps.log("marker.failed", { ...key, error });
-    return false;
-  }
+  const marker = await markerOf(deps, key, modifiedMs);
+  return marker !== undefined && (await heal(deps, key, marker));
 }
 
 /** A marker whose text is none counts as a fresh one of its last write: healing it writes it anew. */
@@ -89,34 +86,40 @@ async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<b
   const facts = await chapterFactsOf(deps, key);
   const frontier = frontierOf(facts);
   if (frontier.kind === "orphan") return await orphaned(deps, marker, silentForMs);
-  await send(deps, { ...key, ...facts.last }, frontier, marker);
-  deps.log("marker.healed", { ...key, state: frontier.kind, count: marker.heals + 1 });
+  const { traceparent } = facts;
+  await send(deps, { ...key, ...facts.last, traceparent }, frontier, marker);
+  const count = marker.heals + 1;
+  deps.log("marker.healed", { ...key, state: frontier.kind, count, ...tracedBy(traceparent) });
   return true;
 }
 
 /** The marker is written before its message is sent: a sweep that dies in between waits longer, instead of flooding. */
 async function send(
   deps: SweepDeps,
-  at: ChapterKey & ChapterFacts["last"],
+  at: ChapterKey & ChapterFacts["last"] & Traced,
   frontier: Exclude<Frontier, { kind: "orphan" }>,
   marker: Marker,
 ): Promise<void> {
   const nowMs = deps.clock.nowMs();
+  const { traceparent } = at;
   if (frontier.kind === "watch") {
     const up = raised(marker, at, at, nowMs);
     await deps.markers.write(healed(marker, up.marker, nowMs));
-    return deps.queues.send("watches", watchOf(frontier.submission, up.number));
+    return deps.queues.send("watches", watchOf(frontier.submission, up.number), { traceparent });
   }
   await deps.markers.write(healed(marker, marker, nowMs));
   switch (frontier.kind) {
     case "turn":
-      return deps.queues.send("turns", turnOf(at, frontier.by));
+      return deps.queues.send("turns", turnOf(at, frontier.by), { traceparent });
     case "ended":
-      return deps.queues.send("reports", endedOf(at));
+      return deps.queues.send("reports", endedOf(at), { traceparent });
     case "record":
-      return deps.queues.send("records", recordOf(at, "outcome"));
+      return deps.queues.send("records", recordOf(at, "outcome"), { traceparent });
   }
 }
+
+/** Of the ticket, or of the retry that opened the chapter. */
+type Traced = { readonly traceparent: string | undefined };
 
 async function orphaned(deps: SweepDeps, marker: Marker, silentForMs: number): Promise<boolean> {
   if (silentForMs < ORPHAN_SECONDS * deps.settings.timeScale * 1000) return false;
@@ -126,7 +129,7 @@ async function orphaned(deps: SweepDeps, marker: Marker, silentForMs: number): P
 }
 
 /** What there is of a chapter, by strong reads: a listing may lag. */
-async function chapterFactsOf(deps: FactsPort, key: ChapterKey): Promise<ChapterFacts> {
+async function chapterFactsOf(deps: FactsPort, key: ChapterKey): Promise<ChapterFacts & Traced> {
   const { opened, attempts } = await attemptsOf(deps, key);
   const last = attempts.at(-1) ?? {
     iter_n: 1,
@@ -140,6 +143,7 @@ async function chapterFactsOf(deps: FactsPort, key: ChapterKey): Promise<Chapter
   const outcome = (await deps.facts.read(factRef.outcome(key)))?.fact;
   return {
     opened: opened !== undefined,
+    traceparent: opened?.traceparent,
     last: { ...last, manifest, submission },
     outcome: outcome !== undefined,
   };

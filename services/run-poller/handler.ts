@@ -5,10 +5,10 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createRunPoller } from "./run-poller.ts";
 
 const environment = readEnvironment("run-poller", process.env);
-const { ports, sayHowOften } = createCommonPorts("run-poller", environment);
+const { ports, through, sayHowOften } = createCommonPorts("run-poller", environment);
 const { watches } = createRunPoller(ports);
 
 export const handler = routeByQueue(
-  { [environment.queueUrls.watches ?? ""]: watches },
+  { [environment.queueUrls.watches ?? ""]: through("watches", watches) },
   { finish: sayHowOften },
 );

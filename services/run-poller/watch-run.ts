@@ -8,6 +8,7 @@ import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
 import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
+import { attemptFields } from "../../shared/domain/trace.ts";
 import type { WaitOut } from "../../shared/lambda.ts";
 import type {
   ClockPort,
@@ -37,25 +38,25 @@ const BEYOND_DEADLINE_SECONDS = 5;
 
 export const watchRun =
   (deps: WatchDeps) =>
-  async (message: Watch, { traceparent }: { readonly traceparent?: string | undefined } = {}) => {
-    const { due, marker, watch } = await checkedIfDue(deps, message);
+  async (message: Watch, delivery: Traced = {}): Promise<void> => {
+    const { due, marker, watch, traceparent } = await checkedIfDue(deps, message, delivery);
     const look = await deps.jobs.get(watch.databricks_run_id);
     const phase: RunPhase = look.kind === "gone" ? "over" : phaseOf(look.run);
     const nowMs = deps.clock.nowMs();
     const endedMs = look.kind === "run" ? look.run.endedMs : undefined;
     deps.log("attempt.looked", {
-      ...logged(watch),
+      ...logged({ ...watch, traceparent }),
       state: phase,
       count: watch.looks + 1,
       ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
     });
-    if (phase === "over") return deps.queues.send("reports", endedOf(watch), traced(traceparent));
-    const said = sayOnce(deps, watch, phase, look);
+    if (phase === "over") return deps.queues.send("reports", endedOf(watch), { traceparent });
+    const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
     // A younger watch is on its way: this one has looked once more, and ends.
     if (numberOf(marker, watch) > watch.number) return;
     if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
     if (phase === "unknown" && nowMs > msOf(watch.deadline))
-      return deps.queues.send("reports", endedOf(watch), traced(traceparent));
+      return deps.queues.send("reports", endedOf(watch), { traceparent });
     const going = { due, marker, phase, traceparent };
     await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
   };
@@ -63,7 +64,7 @@ export const watchRun =
 /** A state that nobody knows is said once, not at every look: the watch remembers. */
 function sayOnce(
   deps: WatchDeps,
-  watch: Watch,
+  watch: Watch & Traced,
   phase: RunPhase,
   look: RunLook,
 ): string | undefined {
@@ -73,6 +74,8 @@ function sayOnce(
   return state;
 }
 
+/** As the message brought it, or as the submission has it. */
+type Traced = { readonly traceparent?: string | undefined };
 type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 
 /**
@@ -83,9 +86,10 @@ type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 async function checkedIfDue(
   deps: WatchDeps,
   watch: Watch,
-): Promise<Seen & { readonly watch: Watch }> {
+  { traceparent }: Traced,
+): Promise<Seen & Traced & { readonly watch: Watch }> {
   const due = watch.touched_at === undefined || isOld(deps, watch.touched_at);
-  if (!due) return { due, marker: undefined, watch };
+  if (!due) return { due, marker: undefined, watch, traceparent };
   const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
   const isMeant =
     submission !== undefined &&
@@ -99,7 +103,12 @@ async function checkedIfDue(
   const { submitted_at, deadline } = submission;
   const marker = await deps.markers.read(watch);
   const number = believable(marker, watch);
-  return { due, marker, watch: { ...watch, submitted_at, deadline, number } };
+  return {
+    due,
+    marker,
+    watch: { ...watch, submitted_at, deadline, number },
+    traceparent: submission.traceparent ?? traceparent,
+  };
 }
 
 /** Ten minutes ago, or in a future that only a forger knows. */
@@ -121,11 +130,15 @@ async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
   if (deps.clock.nowMs() <= msOf(submission.deadline)) return false;
   if ((await deps.facts.read(factRef.decision(watch))) !== undefined) return false;
   await deps.jobs.cancel(submission.databricks_run_id);
-  deps.log("attempt.cancelled", { ...logged(watch), reason: "it is past its deadline" });
+  const { traceparent } = submission;
+  deps.log("attempt.cancelled", {
+    ...logged({ ...watch, traceparent }),
+    reason: "it is past its deadline",
+  });
   return true;
 }
 
-type Going = Seen & { readonly phase: RunPhase; readonly traceparent: string | undefined };
+type Going = Seen & Traced & { readonly phase: RunPhase };
 
 /** Sends the next watch, then touches the marker where that is due: never the other way round, or both could be lost. */
 async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> {
@@ -142,7 +155,8 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
     ...(touched_at !== undefined && { touched_at }),
   };
   const delaySeconds = delayOf(deps, watch, going.phase);
-  await deps.queues.send("watches", next, { delaySeconds, ...traced(going.traceparent) });
+  const { traceparent } = going;
+  await deps.queues.send("watches", next, { delaySeconds, traceparent });
   if (touches) await touch(deps, touched(watch, watch, number, nowMs));
 }
 
@@ -204,13 +218,7 @@ export const waitOutWatch =
     await touch(deps, touched(watch, watch, raised, nowMs));
   };
 
-const traced = (traceparent: string | undefined) =>
-  traceparent === undefined ? {} : { traceparent };
-
-const logged = ({ run_id, chapter, iter_n, attempt, databricks_run_id }: Watch) => ({
-  run_id,
-  chapter,
-  iter_n,
-  attempt,
-  databricks_run_id,
+const logged = (watch: Watch & Traced) => ({
+  ...attemptFields(watch),
+  databricks_run_id: watch.databricks_run_id,
 });

@@ -8,7 +8,7 @@ import { createJobs } from "./databricks-jobs.ts";
 import type { Environment } from "./environment.ts";
 import { meteredHttp, meteredTokens } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
-import { createRateLimiter, instancesOf, ratesOf } from "./rate-limit.ts";
+import { createRateLimiter, type Door, instancesOf, ratesOf, shareOf } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
 import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
 import { createStdoutLog, systemClock, systemDigest, systemRandom } from "./system.ts";
@@ -25,7 +25,8 @@ const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
-  const { http, tokens, caPem, sayHowOften } = createWorkspaceAccess(environment, instances, log);
+  const access = createWorkspaceAccess(environment, log);
+  const { http, tokens, caPem, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);
   const facts = createFacts({ files, factsVolume: environment.settings.factsVolume });
   const sqs = createSqsClient();
@@ -33,6 +34,16 @@ export function createCommonPorts(service: ServiceName, environment: Environment
     tokens,
     caPem,
     sayHowOften,
+    /** What a door handles keeps to the door's share of the workspace's limits. */
+    through:
+      <Args extends readonly unknown[], Answer>(
+        door: Door,
+        handle: (...args: Args) => Promise<Answer>,
+      ) =>
+      (...args: Args): Promise<Answer> => {
+        limiter.use(shareOf(service, instances, door));
+        return handle(...args);
+      },
     ports: {
       ...systemClock,
       ...log,
@@ -50,7 +61,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
 }
 
 /** How this plane speaks to its workspace. */
-function createWorkspaceAccess(environment: Environment, instances: number, log: LogPort) {
+function createWorkspaceAccess(environment: Environment, log: LogPort) {
   const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
   const wire = createWire({
     origin: environment.databricksHost,
@@ -64,7 +75,7 @@ function createWorkspaceAccess(environment: Environment, instances: number, log:
     auth: environment.databricksAuth,
     webIdentityToken: createWebIdentityToken(),
   });
-  const limiter = createRateLimiter(ratesOf(instances), systemClock);
+  const limiter = createRateLimiter(ratesOf(1), systemClock);
   const plain = createDatabricksHttp({
     ...systemClock,
     wire,
@@ -73,5 +84,5 @@ function createWorkspaceAccess(environment: Environment, instances: number, log:
     userAgent: USER_AGENT,
     random: systemRandom,
   });
-  return { caPem, tokens, ...meteredHttp(plain, log) };
+  return { caPem, tokens, limiter, ...meteredHttp(plain, log) };
 }

@@ -1,5 +1,6 @@
 // What a function's environment must say, checked once at its cold start. Every fault names its variable and the remedy.
 import * as z from "zod";
+import { RETENTION_DAYS } from "../domain/retention.ts";
 import type { Settings } from "../ports.ts";
 import { type QueueName, type ServiceName, topology } from "../topology.ts";
 import type { AuthChoice } from "./databricks-auth.ts";
@@ -42,7 +43,7 @@ export function readEnvironment(
   const auth = authOf(present, faults);
   if (!parsed.success || auth === undefined)
     throw new Error(`the environment of the ${service} is not complete:\n${faults.join("\n")}`);
-  return environmentOf(parsed.data, auth, present);
+  return environmentOf(parsed.data, auth, { AWS_LAMBDA_FUNCTION_NAME: service, ...present });
 }
 
 /** The queues that a service sends to; its own among them, because what waits is sent again. */
@@ -73,9 +74,14 @@ const remedies: Readonly<Record<string, string>> = {
   DATABRICKS_HTTP_PATH: "the warehouse's HTTP path, /sql/1.0/warehouses/<id>",
   SIGNALBOX_CATALOG: "the catalog of the volumes and tables: letters, digits, _ and -",
   SIGNALBOX_SCHEMA: "the schema of the volumes and tables: letters, digits, _ and -",
+  SIGNALBOX_FACTS_VOLUME: "the volume of the facts, by its name alone",
+  SIGNALBOX_SCRATCHPAD_VOLUME: "the volume of the results, by its name alone",
+  SIGNALBOX_CODEBASE_VOLUME: "the volume of the reviewed code, by its name alone",
   SIGNALBOX_STACK: "the stack's name, as plane.json has it",
   SIGNALBOX_RUN_AS: "the application id of the principal as which executors run",
   SIGNALBOX_EXECUTOR_PATH: "the /Volumes/… path to which the executor was uploaded",
+  SIGNALBOX_RETENTION_DAYS:
+    "for how many days facts are kept after a run is over: a whole number from 30 to 3650",
   SIGNALBOX_TIME_SCALE: "a number above 0 and up to 1; leave it away in production",
   SIGNALBOX_WORKLOADS: "the folder of the workloads",
   SIGNALBOX_INSTANCES: "a whole number from 1",
@@ -95,9 +101,18 @@ const common = {
   DATABRICKS_AUTH: z.enum(["oauth-m2m", "federation", "pat"]).default("oauth-m2m"),
   SIGNALBOX_CATALOG: identifier,
   SIGNALBOX_SCHEMA: identifier,
+  SIGNALBOX_FACTS_VOLUME: identifier.default("facts"),
+  SIGNALBOX_SCRATCHPAD_VOLUME: identifier.default("scratchpad"),
+  SIGNALBOX_CODEBASE_VOLUME: identifier.default("company_codebase"),
   SIGNALBOX_STACK: z.string().min(1),
   SIGNALBOX_RUN_AS: z.string().min(1).optional(),
   SIGNALBOX_EXECUTOR_PATH: z.string().startsWith("/"),
+  SIGNALBOX_RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(RETENTION_DAYS.min)
+    .max(RETENTION_DAYS.max)
+    .default(RETENTION_DAYS.usually),
   SIGNALBOX_TIME_SCALE: z.coerce.number().gt(0).max(1).default(1),
   SIGNALBOX_INSTANCES: z.coerce.number().int().min(1).optional(),
   SIGNALBOX_CA_FILE: z.string().optional(),
@@ -173,11 +188,15 @@ function environmentOf(
     schema: data.SIGNALBOX_SCHEMA,
     stack: data.SIGNALBOX_STACK,
     settings: {
-      factsVolume: `${volumes}/facts`,
-      scratchpadVolume: `${volumes}/scratchpad`,
-      codebaseVolume: `${volumes}/company_codebase`,
+      factsVolume: `${volumes}/${data.SIGNALBOX_FACTS_VOLUME}`,
+      scratchpadVolume: `${volumes}/${data.SIGNALBOX_SCRATCHPAD_VOLUME}`,
+      codebaseVolume: `${volumes}/${data.SIGNALBOX_CODEBASE_VOLUME}`,
       executorPath: data.SIGNALBOX_EXECUTOR_PATH,
       runAs: data.SIGNALBOX_RUN_AS,
+      worker: [given["AWS_LAMBDA_FUNCTION_NAME"], given["AWS_LAMBDA_LOG_STREAM_NAME"]]
+        .filter((name) => name !== undefined)
+        .join(" "),
+      retentionDays: data.SIGNALBOX_RETENTION_DAYS,
       timeScale: data.SIGNALBOX_TIME_SCALE,
     },
     workloadsFolder: data.SIGNALBOX_WORKLOADS,

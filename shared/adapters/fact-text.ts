@@ -1,6 +1,6 @@
 // How a fact lies in its file: JSON that a person can read, ending with a line feed; and how it is read back.
 import type * as z from "zod";
-import { depthOf, faultsOf, messageOf } from "../domain/body.ts";
+import { faultsOf, messageOf } from "../domain/body.ts";
 import { PoisonMessageError, UnreadableMarkerError } from "../domain/errors.ts";
 import {
   type ChapterKey,
@@ -13,6 +13,7 @@ import {
   markerKey,
   markerName,
 } from "../domain/facts.ts";
+import { shapeOf } from "../domain/json-shape.ts";
 import { RunId } from "../domain/messages.ts";
 
 /** What is larger is read by programs alone. */
@@ -91,12 +92,14 @@ const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
   stop: (fact) => factRef.stop(fact).path,
   outcome: (fact) => factRef.outcome(fact).path,
   retry: (fact) => factRef.retry(fact).path,
+  over: (fact) => factRef.over(fact).path,
+  retired: (fact) => factRef.retired(fact).path,
 };
 
 const DEPTH_MAX = 64;
 
 function readText<T>(what: string, schema: z.ZodType<T>, text: string): T {
-  const depth = depthOf(text);
+  const { depth } = shapeOf(text);
   if (depth > DEPTH_MAX) throw refused(what, `it nests ${depth} levels deep, at most ${DEPTH_MAX}`);
   const parsed = schema.safeParse(parse(what, text));
   if (parsed.success) return parsed.data;

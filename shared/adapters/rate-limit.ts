@@ -1,7 +1,7 @@
 // The platform's limits hold for a whole workspace and nothing else enforces them: each instance keeps to its share.
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
-import { type ServiceName, topology } from "../topology.ts";
+import { type QueueName, type ServiceName, topology } from "../topology.ts";
 
 export type RateKind = "submit" | "get" | "list" | "files";
 export type Rate = {
@@ -20,20 +20,57 @@ const platform = {
   files: { perSecond: 100, atOnce: 10 },
 } as const;
 
+type DividedKind = Exclude<RateKind, "list">;
+/** What starts an invocation: a batch of a queue, or the schedule. An instance handles one at a time. */
+export type Door = QueueName | "schedule";
+
+/**
+ * What each door gets of a workspace's limits, for all of its instances; together all of them. By what it does: tickets and turns
+ * submit, watches look; a report of an end asks Databricks once and a few facts; a batch of a hundred records reads five facts for
+ * each, and writes the ledger once for all of them if it is done in time; the schedule sweeps and deletes, alone.
+ */
+export const shares = {
+  tickets: { submit: 0.48, get: 0.05, files: 0.15 },
+  turns: { submit: 0.48, get: 0.05, files: 0.15 },
+  watches: { submit: 0.01, get: 0.6, files: 0.12 },
+  reports: { submit: 0.01, get: 0.2, files: 0.14 },
+  records: { submit: 0.01, get: 0.05, files: 0.34 },
+  schedule: { submit: 0.01, get: 0.05, files: 0.1 },
+} as const satisfies Readonly<Record<Door, Readonly<Record<DividedKind, number>>>>;
+
 // The calls of one attempt, with some to spare.
 const BURST = 25;
 
-/** The share of one of `instances`. */
-export function ratesOf(instances: number): Rates {
+/**
+ * The share of one of `instances` of a door; without a door, that of a person's command line, which is one and soon over.
+ *
+ * Calls at once cannot be divided below one: all instances together may have more under way than the Files API's ten. At its
+ * hundred calls a second of some 50 ms, five are on average; what is above ten is answered 429, and waited out.
+ */
+export function ratesOf(instances: number, door?: Door): Rates {
   const part = (kind: RateKind, of: number): Rate => ({
-    perSecond: platform[kind].perSecond / of,
+    perSecond: platform[kind].perSecond * of,
     burst: Math.min(BURST, platform[kind].perSecond),
-    atOnce: Math.max(2, Math.floor(platform[kind].atOnce / of)),
+    atOnce: Math.max(1, Math.round(platform[kind].atOnce * of)),
   });
-  const share = (kind: RateKind) => part(kind, instances);
-  const whole = (kind: RateKind) => part(kind, 1);
+  const share = (kind: DividedKind) =>
+    part(kind, (door === undefined ? 1 : shares[door][kind]) / instances);
   // Listings are rare (a refusal, the sweep's slow part), and a divided share would make one last longer than a handler.
-  return { submit: share("submit"), get: share("get"), files: share("files"), list: whole("list") };
+  return {
+    submit: share("submit"),
+    get: share("get"),
+    files: share("files"),
+    list: part("list", 1),
+  };
+}
+
+/**
+ * The share of one instance that is started by `door`, where the function may have as many as `instances`, of all its doors: by
+ * the topology, or by its stage.
+ */
+export function shareOf(service: ServiceName, instances: number, door: Door): Rates {
+  const usual = door === "schedule" ? 1 : topology[door].concurrencyMax;
+  return ratesOf(door === "schedule" ? 1 : (usual * instances) / instancesOf(service), door);
 }
 
 /** How many instances of a service's function Lambda may run: a batch of each of its queues at a time. */
@@ -45,6 +82,8 @@ export const instancesOf = (service: ServiceName): number =>
 export type RateLimiter = {
   /** @throws PlatformTroubleError where the wait would be longer than a message should be held. */
   readonly run: <T>(kind: RateKind, work: () => Promise<T>) => Promise<T>;
+  /** Other rates from now on. What has been asked for keeps its turn. */
+  readonly use: (rates: Rates) => void;
 };
 
 const WAIT_MS_MAX = 20_000;
@@ -57,6 +96,12 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
     files: createLane(rates.files, { clock }),
   };
   return {
+    use: (next) => {
+      lanes.submit.use(next.submit);
+      lanes.get.use(next.get);
+      lanes.list.use(next.list);
+      lanes.files.use(next.files);
+    },
     run: async (kind, work) => {
       const lane = lanes[kind];
       const waitMs = lane.reserve();
@@ -72,13 +117,18 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
 }
 
 /** A token bucket, kept as the time at which the next call is due; and a count of the calls under way. */
-function createLane({ perSecond, burst, atOnce }: Rate, { clock }: ClockPort) {
-  const intervalMs = 1000 / perSecond;
+function createLane(initial: Rate, { clock }: ClockPort) {
+  let rate = initial;
   const waiting: (() => void)[] = [];
   let dueMs = Number.NEGATIVE_INFINITY;
   let underWay = 0;
   return {
+    use: (next: Rate): void => {
+      rate = next;
+    },
     reserve: (): number => {
+      const { perSecond, burst } = rate;
+      const intervalMs = 1000 / perSecond;
       const nowMs = clock.nowMs();
       const slotMs = Math.max(dueMs, nowMs - (burst - 1) * intervalMs);
       const waitMs = slotMs - nowMs;
@@ -90,7 +140,7 @@ function createLane({ perSecond, burst, atOnce }: Rate, { clock }: ClockPort) {
       return waitMs;
     },
     enter: async (): Promise<void> => {
-      if (underWay >= atOnce) await new Promise<void>((go) => waiting.push(go));
+      if (underWay >= rate.atOnce) await new Promise<void>((go) => waiting.push(go));
       else underWay++;
     },
     leave: (): void => {

@@ -44,6 +44,7 @@ const attributesOf = (queue: QueueName, letter: DeadLetter): Readonly<Record<str
   receive_count: String(letter.receiveCount),
   ...(letter.runId !== undefined && { run_id: letter.runId }),
   ...(letter.runUrl !== undefined && { run_url: letter.runUrl }),
+  ...(letter.traceparent !== undefined && { traceparent: letter.traceparent }),
 });
 
 type Sent = {

@@ -2,7 +2,14 @@
 import { createHash } from "node:crypto";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
-import type { FactsPort, MarkerListing, MarkersPort, Stored, VolumesPort } from "../ports.ts";
+import type {
+  FactRemovalPort,
+  FactsPort,
+  MarkerListing,
+  MarkersPort,
+  Stored,
+  VolumesPort,
+} from "../ports.ts";
 import { mayHaveHappened } from "./databricks-http.ts";
 import {
   FACT_BYTES_MAX,
@@ -22,7 +29,7 @@ export type VolumeFactsOptions = {
   readonly factsVolume: string;
 };
 
-export const createFacts = (options: VolumeFactsOptions): FactsPort => ({
+export const createFacts = (options: VolumeFactsOptions): FactsPort & FactRemovalPort => ({
   facts: {
     read: (ref) => readFact(options, ref),
     create: (ref, fact) => createFact(options, ref, fact),
@@ -30,6 +37,9 @@ export const createFacts = (options: VolumeFactsOptions): FactsPort => ({
       // Its path holds its sha256: whoever was there before wrote the same.
       await options.files.create(pathIn(options, path), content);
     },
+    list: (folder) => options.files.listPage(pathIn(options, folder)),
+    remove: (path) => options.files.remove(pathIn(options, path)),
+    removeFolder: (path) => options.files.removeFolder(pathIn(options, path)),
   },
 });
 

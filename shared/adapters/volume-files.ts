@@ -8,6 +8,7 @@ import { type DatabricksError, isMissing } from "./databricks-error.ts";
 import { type DatabricksHttp, type DatabricksReply, jsonOfReply } from "./databricks-http.ts";
 
 export type ListedFile = { readonly name: string; readonly modifiedMs: number };
+type Listed = ListedFile & { readonly isFolder: boolean };
 
 /** Everything that waiting may mend is a PlatformTroubleError. */
 export type VolumeFiles = {
@@ -20,6 +21,10 @@ export type VolumeFiles = {
   readonly remove: (path: string) => Promise<void>;
   /** The files directly in a folder; none where there is no such folder. */
   readonly list: (folder: string) => Promise<readonly ListedFile[]>;
+  /** Files and folders directly in a folder, a page of them. */
+  readonly listPage: (folder: string) => Promise<readonly Listed[]>;
+  /** Only an empty folder can be removed: false where it is not. */
+  readonly removeFolder: (folder: string) => Promise<boolean>;
 };
 
 export const createVolumeFiles = (http: DatabricksHttp): VolumeFiles => ({
@@ -30,6 +35,8 @@ export const createVolumeFiles = (http: DatabricksHttp): VolumeFiles => ({
   },
   remove: (path) => remove(http, path),
   list: (folder) => list(http, folder),
+  listPage: (folder) => listed(http, folder, 1),
+  removeFolder: (folder) => removeFolder(http, folder),
 });
 
 async function read(http: DatabricksHttp, path: string, bytesMax: number): Promise<VolumeFile> {
@@ -85,6 +92,14 @@ async function remove(http: DatabricksHttp, path: string): Promise<void> {
     throw trouble(`removing ${path}`, reply.error);
 }
 
+async function removeFolder(http: DatabricksHttp, folder: string): Promise<boolean> {
+  const reply = await http.call({ method: "DELETE", path: foldersPath(folder), rate: "files" });
+  if (reply.kind !== "refused" || isMissing(reply.error)) return true;
+  // 400 INVALID_PARAMETER_VALUE is what a folder with something in it gets (databricks-facts §5).
+  if (reply.error.status === 400) return false;
+  throw trouble(`removing the folder ${folder}`, reply.error);
+}
+
 const Listing = z.object({
   contents: z
     .array(
@@ -101,19 +116,27 @@ const Listing = z.object({
 const PAGE_FILES = 1_000; // the platform's maximum
 const PAGES_MAX = 100;
 
-async function list(http: DatabricksHttp, folder: string): Promise<readonly ListedFile[]> {
-  const files: ListedFile[] = [];
+const list = async (http: DatabricksHttp, folder: string): Promise<readonly ListedFile[]> =>
+  (await listed(http, folder)).filter(({ isFolder }) => !isFolder);
+
+/** Pages may be empty, so it is entries that are waited for: up to the end, or to as many as fill `pagesWanted`. */
+async function listed(
+  http: DatabricksHttp,
+  folder: string,
+  pagesWanted = Number.POSITIVE_INFINITY,
+): Promise<readonly Listed[]> {
+  const entries: Listed[] = [];
   let token: string | undefined;
   for (let pages = 0; pages < PAGES_MAX; pages++) {
     const query = { page_size: String(PAGE_FILES), ...(token && { page_token: token }) };
     const path = foldersPath(folder);
     const reply = await http.call({ method: "GET", path, query, rate: "files" });
-    if (reply.kind === "refused" && isMissing(reply.error)) return files;
+    if (reply.kind === "refused" && isMissing(reply.error)) return entries;
     const page = listingOf(folder, reply);
     for (const { name, is_directory, last_modified } of page.contents ?? [])
-      if (is_directory !== true) files.push({ name, modifiedMs: last_modified ?? 0 });
+      entries.push({ name, modifiedMs: last_modified ?? 0, isFolder: is_directory === true });
     token = page.next_page_token || undefined;
-    if (token === undefined) return files;
+    if (token === undefined || entries.length >= pagesWanted * PAGE_FILES) return entries;
   }
   throw new PlatformTroubleError(
     `Databricks: listing ${folder}: more than ${PAGES_MAX * PAGE_FILES} files`,

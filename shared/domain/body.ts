@@ -1,11 +1,12 @@
 // From the text of a message to a value that is safe to look at. Never half-read: what is refused is refused whole.
 import type * as z from "zod";
 import { PoisonMessageError } from "./errors.ts";
+import { repeatedKey, shapeOf } from "./json-shape.ts";
 import { messageLimits } from "./messages.ts";
 
 /**
  * Parses the body of a message.
- * @throws PoisonMessageError with one sentence: too large, no JSON, too deep, a number that JavaScript cannot hold.
+ * @throws PoisonMessageError with one sentence: too large, no JSON, too deep, a key twice, a number that JavaScript cannot hold.
  */
 export function jsonOf(body: string): unknown {
   // A UTF-16 unit is at most three bytes: most bodies need no count.
@@ -14,11 +15,21 @@ export function jsonOf(body: string): unknown {
     throw new PoisonMessageError(
       `the message has ${bytes} bytes; at most ${messageLimits.bodyBytesMax} are read: put large data on a Volume and send its path`,
     );
-  const depth = depthOf(body);
+  const { depth, keys } = shapeOf(body);
   if (depth > messageLimits.depthMax)
     throw new PoisonMessageError(
       `the message nests ${depth} levels deep; at most ${messageLimits.depthMax} are read`,
     );
+  const value = parsed(body);
+  const repeated = repeatedKey(body, keys, value);
+  if (repeated !== undefined)
+    throw new PoisonMessageError(
+      `the message has the key "${repeated.slice(0, 100)}" twice in one object: which of the two is meant, nobody can say; send it once`,
+    );
+  return value;
+}
+
+function parsed(body: string): unknown {
   try {
     return MAY_NOT_SURVIVE.test(body)
       ? JSON.parse(body, refuseWhatDoesNotSurvive)
@@ -86,23 +97,6 @@ export function refuseWhatDoesNotSurvive(
       );
   }
   return value;
-}
-
-/** How deep brackets nest, by a scan: parsing is safe at any depth, but recursion afterwards is not. */
-export function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const ch = text[i];
-    if (inString) {
-      if (ch === "\\") i++;
-      else if (ch === '"') inString = false;
-    } else if (ch === '"') inString = true;
-    else if (ch === "{" || ch === "[") deepest = Math.max(deepest, ++depth);
-    else if (ch === "}" || ch === "]") depth--;
-  }
-  return deepest;
 }
 
 /** The length in UTF-8, of which the pure core has no encoder. */

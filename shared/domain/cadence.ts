@@ -1,5 +1,6 @@
 // When to look, and how long to wait. Pure: time, statistics and jitter are arguments.
 import type { RunPhase } from "./databricks-run.ts";
+import type { Verdict } from "./facts.ts";
 
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const HOP_SECONDS_MAX = 900;
@@ -56,12 +57,32 @@ export const FIRST_LOOK_SECONDS = 30;
 /** Longer than any call can live, so that a submission that was on its way is there when a refusal is judged. */
 export const REFUSAL_SETTLES_SECONDS = 150;
 
+type Waiting = {
+  /** How often it has waited before. */
+  readonly tries: number;
+  /** 0 ≤ jitter < 1: takes away up to a fifth, so that what waits does not come back in one second when an outage ends. */
+  readonly jitter: number;
+  readonly timeScale: number;
+  /** What the platform asked for. It knows no time but its own: this is never scaled, and never undercut. */
+  readonly retryAfterSeconds?: number | undefined;
+};
+
+/** How long a message waits out platform trouble, in whole seconds: 15 s, doubling to 15 minutes, the most that a hop can wait. */
+export function waitSeconds({ tries, jitter, timeScale, retryAfterSeconds = 0 }: Waiting): number {
+  const own = Math.min(15 * 2 ** Math.min(tries, 6), HOP_SECONDS_MAX) * (1 - 0.2 * jitter);
+  return clamp(Math.ceil(Math.max(own * timeScale, retryAfterSeconds)), 1, HOP_SECONDS_MAX);
+}
+
 /**
- * How long a message waits out platform trouble, in seconds: 15 s, doubling to 15 minutes, never less than the platform asked.
- * @param tries how often it has waited before
+ * How long the next attempt of an iteration waits, in seconds: a minute, doubling with each try to 15 minutes. Where there was no
+ * compute to be had, five times as long: a full workspace does not empty in a minute.
+ * @param tried how often the iteration has been tried, from 1
  */
-export const waitSeconds = (tries: number, retryAfterSeconds = 0): number =>
-  clamp(Math.max(15 * 2 ** Math.min(tries, 6), retryAfterSeconds), 1, HOP_SECONDS_MAX);
+export const nextAttemptSeconds = (verdict: Verdict, tried: number): number =>
+  clamp(60 * 2 ** Math.min(tried - 1, 4) * (verdict === "capacity" ? 5 : 1), 60, HOP_SECONDS_MAX);
+
+/** About an hour of waiting, after which a message ends that the sweep, or its chapter's outcome, says again anyway. */
+export const SAID_AGAIN_TRIES_MAX = 8;
 
 /** Our own waits in the time of this plane; whole seconds, because that is all DelaySeconds knows. */
 export const scaledSeconds = (seconds: number, timeScale: number): number =>

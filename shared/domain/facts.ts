@@ -16,6 +16,8 @@ import { Recipe } from "./recipe.ts";
 const v = z.literal(1);
 const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
 const reason = z.string();
+/** The trace of the ticket; absent in facts that were written before it was kept there. */
+const traceparent = z.string().optional();
 
 /** Whose volume this is. Part of every token and run name, so that two deployments never mix. */
 export const Plane = z.strictObject({
@@ -54,6 +56,7 @@ export const StoppedManifest = z.strictObject({
   capsule: JsonObject,
   limits: Limits,
   gate: Gate,
+  traceparent,
 });
 export type StoppedManifest = z.infer<typeof StoppedManifest>;
 
@@ -79,6 +82,9 @@ export const AcceptedSubmission = z.strictObject({
   artifact_hash: Sha256,
   /** The exact body of the request, as text. */
   payload: z.string(),
+  /** The function that wrote this, and its log stream. */
+  submitted_by: z.string().optional(),
+  traceparent,
 });
 export type AcceptedSubmission = z.infer<typeof AcceptedSubmission>;
 
@@ -88,6 +94,7 @@ export const RefusedSubmission = z.strictObject({
   ...attemptKeys,
   refused: z.strictObject({ code: z.string(), message: z.string() }),
   refused_at: Instant,
+  traceparent,
 });
 export type RefusedSubmission = z.infer<typeof RefusedSubmission>;
 
@@ -169,6 +176,7 @@ export const DecisionFact = z.strictObject({
       duration_seconds: z.number(),
     })
     .nullable(),
+  traceparent,
 });
 export type DecisionFact = z.infer<typeof DecisionFact>;
 
@@ -195,6 +203,7 @@ export const OutcomeFact = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
+  traceparent,
 });
 export type OutcomeFact = z.infer<typeof OutcomeFact>;
 
@@ -208,8 +217,22 @@ export const RetryFact = z.strictObject({
   limits: Limits,
   capsule: JsonObject,
   opened_at: Instant,
+  traceparent,
 });
 export type RetryFact = z.infer<typeof RetryFact>;
+
+/** When a chapter ended, filed below the day: so that retention need not read every run to find those that are long over. */
+export const OverFact = z.strictObject({ v, run_id: RunId, chapter: Count, ended_at: Instant });
+export type OverFact = z.infer<typeof OverFact>;
+
+/** One step of deleting a run's facts is done. From the first on the run is dead to everybody, until nothing of it is left. */
+export const RetiredFact = z.strictObject({
+  v,
+  run_id: RunId,
+  step: z.int().min(1).max(3),
+  retired_at: Instant,
+});
+export type RetiredFact = z.infer<typeof RetiredFact>;
 
 /** The file that says that a chapter is open, and which watch is the youngest. The only fact that is ever overwritten. */
 export const Marker = z.strictObject({
@@ -245,6 +268,8 @@ export const factSchemas = {
   stop: StopFact,
   outcome: OutcomeFact,
   retry: RetryFact,
+  over: OverFact,
+  retired: RetiredFact,
 } as const;
 export type FactKind = keyof typeof factSchemas;
 export type FactOf<K extends FactKind> = z.infer<(typeof factSchemas)[K]>;
@@ -253,9 +278,13 @@ export type FactOf<K extends FactKind> = z.infer<(typeof factSchemas)[K]>;
 export type FactRef<K extends FactKind = FactKind> = { readonly kind: K; readonly path: string };
 
 const padded = (n: number): string => String(n).padStart(3, "0");
-const runFolder = (runId: string): string => `run_${runId}`;
+/** Everything of a run but its markers and entries lies in it. */
+export const runFolder = (runId: string): string => `run_${runId}`;
 const attemptFile = (key: AttemptKey, what: string): string =>
   `${runFolder(key.run_id)}/iter_${padded(key.iter_n)}.attempt_${padded(key.attempt)}.${what}.json`;
+
+/** A folder for each day, with an entry for each chapter that ended on it (UTC). */
+export const OVER_FOLDER = "over";
 
 export const factRef = {
   plane: (): FactRef<"plane"> => ({ kind: "plane", path: "plane.json" }),
@@ -286,6 +315,14 @@ export const factRef = {
   retry: ({ run_id, chapter }: ChapterKey): FactRef<"retry"> => ({
     kind: "retry",
     path: `${runFolder(run_id)}/retry_${chapter}.json`,
+  }),
+  over: (key: ChapterKey & Pick<OverFact, "ended_at">): FactRef<"over"> => ({
+    kind: "over",
+    path: `${OVER_FOLDER}/${key.ended_at.slice(0, 10)}/${markerName(key)}.json`,
+  }),
+  retired: ({ run_id, step }: Pick<RetiredFact, "run_id" | "step">): FactRef<"retired"> => ({
+    kind: "retired",
+    path: `${runFolder(run_id)}/retired_${step}.json`,
   }),
 } as const;
 

@@ -10,6 +10,7 @@ import {
   type TicketFact,
 } from "./facts.ts";
 import { type Audited, DatabricksRunId } from "./messages.ts";
+import { traceIdOf } from "./trace.ts";
 
 const nullableText = z.string().nullable();
 
@@ -123,18 +124,25 @@ export const versionOf = (
   fsmState: keyof typeof phases,
 ): number => ((key.chapter * 100 + key.iter_n) * 1000 + key.attempt) * 10 + phases[fsmState];
 
+/** Whose books they are. */
+export type Books = {
+  readonly planeId: string;
+  /** The books say where a fact is in full: `/Volumes/…`. */
+  readonly factsVolume: string;
+};
+
 /** What an accepted submission brings. */
-export function rowsOfSubmission(planeId: string, fact: AcceptedSubmission): LedgerRows {
+export function rowsOfSubmission(books: Books, fact: AcceptedSubmission): LedgerRows {
   return {
     ...noRows,
     run_state: [
       stateRow(fact, "running", fact.submitted_at, {
-        latest_request_path: factRef.submission(fact).path,
+        latest_request_path: requestPathOf(books, fact),
       }),
     ],
     execution_requests: [requestRow(fact)],
     telemetry: [
-      telemetryRow(planeId, "attempt.submitted", "orchestrator", fact, fact.submitted_at, {
+      telemetryRow(books, "attempt.submitted", "orchestrator", fact, fact.submitted_at, {
         databricks_run_id: fact.databricks_run_id,
         run_url: fact.run_url,
         adopted: fact.adopted,
@@ -144,7 +152,7 @@ export function rowsOfSubmission(planeId: string, fact: AcceptedSubmission): Led
 }
 
 /** What a decision brings. */
-export function rowsOfDecision(planeId: string, fact: DecisionFact): LedgerRows {
+export function rowsOfDecision(books: Books, fact: DecisionFact): LedgerRows {
   return {
     ...noRows,
     run_state: [
@@ -156,7 +164,7 @@ export function rowsOfDecision(planeId: string, fact: DecisionFact): LedgerRows 
     ],
     execution_results: [resultRow(fact)],
     telemetry: [
-      telemetryRow(planeId, "attempt.decided", "ingester", fact, fact.decided_at, {
+      telemetryRow(books, "attempt.decided", "ingester", fact, fact.decided_at, {
         verdict: fact.verdict,
         next: fact.next,
         gate: fact.gate,
@@ -173,7 +181,7 @@ export type AttemptFacts = {
 
 /** What an outcome brings: every attempt of its chapter with it, so that lost records heal here. */
 export function rowsOfOutcome(
-  planeId: string,
+  books: Books,
   fact: OutcomeFact,
   opened: TicketFact | RetryFact,
   attempts: readonly AttemptFacts[],
@@ -184,8 +192,8 @@ export function rowsOfOutcome(
     requests: submission === undefined ? [] : [requestRow(submission)],
     results: [resultRow(decision)],
     telemetry: [
-      ...(submission === undefined ? [] : rowsOfSubmission(planeId, submission).telemetry),
-      ...rowsOfDecision(planeId, decision).telemetry,
+      ...(submission === undefined ? [] : rowsOfSubmission(books, submission).telemetry),
+      ...rowsOfDecision(books, decision).telemetry,
     ],
   }));
   return {
@@ -193,7 +201,7 @@ export function rowsOfOutcome(
       stateRow(fact, "over", fact.ended_at, {
         capsule: last === undefined ? null : JSON.stringify(last.decision.capsule),
         latest_request_path:
-          last?.submission === undefined ? null : factRef.submission(last.submission).path,
+          last?.submission === undefined ? null : requestPathOf(books, last.submission),
         latest_result_path: fact.result_path,
         outcome: fact.outcome,
         reason: fact.reason,
@@ -204,7 +212,7 @@ export function rowsOfOutcome(
     execution_results: parts.flatMap((part) => part.results),
     telemetry: [
       ...parts.flatMap((part) => part.telemetry),
-      telemetryRow(planeId, "chapter.over", "ingester", fact, fact.ended_at, {
+      telemetryRow(books, "chapter.over", "ingester", fact, fact.ended_at, {
         outcome: fact.outcome,
         reason: fact.reason,
       }),
@@ -212,8 +220,8 @@ export function rowsOfOutcome(
   };
 }
 
-/** What a person's action brings. */
-export const rowsOfAudit = (message: Audited): LedgerRows => ({
+/** What a person's action brings; its trace, where the message came with one. */
+export const rowsOfAudit = (message: Audited, traceparent?: string): LedgerRows => ({
   ...noRows,
   telemetry: [
     {
@@ -224,7 +232,7 @@ export const rowsOfAudit = (message: Audited): LedgerRows => ({
       iter_n: null,
       attempt: null,
       timestamp: message.at,
-      trace_id: null,
+      trace_id: traceIdOf(traceparent),
       metadata: JSON.stringify({ ...message.detail, by: message.by, action: message.action }),
     },
   ],
@@ -332,7 +340,7 @@ const requestRow = (fact: AcceptedSubmission): ExecutionRequestRow => ({
   databricks_run_id: fact.databricks_run_id,
   run_url: fact.run_url,
   submitted_at: fact.submitted_at,
-  submitted_by_worker: "orchestrator",
+  submitted_by_worker: fact.submitted_by ?? "orchestrator",
 });
 
 const resultRow = ({ result, ...fact }: DecisionFact): ExecutionResultRow => ({
@@ -355,11 +363,22 @@ const resultRow = ({ result, ...fact }: DecisionFact): ExecutionResultRow => ({
   run_url: fact.run_url,
 });
 
+type TelemetrySource = {
+  readonly run_id: string;
+  readonly chapter: number;
+  readonly iter_n: number;
+  readonly attempt: number;
+  readonly traceparent?: string | undefined;
+};
+
+const requestPathOf = ({ factsVolume }: Books, fact: AcceptedSubmission): string =>
+  `${factsVolume}/${factRef.submission(fact).path}`;
+
 function telemetryRow(
-  planeId: string,
+  { planeId }: Books,
   eventType: string,
   component: string,
-  key: { run_id: string; chapter: number; iter_n: number; attempt: number },
+  key: TelemetrySource,
   at: string,
   metadata: Readonly<Record<string, unknown>>,
 ): TelemetryRow {
@@ -371,7 +390,7 @@ function telemetryRow(
     iter_n: key.iter_n,
     attempt: key.attempt,
     timestamp: at,
-    trace_id: null,
+    trace_id: traceIdOf(key.traceparent),
     metadata: JSON.stringify({ chapter: key.chapter, ...metadata }),
   };
 }

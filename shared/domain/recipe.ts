@@ -43,10 +43,8 @@ const Task = z
       "libraries are for classic compute; on serverless name them in compute.serverless.dependencies",
   });
 
-/** How a workload is planned, what is submitted, on which compute, as whom, within which limits. */
-export const Recipe = z.strictObject({
-  v: z.literal(1),
-  planner: z.strictObject({
+const Planner = z
+  .strictObject({
     kind: z.literal("artifact"),
     /** The entry point, a file in the workload's folder; a ticket may name another in the company codebase. */
     artifact: FileName,
@@ -54,7 +52,16 @@ export const Recipe = z.strictObject({
     files: z.array(FileName).max(50).default([]),
     /** Whether a ticket may bring its code along as text. */
     inline: z.boolean().default(false),
-  }),
+  })
+  .refine(({ artifact, files }) => new Set([artifact, ...files]).size === files.length + 1, {
+    path: ["files"],
+    message: "must name each file once, and not the artifact, which is there anyway",
+  });
+
+/** How a workload is planned, what is submitted, on which compute, as whom, within which limits. */
+export const Recipe = z.strictObject({
+  v: z.literal(1),
+  planner: Planner,
   task: Task,
   /** The service principal's application id as which the executor runs; absent: the stage's own choice. */
   run_as: z.string().min(1).optional(),

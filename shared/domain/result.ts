@@ -1,6 +1,7 @@
 // From the bytes at result.json to evidence. The code that wrote them is not trusted.
-import { depthOf, faultsOf, messageOf, refuseWhatDoesNotSurvive, utf8Bytes } from "./body.ts";
+import { faultsOf, messageOf, refuseWhatDoesNotSurvive, utf8Bytes } from "./body.ts";
 import { Result, resultLimits } from "./contract.ts";
+import { shapeOf } from "./json-shape.ts";
 
 export type ResultReading =
   | { readonly kind: "valid"; readonly result: Result }
@@ -23,7 +24,7 @@ const HALF_A_PAIR = /\\u[dD][89a-fA-F]/;
 export function resultOf(text: string, expected: Expected): ResultReading {
   const bytes = utf8Bytes(text);
   if (bytes > resultLimits.resultBytesMax) return tooLarge(bytes);
-  if (depthOf(text) > DEPTH_MAX)
+  if (shapeOf(text).depth > DEPTH_MAX)
     return { kind: "invalid", reason: `result.json nests deeper than ${DEPTH_MAX} levels` };
   let value: unknown;
   try {

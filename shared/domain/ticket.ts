@@ -41,14 +41,6 @@ function sameJson(a: unknown, b: unknown): boolean {
   );
 }
 
-/** W3C trace context: version 00, sampled. The trace of a run whose ticket brought none is its own digest. */
-export const traceparentOf = (digest: string): string =>
-  `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-01`;
-
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-export const isTraceparent = (text: string | undefined): text is string =>
-  text !== undefined && TRACEPARENT.test(text);
-
 /** `nightly-report-20261121T0600Z`: the scheduled time is part of the id, so that a double tick is one run. */
 export const scheduledTicketId = (workload: string, scheduledIso: string): string =>
   `${workload}-${scheduledIso.replace(/[-:]/g, "").slice(0, 13)}Z`;

@@ -40,6 +40,15 @@ const faultsWithout = (service: ServiceName, name: string, value?: string): stri
   }
 };
 
+test("in Lambda, who works there is known by function and log stream", () => {
+  const lambda = {
+    AWS_LAMBDA_FUNCTION_NAME: "box-ingester",
+    AWS_LAMBDA_LOG_STREAM_NAME: "2026/11/21/[$LATEST]5841",
+  };
+  const { settings } = readEnvironment("ingester", { ...variables("ingester"), ...lambda });
+  expect(settings.worker).toBe("box-ingester 2026/11/21/[$LATEST]5841");
+});
+
 test.each(services)("the environment of the %s is read", (service) => {
   const environment = readEnvironment(service, variables(service));
   expect(environment).toMatchObject({
@@ -51,6 +60,8 @@ test.each(services)("the environment of the %s is read", (service) => {
       scratchpadVolume: "/Volumes/main/ops/scratchpad",
       codebaseVolume: "/Volumes/main/ops/company_codebase",
       runAs: undefined,
+      worker: service,
+      retentionDays: 90,
       timeScale: 1,
     },
   });
@@ -65,6 +76,23 @@ test.each([
   { service: "ingester", queues: ["turns", "watches", "reports", "records"] },
 ] as const)("by topology the $service sends to $queues", ({ service, queues }) => {
   expect(queuesOf(service)).toEqual(queues);
+});
+
+test("volumes have the names that the stage gives them", () => {
+  const environment = readEnvironment("ingester", {
+    ...variables("ingester"),
+    SIGNALBOX_FACTS_VOLUME: "blue_facts",
+    SIGNALBOX_SCRATCHPAD_VOLUME: "blue_results",
+    SIGNALBOX_CODEBASE_VOLUME: "code",
+  });
+  expect(environment.settings).toMatchObject({
+    factsVolume: "/Volumes/main/ops/blue_facts",
+    scratchpadVolume: "/Volumes/main/ops/blue_results",
+    codebaseVolume: "/Volumes/main/ops/code",
+  });
+  expect(faultsWithout("ingester", "SIGNALBOX_FACTS_VOLUME", "../facts")).toMatch(
+    /SIGNALBOX_FACTS_VOLUME: .*; set it to the volume of the facts, by its name alone/,
+  );
 });
 
 describe("each variable that is missing is named, with its remedy", () => {
@@ -103,6 +131,8 @@ describe("each variable that is wrong is named, with its remedy", () => {
     ["SIGNALBOX_SCHEMA", "../../secrets"],
     ["SIGNALBOX_EXECUTOR_PATH", "executor.py"],
     ["SIGNALBOX_TIME_SCALE", "0"],
+    ["SIGNALBOX_RETENTION_DAYS", "29"],
+    ["SIGNALBOX_RETENTION_DAYS", "90.5"],
     ["SIGNALBOX_TIME_SCALE", "fast"],
     ["SIGNALBOX_TIME_SCALE", "2"],
     ["SIGNALBOX_INSTANCES", "0"],

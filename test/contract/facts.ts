@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
-import type { FactsPort } from "../../shared/ports.ts";
+import type { FactEntry, FactRemovalPort, FactsPort } from "../../shared/ports.ts";
 import { outcomeFact, stopFact } from "./examples.ts";
 
-export type FactsUnderTest = FactsPort & {
-  readonly lay: (path: string, content: Uint8Array) => Promise<void>;
-  readonly contentAt: (path: string) => Promise<Uint8Array | undefined>;
-};
+export type FactsUnderTest = FactsPort &
+  FactRemovalPort & {
+    readonly lay: (path: string, content: Uint8Array) => Promise<void>;
+    readonly contentAt: (path: string) => Promise<Uint8Array | undefined>;
+  };
 
 export function factsContract(open: () => Promise<FactsUnderTest>): void {
   const sha256 = (content: Uint8Array): string =>
@@ -140,5 +141,50 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
     await facts.putFile(path, content);
     await facts.putFile(path, content);
     expect(Buffer.from((await contentAt(path)) ?? []).equals(content)).toBe(true);
+  });
+
+  describe("what is deleted at the end of its retention", () => {
+    const names = (entries: readonly FactEntry[]) =>
+      entries.map(({ name, isFolder }) => (isFolder ? `${name}/` : name)).toSorted();
+
+    test("a folder that is not there lists nothing, and is removed without complaint", async () => {
+      const { facts } = await open();
+      expect(await facts.list("run_never")).toEqual([]);
+      expect(await facts.removeFolder("run_never")).toBe(true);
+      await facts.remove(factRef.stop({ run_id: "never", chapter: 1 }).path);
+    });
+
+    test("a listing names files and folders directly in it, and nothing below or beside", async () => {
+      const { facts } = await open();
+      const stop = stopFact({ run_id: "listed" });
+      await facts.create(factRef.stop(stop), stop);
+      await facts.putFile(plannedFilePath("listed", "a".repeat(64), "main.py"), Buffer.from("1"));
+      await facts.putFile(plannedFilePath("listed.1", "a".repeat(64), "main.py"), Buffer.from("1"));
+      expect(names(await facts.list("run_listed"))).toEqual(["files/", "stop_1.json"]);
+      expect(names(await facts.list("run_listed/files"))).toEqual([`${"a".repeat(64)}/`]);
+    });
+
+    test("a removed fact is absent, and may be created anew", async () => {
+      const { facts } = await open();
+      const stop = stopFact({ run_id: "removed", reason: "the first" });
+      const ref = factRef.stop(stop);
+      await facts.create(ref, stop);
+      await facts.remove(ref.path);
+      expect(await facts.read(ref)).toBeUndefined();
+      expect(names(await facts.list("run_removed"))).toEqual([]);
+      const again = await facts.create(ref, { ...stop, reason: "the second" });
+      expect(again.fact.reason).toBe("the second");
+    });
+
+    test("a folder goes when it is empty, and stays while something lies in it", async () => {
+      const { facts } = await open();
+      const stop = stopFact({ run_id: "folder" });
+      await facts.create(factRef.stop(stop), stop);
+      expect(await facts.removeFolder("run_folder")).toBe(false);
+      expect((await facts.read(factRef.stop(stop)))?.fact).toEqual(stop);
+      await facts.remove(factRef.stop(stop).path);
+      expect(await facts.removeFolder("run_folder")).toBe(true);
+      expect(await facts.list("run_folder")).toEqual([]);
+    });
   });
 }

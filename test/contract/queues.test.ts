@@ -48,6 +48,7 @@ const receivedLetter = (letter: SentLetter): Received => ({
     receive_count: String(letter.receiveCount),
     ...(letter.runId !== undefined && { run_id: letter.runId }),
     ...(letter.runUrl !== undefined && { run_url: letter.runUrl }),
+    ...(letter.traceparent !== undefined && { traceparent: letter.traceparent }),
   },
 });
 

@@ -69,8 +69,12 @@ export function queuesContract(open: () => Promise<QueuesUnderTest>): void {
   describe("a dead letter", () => {
     test("keeps the body as it came, and says why it is here", async () => {
       const { deadLetters, letters } = await open();
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
       const body = ' {"ticket_id": "ORD-1",\n\t"a": 12345678901234567890} ';
-      await deadLetters.send("tickets", letter({ body, runId: "ORD-1", runUrl: "https://x/#1" }));
+      await deadLetters.send(
+        "tickets",
+        letter({ body, runId: "ORD-1", runUrl: "https://x/#1", traceparent }),
+      );
       expect(await letters("tickets")).toEqual([
         {
           body,
@@ -82,6 +86,7 @@ export function queuesContract(open: () => Promise<QueuesUnderTest>): void {
             run_id: "ORD-1",
             run_url: "https://x/#1",
             receive_count: "2",
+            traceparent,
           },
         },
       ]);

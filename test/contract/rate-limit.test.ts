@@ -2,11 +2,15 @@
 import { describe, expect, test } from "vitest";
 import {
   createRateLimiter,
+  type Door,
   instancesOf,
   type Rate,
   ratesOf,
+  shareOf,
+  shares,
 } from "../../shared/adapters/rate-limit.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { topology } from "../../shared/topology.ts";
 
 /** Time jumps to whoever wakes next, once everybody sleeps or is done. */
 function virtualClock() {
@@ -126,6 +130,47 @@ describe("a share", () => {
     });
     expect(ratesOf(4).submit.perSecond).toBe(8.75);
     expect(ratesOf(4).get.perSecond).toBe(25);
-    expect(ratesOf(8).files).toMatchObject({ perSecond: 12.5, atOnce: 2 });
+    expect(ratesOf(8).files).toMatchObject({ perSecond: 12.5, atOnce: 1 });
+  });
+
+  const doors = Object.keys(shares) as Door[];
+  const serviceOf = (door: Door) =>
+    door === "schedule" ? "orchestrator" : topology[door].consumer;
+  const concurrencyOf = (door: Door) => (door === "schedule" ? 1 : topology[door].concurrencyMax);
+
+  test.each([
+    { kind: "submit", limit: 35 },
+    { kind: "get", limit: 100 },
+    { kind: "files", limit: 100 },
+  ] as const)(
+    "all instances of all doors together stay below $limit calls of $kind a second, and waste none",
+    ({ kind, limit }) => {
+      for (const times of [1, 5]) {
+        const sum = doors.reduce((so, door) => {
+          const service = serviceOf(door);
+          const rates = shareOf(service, instancesOf(service) * times, door);
+          const instances = concurrencyOf(door) * (door === "schedule" ? 1 : times);
+          return so + instances * rates[kind].perSecond;
+        }, 0);
+        expect(sum).toBeCloseTo(limit, 9);
+      }
+    },
+  );
+
+  test("a hundred endings of one attempt are read and closed within a function's minute", () => {
+    const { files } = shareOf("ingester", instancesOf("ingester"), "records");
+    expect((500 - files.burst) / files.perSecond).toBeLessThanOrEqual(30);
+    expect((700 - files.burst) / files.perSecond).toBeLessThanOrEqual(45);
+  });
+
+  test("an instance may be given another share between two batches", async () => {
+    const { clock, run, limiter } = limiterOf({ perSecond: 1, burst: 1, atOnce: 1 });
+    await limiter.run("files", async () => {});
+    limiter.use({ ...ratesOf(1), files: { perSecond: 10, burst: 1, atOnce: 1 } });
+    const startedMs: number[] = [];
+    for (let i = 0; i < 3; i++)
+      void limiter.run("files", async () => startedMs.push(clock.nowMs()));
+    await run(10_000);
+    expect(startedMs).toEqual([1_000, 1_100, 1_200]);
   });
 });

@@ -104,6 +104,16 @@ describe("a fault is named by its file and its key", () => {
       files: changed("helper.py", "missing.py"),
       says: /planner names missing\.py/,
     },
+    {
+      what: "a file that is the artifact as well",
+      files: changed("helper.py", "main.py"),
+      says: /planner\.files: must name each file once, and not the artifact/,
+    },
+    {
+      what: "a file twice",
+      files: changed("helper.py", "helper.py, helper.py"),
+      says: /planner\.files: must name each file once/,
+    },
     { what: "no recipe at all", files: { "main.py": "" }, says: /has no recipe\.yaml/ },
   ])("$what", ({ files, says }) => {
     lay("w", files);

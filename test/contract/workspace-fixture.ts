@@ -19,6 +19,7 @@ import { createVolumeFiles, type VolumeFiles } from "../../shared/adapters/volum
 import { createWire } from "../../shared/adapters/wire.ts";
 import type {
   ClockPort,
+  FactRemovalPort,
   FactsPort,
   JobsPort,
   MarkersPort,
@@ -28,6 +29,7 @@ import type {
 const FACTS_VOLUME = "/Volumes/main/ops/facts";
 
 export type Connected = FactsPort &
+  FactRemovalPort &
   MarkersPort &
   VolumesPort &
   JobsPort & {

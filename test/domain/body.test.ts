@@ -32,6 +32,16 @@ describe("what a body may not be", () => {
       expected: /has a key "__proto__", which is refused/,
     },
     {
+      given: "a key twice",
+      body: '{"ticket_id":"a","limits":{"attempts":1},"limits":{}}',
+      expected: /has the key "limits" twice in one object: .*send it once/,
+    },
+    {
+      given: "a key twice, deep inside, and in other letters",
+      body: '{"a":[{"b":{"x:y":1,"c":2,"\\u0063" : 3}}]}',
+      expected: /has the key "c" twice/,
+    },
+    {
       given: "a key __proto__",
       body: '{"parameters":{"__proto__":{"admin":true}}}',
       expected: /has a key "__proto__", which is refused/,
@@ -49,6 +59,11 @@ test.each([
     expected: `\\"${"[".repeat(100)}`,
   },
   { given: "the deepest that is allowed", body: nested(32), expected: JSON.parse(nested(32)) },
+  {
+    given: "equal keys of different objects, and colons in texts",
+    body: '{"a":{"a":":{a:"},"b":[{"a":1},{"a":"\\":"}]}',
+    expected: { a: { a: ":{a:" }, b: [{ a: 1 }, { a: '":' }] },
+  },
   {
     given: "many siblings",
     body: `[${"[],".repeat(50)}[]]`,

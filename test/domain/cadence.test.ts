@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { jitterOf, nextLook, scaledSeconds, waitSeconds } from "../../shared/domain/cadence.ts";
+import {
+  jitterOf,
+  nextAttemptSeconds,
+  nextLook,
+  scaledSeconds,
+  waitSeconds,
+} from "../../shared/domain/cadence.ts";
 
 // Of a lognormal with median 300 s and σ = 0.1.
 const known = { p10: 264, p50: 300, p99: 379 };
@@ -95,12 +101,43 @@ test("runs of 300 s (lognormal, σ = 0.1) of a known workload: at most 8 looks, 
   expect(mean(({ lag }) => lag)).toBeLessThanOrEqual(5);
 });
 
-test("waiting for the platform doubles from 15 s to 15 minutes, and never undercuts Retry-After", () => {
-  expect([0, 1, 2, 5, 6, 7, 500].map((tries) => waitSeconds(tries))).toEqual([
-    15, 30, 60, 480, 900, 900, 900,
-  ]);
-  expect(waitSeconds(0, 40)).toBe(40);
-  expect(waitSeconds(0, 4_000)).toBe(900);
+test("waiting for the platform doubles from 15 s to 15 minutes", () => {
+  const wait = (tries: number) => waitSeconds({ tries, jitter: 0, timeScale: 1 });
+  expect([0, 1, 2, 5, 6, 7, 500].map(wait)).toEqual([15, 30, 60, 480, 900, 900, 900]);
+});
+
+test.each([
+  { given: "jitter", jitter: 0.5, timeScale: 1, expected: 108 },
+  { given: "the most jitter", jitter: 0.9999, timeScale: 1, expected: 97 },
+  { given: "a hurried plane", jitter: 0, timeScale: 0.1, expected: 12 },
+  { given: "a hurried plane's jitter", jitter: 0.5, timeScale: 0.1, expected: 11 },
+  { given: "less than the platform asks", retryAfterSeconds: 300, expected: 300 },
+  { given: "more than the platform asks", retryAfterSeconds: 100, expected: 120 },
+  { given: "a fraction that the platform asks", retryAfterSeconds: 120.2, expected: 121 },
+  { given: "what the platform asks, jittered", jitter: 0.9, retryAfterSeconds: 300, expected: 300 },
+  { given: "what it asks, hurried", timeScale: 0.1, retryAfterSeconds: 90, expected: 90 },
+  { given: "more than a hop can wait", retryAfterSeconds: 4_000, expected: 900 },
+])("the fourth wait with $given is $expected s", ({ given: _, expected, ...how }) => {
+  expect(waitSeconds({ tries: 3, jitter: 0, timeScale: 1, ...how })).toBe(expected);
+});
+
+test("what waits comes back spread over three minutes", () => {
+  const waits = Array.from({ length: 500 }, (_, i) =>
+    waitSeconds({ tries: 9, jitter: jitterOf(`${i}-0c5e-4a52-9f0e`), timeScale: 1 }),
+  );
+  expect(new Set(waits).size).toBeGreaterThan(150);
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(720);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(900);
+});
+
+test.each([
+  { verdict: "platform_failed", waits: [60, 120, 240, 480, 900, 900, 900] },
+  { verdict: "task_failed", waits: [60, 120, 240, 480, 900, 900, 900] },
+  { verdict: "skipped", waits: [60, 120, 240, 480, 900, 900, 900] },
+  { verdict: "capacity", waits: [300, 600, 900, 900, 900, 900, 900] },
+] as const)("after $verdict the next attempts wait $waits s", ({ verdict, waits }) => {
+  expect(waits.map((_, i) => nextAttemptSeconds(verdict, i + 1))).toEqual(waits);
+  expect(nextAttemptSeconds(verdict, 99)).toBe(900);
 });
 
 test.each([

@@ -16,6 +16,7 @@ export const at = (seconds: number): string => new Date(t0 + seconds * 1000).toI
 
 export const limits = { iterations: 3, attempts: 2, timeout_seconds: 600, queue_seconds: 300 };
 const key = { run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 export const manifest: ExecutorManifest = {
   v: 1,
@@ -37,7 +38,7 @@ export const manifest: ExecutorManifest = {
   single_iteration: false,
   allow_failures: false,
   scratchpad: "/Volumes/main/ops/scratchpad/run_ORD-1/iter_001/attempt_001",
-  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  traceparent,
 };
 
 export const stoppedManifest: StoppedManifest = {
@@ -51,6 +52,7 @@ export const stoppedManifest: StoppedManifest = {
   capsule: { rounds: 1 },
   limits,
   gate: [],
+  traceparent,
 };
 
 export const accepted: AcceptedSubmission = {
@@ -67,6 +69,8 @@ export const accepted: AcceptedSubmission = {
   artifact_path: "/Volumes/main/ops/facts/main.py",
   artifact_hash: sha256,
   payload: "{}",
+  submitted_by: "orchestrator",
+  traceparent,
 };
 
 export const refused: RefusedSubmission = {
@@ -74,6 +78,7 @@ export const refused: RefusedSubmission = {
   ...key,
   refused: { code: "INVALID_PARAMETER_VALUE", message: "Cluster 1 does not exist" },
   refused_at: at(1),
+  traceparent,
 };
 
 export const run: DatabricksRun = {
@@ -146,6 +151,7 @@ export const decision: DecisionFact = {
     ended_at: at(50),
     duration_seconds: 40,
   },
+  traceparent,
 };
 
 export const lastDecision: DecisionFact = {
@@ -164,6 +170,7 @@ export const outcome: OutcomeFact = {
   run_url: accepted.run_url,
   result_path: null,
   ended_at: at(71),
+  traceparent,
 };
 
 export const recipe: Recipe = {

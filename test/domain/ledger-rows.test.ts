@@ -14,6 +14,7 @@ import {
   versionOf,
 } from "../../shared/domain/ledger-rows.ts";
 import { Audited, Ticket } from "../../shared/domain/messages.ts";
+import { traceIdOf } from "../../shared/domain/trace.ts";
 import {
   accepted,
   at,
@@ -36,14 +37,15 @@ const ticket: TicketFact = {
   entry: "main.py",
   traceparent: manifest.traceparent,
 };
+const books = { planeId: "p", factsVolume: "/Volumes/main/ops/facts" };
 const second = { ...lastDecision, iter_n: 2 };
-const whole = rowsOfOutcome("p", { ...outcome, iter_n: 2 }, ticket, [
+const whole = rowsOfOutcome(books, { ...outcome, iter_n: 2 }, ticket, [
   { submission: accepted, decision },
   { submission: { ...accepted, iter_n: 2 }, decision: second },
 ]);
 
 test("every row fits its table", () => {
-  for (const rows of [rowsOfSubmission("p", accepted), rowsOfDecision("p", decision), whole])
+  for (const rows of [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole])
     for (const table of Object.keys(ledgerTables) as LedgerTable[])
       for (const row of rows[table]) expect(() => ledgerTables[table].row.parse(row)).not.toThrow();
 });
@@ -58,14 +60,14 @@ test("an outcome brings every attempt of its chapter, so that lost records heal"
       created_at: at(0),
       updated_at: outcome.ended_at,
       capsule: '{"rounds":2}',
-      latest_request_path: "run_ORD-1/iter_002.attempt_001.submission.json",
+      latest_request_path: "/Volumes/main/ops/facts/run_ORD-1/iter_002.attempt_001.submission.json",
       version: versionOf({ chapter: 1, iter_n: 2, attempt: 1 }, "over"),
     },
   ]);
 });
 
 test("an attempt that was never submitted has a result and no request", () => {
-  const rows = rowsOfOutcome("p", outcome, ticket, [
+  const rows = rowsOfOutcome(books, outcome, ticket, [
     { submission: undefined, decision: { ...lastDecision, result: null } },
   ]);
   expect(rows.execution_requests).toEqual([]);
@@ -80,7 +82,7 @@ test("an attempt that was never submitted has a result and no request", () => {
     },
   ]);
   expect(rows.run_state).toMatchObject([{ latest_request_path: null }]);
-  expect(rowsOfOutcome("p", outcome, ticket, []).run_state).toMatchObject([
+  expect(rowsOfOutcome(books, outcome, ticket, []).run_state).toMatchObject([
     { capsule: null, latest_request_path: null },
   ]);
 });
@@ -98,7 +100,9 @@ test("a later chapter dates from its retry", () => {
     capsule: {},
     opened_at: at(99),
   } as const;
-  expect(rowsOfOutcome("p", outcome, retry, []).run_state).toMatchObject([{ created_at: at(99) }]);
+  expect(rowsOfOutcome(books, outcome, retry, []).run_state).toMatchObject([
+    { created_at: at(99) },
+  ]);
 });
 
 test("a failed attempt says what went wrong", () => {
@@ -107,7 +111,7 @@ test("a failed attempt says what went wrong", () => {
     status: "FAILED",
     error: { type: "ValueError", summary: "no rows" },
   } as NonNullable<typeof decision.result>;
-  expect(rowsOfDecision("p", { ...decision, result: said }).execution_results).toMatchObject([
+  expect(rowsOfDecision(books, { ...decision, result: said }).execution_results).toMatchObject([
     { status: "FAILED", error_type: "ValueError", error_summary: "no rows" },
   ]);
 });
@@ -138,6 +142,16 @@ test("a person's action is a row of telemetry, once", () => {
     ],
   });
   expect(rowsOfAudit({ ...audited, run_id: "ORD-1" }).telemetry[0]?.run_id).toBe("ORD-1");
+});
+
+test("telemetry is found by its trace; what was written before facts kept it has none", () => {
+  const traceId = traceIdOf(accepted.traceparent);
+  expect(traceId).not.toBeNull();
+  const parts = [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole];
+  for (const { telemetry } of parts)
+    for (const row of telemetry) expect(row.trace_id).toBe(traceId);
+  const { traceparent: _, ...before } = decision;
+  expect(rowsOfDecision(books, before).telemetry).toMatchObject([{ trace_id: null }]);
 });
 
 describe("the version", () => {
@@ -174,14 +188,15 @@ describe("the version", () => {
 describe("a batch", () => {
   test("has one row a key: the later state of a run, with what only the earlier one knows", () => {
     const rows = mergedRows([
-      rowsOfDecision("p", decision),
-      rowsOfSubmission("p", accepted),
-      rowsOfDecision("p", decision),
+      rowsOfDecision(books, decision),
+      rowsOfSubmission(books, accepted),
+      rowsOfDecision(books, decision),
     ]);
     expect(rows.run_state).toMatchObject([
       {
         fsm_state: "decided",
-        latest_request_path: "run_ORD-1/iter_001.attempt_001.submission.json",
+        latest_request_path:
+          "/Volumes/main/ops/facts/run_ORD-1/iter_001.attempt_001.submission.json",
         created_at: accepted.submitted_at,
       },
     ]);
@@ -190,7 +205,7 @@ describe("a batch", () => {
     expect(rows.telemetry).toHaveLength(2);
   });
   test("is the same whatever its order", () => {
-    const parts = [rowsOfSubmission("p", accepted), rowsOfDecision("p", decision), whole];
+    const parts = [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole];
     const sorted = (rows: ReturnType<typeof mergedRows>) =>
       JSON.stringify([
         rows.run_state,

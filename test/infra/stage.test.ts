@@ -66,6 +66,44 @@ test.each([
     text: `${stageText}limits: { log_retention_days: 91 }\n`,
     says: /limits\.log_retention_days is 91, and must be 7, 14, 30/,
   },
+  {
+    given: "a volume's path for its name",
+    text: stageText.replace(
+      "schema: ops",
+      "schema: ops\n  volumes: { facts: /Volumes/main/ops/f }",
+    ),
+    says: /databricks\.volumes\.facts is "\/Volumes\/main\/ops\/f", and must be the facts volume's name in lower-case/,
+  },
+  {
+    given: "one volume for facts and results",
+    text: stageText.replace("schema: ops", "schema: ops\n  volumes: { scratchpad: facts }"),
+    says: /databricks\.volumes is \{"scratchpad":"facts"\}, and must name three different volumes/,
+  },
+  {
+    given: "a volume that there is not",
+    text: stageText.replace("schema: ops", "schema: ops\n  volumes: { results: r }"),
+    says: /databricks\.volumes\.results is not known here/,
+  },
+  {
+    given: "a concurrency that Lambda has not",
+    text: `${stageText}limits: { concurrency: { watches: 1 } }\n`,
+    says: /limits\.concurrency\.watches is 1, and must be at least 2 \(Lambda's ScalingConfig\)/,
+  },
+  {
+    given: "the concurrency of a queue that there is not",
+    text: `${stageText}limits: { concurrency: { polls: 4 } }\n`,
+    says: /limits\.concurrency\.polls is not known here/,
+  },
+  {
+    given: "facts that messages could outlive",
+    text: `${stageText}limits: { retention_days: 7 }\n`,
+    says: /limits\.retention_days is 7, and must be at least 30: messages live up to 18/,
+  },
+  {
+    given: "a window that Lambda has not",
+    text: `${stageText}limits: { ledger_window_seconds: 301 }\n`,
+    says: /limits\.ledger_window_seconds is 301, and must be at most 300/,
+  },
   { given: "no YAML", text: "databricks: [", says: /infra\/stages\/x\.yaml: is not YAML/ },
   { given: "nothing", text: "", says: /the file is null/ },
 ])("$given is refused with its key and the fix", ({ text, says }) => {
@@ -95,6 +133,14 @@ test("what is left away has a default", () => {
     warehouse_hours_per_day: 8,
     workload_schedules: true,
     time_scale: 1,
+    concurrency: {},
+    retention_days: 90,
+    ledger_window_seconds: 2,
+  });
+  expect(databricks.volumes).toEqual({
+    facts: "facts",
+    scratchpad: "scratchpad",
+    company_codebase: "company_codebase",
   });
   expect(databricks.allow_same_identity).toBe(false);
   expect(aws).toEqual({ region: "eu-central-1" });

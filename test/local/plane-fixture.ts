@@ -24,6 +24,7 @@ export type TestPlane = Plane & {
     readonly event: string;
     readonly run_id?: string;
     readonly reason?: string;
+    readonly trace_id?: string;
   }[];
   /** Waits for a chapter's announcement. */
   readonly outcomeOf: (runId: string, chapter?: number) => Promise<OutcomeEvent>;

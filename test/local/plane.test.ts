@@ -71,6 +71,41 @@ test.concurrent("a ticket is run to its outcome, and facts, ledger and announcem
   await until("the marker's end", async () => !(await openMarkersOf(plane)).includes("REPORT.1"));
 });
 
+test.concurrent("one trace goes from the ticket through facts, run name, result, log and telemetry", async () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const traceparent = `00-${traceId}-00f067aa0ba902b7-01`;
+  await plane.aws.sqs.send(
+    new SendMessageCommand({
+      QueueUrl: plane.aws.queueUrl("tickets"),
+      MessageBody: JSON.stringify(probe("TRACE", "context.metric('n', 1)")),
+      MessageAttributes: { traceparent: { DataType: "String", StringValue: traceparent } },
+    }),
+  );
+  const { result_path } = await plane.outcomeOf("TRACE");
+  const attempt = ["manifest", "submission", "decision"].map(
+    (kind) => `iter_001.attempt_001.${kind}`,
+  );
+  for (const name of ["ticket", ...attempt, "outcome_1"])
+    expect(await plane.fact(`run_TRACE/${name}.json`), name).toMatchObject({ traceparent });
+  const submission = await plane.fact("run_TRACE/iter_001.attempt_001.submission.json");
+  const look = await createJobs(plane.client.http).jobs.get(
+    String(submission["databricks_run_id"]),
+  );
+  expect(look.kind === "run" && look.run.runName.endsWith(`/TRACE/1.1 ${traceparent}`)).toBe(true);
+  const result = await plane.client.files.read(result_path ?? "", 1024 * 1024);
+  const text = result.kind === "found" ? Buffer.from(result.content).toString("utf8") : "{}";
+  expect(JSON.parse(text)).toMatchObject({ traceparent });
+  await until("its marker's end", async () => !(await openMarkersOf(plane)).includes("TRACE.1"));
+  const rows = await plane.query("SELECT run_id, event_type, trace_id FROM telemetry");
+  const traced = rows.filter((row) => row["run_id"] === "TRACE" && row["trace_id"] === traceId);
+  expect(new Set(traced.map((row) => row["event_type"]))).toEqual(
+    new Set(["attempt.submitted", "attempt.decided", "chapter.over"]),
+  );
+  const lines = plane.log.filter(({ run_id }) => run_id === "TRACE");
+  expect(lines.length).toBeGreaterThan(5);
+  expect(lines.filter(({ trace_id }) => trace_id !== traceId)).toEqual([]);
+});
+
 test.concurrent("a ticket that comes again and again is one run, and says its outcome again", async () => {
   const ticket = probe("AGAIN", "context.metric('n', 1)");
   await Promise.all([plane.send(ticket), plane.send(ticket), plane.send(ticket)]);

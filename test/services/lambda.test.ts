@@ -64,6 +64,8 @@ function createEdge(options: EdgeOptions = {}) {
         codebaseVolume: "",
         executorPath: "",
         runAs: undefined,
+        worker: "orchestrator",
+        retentionDays: 90,
         timeScale: options.timeScale ?? 1,
       },
     },
@@ -89,6 +91,7 @@ const recordOf = (body: unknown, messageId = "m1", traceparent?: string): SQSRec
   eventSourceARN: "arn:aws:sqs:eu-west-1:1:signalbox-tickets",
   awsRegion: "eu-west-1",
 });
+const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const eventOf = (...records: SQSRecord[]): SQSEvent => ({ Records: records });
 const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 
@@ -102,11 +105,11 @@ test("a message that is handled is reported as nothing", async () => {
       seen.push([message, delivery.messageId, delivery.traceparent]);
     }),
   );
-  expect(await handler(eventOf(recordOf(ticket, "m7", "00-trace")), context)).toEqual({
+  expect(await handler(eventOf(recordOf(ticket, "m7", TRACEPARENT)), context)).toEqual({
     batchItemFailures: [],
   });
   expect(seen).toEqual([
-    [expect.objectContaining({ type: "ticket", ticket_id: "ORD-1", tries: 0 }), "m7", "00-trace"],
+    [expect.objectContaining({ type: "ticket", ticket_id: "ORD-1", tries: 0 }), "m7", TRACEPARENT],
   ]);
   expect([sent, letters]).toEqual([[], []]);
 });
@@ -124,8 +127,8 @@ test("poison goes to the dead letters at once, with its reason, and its neighbou
     }),
   );
   const event = eventOf(
-    recordOf("make it so", "m1"),
-    recordOf({ ...ticket, ticket_id: "BAD" }, "m2"),
+    recordOf("make it so", "m1", "no trace"),
+    recordOf({ ...ticket, ticket_id: "BAD" }, "m2", TRACEPARENT),
     recordOf(ticket, "m3"),
     recordOf({ ...ticket, hack: 1 }, "m4"),
   );
@@ -137,6 +140,15 @@ test("poison goes to the dead letters at once, with its reason, and its neighbou
       ["BAD", "there is no such workload"],
       ["ORD-1", expect.stringMatching(/Unrecognized key: "hack"/)],
     ].toSorted(byLetterOrder(letters)),
+  );
+  expect(
+    letters.map(({ letter }) => [letter.runId, letter.traceparent]),
+    "a replay goes on in the same trace",
+  ).toEqual(
+    expect.arrayContaining([
+      ["BAD", TRACEPARENT],
+      [undefined, undefined],
+    ]),
   );
   expect(letters[0]?.letter).toMatchObject({
     errorName: "PoisonMessageError",
@@ -173,10 +185,11 @@ test("only a rejected ticket is announced as rejected", async () => {
 });
 
 test.each([
-  { tries: 0, retryAfterSeconds: undefined, timeScale: 1, expected: 15 },
-  { tries: 3, retryAfterSeconds: undefined, timeScale: 1, expected: 120 },
+  { tries: 0, retryAfterSeconds: undefined, timeScale: 1, expected: 14 },
+  { tries: 3, retryAfterSeconds: undefined, timeScale: 1, expected: 107 },
   { tries: 0, retryAfterSeconds: 90, timeScale: 1, expected: 90 },
-  { tries: 3, retryAfterSeconds: undefined, timeScale: 0.1, expected: 12 },
+  { tries: 0, retryAfterSeconds: 90, timeScale: 0.1, expected: 90 },
+  { tries: 3, retryAfterSeconds: undefined, timeScale: 0.1, expected: 11 },
 ])(
   "platform trouble is waited out: after $tries tries, $expected s",
   async ({ tries, retryAfterSeconds, timeScale, expected }) => {
@@ -214,8 +227,8 @@ test("what waits keeps its trace", async () => {
       throw new PlatformTroubleError("503");
     }),
   );
-  await handler(eventOf(recordOf(ticket, "m1", "00-trace")), context);
-  expect(sent[0]?.options).toEqual({ delaySeconds: 15, traceparent: "00-trace" });
+  await handler(eventOf(recordOf(ticket, "m1", TRACEPARENT)), context);
+  expect(sent[0]?.options).toEqual({ delaySeconds: 14, traceparent: TRACEPARENT });
 });
 
 test("a ticket that is to be rejected while the bus is down waits for the bus, and leaves no letter twice", async () => {

@@ -4,6 +4,7 @@ import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { LedgerRows } from "../../shared/domain/ledger-rows.ts";
 import { Audited, recordOf } from "../../shared/domain/messages.ts";
 import { at, decision } from "../domain/examples.ts";
+import { settings } from "../support/plane.ts";
 
 const key = { run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
 const audited = Audited.parse({
@@ -78,6 +79,7 @@ test("a batch with more to read than one invocation may ask for: what is read is
     },
     events: { announce: async () => {}, reject: async () => {} },
     plane: { id: async () => "p" },
+    settings,
     clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
     log: () => {},
   };

@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { sweep } from "../../services/orchestrator/sweep.ts";
-import { PoisonMessageError, UnreadableMarkerError } from "../../shared/domain/errors.ts";
+import {
+  PlatformTroubleError,
+  PoisonMessageError,
+  UnreadableMarkerError,
+} from "../../shared/domain/errors.ts";
 import type { FactKind, FactRef, Marker } from "../../shared/domain/facts.ts";
 import { freshMarker, SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import type { MarkerListing } from "../../shared/ports.ts";
@@ -12,6 +16,8 @@ const settings = {
   codebaseVolume: "",
   executorPath: "",
   runAs: undefined,
+  worker: "orchestrator",
+  retentionDays: 90,
   timeScale: 1,
 };
 
@@ -92,4 +98,24 @@ test("a chapter whose facts nobody can read does not keep the sweep from the oth
     ["records", "c"],
   ]);
   expect(plane.logged).toContain("marker.failed");
+});
+
+test.each([
+  { given: "one chapter is in trouble", troubled: ["a"], healed: ["b", "c", "d", "e"] },
+  { given: "every second one is", troubled: ["a", "c", "e"], healed: ["b", "d"] },
+  { given: "three in a row are", troubled: ["a", "b", "c"], healed: [] },
+])("where $given, the sweep heals $healed, and does not throw", async ({ troubled, healed }) => {
+  const plane = createPlane((run_id) => {
+    if (troubled.includes(run_id)) throw new PlatformTroubleError("403 PERMISSION_DENIED");
+    return freshMarker({ run_id, chapter: 1 }, t0);
+  });
+  const listed = ["a", "b", "c", "d", "e"].map((run_id, i) => ({
+    key: { run_id, chapter: 1 },
+    modifiedMs: t0 + i,
+  }));
+  const { deps } = plane;
+  await sweep({ ...deps, markers: { ...deps.markers, list: async () => listed } })();
+  expect(plane.sent).toEqual(healed.map((run_id) => ["records", run_id]));
+  expect(plane.logged.filter((event) => event === "marker.failed")).toHaveLength(troubled.length);
+  expect(plane.logged.at(-1)).toBe("sweep.finished");
 });

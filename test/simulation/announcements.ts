@@ -1,6 +1,7 @@
 // What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
 import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
-import { HOUR, MINUTE } from "./clock.ts";
+import { RETIRE_SETTLES_SECONDS } from "../../shared/domain/retention.ts";
+import { HOUR, MINUTE, SECOND } from "./clock.ts";
 import { attemptText, type Bus } from "./ledger.ts";
 import { isGoalMet, isTrulySucceeded } from "./truth.ts";
 import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
@@ -8,11 +9,15 @@ import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
 export function watchAnnouncements(deps: SafetyDeps): void {
   watchMarkers(deps);
   watchRunState(deps);
-  deps.bus.onAnnounce.push((event) => {
+  deps.bus.onAnnounce.push((event, caller) => {
     deps.stats.announcements++;
-    const outcome = deps.files.get(factRef.outcome(event))?.fact;
+    const ref = factRef.outcome(event);
+    const outcome = deps.files.get(ref)?.fact;
     if (outcome === undefined) {
-      deps.violate("announced without an outcome", event.id);
+      // Its environment was frozen in the middle, for longer than it takes to delete a run of long ago: it was true then.
+      const wasFrozen = deps.clock.nowMs() - caller.sinceMs > RETIRE_SETTLES_SECONDS * SECOND;
+      if (!wasFrozen || !deps.files.wasRemoved(ref.path))
+        deps.violate("announced without an outcome", event.id);
       return;
     }
     checkWords(deps, event, outcome);
@@ -59,7 +64,7 @@ type Event = Parameters<Bus["announce"]>[0];
 
 function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
   const { id, plane_id, ...said } = event;
-  const { mode: _, ...written } = fact;
+  const { mode: _, traceparent: __, ...written } = fact;
   if (JSON.stringify(sorted(said)) !== JSON.stringify(sorted(written)))
     violate("an announcement differs from its fact", id);
   if (id !== `${planeId}/${event.run_id}/${event.chapter}` || plane_id !== planeId)

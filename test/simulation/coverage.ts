@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type * as ports from "../../shared/ports.ts";
 
 export type Ports = ports.FactsPort &
+  ports.FactRemovalPort &
   ports.MarkersPort &
   ports.VolumesPort &
   ports.JobsPort &
@@ -40,6 +41,7 @@ export type System = "files" | "jobs" | "sqs" | "sql" | "bus";
 /** Methods that the simulation replaces and does not break, each with the reason. */
 export const spared = {
   "clock.nowMs": "time itself; it jumps, but it does not fail",
+  "clock.timer": "time itself; it rings in time, or its function is dead",
   "clock.sleep": "time itself; the function that sleeps is cut off and killed",
   sha256: "pure",
   log: "writes to the function's own output and never fails",
@@ -52,6 +54,9 @@ export const systemOf = {
   "facts.read": "files",
   "facts.create": "files",
   "facts.putFile": "files",
+  "facts.list": "files",
+  "facts.remove": "files",
+  "facts.removeFolder": "files",
   "markers.read": "files",
   "markers.write": "files",
   "markers.remove": "files",

@@ -9,7 +9,12 @@ import {
   type Marker,
   markerName,
 } from "../../shared/domain/facts.ts";
-import type { MarkerListing, Stored, VolumeFile } from "../../shared/ports.ts";
+import type {
+  FactEntry as FolderEntry,
+  MarkerListing,
+  Stored,
+  VolumeFile,
+} from "../../shared/ports.ts";
 import type { VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";
 import type { Caller } from "./port-call.ts";
@@ -45,6 +50,15 @@ export type Files = {
   /** Other volumes: what lies at a path, as it is at that moment. */
   readonly volumes: Map<string, () => Uint8Array | undefined>;
   readonly readVolume: (path: string, bytesMax: number) => VolumeFile;
+  /** What lies in a folder, and what was removed from it a moment ago. */
+  readonly list: (folder: string) => readonly FolderEntry[];
+  readonly isEmpty: (folder: string) => boolean;
+  readonly remove: (path: string) => void;
+  readonly wasRemoved: (path: string) => boolean;
+  /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
+  readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
+  readonly ancientPaths: () => Iterable<string>;
+  readonly onRemoved: ((path: string, isAncient: boolean) => void)[];
   readonly onFact: ((entry: FactEntry) => void)[];
   readonly onMarkerWritten: ((marker: Marker, caller: Caller) => void)[];
   /** With the time of its last write. */
@@ -62,10 +76,11 @@ export function createFiles(deps: Deps): Files {
   const { clock, trace } = deps;
   const facts = new Map<string, FactEntry>();
   const planned = new Map<string, Uint8Array>();
+  const ancient = new Map<string, FactEntry | undefined>();
   const volumes: Files["volumes"] = new Map();
   const onFact: Files["onFact"] = [];
   const get = <K extends FactKind>(ref: FactRef<K>): FactEntry<K> | undefined =>
-    facts.get(ref.path) as FactEntry<K> | undefined;
+    (ancient.get(ref.path) ?? facts.get(ref.path)) as FactEntry<K> | undefined;
   return {
     get,
     all: () => facts.values(),
@@ -93,7 +108,10 @@ export function createFiles(deps: Deps): Files {
     putFile: (path, content) => {
       if (!planned.has(path)) planned.set(path, content);
     },
-    hasFile: (path) => planned.has(path),
+    hasFile: (path) => planned.has(path) || ancient.has(path),
+    ...createFolders(deps, [ancient, facts, planned]),
+    layAncient: (path, entry) => void ancient.set(path, entry),
+    ancientPaths: () => ancient.keys(),
     ...createMarkers(deps),
     volumes,
     readVolume: (path, bytesMax) => {
@@ -104,6 +122,42 @@ export function createFiles(deps: Deps): Files {
         : { kind: "found", content };
     },
     onFact,
+  };
+}
+
+type Paths = Pick<ReadonlyMap<string, unknown>, "keys"> & Pick<Map<string, unknown>, "delete">;
+
+/** Folders are where paths go through; the first store is that of long ago. */
+function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths, ...Paths[]]) {
+  const removedMs = new Map<string, number>();
+  const onRemoved: Files["onRemoved"] = [];
+  const entriesIn = (folder: string, paths: Iterable<string>): readonly FolderEntry[] => {
+    const entries = new Map<string, FolderEntry>();
+    for (const path of paths) {
+      if (!path.startsWith(`${folder}/`)) continue;
+      const [name = "", ...rest] = path.slice(folder.length + 1).split("/");
+      entries.set(name, { name, isFolder: rest.length > 0 });
+    }
+    return [...entries.values()];
+  };
+  const present = (): readonly string[] => stores.flatMap((store) => [...store.keys()]);
+  return {
+    onRemoved,
+    list: (folder: string) => {
+      const sinceMs = clock.nowMs() - weather.lagMsMax / 2;
+      const ghosts = [...removedMs].filter(([, atMs]) => atMs > sinceMs).map(([path]) => path);
+      return entriesIn(folder, [...present(), ...ghosts]);
+    },
+    wasRemoved: (path: string) => removedMs.has(path),
+    isEmpty: (folder: string) => entriesIn(folder, present()).length === 0,
+    remove: (path: string) => {
+      const store = stores.find((one) => one.delete(path));
+      if (store === undefined) return;
+      removedMs.set(path, clock.nowMs());
+      trace.mix(path.length, removedMs.size);
+      trace.say(() => `␡ ${path}`);
+      for (const told of onRemoved) told(path, store === stores[0]);
+    },
   };
 }
 

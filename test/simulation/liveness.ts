@@ -1,14 +1,17 @@
 // Liveness: what must be true when faults have stopped and everything has come to rest.
 import { factRef } from "../../shared/domain/facts.ts";
+import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { Run } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
+import { checkRetention, isTidy } from "./retention.ts";
 import type { SafetyDeps } from "./view.ts";
 import { isPatient, type Weather } from "./weather.ts";
 
 export type LivenessDeps = SafetyDeps & {
   readonly people: People;
+  readonly ancient: readonly Ancient[];
   readonly weather: Weather;
 };
 
@@ -23,6 +26,7 @@ function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): numbe
 export const isAtRest = (deps: LivenessDeps): boolean =>
   deps.sqs.live.size === 0 &&
   deps.files.markers.size === 0 &&
+  isTidy(deps) &&
   // Only the slow part of the sweep will find it, an hour after its refusal.
   !deps.databricks.runs.some((run) => run.isZombie && run.endMs > deps.clock.nowMs()) &&
   deps.people.runIds.every((run_id) => {
@@ -42,6 +46,7 @@ export function checkEnd(deps: LivenessDeps): void {
   checkAudits(deps);
   checkRepeatedTickets(deps);
   checkUnwanted(deps);
+  checkRetention(deps);
 }
 
 /** Who sent a ticket that cannot be accepted hears so: the dead letters are not theirs to read. */

@@ -5,10 +5,12 @@ import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/d
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
+import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import type { Databricks, Run } from "./databricks.ts";
 import type { Files } from "./files.ts";
 import type { Random } from "./random.ts";
+import { botherAncient } from "./retention.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
@@ -45,6 +47,7 @@ type Deps = {
   readonly files: Files;
   readonly databricks: Databricks;
   readonly tickets: number;
+  readonly ancient: readonly Ancient[];
   /** When our services work again; now, if they do. */
   readonly awakeAtMs: () => number;
 };
@@ -99,6 +102,7 @@ export function createPeople(deps: Deps): People {
     bringRefused(outside, refusedIds);
     watchByHand(outside);
     replay(outside);
+    for (const one of deps.ancient) botherAncient(outside, one);
   }
   return {
     runIds,
@@ -113,7 +117,7 @@ export function createPeople(deps: Deps): People {
 
 const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
-type Outside = Deps & {
+export type Outside = Deps & {
   readonly runIds: readonly string[];
   readonly send: (atMs: number, queue: QueueName, message: object | string) => void;
   readonly meddles: (share: number) => boolean;
@@ -338,8 +342,8 @@ function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): voi
   for (let n = random.below(12); n > 0; n--)
     someday(() => {
       if (sqs.archive.length === 0) return;
-      const { queue, body } = random.pick(sqs.archive);
-      sqs.send(queue, body);
+      const { queue, body, traceparent } = random.pick(sqs.archive);
+      sqs.send(queue, body, { traceparent });
     });
   // Afterwards people care for tickets only; the sweep does the rest.
   const last = (): void => {

@@ -81,6 +81,8 @@ const isDown = ({ clock, weather }: Deps, method: PortMethod): boolean =>
 const WRITES: ReadonlySet<PortMethod> = new Set([
   "facts.create",
   "facts.putFile",
+  "facts.remove",
+  "facts.removeFolder",
   "markers.write",
   "markers.remove",
 ]);
@@ -110,7 +112,13 @@ function arrive(deps: Deps, call: Pending): void {
 }
 
 /** Calls that are made once in a long while, and matter most, go wrong more often. */
-const EMPHASIS: Partial<Record<PortMethod, number>> = { "jobs.submit": 5, "facts.create": 1.5 };
+const EMPHASIS: Partial<Record<PortMethod, number>> = {
+  "jobs.submit": 5,
+  "facts.create": 1.5,
+  "facts.list": 2,
+  "facts.remove": 2,
+  "facts.removeFolder": 5,
+};
 
 function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | undefined {
   let x = random.next() / (EMPHASIS[method] ?? 1) - weather.failsBefore;

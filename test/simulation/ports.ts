@@ -65,6 +65,27 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
           () => files.putFile(path, content),
           () => path,
         ),
+      list: (folder) =>
+        call(
+          env,
+          "facts.list",
+          () => files.list(folder),
+          () => folder,
+        ),
+      remove: (path) =>
+        call(
+          env,
+          "facts.remove",
+          () => files.remove(path),
+          () => path,
+        ),
+      removeFolder: (path) =>
+        call(
+          env,
+          "facts.removeFolder",
+          () => files.isEmpty(path),
+          () => path,
+        ),
     },
     markers: {
       read: (key) =>

@@ -43,10 +43,21 @@ export type Sqs = {
   readonly onLetter: ((letter: Letter) => void)[];
   readonly live: ReadonlySet<Message>;
   /** Every body that was ever sent, for those who replay old ones. */
-  readonly archive: readonly { readonly queue: QueueName; readonly body: string }[];
-  readonly onSend: ((queue: QueueName, body: string, caller: Caller | undefined) => void)[];
+  readonly archive: readonly Archived[];
+  readonly onSend: ((
+    queue: QueueName,
+    body: string,
+    caller: Caller | undefined,
+    traceparent: string | undefined,
+  ) => void)[];
   readonly onArrival: ((message: Message) => void)[];
   readonly onGone: ((message: Message) => void)[];
+};
+
+type Archived = {
+  readonly queue: QueueName;
+  readonly body: string;
+  readonly traceparent: string | undefined;
 };
 
 type Deps = {
@@ -67,11 +78,11 @@ export function createSqs(deps: Deps): Sqs {
     Object.keys(topology).map((queue) => [queue, { ready: [], busy: 0, isPolling: false }]),
   ) as unknown as Record<QueueName, Source>;
   const died: Letter[] = [];
-  const sqs: Sqs & { live: Set<Message>; archive: { queue: QueueName; body: string }[] } = {
+  const sqs: Sqs & { live: Set<Message>; archive: Archived[] } = {
     send,
     letters: [],
-    addLetter: (queue, { body, reason }) =>
-      addLetter({ queue, body, traceparent: undefined, by: "handler", reason }),
+    addLetter: (queue, { body, reason, traceparent }) =>
+      addLetter({ queue, body, traceparent, by: "handler", reason }),
     onLetter: [],
     died,
     live: new Set(),
@@ -88,9 +99,9 @@ export function createSqs(deps: Deps): Sqs {
   }
 
   function send(queue: QueueName, body: string, sending: Sending = {}): void {
-    sqs.archive.push({ queue, body });
-    const { caller } = sending;
-    for (const told of sqs.onSend) told(queue, body, caller);
+    const { caller, traceparent } = sending;
+    sqs.archive.push({ queue, body, traceparent });
+    for (const told of sqs.onSend) told(queue, body, caller, traceparent);
     const isLost =
       caller !== undefined && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
     if (isLost) {
@@ -99,10 +110,10 @@ export function createSqs(deps: Deps): Sqs {
     }
     const extraMs = random.between(0, isFaulty() ? weather.delayMsMax : SECOND);
     const delayMs = (sending.delaySeconds ?? 0) * SECOND + extraMs;
-    arriveIn(delayMs, queue, body, sending.traceparent);
+    arriveIn(delayMs, queue, body, traceparent);
     // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.
     if (isFaulty() && random.chance(weather.duplicated))
-      arriveIn(delayMs + copyDelayMs(), queue, body, sending.traceparent);
+      arriveIn(delayMs + copyDelayMs(), queue, body, traceparent);
   }
 
   /** At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any more. */

@@ -5,33 +5,34 @@ import { nextLook } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
-import { MINUTE, SECOND } from "./clock.ts";
+import { SECOND } from "./clock.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
+import { watchTraces } from "./traces.ts";
 import { isPatient, type Span } from "./weather.ts";
 
 /**
- * Watches of one attempt, at the same time and in all (design: §9). While Jobs are down, turns wait and multiply, and each of
- * them sends a watch in the end; while facts cannot be read, no watch can know that it is outnumbered.
+ * Watches of one attempt, at the same time and in all (design: §9): between two touches of the marker, ten minutes apart, each may
+ * be sent twice. While facts cannot be read, no watch can know that it is outnumbered.
  */
-const LIVE_WATCHES_MAX = { usually: 40, withoutJobs: 100 } as const;
+const LIVE_WATCHES_MAX = 40;
 const WATCHES_MAX = { usually: 500, withOutages: 2_000 } as const;
-/** After a Jobs outage: the longest wait of a turn, several times over. */
-const TURNS_COME_WITHIN = 90 * MINUTE;
 
 export function watchWaste(deps: LivenessDeps): void {
   deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
   countWatches(deps);
   watchRepetition(deps);
   watchHeals(deps);
+  watchTraces(deps);
 }
 
 /** A message that a service sent is never poison; only what nobody can explain asks for a person. */
-function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: Letter): void {
+function checkLetter(deps: LivenessDeps, letter: Letter): void {
+  const { files, people, weather, ancient, violate } = deps;
   const { queue, body, by, reason } = letter;
   if (by === "sqs") {
     if (isPatient(weather) && isReadable(queue, body))
@@ -39,13 +40,16 @@ function checkLetter({ files, people, weather, violate }: LivenessDeps, letter: 
     return;
   }
   if (queue === "tickets" || people.isForeign(queue, body)) return;
+  // What somebody's old message set in motion finds nothing any more.
+  if (ancient.some(({ run_id }) => body.includes(`"run_id":"${run_id}"`))) return;
   const ended = queue === "reports" ? Ended.safeParse(JSON.parse(body)) : undefined;
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
 }
 
-function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): void {
+function countWatches(deps: LivenessDeps): void {
+  const { clock, sqs, stats, weather, ancient, violate } = deps;
   const live = new Map<string, number>();
   const all = new Map<string, number>();
   const add = (counts: Map<string, number>, key: string, n: number): number => {
@@ -55,7 +59,8 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
   };
   sqs.onArrival.push((message) => {
     const key = watchKey(message);
-    if (key === undefined) return;
+    // For a run of long ago people send ticket after ticket, and each of them begins it anew.
+    if (key === undefined || ancient.some(({ run_id }) => key.startsWith(`${run_id}/`))) return;
     const liveNow = add(live, key, 1);
     const allNow = add(all, key, 1);
     stats.liveWatchesMax = Math.max(stats.liveWatchesMax, liveNow);
@@ -63,12 +68,9 @@ function countWatches({ clock, sqs, stats, weather, violate }: LivenessDeps): vo
     const { files, writes, jobs } = weather.outages;
     for (const blind of [files, writes])
       if (isWithinOrAfter(blind, SILENT_SECONDS * SECOND, clock.nowMs())) return;
-    const most = isWithinOrAfter(jobs, TURNS_COME_WITHIN, clock.nowMs())
-      ? "withoutJobs"
-      : "usually";
     const isTroubled = (files ?? writes ?? jobs) !== undefined;
     const mostEver = WATCHES_MAX[isTroubled ? "withOutages" : "usually"];
-    if (liveNow > LIVE_WATCHES_MAX[most] || allNow > mostEver)
+    if (liveNow > LIVE_WATCHES_MAX || allNow > mostEver)
       violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
   });
   sqs.onGone.push((message) => {

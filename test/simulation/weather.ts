@@ -135,7 +135,7 @@ export function drawWeather(random: Random): Weather {
   const upTo = (most: number, share = 0.8): number =>
     random.chance(share) ? random.next() * most : 0;
   // Mostly as dense as possible, now and then for hours.
-  const activeMs = Math.round((1.5 + 4.5 * random.next() ** 2) * HOUR);
+  const activeMs = Math.round((1 + 4 * random.next() ** 2) * HOUR);
   const faultsEndMs = START + activeMs;
   // Nothing but outages and answers such as 503: then waiting must be enough, and no message may die.
   if (random.chance(0.12))
@@ -163,7 +163,7 @@ export function drawWeather(random: Random): Weather {
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     meddling: random.chance(0.8) ? random.next() : 0,
     outages: drawOutages(random, activeMs),
-    blackout: random.chance(0.4) ? drawBlackout(random) : undefined,
+    blackout: random.chance(0.3) ? drawBlackout(random) : undefined,
     activeMs,
     faultsEndMs,
   };

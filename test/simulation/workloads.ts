@@ -66,6 +66,8 @@ export const settings = Object.freeze({
   codebaseVolume: "/Volumes/main/ops/company_codebase",
   executorPath: "/Volumes/main/ops/executor/run_executor.py",
   runAs: "00000000-0000-4000-8000-000000000002",
+  worker: "orchestrator",
+  retentionDays: 90,
   timeScale: 1,
 });
 

@@ -5,6 +5,7 @@ import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts"
 import { createRunPoller } from "../../services/run-poller/run-poller.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
+import { layAncient } from "./ancient.ts";
 import { type Dark, strikeBlackout } from "./blackout.ts";
 import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
@@ -19,6 +20,7 @@ import { createPeople } from "./people.ts";
 import { createCall } from "./port-call.ts";
 import { createPorts, type PortDeps } from "./ports.ts";
 import { createRandom, type Random } from "./random.ts";
+import { watchRetention } from "./retention.ts";
 import { watchSafety } from "./safety.ts";
 import { createSqs } from "./sqs.ts";
 import { createStats, type Stats } from "./stats.ts";
@@ -118,10 +120,21 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
   const create = (env: Environment): Handlers => handlersOf(ports, env);
   const fleet: Fleet = createFleet({ clock, random, trace, pulse, create, onError });
-  const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs });
-  const liveness: LivenessDeps = { ...common, files, databricks, ledger, bus, sqs, people };
+  const ancient = layAncient({ ...common, files });
+  const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs, ancient });
+  const liveness: LivenessDeps = {
+    ...common,
+    files,
+    databricks,
+    ledger,
+    bus,
+    sqs,
+    people,
+    ancient,
+  };
   watchSafety(liveness);
   watchWaste(liveness);
+  watchRetention(liveness);
   bringTwin(files, databricks, random, weather);
   wakeZombies({ ...common, files, databricks });
   startSweeps(common, fleet, blackout);

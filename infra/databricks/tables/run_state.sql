@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS run_state (
   lease_owner         STRING    COMMENT 'who may plan the attempt; only planners that cost take a lease',
   lease_expiry        TIMESTAMP,
   capsule             STRING    COMMENT 'JSON text: what the run carries from one iteration to the next',
-  latest_request_path STRING    COMMENT 'of the youngest submission, below the facts volume',
+  latest_request_path STRING    COMMENT 'of the youngest submission',
   latest_result_path  STRING    COMMENT 'of the youngest result',
   outcome             STRING    COMMENT 'succeeded, failed, blocked, cancelled, timed_out or unknown; NULL until the chapter is over',
   reason              STRING,

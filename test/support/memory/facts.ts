@@ -2,10 +2,19 @@
 import { createHash } from "node:crypto";
 import { factOf, factText } from "../../../shared/adapters/fact-text.ts";
 import type { FactKind, FactOf, FactRef } from "../../../shared/domain/facts.ts";
-import type { ClockPort, FactsPort, Stored } from "../../../shared/ports.ts";
+import type {
+  ClockPort,
+  FactEntry,
+  FactRemovalPort,
+  FactsPort,
+  Stored,
+} from "../../../shared/ports.ts";
 import type { MemoryFiles } from "./files.ts";
 
-export function createMemoryFacts(files: MemoryFiles, { clock }: ClockPort): FactsPort {
+export function createMemoryFacts(
+  files: MemoryFiles,
+  { clock }: ClockPort,
+): FactsPort & FactRemovalPort {
   const stored = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): Stored<FactOf<K>> => ({
     fact: factOf(ref, content),
     sha256: createHash("sha256").update(content).digest("hex"),
@@ -27,6 +36,20 @@ export function createMemoryFacts(files: MemoryFiles, { clock }: ClockPort): Fac
       putFile: async (path, content) => {
         createFile(path, content);
       },
+      list: async (folder) => entriesIn(files.keys(), folder),
+      remove: async (path) => void files.delete(path),
+      removeFolder: async (path) => entriesIn(files.keys(), path).length === 0,
     },
   };
+}
+
+/** Memory has no folders of its own: there is one wherever a path goes through it. */
+function entriesIn(paths: Iterable<string>, folder: string): readonly FactEntry[] {
+  const entries = new Map<string, FactEntry>();
+  for (const path of paths) {
+    if (!path.startsWith(`${folder}/`)) continue;
+    const [name = "", ...rest] = path.slice(folder.length + 1).split("/");
+    entries.set(name, { name, isFolder: rest.length > 0 });
+  }
+  return [...entries.values()];
 }

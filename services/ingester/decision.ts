@@ -1,0 +1,87 @@
+// The decision on an attempt as a fact: the verdict, what follows from it, and all that the ledger wants to know. Pure.
+import { capsuleDelta } from "../../shared/domain/capsule.ts";
+import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
+import { decide } from "../../shared/domain/decide.ts";
+import {
+  type AcceptedSubmission,
+  type DecisionFact,
+  isRefused,
+  isStopped,
+  type StopFact,
+  scratchpadFolder,
+} from "../../shared/domain/facts.ts";
+import type { ResultReading } from "../../shared/domain/result.ts";
+import { isoOf } from "../../shared/domain/time.ts";
+import type { Evidence, Judgement } from "../../shared/domain/verdict.ts";
+import type { ClockPort, SettingsPort } from "../../shared/ports.ts";
+
+export function decisionFactOf(
+  deps: ClockPort & SettingsPort,
+  { manifest, submission, look, result: reading }: Evidence,
+  { verdict, reason }: Extract<Judgement, { kind: "verdict" }>,
+  stop: StopFact | undefined,
+): DecisionFact {
+  const result = reading.kind === "valid" ? reading.result : undefined;
+  const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
+  const run: DatabricksRun | undefined = look?.kind === "run" ? look.run : undefined;
+  const decision = decide({
+    verdict,
+    reason,
+    iter_n: manifest.iter_n,
+    attempt: manifest.attempt,
+    try: manifest.try,
+    limits: manifest.limits,
+    gate: manifest.gate,
+    singleIteration: !isStopped(manifest) && manifest.single_iteration,
+    result,
+    stopped: stop !== undefined,
+  });
+  const isCancelled = decision.next.kind === "outcome" && decision.next.outcome === "cancelled";
+  const capsule =
+    verdict === "succeeded" && result !== undefined ? result.capsule : manifest.capsule;
+  const { run_id, chapter, iter_n, attempt, workload, mode } = manifest;
+  return {
+    v: 1,
+    run_id,
+    chapter,
+    iter_n,
+    attempt,
+    try: manifest.try,
+    decided_at: isoOf(deps.clock.nowMs()),
+    workload,
+    mode,
+    verdict,
+    reason:
+      isCancelled && stop !== undefined
+        ? `${decision.reason} (${stop.by}: ${stop.reason})`
+        : decision.reason,
+    next: decision.next,
+    capsule,
+    capsule_delta: capsuleDelta(manifest.capsule, capsule),
+    gate: decision.gate,
+    databricks_run_id: accepted?.databricks_run_id ?? null,
+    run_url: (run?.runUrl || accepted?.run_url) ?? null,
+    termination_code: run?.terminationCode ?? run?.resultState ?? null,
+    result_path:
+      result === undefined || accepted === undefined ? null : resultPathOf(deps, accepted),
+    result: result === undefined ? null : saidBy(result),
+    traceparent: manifest.traceparent,
+  };
+}
+
+/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in result.json. */
+const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
+  status: result.status,
+  error: result.error && { type: result.error.type, summary: result.error.summary },
+  summary: result.summary,
+  metrics: result.metrics,
+  produced_artifacts: result.produced_artifacts,
+  produced_tables: result.produced_tables,
+  started_at: result.started_at,
+  ended_at: result.ended_at,
+  duration_seconds: result.duration_seconds,
+});
+
+/** Where the executor leaves the result of an attempt. */
+export const resultPathOf = ({ settings }: SettingsPort, key: AcceptedSubmission): string =>
+  `${settings.scratchpadVolume}/${scratchpadFolder(key)}/result.json`;

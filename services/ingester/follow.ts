@@ -1,0 +1,96 @@
+// What a decision asks for: the turn of the next attempt or iteration, or the outcome of its chapter.
+import { nextAttemptSeconds, scaledSeconds } from "../../shared/domain/cadence.ts";
+import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
+import { isoOf } from "../../shared/domain/time.ts";
+import { attemptFields } from "../../shared/domain/trace.ts";
+import type {
+  ClockPort,
+  DeadLettersPort,
+  FactsPort,
+  LogPort,
+  QueuesPort,
+  SettingsPort,
+} from "../../shared/ports.ts";
+import { stepsOf } from "../../shared/steps.ts";
+
+export type FollowDeps = FactsPort &
+  QueuesPort<"turns" | "records"> &
+  DeadLettersPort &
+  ClockPort &
+  LogPort &
+  SettingsPort;
+
+/** Sends what a decision asks for. A decision that was found is followed only if what follows is not there yet. */
+export async function follow(
+  deps: FollowDeps,
+  decision: DecisionFact,
+  found: boolean,
+): Promise<void> {
+  const { next } = decision;
+  if (next.kind === "outcome") return await end(deps, decision, next.outcome, found);
+  const key = { ...decision, iter_n: next.iter_n, attempt: next.attempt };
+  const isFollowed = found && (await deps.facts.read(factRef.manifest(key))) !== undefined;
+  if (!isFollowed) {
+    const by = { iter_n: decision.iter_n, attempt: decision.attempt };
+    const { verdict } = decision;
+    const delay = next.kind === "attempt" ? nextAttemptSeconds(verdict, decision.try) : 0;
+    await deps.queues.send("turns", turnOf(key, by), later(deps, delay, decision));
+  }
+  const { traceparent } = decision;
+  await deps.queues.send("records", recordOf(decision, "decision"), { traceparent });
+}
+
+/** The chapter is over: a person hears of what nobody can explain, then the outcome is written and recorded. */
+async function end(
+  deps: FollowDeps,
+  decision: DecisionFact,
+  outcome: OutcomeFact["outcome"],
+  found: boolean,
+): Promise<void> {
+  const step = stepsOf(deps);
+  const { run_id, chapter, iter_n, attempt, workload, mode, reason, run_url, result_path } =
+    decision;
+  const ended = async (): Promise<OutcomeFact> => {
+    if (outcome === "unknown") await askAPerson(deps, decision);
+    return {
+      v: 1,
+      run_id,
+      chapter,
+      iter_n,
+      attempt,
+      workload,
+      mode,
+      outcome,
+      reason,
+      metrics: decision.result?.metrics ?? {},
+      run_url,
+      result_path,
+      ended_at: isoOf(deps.clock.nowMs()),
+      traceparent: decision.traceparent,
+    };
+  };
+  const { fact } = await step(factRef.outcome(decision), ended, !found);
+  deps.log("run.ended", { ...attemptFields(fact), outcome: fact.outcome, reason: fact.reason });
+  await deps.queues.send("records", recordOf(fact, "outcome"), { traceparent: fact.traceparent });
+}
+
+/** Replaying this letter is harmless: the report finds its decision, and the outcome behind it. */
+const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact): Promise<void> =>
+  deadLetters.send("reports", {
+    body: JSON.stringify(endedOf(decision)),
+    reason: `${decision.verdict}: ${decision.reason}`,
+    errorName: "UnexplainedAttempt",
+    failedAtMs: clock.nowMs(),
+    receiveCount: 1,
+    runId: decision.run_id,
+    ...(decision.run_url !== null && { runUrl: decision.run_url }),
+    traceparent: decision.traceparent,
+  });
+
+/** So many seconds later in the time of this plane, in the trace of its run. */
+export const later = (
+  { settings }: SettingsPort,
+  seconds: number,
+  { traceparent }: { readonly traceparent?: string | undefined },
+) => ({ delaySeconds: scaledSeconds(seconds, settings.timeScale), traceparent });

@@ -1,0 +1,40 @@
+// The patience of a scheduled start: one item that fails must not keep it from the others, and a platform that is out of order is
+// not asked again and again.
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import type { ClockPort, LogPort } from "../../shared/ports.ts";
+
+/** Trouble three times in a row is the platform's, not the item's. */
+const TROUBLES_MAX = 3;
+
+type Log = Parameters<LogPort["log"]>;
+type Turn<Item> = {
+  /** Begins with no further item after it. */
+  readonly untilMs: number;
+  readonly work: (item: Item) => Promise<unknown>;
+  /** What is said of an item that failed. */
+  readonly said: (item: Item) => readonly [Log[0], NonNullable<Log[1]>];
+};
+
+/**
+ * Works on one item after another. What fails is said and passed over.
+ * @returns false where it stopped before the end: its time was up, or the platform is out of order
+ */
+export async function eachInTurn<Item>(
+  { clock, log }: ClockPort & LogPort,
+  items: readonly Item[],
+  { untilMs, work, said }: Turn<Item>,
+): Promise<boolean> {
+  let troubles = 0;
+  for (const item of items) {
+    if (clock.nowMs() > untilMs || troubles >= TROUBLES_MAX) return false;
+    try {
+      await work(item);
+      troubles = 0;
+    } catch (error) {
+      const [event, fields] = said(item);
+      log(event, { ...fields, error });
+      troubles = error instanceof PlatformTroubleError ? troubles + 1 : 0;
+    }
+  }
+  return troubles < TROUBLES_MAX;
+}

@@ -1,0 +1,51 @@
+// Each wait sends a message again, and now and then twice, so in a long outage messages would multiply, and all come at once when the
+// platform is back. What the sweep says anyway, because the chapter's marker is silent, ends after an hour of waiting.
+import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
+import { factRef } from "../../shared/domain/facts.ts";
+import type { Retry, Ticket, TicketsMessage, Turn } from "../../shared/domain/messages.ts";
+import { sameTicket } from "../../shared/domain/ticket.ts";
+import { tracedBy } from "../../shared/domain/trace.ts";
+import type { WaitOut } from "../../shared/lambda.ts";
+import type { FactsPort, LogPort, QueuesPort } from "../../shared/ports.ts";
+
+export const waitOutTurn =
+  ({ queues, log }: QueuesPort<"turns"> & LogPort): WaitOut<Turn> =>
+  async (turn, options) => {
+    if (turn.tries <= SAID_AGAIN_TRIES_MAX) return await queues.send("turns", turn, options);
+    const { run_id, chapter, iter_n, attempt } = turn;
+    const trace = tracedBy(options.traceparent);
+    log("message.left", { queue: "turns", run_id, chapter, iter_n, attempt, ...trace });
+  };
+
+/** A ticket and a retry do their first turn themselves: once they are accepted, they wait as turns do. */
+export const waitOutTicket =
+  (deps: FactsPort & QueuesPort<"tickets"> & LogPort): WaitOut<TicketsMessage> =>
+  async (message, options) => {
+    const isUnderWay =
+      message.tries > SAID_AGAIN_TRIES_MAX &&
+      message.type !== "cancel" &&
+      (await goesOnAnyway(deps, message));
+    if (!isUnderWay) return await deps.queues.send("tickets", message, options);
+    const run_id = message.type === "ticket" ? message.ticket_id : message.run_id;
+    deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
+  };
+
+/** Its chapter is open, so the sweep knows of it. Where that cannot be read now, nobody knows. */
+async function goesOnAnyway({ facts }: FactsPort, message: Ticket | Retry): Promise<boolean> {
+  try {
+    const chapter = message.type === "retry" ? message : { run_id: message.ticket_id, chapter: 1 };
+    const isOpened =
+      message.type === "retry"
+        ? (await facts.read(factRef.retry(message))) !== undefined
+        : await isAccepted({ facts }, message);
+    return isOpened && (await facts.read(factRef.outcome(chapter))) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** This one: another under the same ticket_id is still to be refused. */
+async function isAccepted({ facts }: FactsPort, ticket: Ticket): Promise<boolean> {
+  const accepted = (await facts.read(factRef.ticket(ticket.ticket_id)))?.fact;
+  return accepted !== undefined && sameTicket(accepted.ticket, ticket);
+}

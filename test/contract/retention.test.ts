@@ -1,0 +1,53 @@
+// Retention over the Files API: where folders are real, and only go when they are empty.
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import { retire } from "../../services/orchestrator/retire.ts";
+import { createFacts, createMarkers } from "../../shared/adapters/volume-facts.ts";
+import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
+import { settings } from "../support/plane.ts";
+import { AT, outcomeFact, stopFact } from "./examples.ts";
+import { startFixture } from "./workspace-fixture.ts";
+
+const DAY_MS = 24 * 3_600_000;
+const MINUTE_MS = 60_000;
+
+test("of a run that is long over nothing stays, of its neighbour everything", async () => {
+  await using fixture = await startFixture();
+  const { files } = fixture.connect();
+  const factsVolume = `/Volumes/main/ops/facts/${randomUUID()}`;
+  const { facts } = createFacts({ files, factsVolume });
+  const lay = async (run_id: string, ended_at: string) => {
+    const outcome = outcomeFact({ run_id, ended_at });
+    const over = { v: 1, run_id, chapter: 1, ended_at } as const;
+    await facts.create(factRef.outcome(outcome), outcome);
+    await facts.create(factRef.over(over), over);
+    await facts.create(factRef.stop(outcome), stopFact({ run_id }));
+    await facts.putFile(plannedFilePath(run_id, "a".repeat(64), "main.py"), Buffer.from("1"));
+  };
+  await lay("old", AT);
+  await lay("old.1", new Date(Date.parse(AT) + 5 * DAY_MS).toISOString());
+  let nowMs = Date.parse(AT) + 91 * DAY_MS;
+  const logged: unknown[] = [];
+  const visit = retire({
+    facts,
+    ...createMarkers({ files, factsVolume }),
+    clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
+    log: (...line) => logged.push(line),
+    settings,
+  });
+  for (let visits = 0; await visit(Number.POSITIVE_INFINITY); visits++) {
+    expect(visits).toBeLessThan(6);
+    nowMs += 5 * MINUTE_MS;
+  }
+  expect(logged).toEqual([["facts.retired", { run_id: "old", chapter: 1 }]]);
+  expect((await files.listPage(factsVolume)).map(({ name }) => name).toSorted()).toEqual([
+    "over",
+    "run_old.1",
+  ]);
+  expect((await facts.list("over")).map(({ name }) => name)).toEqual(["2026-11-26"]);
+  expect((await facts.list("run_old.1")).map(({ name }) => name).toSorted()).toEqual([
+    "files",
+    "outcome_1.json",
+    "stop_1.json",
+  ]);
+});

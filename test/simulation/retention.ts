@@ -1,0 +1,118 @@
+// Retention: nothing is deleted before its time, under an open marker, or twice; what is long over is gone in the end; and who sends
+// its ticket again finds the outcome or nothing, never a half-deleted run.
+import {
+  factRef,
+  type OutcomeFact,
+  OVER_FOLDER,
+  type RetryFact,
+  runFolder,
+} from "../../shared/domain/facts.ts";
+import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
+import { expiredBefore } from "../../shared/domain/retention.ts";
+import type { Ancient } from "./ancient.ts";
+import { HOUR, MINUTE, START } from "./clock.ts";
+import type { Files } from "./files.ts";
+import type { LivenessDeps } from "./liveness.ts";
+import type { Outside } from "./people.ts";
+import { settings } from "./workloads.ts";
+
+export function watchRetention(deps: LivenessDeps): void {
+  const { clock, files, ancient, bus, ledger, violate } = deps;
+  const reborn = new Set<string>();
+  files.onRemoved.push((path, isAncient) => {
+    const owner = ancient.find(({ run_id }) => ownerOf(path) === run_id);
+    if (isStep(path)) return;
+    const isLitter = owner !== undefined && !reborn.has(owner.run_id);
+    const isOldEntry =
+      isOver(path) && (path.split("/")[1] ?? "") < expiredBefore(clock.nowMs(), DAYS);
+    if (!isAncient && !isLitter && !isOldEntry) violate("a fact was deleted before its time", path);
+    if (owner === undefined || isOver(path)) return;
+    if (clock.nowMs() < owner.dueMs || isReopened(files, owner.run_id))
+      violate("a fact was deleted before its time", path);
+    for (const { run_id } of files.markers.values())
+      if (run_id === owner.run_id) violate("a fact was deleted under an open marker", path);
+  });
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "ticket") return;
+    const { run_id } = fact as { run_id: string };
+    if (!ancient.some((one) => one.run_id === run_id)) return;
+    reborn.add(run_id);
+    const [left] = remainsOf(files, run_id);
+    if (left !== undefined) violate("a run began on the remains of another", left);
+    // Books and upstream systems know the run of old; this is another.
+    (bus.announced as Map<string, unknown>).delete(`${run_id}/1`);
+    (bus.announced as Map<string, unknown>).delete(`${run_id}/2`);
+    (ledger.runState as Map<string, unknown>).delete(run_id);
+    for (const rows of [ledger.requests, ledger.results] as Map<string, unknown>[])
+      for (const key of rows.keys()) if (key.startsWith(`${run_id}/`)) rows.delete(key);
+  });
+}
+
+const DAYS = settings.retentionDays;
+const isStep = (path: string): boolean => /\/retired_\d\.json$/.test(path);
+const isOver = (path: string): boolean => path.startsWith(`${OVER_FOLDER}/`);
+
+/** Whose a path below the facts volume is. */
+const ownerOf = (path: string): string | undefined =>
+  /^run_([^/]+)\//.exec(path)?.[1] ?? /^over\/[^/]+\/(.+)\.\d+\.json$/.exec(path)?.[1];
+
+/** What lies of a run of long ago, its steps and entries aside. */
+const remainsOf = (files: Files, run_id: string): readonly string[] =>
+  [...files.ancientPaths()].filter((path) => path.startsWith(`${runFolder(run_id)}/`));
+
+/** A chapter that somebody opened in this world. */
+function isReopened(files: Files, runId: string): boolean {
+  for (const { ref, fact } of files.all())
+    if (ref.kind === "retry" && (fact as RetryFact).run_id === runId) return true;
+  return false;
+}
+
+/** Long enough for the steps, one an hour if every environment dies. */
+const GONE_WITHIN = 12 * HOUR;
+
+export const isTidy = ({ files, ancient, clock }: LivenessDeps): boolean =>
+  ancient.every(
+    ({ run_id, dueMs }) =>
+      dueMs > clock.nowMs() || remainsOf(files, run_id).length === 0 || isReopened(files, run_id),
+  );
+
+export function checkRetention({ files, ancient, clock, violate }: LivenessDeps): void {
+  for (const { run_id, dueMs } of ancient) {
+    const [left] = remainsOf(files, run_id);
+    const isDue = clock.nowMs() > dueMs + GONE_WITHIN && !isReopened(files, run_id);
+    if (left !== undefined && isDue) violate("what is long over was never deleted", left);
+  }
+  for (const { ref, fact } of files.all()) {
+    if (ref.kind !== "outcome") continue;
+    const outcome = fact as OutcomeFact;
+    if (files.get(factRef.over(outcome)) === undefined)
+      violate("what is over will never be found", ref.path);
+  }
+}
+
+/** Its sender sends the ticket again, somebody wants it reopened or cancelled, and old messages come to light. */
+export function botherAncient(outside: Outside, { run_id, ticket }: Ancient): void {
+  const { send, meddles, random, weather, clock, files } = outside;
+  const someday = (): number => random.between(START, weather.faultsEndMs);
+  for (let n = random.below(4); n > 0; n--) send(someday(), "tickets", ticket);
+  const by = { reason: "again", by: "somebody" };
+  for (let n = random.below(3); n > 0; n--)
+    send(someday(), "tickets", { type: "retry", run_id, chapter: 2, ...by });
+  if (meddles(0.3)) send(someday(), "tickets", { type: "cancel", run_id, chapter: 1, ...by });
+  const key = { run_id, chapter: 1, iter_n: 1, attempt: 1 };
+  if (meddles(0.5)) send(someday(), "turns", turnOf(key, { ticket: true }));
+  if (meddles(0.5)) send(someday(), "reports", endedOf(key));
+  if (meddles(0.5)) send(someday(), "records", recordOf(key, random.pick(["decision", "outcome"])));
+  // At the worst moments: between two steps, and when the last of them is on its way out.
+  const atOnce = (): void => {
+    if (random.chance(0.5)) send(clock.nowMs(), "tickets", ticket);
+    for (let n = random.below(5); n > 0; n--)
+      send(clock.nowMs() + random.between(0, MINUTE), "turns", turnOf(key, { ticket: true }));
+  };
+  files.onFact.push(({ ref }) => {
+    if (ref.kind === "retired" && ownerOf(ref.path) === run_id) atOnce();
+  });
+  files.onRemoved.push((path) => {
+    if (ownerOf(path) === run_id && isStep(path)) atOnce();
+  });
+}
