@@ -1,0 +1,94 @@
+// What EventBridge Scheduler starts: a sweep, now and then a reaping, or a ticket whose id carries the time.
+import { expect, test } from "vitest";
+import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { sweepEverySeconds } from "../../shared/topology.ts";
+import { at, t0 } from "../domain/examples.ts";
+import { first } from "../support/facts.ts";
+import { createPlane } from "../support/plane.ts";
+
+const nightly = {
+  schedule: "workload",
+  workload: "weather-model",
+  scheduled_time: "2026-11-21T06:00:00Z",
+};
+
+test("a workload's schedule sends a ticket whose id is the workload and the time, and no more", async () => {
+  const plane = createPlane();
+  await createOrchestrator(plane.ports).scheduled(nightly);
+  await createOrchestrator(plane.ports).scheduled(nightly);
+  const sent = "send tickets weather-model-20261121T0600Z";
+  expect(plane.effects()).toEqual([sent, sent]);
+  expect(JSON.parse(plane.sent[0]!.body)).toEqual(JSON.parse(plane.sent[1]!.body));
+  expect(plane.logged[0]).toMatchObject([
+    "schedule.fired",
+    { run_id: "weather-model-20261121T0600Z", workload: "weather-model" },
+  ]);
+});
+
+test.each([
+  { input: {}, fault: "schedule: Invalid discriminator value. Expected 'sweep' | 'workload'" },
+  {
+    input: { schedule: "tidy" },
+    fault: "schedule: Invalid discriminator value. Expected 'sweep' | 'workload'",
+  },
+  {
+    input: { ...nightly, workload: "../x" },
+    fault: "workload: must be at most 48 lower-case letters, digits and dashes",
+  },
+  {
+    input: { ...nightly, scheduled_time: "tonight" },
+    fault: "scheduled_time: Invalid ISO datetime",
+  },
+  { input: { schedule: "sweep", force: true }, fault: 'Unrecognized key: "force"' },
+])("a start by $input is refused: $fault", async ({ input, fault }) => {
+  const plane = createPlane();
+  const starting = createOrchestrator(plane.ports).scheduled(input);
+  await expect(starting).rejects.toThrow(`no scheduled start of this function: ${fault}`);
+  expect(plane.effects()).toEqual([]);
+});
+
+test.each([1, 0.1])(
+  "at time scale %s every tick lists the markers, every third the active runs",
+  async (timeScale) => {
+    const plane = createPlane({ timeScale });
+    const { scheduled } = createOrchestrator(plane.ports);
+    const everySeconds = sweepEverySeconds * timeScale;
+    const tick = Math.floor(t0 / 1000 / everySeconds);
+    for (let i = 0; i < 6; i++) {
+      plane.at((tick + i) * everySeconds - t0 / 1000 + 1);
+      await scheduled({ schedule: "sweep" });
+    }
+    const times = (sentence: string) => plane.calls().filter((call) => call === sentence).length;
+    expect([times("list markers"), times("list active runs")]).toEqual([6, 2]);
+  },
+);
+
+const oldOver = { v: 1, run_id: "ORD-1", chapter: 1, ended_at: at(-91 * 24 * 3600) } as const;
+test.each([
+  { given: "nothing is long over", facts: {}, looks: 2 },
+  { given: "something is, until it is gone", facts: { over: oldOver }, looks: 3 },
+])("of 24 ticks, $looks look for what is long over, where $given", async ({ facts, looks }) => {
+  const plane = createPlane();
+  await plane.given(facts);
+  const { scheduled } = createOrchestrator(plane.ports);
+  const first = Math.ceil(t0 / 1000 / sweepEverySeconds / 12) * 12;
+  for (let i = 0; i < 24; i++) {
+    plane.at((first + i) * sweepEverySeconds - t0 / 1000);
+    await scheduled({ schedule: "sweep" });
+  }
+  expect(plane.calls().filter((call) => call === "list over")).toHaveLength(looks);
+});
+
+test("in a volume that is another stack's, nothing is done", async () => {
+  const plane = createPlane();
+  await plane.start(first);
+  plane.forget();
+  const foreign = async (): Promise<string> => {
+    throw new PlatformTroubleError("the facts volume belongs to another stack");
+  };
+  const { scheduled } = createOrchestrator({ ...plane.ports, plane: { id: foreign } });
+  for (const start of [nightly, { schedule: "sweep" }])
+    await expect(scheduled(start)).rejects.toThrow("belongs to another stack");
+  expect(plane.calls()).toEqual([]);
+});

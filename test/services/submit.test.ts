@@ -1,0 +1,134 @@
+// A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is adopted instead.
+import { expect, test } from "vitest";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { factRef, type Submission } from "../../shared/domain/facts.ts";
+import { turnOf } from "../../shared/domain/messages.ts";
+import { attemptName } from "../../shared/domain/payload.ts";
+import { accepted, at, limits, manifest } from "../domain/examples.ts";
+import { deliver } from "../support/deliver.ts";
+import { first, ticketFact } from "../support/facts.ts";
+import { createPlane, planeId, settings, sha256Of } from "../support/plane.ts";
+
+const turn = turnOf(first, { ticket: true });
+const name = attemptName(planeId, first);
+const watched = ["send watches 1.1 #0 in 30 s", "send records 1.1 submission"];
+const ticket = { ticket: ticketFact };
+
+test("a submission says what was sent, by whom it is known, and until when it may run", async () => {
+  const plane = createPlane();
+  await plane.given({ ...ticket, manifest });
+  plane.at(10);
+  const requests: unknown[] = [];
+  const { jobs } = plane.ports;
+  const submit: typeof jobs.submit = (request) => {
+    requests.push(request);
+    return jobs.submit(request);
+  };
+  await deliver({ ...plane.ports, jobs: { ...jobs, submit } }, turn);
+  const stored = (await plane.facts.read(factRef.submission(first)))?.fact;
+  const sha256 = (await plane.facts.read(factRef.manifest(first)))?.sha256;
+  expect(stored).toEqual({
+    ...accepted,
+    run_url: expect.stringContaining(accepted.databricks_run_id),
+    submitted_at: at(10),
+    deadline: at(10 + limits.timeout_seconds + limits.queue_seconds),
+    manifest_sha256: sha256,
+    payload: expect.any(String),
+    traceparent: manifest.traceparent,
+  });
+  const { payload } = stored as typeof accepted;
+  const idempotencyToken = sha256Of(JSON.stringify([planeId, "ORD-1", 1, 1]));
+  const runName = `signalbox/${planeId}/ORD-1/1.1 ${manifest.traceparent}`;
+  expect(requests).toEqual([{ runName, idempotencyToken, payload }]);
+  expect(JSON.parse(payload)).toMatchObject({
+    tasks: [{ spark_python_task: { parameters: [expect.stringMatching(/1\.manifest\.json$/)] } }],
+    run_as: { service_principal_name: settings.runAs },
+  });
+});
+
+test.each<{ given: string; seconds: number; runs: boolean; refuses: boolean; expected: unknown }>([
+  {
+    given: "refused by Databricks",
+    seconds: 10,
+    runs: false,
+    refuses: true,
+    expected: { refused: { code: "INVALID_PARAMETER_VALUE", message: "no such cluster" } },
+  },
+  {
+    given: "refused, but a first try has started a run",
+    seconds: 10,
+    runs: true,
+    refuses: true,
+    expected: { adopted: true },
+  },
+  {
+    given: "too late, but a run bears its name",
+    seconds: 7 * 24 * 3600 + 1,
+    runs: true,
+    refuses: false,
+    expected: { adopted: true },
+  },
+  {
+    given: "too late",
+    seconds: 7 * 24 * 3600 + 1,
+    runs: false,
+    refuses: false,
+    expected: {
+      refused: {
+        code: "TOO_LATE",
+        message: `it was to be submitted before ${manifest.submit_before}; after that only a run that bears its name is adopted`,
+      },
+    },
+  },
+])("a submission that is $given", async ({ seconds, runs, refuses, expected }) => {
+  const plane = createPlane();
+  await plane.given({ ...ticket, manifest });
+  const started = runs ? await plane.start(first) : undefined;
+  if (refuses) plane.jobs.refuse(name, "INVALID_PARAMETER_VALUE", "no such cluster");
+  plane.at(seconds);
+  plane.forget();
+  await deliver(plane.ports, turn);
+  const stored: Submission | undefined = (await plane.facts.read(factRef.submission(first)))?.fact;
+  expect(stored).toMatchObject(runs ? { databricks_run_id: started } : {});
+  expect(stored).toMatchObject(expected as object);
+  const asks = refuses ? ["submit 1.1", "find 1.1"] : ["find 1.1"];
+  const follows = runs ? watched : ["send reports 1.1 in 150 s"];
+  const told = plane.calls().filter((call) => !call.startsWith("read"));
+  expect(told).toEqual([...asks, "create 1.1 submission", ...follows]);
+});
+
+test("of two submissions at the same time, both watch the one that was written first", async () => {
+  const plane = createPlane();
+  await plane.given({ ...ticket, manifest });
+  plane.meanwhile("create 1.1 submission", () => plane.lay("submission", accepted));
+  await deliver(plane.ports, turn);
+  expect(plane.jobs.runs.size).toBe(1);
+  expect(JSON.parse(plane.sent[0]?.body ?? "")).toMatchObject({ submitted_at: at(1) });
+});
+
+test("platform trouble at the submission writes no submission: the turn is to come again", async () => {
+  const plane = createPlane();
+  await plane.given(ticket);
+  const submit = async () => {
+    throw new PlatformTroubleError("429 RESOURCE_EXHAUSTED");
+  };
+  const turning = deliver({ ...plane.ports, jobs: { ...plane.ports.jobs, submit } }, turn);
+  await expect(turning).rejects.toThrow("429");
+  expect(plane.effects()).toEqual(["create 1.1 manifest"]);
+});
+
+test("a manifest whose entry is none of its files is a surprise", async () => {
+  const plane = createPlane();
+  await plane.given({ ...ticket, manifest: { ...manifest, entry: "other.py" } });
+  await expect(deliver(plane.ports, turn)).rejects.toThrow(
+    new Error("the manifest plans no file called other.py"),
+  );
+});
+
+test("a plan may be submitted up to its last second", async () => {
+  const plane = createPlane();
+  await plane.given({ ...ticket, manifest });
+  plane.at(7 * 24 * 3600);
+  await deliver(plane.ports, turn);
+  expect(plane.effects()[0]).toBe("submit 1.1");
+});
