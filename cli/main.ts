@@ -2,6 +2,7 @@
 // The signalbox command. One file for each command in commands/.
 import { userInfo } from "node:os";
 import { StageError } from "../infra/stage.ts";
+import { WorkloadError } from "../infra/workloads.ts";
 import { messageOf } from "../shared/domain/body.ts";
 import { bootstrap } from "./commands/bootstrap.ts";
 import { cancel } from "./commands/cancel.ts";
@@ -38,7 +39,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
     const isTyped = error instanceof UsageError || isParseArgsError(error);
     console.error(messageOf(error));
     if (isTyped) console.error(`usage: signalbox ${command.usage}`);
-    return isTyped || error instanceof StageError ? 2 : 1;
+    return isTyped || error instanceof StageError || error instanceof WorkloadError ? 2 : 1;
   }
 }
 

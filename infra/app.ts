@@ -7,11 +7,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "aws-cdk-lib";
-import { buildBundles, WORKLOADS } from "./bundles.ts";
+import { buildBundles } from "./bundles.ts";
 import { ControlPlaneStack } from "./control-plane-stack.ts";
 import { executorPath, executorSources } from "./executor.ts";
+import { volumePathsOf } from "./names.ts";
 import { readStages, StageError } from "./stage.ts";
-import { scheduledWorkloads, WorkloadError } from "./workloads.ts";
+import {
+  checkIdentities,
+  readWorkloads,
+  scheduledOf,
+  WORKLOADS,
+  WorkloadError,
+} from "./workloads.ts";
 
 try {
   await synthesise();
@@ -33,24 +40,23 @@ async function synthesise(): Promise<void> {
     context("stage"),
   );
   const workloads = context("workloads") ?? WORKLOADS;
-  const scheduled = scheduledWorkloads(workloads);
+  const recipes = readWorkloads(workloads);
+  for (const stage of stages) checkIdentities(stage, recipes, workloads);
   // CDK copies what it deploys: the folder is needed no longer than this process.
   const out = mkdtempSync(join(tmpdir(), "signalbox-bundles-"));
   process.on("exit", () => rmSync(out, { recursive: true, force: true }));
   const bundles = await buildBundles({ out, workloads, revision: context("revision") ?? "" });
   const executor = executorSources();
-  for (const stage of stages) {
-    const { catalog, schema } = stage.databricks;
+  for (const stage of stages)
     new ControlPlaneStack(app, {
       stage,
-      scheduled,
-      executorPath: executorPath(`/Volumes/${catalog}/${schema}/company_codebase`, executor),
+      scheduled: scheduledOf(recipes),
+      executorPath: executorPath(volumePathsOf(stage.databricks).codebase, executor),
       code: {
         orchestrator: bundles.orchestrator.folder,
         "run-poller": bundles["run-poller"].folder,
         ingester: bundles.ingester.folder,
       },
     });
-  }
   app.synth();
 }

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import type { ServiceName } from "../shared/topology.ts";
 import { leaveOut } from "./left-out.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 type Bundle = {
   /** The folder that becomes the function's code: handler.mjs, its chunks, their source maps. */
@@ -13,7 +14,6 @@ type Bundle = {
 export type Bundles = Readonly<Record<ServiceName, Bundle>>;
 
 const ROOT = join(import.meta.dirname, "..");
-export const WORKLOADS = join(ROOT, "workloads");
 
 export type BundleOptions = {
   /** The folders below it are emptied and written. */

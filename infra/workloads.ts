@@ -1,11 +1,17 @@
-// The reviewed recipes, as the app sees them: which of them have a schedule. The orchestrator's bundle carries the folder itself.
+// The reviewed recipes, as the app and the command line see them: which have a schedule, and as whom they run. The orchestrator's
+// bundle carries the folder itself.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parse, YAMLParseError } from "yaml";
 import { faultsOf } from "../shared/domain/body.ts";
 import { Recipe, WorkloadName } from "../shared/domain/recipe.ts";
+import type { Stage } from "./stage.ts";
+
+/** The project's own. */
+export const WORKLOADS = join(import.meta.dirname, "..", "workloads");
 
 export type ScheduledWorkload = { readonly workload: string; readonly schedule: string };
+export type Workload = { readonly workload: string; readonly recipe: Recipe };
 
 /** A workload that cannot be deployed. Its message names the file, the key and the fault. */
 export class WorkloadError extends Error {
@@ -13,18 +19,48 @@ export class WorkloadError extends Error {
 }
 
 /**
- * Checks every recipe and returns those with a schedule.
+ * Checks every recipe.
  * @throws WorkloadError: a recipe that the orchestrator would refuse is never deployed.
  */
-export function scheduledWorkloads(folder: string): readonly ScheduledWorkload[] {
+export function readWorkloads(folder: string): readonly Workload[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
     .sort()
-    .map((name) => ({ workload: name, recipe: readRecipe(folder, name) }))
-    .flatMap(({ workload, recipe: { schedule } }) =>
-      schedule === undefined ? [] : [{ workload, schedule }],
+    .map((name) => ({ workload: name, recipe: readRecipe(folder, name) }));
+}
+
+/** Those with a schedule. */
+export const scheduledOf = (workloads: readonly Workload[]): readonly ScheduledWorkload[] =>
+  workloads.flatMap(({ workload, recipe: { schedule } }) =>
+    schedule === undefined ? [] : [{ workload, schedule }],
+  );
+
+/** All principals as which a stage executes code: its own, and those that recipes name instead. */
+export const executorsOf = (
+  { databricks }: Pick<Stage, "databricks">,
+  workloads: readonly Workload[],
+): readonly string[] => [
+  ...new Set([databricks.run_as, ...workloads.flatMap(({ recipe }) => recipe.run_as ?? [])]),
+];
+
+/**
+ * A recipe may name a principal of its own, but not the controllers': what it executes could forge the facts that judge it.
+ * @throws WorkloadError with a line for each recipe that does
+ */
+export function checkIdentities(
+  { name, databricks }: Stage,
+  workloads: readonly Workload[],
+  folder: string,
+): void {
+  if (databricks.allow_same_identity) return;
+  const faults = workloads
+    .filter(({ recipe }) => recipe.run_as === databricks.client_id)
+    .map(
+      ({ workload }) =>
+        `${join(folder, workload, "recipe.yaml")}: run_as is the controllers' own client_id of the stage ${name}, so executed code could forge the facts that judge it: name another service principal, leave run_as away, or say databricks.allow_same_identity: true in the stage`,
     );
+  if (faults.length > 0) throw new WorkloadError(faults.join("\n"));
 }
 
 function readRecipe(folder: string, name: string): Recipe {
@@ -35,7 +71,7 @@ function readRecipe(folder: string, name: string): Recipe {
   const path = join(folder, name, "recipe.yaml");
   if (!existsSync(path))
     throw new WorkloadError(`${path} is missing: every folder here is a workload`);
-  const parsed = Recipe.safeParse(parse(readFileSync(path, "utf8")));
+  const parsed = Recipe.safeParse(yamlOf(path));
   if (!parsed.success) throw new WorkloadError(`${path} is no recipe: ${faultsOf(parsed.error)}`);
   const { planner } = parsed.data;
   for (const file of [planner.artifact, ...planner.files])
@@ -44,4 +80,14 @@ function readRecipe(folder: string, name: string): Recipe {
         `${path} names ${file}, which is not beside it: add it, or correct the name`,
       );
   return parsed.data;
+}
+
+function yamlOf(path: string): unknown {
+  try {
+    return parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const [fault] = error.message.split("\n");
+    throw new WorkloadError(`${path}: is not YAML: ${fault}`, { cause: error });
+  }
 }

@@ -44,6 +44,42 @@ test("a wrong stage is said in a line for each fault, and no stack trace", async
   ]);
 });
 
+test("a recipe that runs as the controllers is refused, unless the stage allows it", async () => {
+  const workloads = mkdtempSync(join(tmpdir(), "signalbox-workloads-"));
+  cpSync(join(root, "workloads"), workloads, { recursive: true });
+  const recipe = join(workloads, "weather-report", "recipe.yaml");
+  const controllers = "00000000-0000-4000-8000-000000000001";
+  writeFileSync(recipe, `${readFileSync(recipe, "utf8")}run_as: ${controllers}\n`);
+  const { code, stderr } = await synthesise({ stage: "dev", workloads });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /weather-report\/recipe\.yaml: run_as is the controllers' own client_id of the stage dev, .*allow_same_identity: true in the stage\n$/,
+  );
+  const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+  const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8");
+  const allowing = dev.replace("catalog: main", "catalog: main\n  allow_same_identity: true");
+  writeFileSync(join(stages, "dev.yaml"), allowing);
+  expect(await synthesise({ stages, workloads })).toMatchObject({ code: 0, stderr: "" });
+}, 60_000);
+
+test("two stages are synthesised side by side, each with its own limits", async () => {
+  const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+  const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8");
+  writeFileSync(join(stages, "blue.yaml"), dev);
+  const green = dev
+    .replace("schema: signalbox_dev", "schema: signalbox_green\n  volumes: { facts: green_facts }")
+    .replace("watches: 4", "watches: 20");
+  writeFileSync(join(stages, "green.yaml"), green);
+  const { out, code, stderr } = await synthesise({ stages });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const template = (stage: string) =>
+    readFileSync(join(out, `signalbox-${stage}.template.json`), "utf8");
+  expect(template("green")).toMatch(/"SIGNALBOX_FACTS_VOLUME": "green_facts"/);
+  expect(template("green")).toMatch(/"MaximumConcurrency": 20/);
+  expect(template("green")).not.toContain("signalbox-blue");
+  expect(template("blue")).not.toMatch(/green|"MaximumConcurrency": 20/);
+}, 60_000);
+
 test("a recipe that the orchestrator would refuse is never deployed", async () => {
   const workloads = mkdtempSync(join(tmpdir(), "signalbox-workloads-"));
   cpSync(join(root, "workloads"), workloads, { recursive: true });
