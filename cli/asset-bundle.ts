@@ -1,10 +1,13 @@
 // The Asset Bundle in infra/databricks: deployed by Databricks' own command line, where there is one.
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
 import type { Stage } from "../infra/stage.ts";
 import { messageOf } from "../shared/domain/body.ts";
+import type { Login } from "./login.ts";
 
 const run = promisify(execFile);
 const FOLDER = join(import.meta.dirname, "..", "infra", "databricks");
@@ -14,34 +17,25 @@ export type BundleResult =
   /** Job ids by the bundle's resource keys; the same after every deploy. */
   | { readonly kind: "deployed"; readonly jobs: Readonly<Record<string, string>> };
 
+export type BundleOptions = {
+  readonly stage: Stage;
+  readonly login: Login;
+  readonly executorPath: string;
+  /** Of whoever deploys: where the command line is found, its proxy, its home. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
 const Summary = z.object({
   resources: z
     .object({ jobs: z.record(z.string(), z.object({ id: z.coerce.string() })).default({}) })
     .default({ jobs: {} }),
 });
 
-/**
- * @param environment of whoever deploys, with its DATABRICKS_* variables
- * @throws Error with what the command line said
- */
-export async function deployBundle(
-  stage: Stage,
-  executorPath: string,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<BundleResult> {
-  const variables = {
-    stage: stage.name,
-    run_as: stage.databricks.run_as,
-    controllers: stage.databricks.client_id,
-    executor_path: executorPath,
-  };
-  const env = {
-    ...environment,
-    DATABRICKS_HOST: stage.databricks.host,
-    ...Object.fromEntries(
-      Object.entries(variables).map(([name, value]) => [`BUNDLE_VAR_${name}`, value]),
-    ),
-  };
+/** @throws Error with what the command line said */
+export async function deployBundle(options: BundleOptions): Promise<BundleResult> {
+  // What is deployed is remembered in the workspace. A copy beside the bundle would be another stage's, or another machine's past.
+  const remembered = mkdtempSync(join(tmpdir(), "signalbox-bundle-"));
+  const env = { ...environmentOf(options), DATABRICKS_BUNDLE_TMP: remembered };
   const databricks = async (...args: string[]): Promise<string> =>
     (await run("databricks", ["bundle", ...args, "--target", "stage"], { cwd: FOLDER, env }))
       .stdout;
@@ -54,5 +48,40 @@ export async function deployBundle(
     if (typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT")
       return { kind: "absent" };
     throw new Error(`databricks bundle deploy: ${messageOf(error)}`, { cause: error });
+  } finally {
+    rmSync(remembered, { recursive: true, force: true });
   }
 }
+
+/** The command line refuses two ways to sign in at once, and profiles of other workspaces: it gets the one that bootstrap uses. */
+function environmentOf({ stage, login, executorPath, environment }: BundleOptions) {
+  const variables = {
+    stage: stage.name,
+    run_as: stage.databricks.run_as,
+    controllers: stage.databricks.client_id,
+    executor_path: executorPath,
+  };
+  const others = Object.entries(environment).filter(([name]) => !SIGN_IN.test(name));
+  return {
+    ...Object.fromEntries(others),
+    ...(login.caFile !== undefined &&
+      environment["SSL_CERT_FILE"] === undefined && { SSL_CERT_FILE: login.caFile }),
+    DATABRICKS_HOST: login.host,
+    DATABRICKS_AUTH_TYPE: login.credentials.kind,
+    ...credentialVariables(login),
+    ...Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [`BUNDLE_VAR_${name}`, value]),
+    ),
+  };
+}
+
+const SIGN_IN =
+  /^(DATABRICKS_(HOST|TOKEN|CLIENT_ID|CLIENT_SECRET|AUTH_TYPE|CONFIG_PROFILE|CLUSTER_ID|ACCOUNT_ID|WORKSPACE_ID|USERNAME|PASSWORD)|(ARM|AZURE|GOOGLE)_.*)$/;
+
+const credentialVariables = ({ credentials }: Login): Record<string, string> =>
+  credentials.kind === "pat"
+    ? { DATABRICKS_TOKEN: credentials.token }
+    : {
+        DATABRICKS_CLIENT_ID: credentials.clientId,
+        DATABRICKS_CLIENT_SECRET: credentials.clientSecret,
+      };

@@ -2,12 +2,14 @@
 // Everything here may be repeated: what is there stays, what is missing is made.
 import { dirname, join } from "node:path";
 import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
+import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createPlane } from "../shared/adapters/plane.ts";
 import { applySqlFolder } from "../shared/adapters/sql-files.ts";
 import { createFacts } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { type LedgerTable, ledgerTables } from "../shared/domain/ledger-rows.ts";
+import { letSubmitAs } from "./principal-roles.ts";
 
 export type BootstrapOptions = {
   readonly stack: string;
@@ -15,8 +17,10 @@ export type BootstrapOptions = {
   readonly schema: string;
   /** The application id of the principal as which the services call Databricks. */
   readonly controllers: string;
-  /** The application id of the principal as which executors run. */
-  readonly executors: string;
+  /** The application ids of the principals as which executors run. */
+  readonly executors: readonly string[];
+  /** The volumes' names. Default: those of design and stage file. */
+  readonly volumes?: VolumeNames;
   /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
   readonly planeId: string;
   readonly nowIso: string;
@@ -36,35 +40,48 @@ export type Bootstrapped = {
 export type BootstrapDeps = {
   readonly sql: (catalog: string, schema: string) => DatabricksSql;
   readonly files: VolumeFiles;
+  readonly http: DatabricksHttp;
 };
 
 const TABLES = join(import.meta.dirname, "..", "infra", "databricks", "tables");
 const ENTRY_BYTES_MAX = 1024 * 1024;
-const VOLUMES = ["facts", "scratchpad", "company_codebase"] as const;
+
+type VolumeNames = {
+  readonly facts: string;
+  readonly scratchpad: string;
+  readonly company_codebase: string;
+};
+const usualNames: VolumeNames = {
+  facts: "facts",
+  scratchpad: "scratchpad",
+  company_codebase: "company_codebase",
+};
 
 /** @throws Error that names the statement or the path at which the workspace refused. */
 export async function bootstrap(
   deps: BootstrapDeps,
   options: BootstrapOptions,
 ): Promise<Bootstrapped> {
-  const { catalog, schema, stack, say = () => {} } = options;
-  say(`schema ${catalog}.${schema}, volumes ${VOLUMES.join(", ")}`);
+  const { catalog, schema, stack, volumes = usualNames, say = () => {} } = options;
+  say(`schema ${catalog}.${schema}, volumes ${Object.values(volumes).join(", ")}`);
   // Every catalog of Unity Catalog is born with this schema; ours need not be there yet.
   await using outside = await deps.sql(catalog, "default").open();
-  for (const statement of [...securables(catalog, schema), ...grants(options)])
+  for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
     await outside.execute(statement);
   say(`tables ${Object.keys(ledgerTables).join(", ")}`);
   const sql = deps.sql(catalog, schema);
   await applySqlFolder(sql, TABLES);
   await using inside = await sql.open();
   for (const statement of tableGrants(options)) await inside.execute(statement);
-  const volumes = `/Volumes/${catalog}/${schema}`;
+  for (const executor of options.executors)
+    say(await letSubmitAs(deps.http, options.controllers, executor));
+  const folder = `/Volumes/${catalog}/${schema}`;
   const { plane_id: planeId } = await createPlane(
-    createFacts({ files: deps.files, factsVolume: `${volumes}/facts` }),
+    createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` }),
     { stack, plane_id: options.planeId, created_at: options.nowIso },
   );
   say(`plane ${planeId}`);
-  const codebase = `${volumes}/company_codebase`;
+  const codebase = `${folder}/${volumes.company_codebase}`;
   const entry = await uploadExecutor(deps.files, codebase);
   say(`executor ${entry}`);
   for (const { path, content } of options.codebase ?? [])
@@ -72,26 +89,28 @@ export async function bootstrap(
   return { planeId, executorPath: entry };
 }
 
-const securables = (catalog: string, schema: string): readonly string[] => [
+const securables = (catalog: string, schema: string, volumes: VolumeNames): readonly string[] => [
   `CREATE SCHEMA IF NOT EXISTS ${name(catalog)}.${name(schema)}`,
-  ...VOLUMES.map(
+  ...Object.values(volumes).map(
     (volume) => `CREATE VOLUME IF NOT EXISTS ${name(catalog)}.${name(schema)}.${name(volume)}`,
   ),
 ];
 
 /** A fact is only worth something if the code that it judges cannot write it: executors only read facts and reviewed code. */
-function grants({ catalog, schema, controllers, executors }: BootstrapOptions): readonly string[] {
-  const on = (volume: (typeof VOLUMES)[number]) =>
-    `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
-  const both = [controllers, executors].flatMap((who) => [
+function grants(
+  { catalog, schema, controllers, executors }: BootstrapOptions,
+  volumes: VolumeNames,
+): readonly string[] {
+  const on = (volume: string) => `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
+  const all = [controllers, ...executors].flatMap((who) => [
     `GRANT USE CATALOG ON CATALOG ${name(catalog)} TO ${name(who)}`,
     `GRANT USE SCHEMA ON SCHEMA ${name(catalog)}.${name(schema)} TO ${name(who)}`,
-    ...VOLUMES.map((volume) => `GRANT READ VOLUME ON ${on(volume)} TO ${name(who)}`),
+    ...Object.values(volumes).map((volume) => `GRANT READ VOLUME ON ${on(volume)} TO ${name(who)}`),
   ]);
   return [
-    ...both,
-    `GRANT WRITE VOLUME ON ${on("facts")} TO ${name(controllers)}`,
-    `GRANT WRITE VOLUME ON ${on("scratchpad")} TO ${name(executors)}`,
+    ...all,
+    `GRANT WRITE VOLUME ON ${on(volumes.facts)} TO ${name(controllers)}`,
+    ...executors.map((who) => `GRANT WRITE VOLUME ON ${on(volumes.scratchpad)} TO ${name(who)}`),
   ];
 }
 

@@ -2,14 +2,15 @@
 import { isMissing } from "../shared/adapters/databricks-error.ts";
 import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 
-/** `signalbox-<stage>`: made once, and readable for the principal as which executors run. */
+/** `signalbox-<stage>`: made once, and readable for the principals as which executors run. */
 export async function prepareSecretScope(
   http: DatabricksHttp,
   scope: string,
-  reader: string,
+  readers: readonly string[],
 ): Promise<void> {
   await post(http, "scopes/create", { scope }, ["RESOURCE_ALREADY_EXISTS"]);
-  await post(http, "acls/put", { scope, principal: reader, permission: "READ" }, []);
+  for (const principal of readers)
+    await post(http, "acls/put", { scope, principal, permission: "READ" }, []);
 }
 
 async function post(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
 import * as z from "zod";
-import { deadLetterQueueName, queueName } from "../infra/names.ts";
+import { deadLetterQueueName, queueName, volumePathsOf } from "../infra/names.ts";
 import { readStages, type Stage } from "../infra/stage.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
 import { messageOf } from "../shared/domain/body.ts";
@@ -31,9 +31,6 @@ export function stageOf(values: {
   if (stage === undefined) throw new Error("the stage is not there");
   return stage;
 }
-
-export const volumesOf = ({ databricks }: Stage): string =>
-  `/Volumes/${databricks.catalog}/${databricks.schema}`;
 
 /** AWS clients take credentials, profile and endpoint from the environment; the region may be the stage's. */
 export const awsOptionsOf = ({ aws }: Stage) => ({
@@ -127,7 +124,7 @@ export type FactsAccess = AsyncDisposable &
 /** Facts and markers, by REST alone: no warehouse wakes up. */
 export async function openFacts(stage: Stage, io: Io): Promise<FactsAccess> {
   const client = workspaceClient(await loginOf(stage, io));
-  const options = { files: client.files, factsVolume: `${volumesOf(stage)}/facts` };
+  const options = { files: client.files, factsVolume: volumePathsOf(stage.databricks).facts };
   return {
     client,
     ...createFacts(options),

@@ -1,56 +1,85 @@
 // `signalbox bootstrap`: prepares the Databricks side of a stage. Again and again: what is there stays, what is missing is made.
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
+import { volumePathsOf } from "../../infra/names.ts";
+import type { Stage } from "../../infra/stage.ts";
+import { checkIdentities, executorsOf, readWorkloads, WORKLOADS } from "../../infra/workloads.ts";
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
+import { isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
+import { executorIsBounded } from "../doctor/grants.ts";
+import type { WorkspaceCheckOptions } from "../doctor/workspace-checks.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
-import { loginOf, stageOf, stageOptions, volumesOf } from "../stage-context.ts";
-import { type Command, UsageError } from "../usage.ts";
-import { workspaceClient } from "../workspace-client.ts";
+import { loginOf, stageOf, stageOptions } from "../stage-context.ts";
+import { type Command, type Io, UsageError } from "../usage.ts";
+import { type WorkspaceClient, workspaceClient } from "../workspace-client.ts";
 
 export const bootstrap: Command = {
-  usage: "bootstrap --stage <stage>",
+  usage: "bootstrap --stage <stage> [--stages <folder>] [--workloads <folder>]",
   summary: "prepares the Databricks side: volumes, tables, grants, executor; repeat it at will",
   run: async (args, io) => {
-    const { values } = parseArgs({ args: [...args], options: stageOptions });
+    const options = { ...stageOptions, workloads: { type: "string", default: WORKLOADS } } as const;
+    const { values } = parseArgs({ args: [...args], options });
     const stage = stageOf(values);
-    const { catalog, schema, client_id, run_as } = stage.databricks;
-    if (
-      !Object.keys(io.environment).some((name) => /^DATABRICKS_(TOKEN|CLIENT_SECRET)$/.test(name))
-    )
-      throw new UsageError(
-        "bootstrap makes volumes and grants, which the functions' own principal may not: set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN, of somebody who owns the catalog",
-      );
+    requireOwner(io);
+    const workloads = readWorkloads(values.workloads);
+    checkIdentities(stage, workloads, values.workloads);
+    const executors = executorsOf(stage, workloads);
     await using client = workspaceClient(await loginOf(stage, io));
+    const { catalog, schema, volumes, client_id } = stage.databricks;
     const { planeId, executorPath } = await prepare(client, {
-      stack: stage.stack,
-      catalog,
-      schema,
-      controllers: client_id,
-      executors: run_as,
+      ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
       planeId: randomUUID(),
       nowIso: new Date().toISOString(),
       say: io.print,
     });
     io.print(`secret scope ${stage.stack}, readable for executors`);
-    await prepareSecretScope(client.http, stage.stack, run_as);
-    const bundle = await deployBundle(stage, executorPath, io.environment);
-    if (bundle.kind === "absent")
-      io.print(
-        "asset bundle: left out, because there is no `databricks` command line here; nothing depends on it",
-      );
-    else {
-      const path = `${volumesOf(stage)}/company_codebase/jobs.json`;
-      await client.files.overwrite(path, Buffer.from(`${JSON.stringify(bundle.jobs)}\n`));
-      io.print(
-        `asset bundle: ${Object.entries(bundle.jobs)
-          .map(([key, id]) => `${key} is job ${id}`)
-          .join(", ")}; kept in ${path}`,
-      );
-    }
+    await prepareSecretScope(client.http, stage.stack, executors);
+    io.print(await bundleDeployed(client, stage, executorPath, io));
+    if (!(await areBounded({ stage, client, executors }, io))) return 1;
     io.print(
       `${stage.stack} is prepared: plane ${planeId}. Next: npx cdk deploy ${stage.stack}, then npx signalbox doctor --stage ${stage.name}`,
     );
     return 0;
   },
 };
+
+/** @throws UsageError */
+function requireOwner({ environment }: Io): void {
+  if (!Object.keys(environment).some((name) => /^DATABRICKS_(TOKEN|CLIENT_SECRET)$/.test(name)))
+    throw new UsageError(
+      "bootstrap makes volumes and grants, which the functions' own principal may not: set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN, of somebody who owns the catalog",
+    );
+}
+
+/** Who owns the schema sees all grants, also those that were there before: what executors may do is looked at now. */
+async function areBounded(
+  options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors">,
+  { print }: Io,
+): Promise<boolean> {
+  const checks = options.executors.map((executor) => ({
+    id: "executors",
+    remedy: "look at the grants of the facts volume",
+    look: () => executorIsBounded(options, executor),
+  }));
+  const answers = await lookAtAll(checks, (answer) => {
+    for (const line of linesOf(answer)) print(line);
+  });
+  return isHealthy(answers);
+}
+
+async function bundleDeployed(
+  client: WorkspaceClient,
+  stage: Stage,
+  executorPath: string,
+  { environment }: Io,
+): Promise<string> {
+  const { login } = client;
+  const bundle = await deployBundle({ stage, login, executorPath, environment });
+  if (bundle.kind === "absent")
+    return "asset bundle: left out, because there is no `databricks` command line here; nothing depends on it";
+  const path = `${volumePathsOf(stage.databricks).codebase}/jobs.json`;
+  await client.files.overwrite(path, Buffer.from(`${JSON.stringify(bundle.jobs)}\n`));
+  const jobs = Object.entries(bundle.jobs).map(([key, id]) => `${key} is job ${id}`);
+  return `asset bundle: ${jobs.join(", ")}; kept in ${path}`;
+}

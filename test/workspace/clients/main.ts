@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startWorkspace, type Workspace } from "../../../local/workspace/workspace.ts";
+import { bootstrapScenario } from "./bootstrap.ts";
 import { cliScenario } from "./cli.ts";
 import { databricksCli, pythonWithClients } from "./install.ts";
 
-const SUITES = ["sdk", "sql", "cli"] as const;
+const SUITES = ["sdk", "sql", "cli", "bootstrap"] as const;
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !SUITES.some((suite) => suite === name));
@@ -25,12 +26,13 @@ process.exitCode = failed.length === 0 ? 0 : 1;
 
 async function runSuite(suite: (typeof SUITES)[number]): Promise<boolean> {
   await using workspace = await startWorkspace({
+    principals: [{ displayName: "controllers" }, { displayName: "executors" }],
     log: (line) => void process.stderr.write(`workspace: ${line}\n`),
   });
   const home = mkdtempSync(join(tmpdir(), "workspace-clients-"));
   try {
     const env = environmentOf(workspace, home);
-    if (suite === "cli") return await cli(env, workspace, home);
+    if (suite === "cli" || suite === "bootstrap") return await cli(suite, env, workspace, home);
     const python = await pythonWithClients();
     return await python_(python, `test_${suite}`, env);
   } finally {
@@ -63,12 +65,25 @@ async function python_(python: string, module: string, env: Record<string, strin
   return code === 0;
 }
 
-async function cli(env: Record<string, string>, workspace: Workspace, home: string) {
+async function cli(
+  suite: "cli" | "bootstrap",
+  env: Record<string, string>,
+  workspace: Workspace,
+  home: string,
+) {
   const binary = await databricksCli();
   if (binary === undefined) {
-    process.stdout.write("== cli: left out, Go is not installed here\n");
+    process.stdout.write(`== ${suite}: left out, Go is not installed here\n`);
     return true;
   }
-  process.stdout.write("== cli\n");
-  return cliScenario({ binary, env, workspace, folder: home });
+  process.stdout.write(`== ${suite}\n`);
+  if (suite === "cli") return cliScenario({ binary, env, workspace, folder: home });
+  try {
+    await bootstrapScenario({ binary, env, workspace, folder: home });
+    process.stdout.write("signalbox bootstrap with the CLI ... ok\n");
+    return true;
+  } catch (error) {
+    process.stdout.write(`signalbox bootstrap with the CLI ... FAILED: ${String(error)}\n`);
+    return false;
+  }
 }
