@@ -1,16 +1,24 @@
 // `signalbox doctor`: everything that a first deploy gets wrong, each with a remedy. Exits 0 if runs would end as they must.
 import { parseArgs } from "node:util";
 import type { Stage } from "../../infra/stage.ts";
+import {
+  checkIdentities,
+  executorsOf,
+  readWorkloads,
+  scheduledOf,
+  WORKLOADS,
+  type Workload,
+} from "../../infra/workloads.ts";
 import { messageOf } from "../../shared/domain/body.ts";
 import { awsChecks } from "../doctor/aws-checks.ts";
 import { type Check, fail, isHealthy, linesOf, lookAtAll, ok } from "../doctor/check.ts";
-import { workspaceChecks } from "../doctor/workspace-checks.ts";
+import { type WorkspaceCheckOptions, workspaceChecks } from "../doctor/workspace-checks.ts";
 import { loginOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import type { Command, Io } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 export const doctor: Command = {
-  usage: "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse]",
+  usage: "doctor --stage <stage> [--workloads <folder>] [--json] [--no-aws] [--no-warehouse]",
   summary: "checks credentials, permissions, volumes, queues, functions; says what to do",
   run: async (args, io) => {
     const { values } = parseArgs({
@@ -18,17 +26,29 @@ export const doctor: Command = {
       allowNegative: true,
       options: {
         ...stageOptions,
+        workloads: { type: "string", default: WORKLOADS },
         json: { type: "boolean", default: false },
         aws: { type: "boolean", default: true },
         warehouse: { type: "boolean", default: true },
       },
     });
     const stage = stageOf(values);
+    const workloads = readWorkloads(values.workloads);
     await using opened = new AsyncDisposableStack();
     const checks = [
       versions,
-      ...(await ofWorkspace(stage, io, opened, values.warehouse)),
-      ...(values.aws ? awsChecks(stage, opened.use(openQueues(stage))) : []),
+      identitiesDiffer(stage, workloads, values.workloads),
+      ...(await ofWorkspace(stage, io, opened, {
+        executors: executorsOf(stage, workloads),
+        withWarehouse: values.warehouse,
+      })),
+      ...(values.aws
+        ? awsChecks({
+            stage,
+            queues: opened.use(openQueues(stage)),
+            scheduled: scheduledOf(workloads),
+          })
+        : []),
     ];
     const answers = await lookAtAll(checks, (answer) => {
       if (!values.json) for (const line of linesOf(answer)) io.print(line);
@@ -54,12 +74,22 @@ const versions: Check = {
         ),
 };
 
+/** Synthesis refuses it as well; a plane may have been deployed before. */
+const identitiesDiffer = (stage: Stage, workloads: readonly Workload[], folder: string): Check => ({
+  id: "identities",
+  remedy: `name another service principal in the recipe, and npx cdk deploy ${stage.stack}`,
+  look: async () => {
+    checkIdentities(stage, workloads, folder);
+    return ok("no recipe runs as the controllers");
+  },
+});
+
 /** Without credentials there is one check, and it says what is missing. */
 async function ofWorkspace(
   stage: Stage,
   io: Io,
   opened: AsyncDisposableStack,
-  withWarehouse: boolean,
+  more: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse">,
 ): Promise<readonly Check[]> {
   try {
     const login = await loginOf(stage, io);
@@ -68,7 +98,7 @@ async function ofWorkspace(
     const asControllers =
       environment["DATABRICKS_TOKEN"] === undefined &&
       environment["DATABRICKS_CLIENT_SECRET"] === undefined;
-    return workspaceChecks({ stage, client, asControllers, withWarehouse });
+    return workspaceChecks({ stage, client, asControllers, ...more });
   } catch (error) {
     const remedy = "sign in to AWS, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
     return [{ id: "credentials", remedy, look: async () => fail(messageOf(error), remedy) }];

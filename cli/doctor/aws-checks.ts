@@ -1,144 +1,148 @@
-// What a first deploy gets wrong on the AWS side, and what somebody may have changed since.
+// What a first deploy gets wrong on the AWS side, and what somebody may have changed since. Asks; the findings judge.
 import {
+  type EventSourceMappingConfiguration,
   GetAccountSettingsCommand,
+  GetFunctionConcurrencyCommand,
   GetFunctionConfigurationCommand,
   GetFunctionRecursionConfigCommand,
+  InvokeCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
 } from "@aws-sdk/client-lambda";
+import { GetScheduleCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import * as z from "zod";
+import { queueNames } from "../../infra/constructs/traffic.ts";
 import { executorPath, executorSources } from "../../infra/executor.ts";
-import { functionName } from "../../infra/names.ts";
-import type { Stage } from "../../infra/stage.ts";
 import {
-  type QueueName,
-  retentionSeconds,
-  type ServiceName,
-  topology,
-} from "../../shared/topology.ts";
-import { awsOptionsOf, type QueuesAccess, volumesOf } from "../stage-context.ts";
+  functionName,
+  scheduleDeadLetterQueueName,
+  scheduleName,
+  volumePathsOf,
+} from "../../infra/names.ts";
+import type { Stage } from "../../infra/stage.ts";
+import type { ScheduledWorkload } from "../../infra/workloads.ts";
+import { type QueueName, type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
+import { awsOptionsOf, type QueuesAccess } from "../stage-context.ts";
 import { type Check, type Finding, fail, ok, warn } from "./check.ts";
+import {
+  concurrencyFinding,
+  functionFinding,
+  type MappingFacts,
+  mappingsFinding,
+  type ScheduleFacts,
+  schedulesFinding,
+  secretFinding,
+  services,
+  sweepFinding,
+  type WantedSchedule,
+} from "./function-findings.ts";
+import { type Attributes, queueFinding } from "./queue-findings.ts";
 
-const queueNames = Object.keys(topology) as QueueName[];
-const services: readonly ServiceName[] = ["orchestrator", "run-poller", "ingester"];
+export type AwsCheckOptions = {
+  readonly stage: Stage;
+  readonly queues: QueuesAccess;
+  readonly scheduled: readonly ScheduledWorkload[];
+};
 
-export function awsChecks(stage: Stage, queues: QueuesAccess): readonly Check[] {
+export function awsChecks({ stage, queues, scheduled }: AwsCheckOptions): readonly Check[] {
   const lambda = new LambdaClient(awsOptionsOf(stage));
   const deploy = `npx cdk deploy ${stage.stack}`;
+  const check = (id: string, remedy: string, look: () => Promise<Finding>) => ({
+    id,
+    remedy,
+    look,
+  });
+  const schedules = stage.limits.workload_schedules ? scheduled : [];
+  const account = "sign in to AWS (aws sso login, or AWS_PROFILE)";
+  const quota = "ask for a higher quota: Service Quotas, Lambda, Concurrent executions";
   return [
-    {
-      id: "aws account",
-      remedy: "sign in to AWS (aws sso login, or AWS_PROFILE)",
-      look: () => accountIsRight(stage),
-    },
-    ...queueNames.map((queue) => ({
-      id: `queue ${queue}`,
-      remedy: deploy,
-      look: () => queueIsAsDeployed(queues, queue, deploy),
-    })),
-    ...services.map((service) => ({
-      id: `function ${service}`,
-      remedy: deploy,
-      look: () => functionIsAsDeployed(lambda, stage, service, deploy),
-    })),
-    { id: "mappings", remedy: deploy, look: () => mappingsAreOn(lambda, stage) },
-    {
-      id: "concurrency",
-      remedy: "ask for a higher quota: Service Quotas, Lambda, Concurrent executions",
-      look: () => concurrencySuffices(lambda),
-    },
+    check("aws account", account, () => accountIsRight(stage)),
+    ...secretChecks(stage),
+    ...queueNames.map((queue) =>
+      check(`queue ${queue}`, deploy, () => queueIsAsDeployed(stage, queues, queue)),
+    ),
+    ...services.map((service) =>
+      check(`function ${service}`, deploy, () => functionIsAsDeployed(lambda, stage, service)),
+    ),
+    check("mappings", deploy, async () => mappingsFinding(stage, await mappingsOf(lambda, stage))),
+    check("concurrency", quota, () => concurrencySuffices(lambda, stage)),
+    check("schedules", deploy, () => schedulesAreOn(stage, schedules)),
+    check("scheduled starts", "see the runbook, Scheduled starts", () =>
+      nothingIsPutAside(stage, queues, schedules),
+    ),
+    check("sweep", deploy, () => sweeps(lambda, stage)),
   ];
 }
 
-async function accountIsRight({ aws }: Stage): Promise<Finding> {
-  const sts = new STSClient(awsOptionsOf({ aws } as Stage));
+async function accountIsRight(stage: Stage): Promise<Finding> {
+  const sts = new STSClient(awsOptionsOf(stage));
   const { Account = "", Arn = "" } = await sts.send(new GetCallerIdentityCommand({}));
-  return aws.account === undefined || aws.account === Account
+  return stage.aws.account === undefined || stage.aws.account === Account
     ? ok(`account ${Account}, as ${Arn}`)
     : fail(
-        `you are in account ${Account}, and the stage is for ${aws.account}`,
+        `you are in account ${Account}, and the stage is for ${stage.aws.account}`,
         "take the other account's credentials (AWS_PROFILE)",
       );
 }
 
-async function queueIsAsDeployed(
-  queues: QueuesAccess,
-  queue: QueueName,
-  deploy: string,
-): Promise<Finding> {
-  const shape = topology[queue];
-  const source = await attributesOf(queues, await queues.sourceUrl(queue));
-  const letters = await attributesOf(queues, await queues.deadLetterUrl(queue));
-  const redrive = JSON.parse(source["RedrivePolicy"] ?? "{}");
-  const faults = [
-    differs("visibility", source["VisibilityTimeout"], shape.visibilitySeconds),
-    differs("retention", source["MessageRetentionPeriod"], retentionSeconds.source),
-    differs("receives", redrive.maxReceiveCount, shape.receivesMax),
-    differs("dead letters' queue", redrive.deadLetterTargetArn, letters["QueueArn"]),
-    differs(
-      "dead letters' retention",
-      letters["MessageRetentionPeriod"],
-      retentionSeconds.deadLetters,
-    ),
-    ...[source, letters].map((of) =>
-      (of["Policy"] ?? "").includes("aws:SecureTransport")
-        ? []
-        : ["no policy refuses what comes without TLS"],
-    ),
-  ].flat();
-  if (faults.length > 0) return fail(`${faults.join("; ")}`, `${deploy} restores it`);
-  const waiting = Number(letters["ApproximateNumberOfMessages"] ?? 0);
-  return waiting > 0
-    ? warn(
-        `${waiting} dead letters`,
-        `npx signalbox dead-letters list --queue ${queue}, and the runbook`,
-      )
-    : ok("as deployed, and no dead letters");
+/** The date of its current version comes with the secret: nothing more need be granted. */
+function secretChecks(stage: Stage): readonly Check[] {
+  const { auth } = stage.databricks;
+  if (auth.kind === "federation") return [];
+  const look = async (): Promise<Finding> => {
+    const client = new SecretsManagerClient(awsOptionsOf(stage));
+    const reply = await client.send(new GetSecretValueCommand({ SecretId: auth.secret }));
+    return secretFinding(auth.secret, reply.CreatedDate?.getTime(), Date.now());
+  };
+  const remedy = `aws secretsmanager create-secret --name ${auth.secret} … (README, step 3)`;
+  return [{ id: "secret", remedy, look }];
 }
 
-async function attributesOf(
-  { sqs }: QueuesAccess,
-  QueueUrl: string,
-): Promise<Readonly<Record<string, string>>> {
+async function queueIsAsDeployed(
+  stage: Stage,
+  queues: QueuesAccess,
+  queue: QueueName,
+): Promise<Finding> {
+  const source = await attributesOf(queues, await queues.sourceUrl(queue));
+  const letters = await attributesOf(queues, await queues.deadLetterUrl(queue));
+  return queueFinding(stage, queue, source, letters);
+}
+
+async function attributesOf({ sqs }: QueuesAccess, QueueUrl: string): Promise<Attributes> {
   const reply = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }),
   );
   return reply.Attributes ?? {};
 }
 
-const differs = (what: string, found: unknown, wanted: unknown): readonly string[] =>
-  String(found) === String(wanted) ? [] : [`${what} is ${found}, and must be ${wanted}`];
-
 async function functionIsAsDeployed(
   lambda: LambdaClient,
   stage: Stage,
   service: ServiceName,
-  deploy: string,
 ): Promise<Finding> {
   const FunctionName = functionName(stage.stack, service);
-  const { RecursiveLoop } = await lambda.send(
-    new GetFunctionRecursionConfigCommand({ FunctionName }),
-  );
-  if (RecursiveLoop !== "Allow")
-    return fail(
-      `Lambda would stop our loop after 16 rounds (RecursiveLoop: ${RecursiveLoop})`,
-      `aws lambda put-function-recursion-config --function-name ${FunctionName} --recursive-loop Allow`,
-    );
-  const { Environment, Runtime, LastModified } = await lambda.send(
-    new GetFunctionConfigurationCommand({ FunctionName }),
-  );
-  const deployed = Environment?.Variables?.["SIGNALBOX_EXECUTOR_PATH"];
-  const here = executorPath(`${volumesOf(stage)}/company_codebase`, executorSources());
-  return deployed === here
-    ? ok(`${Runtime}, deployed ${LastModified}, may loop`)
-    : warn(
-        `it submits the executor ${deployed}, and this checkout has ${here}`,
-        `${deploy}, after npx signalbox bootstrap --stage ${stage.name}; or check out what is deployed`,
-      );
+  const [recursion, config, concurrency] = await Promise.all([
+    lambda.send(new GetFunctionRecursionConfigCommand({ FunctionName })),
+    lambda.send(new GetFunctionConfigurationCommand({ FunctionName })),
+    lambda.send(new GetFunctionConcurrencyCommand({ FunctionName })),
+  ]);
+  const facts = {
+    recursiveLoop: recursion.RecursiveLoop,
+    runtime: config.Runtime,
+    state: config.State,
+    stateReason: config.StateReason,
+    modified: config.LastModified,
+    executorPath: config.Environment?.Variables?.["SIGNALBOX_EXECUTOR_PATH"],
+    reserved: concurrency.ReservedConcurrentExecutions,
+  };
+  const here = executorPath(volumePathsOf(stage.databricks).codebase, executorSources());
+  return functionFinding(stage, service, facts, here);
 }
 
-async function mappingsAreOn(lambda: LambdaClient, stage: Stage): Promise<Finding> {
+async function mappingsOf(lambda: LambdaClient, stage: Stage): Promise<readonly MappingFacts[]> {
   const listed = await Promise.all(
     services.map((service) =>
       lambda.send(
@@ -146,34 +150,94 @@ async function mappingsAreOn(lambda: LambdaClient, stage: Stage): Promise<Findin
       ),
     ),
   );
-  const mappings = listed.flatMap(({ EventSourceMappings = [] }) => EventSourceMappings);
-  const off = mappings.filter(({ State }) => State !== "Enabled");
-  if (mappings.length !== queueNames.length)
-    return fail(
-      `${mappings.length} of ${queueNames.length} queues start a function`,
-      `npx cdk deploy ${stage.stack}`,
-    );
-  const [first] = off;
-  return first === undefined
-    ? ok(`all ${mappings.length} queues start their function`)
-    : fail(
-        `${off.length} mappings are not enabled: ${off.map(({ EventSourceArn }) => EventSourceArn).join(", ")}`,
-        `aws lambda update-event-source-mapping --uuid ${first.UUID} --enabled`,
+  return listed.flatMap(({ EventSourceMappings = [] }) => EventSourceMappings.map(mappingFacts));
+}
+
+const mappingFacts = (mapping: EventSourceMappingConfiguration): MappingFacts => ({
+  uuid: mapping.UUID ?? "",
+  source: mapping.EventSourceArn ?? "",
+  state: mapping.State ?? "unknown",
+  batchSize: mapping.BatchSize,
+  windowSeconds: mapping.MaximumBatchingWindowInSeconds,
+  concurrencyMax: mapping.ScalingConfig?.MaximumConcurrency,
+  responses: mapping.FunctionResponseTypes ?? [],
+});
+
+async function concurrencySuffices(lambda: LambdaClient, stage: Stage): Promise<Finding> {
+  const { AccountLimit } = await lambda.send(new GetAccountSettingsCommand({}));
+  return concurrencyFinding(stage, AccountLimit?.UnreservedConcurrentExecutions ?? 0);
+}
+
+async function schedulesAreOn(
+  stage: Stage,
+  scheduled: readonly ScheduledWorkload[],
+): Promise<Finding> {
+  const scheduler = new SchedulerClient(awsOptionsOf(stage));
+  const nameOf = (what: string) => scheduleName(stage.stack, what);
+  const wanted: readonly WantedSchedule[] = [
+    { name: nameOf("sweep"), expression: `rate(${sweepEverySeconds / 60} minutes)` },
+    ...scheduled.map(({ workload, schedule }) => ({
+      name: nameOf(`workload-${workload}`),
+      expression: schedule,
+    })),
+  ];
+  const found = await Promise.all(wanted.map(({ name }) => scheduleFacts(scheduler, stage, name)));
+  return schedulesFinding(stage, wanted, found.flat());
+}
+
+async function scheduleFacts(
+  scheduler: SchedulerClient,
+  { stack }: Stage,
+  name: string,
+): Promise<readonly ScheduleFacts[]> {
+  try {
+    const reply = await scheduler.send(new GetScheduleCommand({ GroupName: stack, Name: name }));
+    const { State: state, ScheduleExpression: expression, Target } = reply;
+    return [{ name, state, expression, target: Target?.Arn }];
+  } catch (error) {
+    if (error instanceof Error && error.name === "ResourceNotFoundException") return [];
+    throw error;
+  }
+}
+
+async function nothingIsPutAside(
+  { stack }: Stage,
+  queues: QueuesAccess,
+  scheduled: readonly ScheduledWorkload[],
+): Promise<Finding> {
+  const starts = [
+    "sweep",
+    "failed-starts",
+    ...scheduled.map((each) => `workload-${each.workload}`),
+  ];
+  const counts = await Promise.all(
+    starts.map(async (start) => {
+      const name = scheduleDeadLetterQueueName(stack, start);
+      const attributes = await attributesOf(queues, await queues.urlOf(name));
+      return { name, count: Number(attributes["ApproximateNumberOfMessages"] ?? 0) };
+    }),
+  );
+  const full = counts.filter(({ count }) => count > 0);
+  return full.length === 0
+    ? ok("none was put aside")
+    : warn(
+        full.map(({ name, count }) => `${count} in ${name}`).join(", "),
+        "see the runbook, Scheduled starts",
       );
 }
 
-/** What all queues together may start at once, and a scheduled start beside them. */
-const NEEDED = Object.values(topology).reduce((sum, { concurrencyMax }) => sum + concurrencyMax, 1);
+const Failure = z.object({ errorMessage: z.string() });
 
-async function concurrencySuffices(lambda: LambdaClient): Promise<Finding> {
-  const { AccountLimit } = await lambda.send(new GetAccountSettingsCommand({}));
-  const free = AccountLimit?.UnreservedConcurrentExecutions ?? 0;
-  return free >= NEEDED
-    ? ok(
-        `${free} executions at once are free for functions without a reservation; ${NEEDED} are needed`,
-      )
-    : warn(
-        `${free} executions at once are free, and ${NEEDED} may be needed: messages would wait`,
-        "ask for a higher quota: Service Quotas, Lambda, Concurrent executions",
-      );
+/** Asks for a sweep, as the schedule does: one more is harmless, and nobody else can tell what the function is allowed. */
+async function sweeps(lambda: LambdaClient, stage: Stage): Promise<Finding> {
+  const reply = await lambda.send(
+    new InvokeCommand({
+      FunctionName: functionName(stage.stack, "orchestrator"),
+      Payload: JSON.stringify({ schedule: "sweep" }),
+    }),
+  );
+  if (reply.FunctionError === undefined) return sweepFinding(stage, undefined);
+  const text = Buffer.from(reply.Payload ?? []).toString("utf8");
+  const failure = Failure.safeParse(JSON.parse(text));
+  return sweepFinding(stage, failure.success ? failure.data.errorMessage : text);
 }

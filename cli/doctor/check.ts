@@ -22,7 +22,7 @@ export type Answer = Finding & { readonly id: string };
 export const ok = (said: string): Finding => ({ status: "ok", said });
 export const warn = (said: string, remedy: string): Finding => ({ status: "warn", said, remedy });
 export const fail = (said: string, remedy: string): Finding => ({ status: "fail", said, remedy });
-const skipped = (said: string, remedy: string): Finding => ({
+export const skipped = (said: string, remedy: string): Finding => ({
   status: "skipped",
   said,
   remedy,

@@ -24,11 +24,16 @@ import { stageOf } from "../infra/support.ts";
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
 let controllers: WorkspaceClient;
+/** A principal for which nobody bootstrapped. */
+let stranger: string;
+let asOwner: Pick<WorkspaceCheckOptions, "client" | "asControllers">;
 
 beforeAll(async () => {
   access = await embeddedWorkspace(mkdtempSync(join(tmpdir(), "signalbox-doctor-")));
   operator = workspaceClient(access.operator);
   controllers = workspaceClient(access.controllers);
+  stranger = access.embedded?.workspace.other.id ?? "";
+  asOwner = { client: operator, asControllers: false };
 }, 60_000);
 afterAll(async () => {
   await operator[Symbol.asyncDispose]();
@@ -47,6 +52,7 @@ const stageFor = (schema: string, change: Partial<Stage["databricks"]> = {}): St
       schema,
       client_id: access.controllersId,
       run_as: access.executorsId,
+      warehouse_id: access.operator.httpPath.split("/").at(-1) ?? "",
       ...change,
     },
   };
@@ -58,7 +64,7 @@ const prepare = (schema: string, stack = "signalbox-test") =>
     catalog: access.catalog,
     schema,
     controllers: access.controllersId,
-    executors: access.executorsId,
+    executors: [access.executorsId],
     planeId: crypto.randomUUID(),
     nowIso: new Date().toISOString(),
   });
@@ -68,6 +74,7 @@ async function answersOf(options: Partial<WorkspaceCheckOptions> & { readonly st
     client: controllers,
     asControllers: true,
     withWarehouse: true,
+    executors: [options.stage.databricks.run_as],
     ...options,
   });
   const answers = await lookAtAll(checks, () => {});
@@ -85,8 +92,64 @@ describe("on a stage that was bootstrapped", () => {
 
   test("nothing is wrong", async () => {
     const answers = await answersOf({ stage: stageFor(schema) });
+    const others = [...answers.values()].filter(({ status }) => status !== "ok");
+    // Who else may do what is shown to the owner alone.
+    expect(others.map(({ id, status }) => `${id}: ${status}`)).toEqual(["executors: skipped"]);
+    expect(answers.size).toBe(12);
+  });
+
+  test("nor for its owner, who sees all grants", async () => {
+    const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
     expect([...answers.values()].filter(({ status }) => status !== "ok")).toEqual([]);
-    expect(answers.size).toBe(9);
+    expect([...answers.keys()]).toEqual(
+      expect.arrayContaining(["controllers' grants", "warehouse", "executors", "run as"]),
+    );
+  });
+
+  test("a role that was never granted is found by trying, and by looking it up", async () => {
+    const stage = stageFor(schema, { run_as: stranger });
+    const tried = (await answersOf({ stage })).get("run as");
+    expect(tried).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/may not submit runs as .*Service Principal User/),
+      remedy: expect.stringMatching(/signalbox bootstrap --stage test as an account administrator/),
+    });
+    const lookedUp = (await answersOf({ stage, ...asOwner })).get("run as");
+    expect(lookedUp).toMatchObject({ status: "warn" });
+  });
+
+  test("trying leaves no job behind", async () => {
+    await answersOf({ stage: stageFor(schema) });
+    const reply = await operator.http.call({
+      method: "GET",
+      path: "/api/2.2/jobs/list",
+      rate: "list",
+    });
+    expect(reply.kind === "ok" && JSON.parse(Buffer.from(reply.content).toString())).toEqual({});
+  });
+
+  test("controllers without a grant are found by their owner", async () => {
+    const on = `VOLUME ${access.catalog}.${schema}.scratchpad`;
+    await statement(`REVOKE READ VOLUME ON ${on} FROM \`${access.controllersId}\``);
+    const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
+    expect(answers.get("controllers' grants")).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/lack READ VOLUME on scratchpad$/),
+    });
+    expect((await answersOf({ stage: stageFor(schema) })).get("other volumes")?.status).toBe(
+      "fail",
+    );
+    await prepare(schema);
+    expect((await answersOf({ stage: stageFor(schema) })).get("other volumes")?.status).toBe("ok");
+  });
+
+  test("every principal that recipes name is looked at", async () => {
+    const executors = [access.executorsId, stranger];
+    const answers = await answersOf({ stage: stageFor(schema), ...asOwner, executors });
+    expect(answers.get(`executors ${stranger}`)).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/lack READ VOLUME on facts, READ VOLUME on company_codebase/),
+    });
   });
 
   test("a doctor leaves nothing behind", async () => {
@@ -111,14 +174,16 @@ describe("on a stage that was bootstrapped", () => {
   test("executors that may write facts are found, with the statement that mends it", async () => {
     const on = `VOLUME ${access.catalog}.${schema}.facts`;
     await statement(`GRANT WRITE VOLUME ON ${on} TO \`${access.executorsId}\``);
-    const found = (await answersOf({ stage: stageFor(schema) })).get("executors");
+    const look = async () =>
+      (await answersOf({ stage: stageFor(schema), ...asOwner })).get("executors");
+    const found = await look();
     expect(found).toMatchObject({
       status: "fail",
       said: expect.stringMatching(/may write the facts/),
     });
     const remedy = found?.status === "fail" ? found.remedy : "";
     await statement(/REVOKE .*`(?=;|$)/.exec(remedy.split(";")[0] ?? "")?.[0] ?? "no statement");
-    expect((await answersOf({ stage: stageFor(schema) })).get("executors")?.status).toBe("ok");
+    expect((await look())?.status).toBe("ok");
   });
 
   test("a workspace that lets two create the same file is refused", async () => {
@@ -154,7 +219,7 @@ describe("on a stage that nobody bootstrapped", () => {
   test("every fault names the command that mends it", async () => {
     await statement(`CREATE SCHEMA IF NOT EXISTS ${access.catalog}.bare`);
     const answers = await answersOf({ stage: stageFor("bare") });
-    for (const id of ["plane", "facts volume", "executors", "executor code", "ledger"]) {
+    for (const id of ["plane", "facts volume", "other volumes", "executor code", "ledger"]) {
       const answer = answers.get(id);
       expect(`${id} ${answer?.status}`).toBe(`${id} fail`);
       expect(answer).toHaveProperty(

@@ -1,0 +1,210 @@
+// Who may do what in Unity Catalog and on the warehouse, as those see it who manage it: pure judgements, and the calls that feed them.
+import * as z from "zod";
+import type { Stage } from "../../infra/stage.ts";
+import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
+import { ask } from "../ask.ts";
+import type { WorkspaceClient } from "../workspace-client.ts";
+import { type Finding, fail, ok, skipped, warn } from "./check.ts";
+import type { WorkspaceCheckOptions } from "./workspace-checks.ts";
+
+/** A principal (or group), and what it may, inherited or not, in the words of REST: `READ_VOLUME`. */
+export type Holding = { readonly principal: string; readonly privileges: readonly string[] };
+
+/** Everybody is a member of it. */
+const EVERYBODY = "account users";
+const WRITES = ["WRITE_VOLUME", "ALL_PRIVILEGES", "MANAGE"];
+
+/** A thing, and what somebody needs on it. */
+export type Need = {
+  readonly on: string;
+  readonly privilege: string;
+  readonly holdings: readonly Holding[];
+};
+
+const holds = (holdings: readonly Holding[], who: string, wanted: readonly string[]) =>
+  holdings
+    .filter(({ principal }) => principal === who || principal === EVERYBODY)
+    .flatMap(({ principal, privileges }) =>
+      privileges
+        .filter((privilege) => wanted.includes(privilege))
+        .map((privilege) => (principal === who ? privilege : `${privilege} of ${principal}`)),
+    );
+
+/** What `who` lacks, as sentences. */
+const lacking = (who: string, needs: readonly Need[]): readonly string[] =>
+  needs
+    .filter(
+      ({ holdings, privilege }) => holds(holdings, who, [privilege, "ALL_PRIVILEGES"]).length === 0,
+    )
+    .map(({ on, privilege }) => `${privilege.replaceAll("_", " ")} on ${on}`);
+
+const sameIdentity = warn(
+  "executors run as the controllers (allow_same_identity): executed code could forge the facts that judge it",
+  "make a second service principal, and name it as databricks.run_as",
+);
+
+/** What executors may: read facts and reviewed code, write their scratchpad, and nothing more. */
+export function executorFinding(
+  stage: Stage,
+  executor: string,
+  facts: readonly Holding[],
+  needs: readonly Need[],
+): Finding {
+  const { catalog, schema, volumes } = stage.databricks;
+  const tooMuch = holds(facts, executor, WRITES);
+  if (tooMuch.length > 0)
+    return fail(
+      `executors (${executor}) may write the facts: ${tooMuch.join(", ")}`,
+      `revoke it: REVOKE WRITE VOLUME ON VOLUME ${catalog}.${schema}.${volumes.facts} FROM \`${executor}\`; look at the schema's and the catalog's grants, and at those of ${EVERYBODY}, too`,
+    );
+  const missing = lacking(executor, needs);
+  return missing.length === 0
+    ? ok(`executors (${executor}) read facts and code, and write the scratchpad alone`)
+    : fail(`executors (${executor}) lack ${missing.join(", ")}`, bootstrapOf(stage));
+}
+
+export function controllersFinding(stage: Stage, needs: readonly Need[]): Finding {
+  const missing = lacking(stage.databricks.client_id, needs);
+  return missing.length === 0
+    ? ok("the controllers have what they need on volumes and tables")
+    : fail(
+        `the controllers (${stage.databricks.client_id}) lack ${missing.join(", ")}`,
+        bootstrapOf(stage),
+      );
+}
+
+const bootstrapOf = ({ name }: Stage): string => `npx signalbox bootstrap --stage ${name}`;
+
+export async function executorIsBounded(
+  options: Pick<WorkspaceCheckOptions, "stage" | "client">,
+  executor: string,
+): Promise<Finding> {
+  const { stage, client } = options;
+  const { facts, scratchpad, company_codebase } = stage.databricks.volumes;
+  if (executor === stage.databricks.client_id) return sameIdentity;
+  const see = seer(client, stage);
+  return await unlessUnseen(stage, async () => {
+    const onFacts = await see("volume", facts);
+    return executorFinding(stage, executor, onFacts, [
+      { on: facts, privilege: "READ_VOLUME", holdings: onFacts },
+      await needOf(see, "volume", company_codebase, "READ_VOLUME"),
+      await needOf(see, "volume", scratchpad, "WRITE_VOLUME"),
+    ]);
+  });
+}
+
+export async function controllersMay({ client, stage }: WorkspaceCheckOptions): Promise<Finding> {
+  const { facts, scratchpad, company_codebase } = stage.databricks.volumes;
+  const see = seer(client, stage);
+  return await unlessUnseen(stage, async () => {
+    const needs: Need[] = [
+      await needOf(see, "volume", facts, "READ_VOLUME"),
+      await needOf(see, "volume", facts, "WRITE_VOLUME"),
+      await needOf(see, "volume", scratchpad, "READ_VOLUME"),
+      await needOf(see, "volume", company_codebase, "READ_VOLUME"),
+    ];
+    for (const table of Object.keys(ledgerTables))
+      for (const privilege of ["SELECT", "MODIFY"])
+        needs.push(await needOf(see, "table", table, privilege));
+    return controllersFinding(stage, needs);
+  });
+}
+
+const Permissions = z.object({
+  privilege_assignments: z
+    .array(
+      z.object({
+        principal: z.string(),
+        privileges: z.array(z.object({ privilege: z.string() })).default([]),
+      }),
+    )
+    .default([]),
+});
+
+type See = (type: "volume" | "table", name: string) => Promise<readonly Holding[]>;
+
+/** With what is inherited from the schema and the catalog. @throws Unseen for whoever does not manage the thing */
+const seer =
+  ({ http }: WorkspaceClient, { databricks: { catalog, schema } }: Stage): See =>
+  async (type, name) => {
+    const path = `/api/2.1/unity-catalog/effective-permissions/${type}/${catalog}.${schema}.${name}`;
+    const asked = await ask(http, { method: "GET", path, rate: "get" });
+    if (asked.kind === "refused") {
+      const { status, message } = asked.error;
+      throw status === 403 ? new Unseen(message) : new Error(`GET ${path}: ${message}`);
+    }
+    return Permissions.parse(asked.json).privilege_assignments.map(({ principal, privileges }) => ({
+      principal,
+      privileges: privileges.map(({ privilege }) => privilege.replaceAll(" ", "_")),
+    }));
+  };
+
+async function needOf(see: See, type: "volume" | "table", on: string, privilege: string) {
+  return { on, privilege, holdings: await see(type, on) };
+}
+
+class Unseen extends Error {
+  override readonly name = "Unseen";
+}
+
+/** Whoever does not own the schema is not shown who else may do what; that says nothing about it. */
+async function unlessUnseen({ name }: Stage, look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof Unseen)) throw error;
+    return skipped(
+      `grants are shown to the owner of the schema alone (${error.message})`,
+      `look once more with the credentials that bootstrapped it: DATABRICKS_TOKEN=… npx signalbox doctor --stage ${name}`,
+    );
+  }
+}
+
+const Acl = z.object({
+  access_control_list: z
+    .array(
+      z.object({
+        service_principal_name: z.string().optional(),
+        group_name: z.string().optional(),
+        all_permissions: z.array(z.object({ permission_level: z.string() })).default([]),
+      }),
+    )
+    .default([]),
+});
+export type WarehouseAcl = z.infer<typeof Acl>;
+
+/** Members of other groups than everybody's are not seen here: then it is a warning, and the ledger check has the last word. */
+export function warehouseFinding(
+  { access_control_list }: WarehouseAcl,
+  warehouse: string,
+  who: string,
+): Finding {
+  const levels = ["CAN_USE", "CAN_MONITOR", "CAN_MANAGE", "IS_OWNER"];
+  const may = access_control_list.some(
+    ({ service_principal_name, group_name, all_permissions }) =>
+      (service_principal_name === who || group_name === "users") &&
+      all_permissions.some(({ permission_level }) => levels.includes(permission_level)),
+  );
+  return may
+    ? ok(`the controllers may use the warehouse ${warehouse}`)
+    : warn(
+        `the warehouse ${warehouse} names the controllers (${who}) nowhere`,
+        "SQL Warehouses → it → Permissions: Can use, for the controllers' service principal",
+      );
+}
+
+export async function warehouseIsOpen({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
+  const { warehouse_id, client_id } = stage.databricks;
+  const path = `/api/2.0/permissions/warehouses/${warehouse_id}`;
+  const asked = await ask(client.http, { method: "GET", path, rate: "get" });
+  if (asked.kind === "ok") return warehouseFinding(Acl.parse(asked.json), warehouse_id, client_id);
+  return asked.error.status === 403
+    ? skipped(
+        `who may use the warehouse is shown to those who manage it (${asked.error.message})`,
+        "look once more as a workspace administrator",
+      )
+    : fail(
+        `the warehouse ${warehouse_id}: ${asked.error.message}`,
+        "correct databricks.warehouse_id of the stage",
+      );
+}

@@ -1,0 +1,117 @@
+// What is wrong with a queue of the loop, judged from its attributes.
+import { shapeOf } from "../../infra/constructs/traffic.ts";
+import type { Stage } from "../../infra/stage.ts";
+import { type QueueName, retentionSeconds } from "../../shared/topology.ts";
+import { type Finding, fail, ok, warn } from "./check.ts";
+
+/** As GetQueueAttributes has them: all of them text. */
+export type Attributes = Readonly<Record<string, string>>;
+
+export function queueFinding(
+  stage: Stage,
+  queue: QueueName,
+  source: Attributes,
+  letters: Attributes,
+): Finding {
+  const faults = [
+    ...sourceFaults(stage, queue, source, letters),
+    ...letterFaults(source, letters),
+    ...policyFaults("the queue", source),
+    ...policyFaults("the dead letters", letters),
+  ];
+  if (faults.length > 0)
+    return fail(faults.join("; "), `npx cdk deploy ${stage.stack} restores what it made`);
+  return crowdFinding(stage, queue, source, letters);
+}
+
+function sourceFaults(
+  stage: Stage,
+  queue: QueueName,
+  source: Attributes,
+  letters: Attributes,
+): readonly string[] {
+  const shape = shapeOf(stage, queue);
+  const redrive = objectIn(source["RedrivePolicy"]);
+  return [
+    differs("visibility", source["VisibilityTimeout"], shape.visibilitySeconds),
+    differs("retention", source["MessageRetentionPeriod"], retentionSeconds.source),
+    differs("receives", redrive["maxReceiveCount"], shape.receivesMax),
+    differs("dead letters' queue", redrive["deadLetterTargetArn"], letters["QueueArn"]),
+    differs("delay of every message", source["DelaySeconds"] ?? 0, 0),
+  ].flat();
+}
+
+function letterFaults(source: Attributes, letters: Attributes): readonly string[] {
+  const allow = objectIn(letters["RedriveAllowPolicy"]);
+  const sources: unknown = allow["sourceQueueArns"];
+  const isOnlyOurs =
+    allow["redrivePermission"] === "byQueue" &&
+    Array.isArray(sources) &&
+    sources.length === 1 &&
+    sources[0] === source["QueueArn"];
+  return [
+    ...differs(
+      "dead letters' retention",
+      letters["MessageRetentionPeriod"],
+      retentionSeconds.deadLetters,
+    ),
+    ...(isOnlyOurs ? [] : ["other queues than ours may send their dead letters here"]),
+  ];
+}
+
+/** Nothing comes without TLS, and nobody is let in by the queue itself: who may send says IAM, by the stack's policies. */
+function policyFaults(what: string, attributes: Attributes): readonly string[] {
+  const statements: unknown = objectIn(attributes["Policy"])["Statement"];
+  const list = Array.isArray(statements) ? statements.map((each) => objectOf(each)) : [];
+  const refusesPlain = list.some(
+    (each) => each["Effect"] === "Deny" && JSON.stringify(each).includes("aws:SecureTransport"),
+  );
+  const strangers = list.filter(
+    (each) =>
+      each["Effect"] === "Allow" &&
+      each["Condition"] === undefined &&
+      /"\*"/.test(JSON.stringify(each["Principal"] ?? "")),
+  );
+  return [
+    ...(refusesPlain ? [] : [`${what}: no policy refuses what comes without TLS`]),
+    ...(strangers.length === 0 ? [] : [`${what}: a policy lets everybody in`]),
+  ];
+}
+
+/** SQS hands out no more than 120,000 messages of a standard queue at once (OverLimit). */
+const IN_FLIGHT_WARNED = 100_000;
+
+function crowdFinding(
+  { name }: Stage,
+  queue: QueueName,
+  source: Attributes,
+  letters: Attributes,
+): Finding {
+  const inFlight = Number(source["ApproximateNumberOfMessagesNotVisible"] ?? 0);
+  if (inFlight >= IN_FLIGHT_WARNED)
+    return warn(
+      `${inFlight} messages are in flight, and SQS stops at 120,000`,
+      "see the runbook, Queue age: handlers receive and do not finish",
+    );
+  const waiting = Number(letters["ApproximateNumberOfMessages"] ?? 0);
+  return waiting > 0
+    ? warn(
+        `${waiting} dead letters`,
+        `npx signalbox dead-letters list --stage ${name} --queue ${queue}, and the runbook`,
+      )
+    : ok("as deployed, and no dead letters");
+}
+
+const differs = (what: string, found: unknown, wanted: unknown): readonly string[] =>
+  String(found) === String(wanted) ? [] : [`${what} is ${found}, and must be ${wanted}`];
+
+const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+
+function objectIn(text: string | undefined): Readonly<Record<string, unknown>> {
+  try {
+    return objectOf(JSON.parse(text ?? "{}"));
+  } catch {
+    return {};
+  }
+}
