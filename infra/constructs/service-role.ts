@@ -90,7 +90,8 @@ function identityStatement(scope: Construct, { databricks }: Stage): PolicyState
     resources: ["*"], // STS knows no resource for it; the conditions narrow it to one audience
     conditions: {
       "ForAllValues:StringEquals": { "sts:IdentityTokenAudience": auth.audience },
-      NumericLessThanEquals: { "sts:DurationSeconds": 300 },
+      // Whoever names no duration gets 300 s: an absent key is no way round it.
+      NumericLessThanEqualsIfExists: { "sts:DurationSeconds": 300 },
     },
   });
 }

@@ -1,17 +1,28 @@
-// What the proof stands on: an embedded workspace, an AWS beside it, a stage that names both, and workloads of its own.
+// What the proof stands on: an embedded workspace, an AWS beside it, two stages that name both, and workloads of its own.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import * as z from "zod";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { issueCertificates } from "../../local/workspace/certificates.ts";
 import { type Cdk, createCdk } from "./cdk.ts";
 import { type MiniStack, startMiniStack } from "./ministack.ts";
+import { type Sts, startSts } from "./sts.ts";
 import { projectRoot } from "./tools.ts";
 
 export const STAGE = "proof";
 export const STACK = `signalbox-${STAGE}`;
 export const SECRET = "signalbox/proof/databricks";
+/** A second stage in the same account and workspace: other volumes, other limits, and no secret. */
+export const TWIN = "twin";
+export const TWIN_STACK = `signalbox-${TWIN}`;
+export const TWIN_SCHEMA = "ops_twin";
+export const TWIN_FACTS = "twin_facts";
+export const AUDIENCE = "https://accounts.example.com/signalbox";
 /** The project's weather report, by the minute. */
 export const SCHEDULED = "report-by-the-minute";
+/** A workload that only the second revision has. */
+export const LATER = "later-report";
 const SCHEDULED_TIME = "2026-11-21T06:00:00Z";
 
 export type Ground = AsyncDisposable & {
@@ -19,40 +30,67 @@ export type Ground = AsyncDisposable & {
   readonly access: WorkspaceAccess;
   readonly client: WorkspaceClient;
   readonly cloud: MiniStack;
+  readonly sts: Sts;
   readonly cdk: Cdk;
-  /** The app's context: our stage, our workloads. */
-  readonly context: Readonly<Record<string, string>>;
+  /** The app's context: our stages, our workloads. */
+  readonly context: Context;
 };
+
+type Context = { readonly stages: string; readonly workloads: string };
 
 export async function prepareGround(folder: string): Promise<Ground> {
   await using started = new AsyncDisposableStack();
   const access = started.use(await embeddedWorkspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
-  const leaks = { SIGNALBOX_CA_FILE: access.controllers.caFile ?? "" };
-  const cloud = started.use(await startMiniStack(join(folder, "cloud"), leaks));
+  const certificates = issueCertificates(Date.now());
+  const emulator = { endpoint: "" };
+  const sts = started.use(
+    await startSts({
+      tls: certificates,
+      emulator: () => emulator.endpoint,
+      token: () => federatedToken(access),
+    }),
+  );
+  const leaks = {
+    SIGNALBOX_CA_FILE: access.controllers.caFile ?? "",
+    AWS_ENDPOINT_URL_STS: sts.endpoint,
+  };
+  const cloud = started.use(
+    await startMiniStack({ folder: join(folder, "cloud"), certificates, leaks }),
+  );
+  emulator.endpoint = cloud.endpoint;
   const context = {
-    stages: writeStage(folder, access),
-    workloads: writeWorkloads(folder),
+    stages: writeStages(folder, access),
+    workloads: writeWorkloads(folder, "workloads"),
   };
   const running = started.move();
   return {
-    ...{ folder, access, client, cloud, context },
+    ...{ folder, access, client, cloud, sts, context },
     cdk: createCdk(cloud.clientEnvironment, folder),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
-/** The data that the workloads read. */
-export async function uploadData({ access, client }: Ground): Promise<void> {
-  for (const name of ["seattle-weather.csv", "weather.csv"])
-    await client.files.overwrite(
-      `/Volumes/${access.catalog}/${access.schema}/company_codebase/data/${name}`,
-      readFileSync(join(projectRoot, "node_modules", "vega-datasets", "data", name)),
-    );
+/** The identity provider's word for the functions' principal. */
+async function federatedToken({ embedded }: WorkspaceAccess): Promise<string> {
+  if (embedded === undefined) throw new Error("only the embedded workspace has a test provider");
+  const body = { principal: "controllers" };
+  const told = await embedded.workspace.admin("POST", "/federated-tokens", body);
+  return z.object({ subject_token: z.string() }).parse(told).subject_token;
 }
 
-/** A stage like any other, but for its own waits: a tenth. */
-function writeStage(folder: string, access: WorkspaceAccess): string {
+/** The data that the workloads read. */
+export async function uploadData({ access, client }: Ground): Promise<void> {
+  for (const schema of [access.schema, TWIN_SCHEMA])
+    for (const name of ["seattle-weather.csv", "weather.csv"])
+      await client.files.overwrite(
+        `/Volumes/${access.catalog}/${schema}/company_codebase/data/${name}`,
+        readFileSync(join(projectRoot, "node_modules", "vega-datasets", "data", name)),
+      );
+}
+
+/** Stages like any other, but for their own waits: a tenth. */
+function writeStages(folder: string, access: WorkspaceAccess): string {
   const stages = join(folder, "stages");
   mkdirSync(stages, { recursive: true });
   const { host, httpPath } = access.controllers;
@@ -70,16 +108,44 @@ limits: { time_scale: 0.1 }
 alarms: { email: oncall@example.com }
 `,
   );
+  writeFileSync(
+    join(stages, `${TWIN}.yaml`),
+    `databricks:
+  host: ${host}
+  auth: { kind: federation, audience: "${AUDIENCE}" }
+  client_id: ${access.controllersId}
+  warehouse_id: "${httpPath.split("/").at(-1)}"
+  catalog: ${access.catalog}
+  schema: ${TWIN_SCHEMA}
+  volumes: { facts: ${TWIN_FACTS}, scratchpad: twin_results }
+  run_as: ${access.executorsId}
+limits:
+  time_scale: 0.1
+  workload_schedules: false
+  concurrency: { watches: 8 }
+  ledger_window_seconds: 1
+alarms: { nobody: true }
+`,
+  );
   return stages;
 }
 
-function writeWorkloads(folder: string): string {
-  const workloads = join(folder, "workloads");
+function writeWorkloads(folder: string, name: string): string {
+  const workloads = join(folder, name);
   const own = join(projectRoot, "workloads");
   cpSync(own, workloads, { recursive: true });
   cpSync(join(own, "weather-report"), join(workloads, SCHEDULED), { recursive: true });
   const recipe = join(workloads, SCHEDULED, "recipe.yaml");
   writeFileSync(recipe, `${readFileSync(recipe, "utf8")}schedule: rate(1 minute)\n`);
+  return workloads;
+}
+
+/** The project as it is after the next review: one workload more. */
+export function writeLaterWorkloads(folder: string): string {
+  const workloads = writeWorkloads(folder, "later-workloads");
+  cpSync(join(projectRoot, "workloads", "weather-report"), join(workloads, LATER), {
+    recursive: true,
+  });
   return workloads;
 }
 
@@ -91,8 +157,9 @@ export async function synthesise(
   { cdk, context }: Ground,
   assembly: string,
   revision: string,
+  workloads = context.workloads,
 ): Promise<void> {
-  await cdk.synth(assembly, { ...context, revision });
+  await cdk.synth(assembly, { ...context, workloads, revision });
   const path = join(assembly, `${STACK}.template.json`);
   const template = readFileSync(path, "utf8");
   const placeholder = "<aws.scheduler.scheduled-time>";

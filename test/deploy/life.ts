@@ -6,7 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CreateSecretCommand } from "@aws-sdk/client-secrets-manager";
 import { ListQueuesCommand } from "@aws-sdk/client-sqs";
 import { secretOf } from "../../cli/workspace-client.ts";
-import { type Ground, SECRET, STACK, synthesise } from "./ground.ts";
+import {
+  type Ground,
+  SECRET,
+  STACK,
+  synthesise,
+  TWIN_STACK,
+  writeLaterWorkloads,
+} from "./ground.ts";
 import { outcomeOf } from "./listener.ts";
 import { administrator } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
@@ -37,7 +44,7 @@ export async function redeployDuringARun(scene: Scene): Promise<void> {
   const { ground, urlOf, producer, listener } = scene;
   const { cdk, folder } = ground;
   const changed = join(folder, "assembly-two");
-  await synthesise(ground, changed, "two");
+  await synthesise(ground, changed, "two", writeLaterWorkloads(folder));
   for (const name of assetsOf(join(folder, "assembly")))
     ok(!assetsOf(changed).includes(name), "all three functions must have new code");
   await send(producer, urlOf("TicketsQueueUrl"), {
@@ -83,9 +90,10 @@ const factPath = ({ catalog, schema }: Ground["access"], path: string): string =
 /** Nothing of the stack is left in AWS, and nothing of the runs is lost. */
 export async function destroy(ground: Ground, assembly: string): Promise<void> {
   const { cdk, cloud, client, access } = ground;
-  await cdk.run("destroy", STACK, "--force", "--app", assembly);
+  for (const stack of [STACK, TWIN_STACK])
+    await cdk.run("destroy", stack, "--force", "--app", assembly);
   const { QueueUrls = [] } = await administrator(cloud).sqs.send(
-    new ListQueuesCommand({ QueueNamePrefix: STACK }),
+    new ListQueuesCommand({ QueueNamePrefix: "signalbox-" }),
   );
   equal(QueueUrls.length, 0, `these queues are still there: ${QueueUrls.join(", ")}`);
   for (const fact of ["plane.json", "run_SLOW-1/ticket.json", "run_MODEL-1/outcome_1.json"]) {

@@ -8,15 +8,18 @@ import { messageOf } from "../../shared/domain/body.ts";
 import {
   bootstrapTwice,
   doctorIsFollowed,
+  lettersComeTooEarly,
   onCallCancelsAndRetries,
   onCallLooks,
+  onCallReplays,
 } from "./commands.ts";
-import { type Ground, prepareGround, STACK, synthesise } from "./ground.ts";
+import { type Ground, prepareGround, STACK, synthesise, TWIN_STACK } from "./ground.ts";
 import { deployAgain, deployFirst, destroy, redeployDuringARun } from "./life.ts";
 import { createListener } from "./listener.ts";
 import { administrator, hire } from "./people.ts";
 import { outcomesAreHeard, scheduleFires, strangersAreDenied } from "./proofs.ts";
 import { projectRoot, toolPath } from "./tools.ts";
+import { twinWorks } from "./twin.ts";
 
 const folder = join(projectRoot, ".local", "deploy");
 rmSync(folder, { recursive: true, force: true });
@@ -68,14 +71,21 @@ async function live(
   await step("on-call cancels a run, and retries one", () => onCallCancelsAndRetries(scene));
   await step("who tries more is denied", () => strangersAreDenied(scene));
   await step("a schedule fires", () => scheduleFires(scene));
+  await step("a second stage beside it signs in without a secret", () =>
+    twinWorks(scene, assembly),
+  );
   await step("a second deploy changes nothing", () => deployAgain(ground, assembly));
+  await step("tickets that come too early are put aside", () => lettersComeTooEarly(scene));
   await step("a deploy in the middle of a run harms nothing", () => redeployDuringARun(scene));
+  await step("on-call replays what the deploy mended, and discards the rest", () =>
+    onCallReplays(scene),
+  );
 }
 
 async function lint(assembly: string): Promise<void> {
-  const template = join(assembly, `${STACK}.template.json`);
+  const templates = [STACK, TWIN_STACK].map((stack) => join(assembly, `${stack}.template.json`));
   // W3005: CDK writes a DependsOn beside a GetAtt that implies it.
-  const args = ["--ignore-checks", "W3005", "--template", template];
+  const args = ["--ignore-checks", "W3005", ...templates.flatMap((path) => ["--template", path])];
   await promisify(execFile)(await toolPath("cfn-lint"), args).catch((error: unknown) => {
     const said = typeof error === "object" && error !== null && "stdout" in error;
     throw new Error(`cfn-lint: ${said ? error.stdout : messageOf(error)}`, { cause: error });

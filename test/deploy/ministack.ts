@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { issueCertificates } from "../../local/workspace/certificates.ts";
+import type { Certificates } from "../../local/workspace/certificates.ts";
 import { projectRoot, toolPath } from "./tools.ts";
 
 export const REGION = "eu-central-1";
@@ -19,16 +19,23 @@ export type MiniStack = AsyncDisposable & {
   readonly clientEnvironment: Readonly<Record<string, string>>;
 };
 
-/** Starts it; `leaks` are variables that the deployed functions shall see beside their own (a trust anchor, for instance). */
-export async function startMiniStack(
-  folder: string,
-  leaks: Readonly<Record<string, string>>,
-): Promise<MiniStack> {
+export type MiniStackOptions = {
+  readonly folder: string;
+  readonly certificates: Certificates;
+  /** Variables that the deployed functions shall see beside their own (a trust anchor, for instance). */
+  readonly leaks: Readonly<Record<string, string>>;
+};
+
+export async function startMiniStack({
+  folder,
+  certificates,
+  leaks,
+}: MiniStackOptions): Promise<MiniStack> {
   const command = await toolPath("ministack");
   mkdirSync(folder, { recursive: true });
   // Outside the project: its package.json says that every .js is a module, which the emulator's own worker is not.
   const temporary = mkdtempSync(join(tmpdir(), "signalbox-cloud-"));
-  const { caPem, chainPem, keyPem } = issueCertificates(Date.now());
+  const { caPem, chainPem, keyPem } = certificates;
   const file = (name: string, text: string) => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);

@@ -10,12 +10,19 @@ export type Typed = { readonly code: number; readonly printed: string };
 
 export type Typist = (...args: readonly string[]) => Promise<Typed>;
 
-/** `signalbox <args> --stage proof` by this person; `extra` are further variables of theirs. */
+/** `signalbox <args> --stage <named>` by this person; `extra` are further variables of theirs. */
 export const typist =
-  (ground: Ground, person: Person, extra: Readonly<Record<string, string>> = {}): Typist =>
+  (
+    ground: Ground,
+    person: Person,
+    extra: Readonly<Record<string, string>> = {},
+    named = STAGE,
+  ): Typist =>
   async (...args) => {
     const command = [join(projectRoot, "cli", "main.ts"), ...args];
-    const stage = ["--stage", STAGE, "--stages", ground.context["stages"] ?? ""];
+    const stage = ["--stage", named, "--stages", ground.context.stages];
+    const { workloads } = ground.context;
+    const recipes = /^(bootstrap|doctor)$/.test(args[0] ?? "") ? ["--workloads", workloads] : [];
     const env = {
       ...person.environment,
       SIGNALBOX_CA_FILE: ground.access.controllers.caFile ?? "",
@@ -23,9 +30,13 @@ export const typist =
       ...extra,
     };
     try {
-      const { stdout } = await promisify(execFile)(process.execPath, [...command, ...stage], {
-        env,
-      });
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [...command, ...stage, ...recipes],
+        {
+          env,
+        },
+      );
       return { code: 0, printed: stdout };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };

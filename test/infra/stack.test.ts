@@ -184,6 +184,45 @@ describe("stages", () => {
     expect(namesOf("green").filter((name) => other.has(name))).toEqual([]);
   });
 
+  test("each has its own volumes, concurrency and window", () => {
+    const own = templateOf(
+      stageOf(
+        `${stageText.replace("schema: ops", "schema: ops\n  volumes: { facts: blue_facts }")}
+limits: { concurrency: { watches: 40, reports: 10 }, ledger_window_seconds: 120 }
+`,
+        "blue",
+      ),
+    );
+    const mappings = Object.values(resourcesOf(own, "AWS::Lambda::EventSourceMapping"));
+    const numbers = mappings.map(({ Properties }) => [
+      JSON.stringify(Properties["EventSourceArn"]).match(/Queues([A-Z][a-z]+)/)?.[1],
+      Properties["ScalingConfig"],
+      Properties["MaximumBatchingWindowInSeconds"],
+    ]);
+    expect(numbers).toEqual([
+      ["Tickets", { MaximumConcurrency: 4 }, 0],
+      ["Turns", { MaximumConcurrency: 4 }, 0],
+      ["Watches", { MaximumConcurrency: 40 }, 1],
+      ["Reports", { MaximumConcurrency: 10 }, 0],
+      ["Records", { MaximumConcurrency: 2 }, 120],
+    ]);
+    // AWS's advice: six times the timeout, and the window.
+    own.hasResourceProperties("AWS::SQS::Queue", {
+      QueueName: "signalbox-blue-records",
+      VisibilityTimeout: 480,
+    });
+    own.hasResourceProperties("AWS::Lambda::Function", {
+      FunctionName: "signalbox-blue-ingester",
+      Environment: {
+        Variables: Match.objectLike({
+          SIGNALBOX_FACTS_VOLUME: "blue_facts",
+          // The workspace's rate limits are divided among so many.
+          SIGNALBOX_INSTANCES: "12",
+        }),
+      },
+    });
+  });
+
   test("subnets are used where the stage names them", () => {
     const inVpc = templateOf(
       stageOf(
@@ -287,7 +326,7 @@ describe("secrets", () => {
               "ForAllValues:StringEquals": {
                 "sts:IdentityTokenAudience": "33333333-3333-4333-8333-333333333333",
               },
-              NumericLessThanEquals: { "sts:DurationSeconds": 300 },
+              NumericLessThanEqualsIfExists: { "sts:DurationSeconds": 300 },
             },
           }),
         ]),
