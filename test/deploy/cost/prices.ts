@@ -1,4 +1,4 @@
-// List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it costs").
+// List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it costs"), and the formula over measured counts.
 
 const prices = {
   sqsRequest: 0.4e-6,
@@ -14,37 +14,46 @@ const prices = {
   warehouseHour: 4 * 0.7,
 } as const;
 
+/** Of one thing that is done: how long functions ran for it, and how long times how large. */
+export type Spent = { readonly seconds: number; readonly gigabyteSeconds: number };
+
 /** As measured, of one run of one iteration, evenly spread over the day. */
 export type Counts = {
   /** Tickets, turns, reports and records; watches are looks. */
   readonly messagesPerRun: number;
   readonly invocationsPerRun: number;
-  readonly msPerRun: number;
-  readonly msPerLook: number;
+  readonly perRun: Spent;
+  readonly perLook: Spent;
+  readonly perSweep: Spent;
   /** REST calls beside looks and ledger. */
   readonly callsPerRun: number;
-  readonly thriftCallsPerRun: number;
+  readonly callsPerLook: number;
+  readonly callsPerSweep: number;
   readonly mergesPerRun: number;
+  readonly statementsPerMerge: number;
+  readonly logBytesPerMessage: number;
 };
 
-const GIGABYTES = 0.5;
-const LOG_BYTES_PER_MESSAGE = 700;
-/** Five mappings of five pollers, three long polls a minute each: a maximum concurrency keeps them from shrinking. */
-const IDLE_REQUESTS_PER_DAY = 5 * 5 * 3 * 60 * 24;
+/** What a stage has whether or not it is used: counted in its template and in the table of metrics. */
+export type Standing = {
+  readonly alarms: number;
+  readonly metrics: number;
+  readonly mappings: number;
+};
+
+/** Each mapping has five pollers with three long polls a minute: a maximum concurrency keeps them from shrinking. */
+const IDLE_REQUESTS_OF_A_MAPPING = 5 * 3 * 60 * 24;
 const SWEEPS_PER_DAY = 288;
-const ALARMS = 34;
-const METRICS = 24;
 const DAYS = 30.4;
 /** After the last statement a warehouse stays awake for its auto-stop. */
 const AUTO_STOP_MINUTES = 5;
 /** The records of a busy plane come in batches: no more merges than this a day, one in two seconds from two pollers. */
 const MERGES_PER_DAY_MAX = 86_400;
-const STATEMENTS_PER_MERGE = 4;
 
 type Day = {
   readonly runs: number;
   readonly sqsRequests: number;
-  readonly lambdaMs: number;
+  readonly lambdaSeconds: number;
   readonly databricksCalls: number;
   readonly sqlStatements: number;
   readonly warehouseHours: number;
@@ -54,29 +63,36 @@ type Day = {
 };
 
 /** A day with so many runs, evenly spread. */
-function dayOf(runs: number, counts: Counts, looks: number): Day {
+function dayOf(runs: number, counts: Counts, standing: Standing, looks: number): Day {
   const messages = runs * (counts.messagesPerRun + looks);
-  const invocations = runs * (counts.invocationsPerRun + looks) + SWEEPS_PER_DAY;
   // Sent, received, deleted; receives and deletes by the batch, which is one message where little comes.
-  const sqsRequests = IDLE_REQUESTS_PER_DAY + messages + 2 * invocations;
-  const lambdaMs = runs * (counts.msPerRun + looks * counts.msPerLook) + SWEEPS_PER_DAY * 100;
+  const batches = runs * (counts.invocationsPerRun + looks);
+  const invocations = batches + SWEEPS_PER_DAY;
+  const sqsRequests = standing.mappings * IDLE_REQUESTS_OF_A_MAPPING + messages + 2 * batches;
+  const total = (of: keyof Spent) =>
+    runs * (counts.perRun[of] + looks * counts.perLook[of]) + SWEEPS_PER_DAY * counts.perSweep[of];
   const merges = Math.min(runs * counts.mergesPerRun, MERGES_PER_DAY_MAX);
   const warehouseHours = awakeHours(merges);
   return {
     runs,
     sqsRequests,
-    lambdaMs,
-    databricksCalls: runs * (counts.callsPerRun + looks) + SWEEPS_PER_DAY,
-    sqlStatements: merges * STATEMENTS_PER_MERGE,
+    lambdaSeconds: total("seconds"),
+    databricksCalls:
+      runs * (counts.callsPerRun + looks * counts.callsPerLook) +
+      SWEEPS_PER_DAY * counts.callsPerSweep,
+    sqlStatements: merges * counts.statementsPerMerge,
     warehouseHours,
     awsDollars:
       sqsRequests * prices.sqsRequest +
       invocations * prices.lambdaRequest +
-      (lambdaMs / 1000) * GIGABYTES * prices.lambdaGigabyteSecond +
+      total("gigabyteSeconds") * prices.lambdaGigabyteSecond +
       runs * prices.event +
-      ((messages * LOG_BYTES_PER_MESSAGE) / 1e9) * prices.logGigabyte,
+      ((messages * counts.logBytesPerMessage) / 1e9) * prices.logGigabyte,
     watchingDollars:
-      (ALARMS * prices.alarmMonth + METRICS * prices.metricMonth + prices.dashboardMonth) / DAYS,
+      (standing.alarms * prices.alarmMonth +
+        standing.metrics * prices.metricMonth +
+        prices.dashboardMonth) /
+      DAYS,
     warehouseDollars: warehouseHours * prices.warehouseHour,
   };
 }
@@ -85,15 +101,15 @@ function dayOf(runs: number, counts: Counts, looks: number): Day {
 const awakeHours = (mergesPerDay: number): number =>
   24 * (1 - Math.exp((-mergesPerDay / (24 * 60)) * AUTO_STOP_MINUTES));
 
-export function rowsOf(counts: Counts, looks: number): readonly string[] {
+export function rowsOf(counts: Counts, standing: Standing, looks: number): readonly string[] {
   const number = (value: number) => Math.round(value).toLocaleString("en-US");
   const dollars = (value: number) => `$${value.toFixed(2)}`;
   return [
     `| Runs a day | SQS requests | Lambda seconds | Databricks calls | SQL statements | warehouse awake | AWS | alarms, metrics, dashboard | warehouse |`,
     "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ...[0, 1_000, 100_000].map((runs) => {
-      const day = dayOf(runs, counts, looks);
-      return `| ${number(runs)} | ${number(day.sqsRequests)} | ${number(day.lambdaMs / 1000)} | ${number(day.databricksCalls)} | ${number(day.sqlStatements)} | ${day.warehouseHours.toFixed(1)} h | ${dollars(day.awsDollars)} | ${dollars(day.watchingDollars)} | ${dollars(day.warehouseDollars)} |`;
+      const day = dayOf(runs, counts, standing, looks);
+      return `| ${number(runs)} | ${number(day.sqsRequests)} | ${number(day.lambdaSeconds)} | ${number(day.databricksCalls)} | ${number(day.sqlStatements)} | ${day.warehouseHours.toFixed(1)} h | ${dollars(day.awsDollars)} | ${dollars(day.watchingDollars)} | ${dollars(day.warehouseDollars)} |`;
     }),
   ];
 }
