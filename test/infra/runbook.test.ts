@@ -1,7 +1,17 @@
 // Whoever is woken up finds what it means and what to do: every alarm has its impact and its section.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as Lambda from "@aws-sdk/client-lambda";
+import * as Scheduler from "@aws-sdk/client-scheduler";
+import * as SecretsManager from "@aws-sdk/client-secrets-manager";
+import * as Sqs from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
+import { bootstrap } from "../../cli/commands/bootstrap.ts";
+import { cancel } from "../../cli/commands/cancel.ts";
+import { deadLetters } from "../../cli/commands/dead-letters.ts";
+import { doctor } from "../../cli/commands/doctor.ts";
+import { retry } from "../../cli/commands/retry.ts";
+import { runs } from "../../cli/commands/runs.ts";
 import { resourcesOf, templateOf } from "./support.ts";
 
 const runbook = readFileSync(join(import.meta.dirname, "..", "..", "infra", "runbook.md"), "utf8");
@@ -50,4 +60,52 @@ test.each([
   ["tokens", /-tokens$/, 1],
 ])("there are alarms on %s", (_what, name, count) => {
   expect(alarms.filter((alarm) => name.test(alarm.name))).toHaveLength(count);
+});
+
+const usages = new Map(
+  [bootstrap, cancel, deadLetters, doctor, retry, runs].map(({ usage }) => [
+    usage.split(" ")[0],
+    usage,
+  ]),
+);
+const readme = readFileSync(join(import.meta.dirname, "..", "..", "README.md"), "utf8");
+const typed = (text: string) =>
+  [...text.matchAll(/npx signalbox ([^`\n#]+)/g)].map(([, words = ""]) => words.trim());
+
+test.each([...new Set([...typed(runbook), ...typed(readme)])])(
+  "signalbox %s can be typed",
+  (words) => {
+    const [command, ...rest] = words.split(/\s+/);
+    const usage = usages.get(command) ?? "";
+    expect(usage).not.toBe("");
+    for (const flag of rest.filter((word) => word.startsWith("--"))) expect(usage).toContain(flag);
+    expect(rest).toContain("--stage");
+    if (/^(cancel|retry)/.test(words)) expect(rest).toContain("--reason");
+  },
+);
+
+test.each([
+  ["lambda", Lambda],
+  ["scheduler", Scheduler],
+  ["secretsmanager", SecretsManager],
+  ["sqs", Sqs],
+])("every aws %s command of the runbook is one", (service, sdk) => {
+  const named = [...runbook.matchAll(new RegExp(`aws ${service} ([a-z-]+)`, "g"))];
+  expect(named.length).toBeGreaterThan(0);
+  for (const [, command = ""] of named) {
+    const name = command.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    expect(sdk).toHaveProperty(`${name}Command`);
+  }
+});
+
+test("what is searched for in the logs is in the log vocabulary", () => {
+  const vocabulary = readFileSync(
+    join(import.meta.dirname, "..", "..", "shared", "log.ts"),
+    "utf8",
+  );
+  const events = [...runbook.matchAll(/event = "([a-z.]+)"/g)].map(([, event = ""]) => event);
+  expect(events.length).toBeGreaterThan(1);
+  for (const event of events) expect(vocabulary).toContain(`| "${event}"`);
+  for (const key of ["run_id", "state", "verdict", "outcome", "reason", "queue", "error"])
+    expect(vocabulary).toMatch(new RegExp(`readonly ${key}\\?:`));
 });
