@@ -5,7 +5,7 @@ import { mayUse } from "./access.ts";
 import type { RunRecord } from "./model.ts";
 import { positionOf, tokenOf } from "./paging.ts";
 import type { JobsService } from "./service.ts";
-import { elementsMax, runView } from "./views.ts";
+import { elementsMax, runView, shownStartOf } from "./views.ts";
 
 const limitDefault = 20;
 const limitMax = 25;
@@ -68,8 +68,8 @@ function filterOf(query: URLSearchParams): (run: RunRecord) => boolean {
     (!completed || run.ending !== undefined) &&
     (jobId === null || run.jobId === jobId) &&
     (type === null || run.type === type) &&
-    (from === undefined || run.createdMs >= from) &&
-    (to === undefined || run.createdMs <= to);
+    (from === undefined || shownStartOf(run) >= from) &&
+    (to === undefined || shownStartOf(run) <= to);
 }
 
 function limitOf(query: URLSearchParams): number {

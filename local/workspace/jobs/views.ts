@@ -66,9 +66,13 @@ function runHead(context: WorkspaceContext, run: RunRecord): Json {
   };
 }
 
+/** The time that filters compare is the one that is shown: until a run starts, when it was created. */
+export const shownStartOf = (run: RunRecord): number =>
+  run.startedMs === 0 ? run.createdMs : run.startedMs;
+
 /** All runs have tasks here, and the platform leaves the three parts at 0 for those. */
 function runTimes(run: RunRecord): Json {
-  const startMs = run.startedMs === 0 ? run.createdMs : run.startedMs;
+  const startMs = shownStartOf(run);
   const ended = run.endedMs !== 0;
   return {
     start_time: startMs,
