@@ -37,7 +37,7 @@ export function layAncient({ weather, ...laying }: Laying & Sky): readonly Ancie
     layRun(laying, run_id, endedDaysAgo);
   const due = () => 91 + random.below(30) + random.next();
   const ancient = [lay("old", [due()])];
-  if (random.chance(0.4)) ancient.push(lay("old.1", [due() + 40, due()]));
+  if (random.chance(0.7)) ancient.push(lay("old.1", [due() + 40, due()]));
   if (random.chance(0.3)) ancient.push(lay("reopened", [due(), 60]));
   if (random.chance(0.3)) ancient.push(lay("young", [89 - random.next()]));
   // Its marker should have been removed long ago: it is still to be announced.

@@ -116,7 +116,7 @@ const EMPHASIS: Partial<Record<PortMethod, number>> = {
   "jobs.submit": 5,
   "facts.create": 1.5,
   "facts.list": 2,
-  "facts.remove": 2,
+  "facts.remove": 3,
   "facts.removeFolder": 5,
 };
 
