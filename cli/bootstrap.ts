@@ -9,6 +9,7 @@ import { applySqlFolder } from "../shared/adapters/sql-files.ts";
 import { createFacts } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { type LedgerTable, ledgerTables } from "../shared/domain/ledger-rows.ts";
+import { ask } from "./ask.ts";
 import { letSubmitAs } from "./principal-roles.ts";
 
 export type BootstrapOptions = {
@@ -63,11 +64,18 @@ export async function bootstrap(
   options: BootstrapOptions,
 ): Promise<Bootstrapped> {
   const { catalog, schema, stack, volumes = usualNames, say = () => {} } = options;
-  say(`schema ${catalog}.${schema}, volumes ${Object.values(volumes).join(", ")}`);
+  const had = await thereBefore(deps.http, `${catalog}.${schema}`, Object.values(volumes));
   // Every catalog of Unity Catalog is born with this schema; ours need not be there yet.
   await using outside = await deps.sql(catalog, "default").open();
   for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
     await outside.execute(statement);
+  say(`schema ${catalog}.${schema}: ${had.schema ? "found" : "made"}`);
+  for (const state of ["made", "found"] as const) {
+    const those = Object.values(volumes).filter(
+      (volume) => had.volumes.has(volume) === (state === "found"),
+    );
+    if (those.length > 0) say(`volumes ${those.join(", ")}: ${state}`);
+  }
   say(`tables ${Object.keys(ledgerTables).join(", ")}`);
   const sql = deps.sql(catalog, schema);
   await applySqlFolder(sql, TABLES);
@@ -80,14 +88,24 @@ export async function bootstrap(
     createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` }),
     { stack, plane_id: options.planeId, created_at: options.nowIso },
   );
-  say(`plane ${planeId}`);
+  say(`plane ${planeId}: ${planeId === options.planeId ? "made" : "found"}`);
   const codebase = `${folder}/${volumes.company_codebase}`;
-  const entry = await uploadExecutor(deps.files, codebase);
-  say(`executor ${entry}`);
+  const { entry, isNew } = await uploadExecutor(deps.files, codebase);
+  say(`executor ${entry}: ${isNew ? "uploaded" : "found"}`);
   for (const { path, content } of options.codebase ?? [])
     await deps.files.overwrite(`${codebase}/${path}`, content);
   return { planeId, executorPath: entry };
 }
+
+/** CREATE … IF NOT EXISTS does not say whether it made anything. */
+async function thereBefore(http: DatabricksHttp, schema: string, volumes: readonly string[]) {
+  const isThere = async (path: string): Promise<boolean> =>
+    (await ask(http, { method: "GET", path: `${CATALOG_API}/${path}`, rate: "get" })).kind === "ok";
+  const found = new Set<string>();
+  for (const volume of volumes) if (await isThere(`volumes/${schema}.${volume}`)) found.add(volume);
+  return { schema: await isThere(`schemas/${schema}`), volumes: found };
+}
+const CATALOG_API = "/api/2.1/unity-catalog";
 
 const securables = (catalog: string, schema: string, volumes: VolumeNames): readonly string[] => [
   `CREATE SCHEMA IF NOT EXISTS ${name(catalog)}.${name(schema)}`,
@@ -126,14 +144,17 @@ const name = (text: string): string => `\`${text.replaceAll("`", "``")}\``;
  * Uploads the executor into a folder that its content names, so that a new version never changes the code of a run under
  * way. The entry point comes last: where it is, all of it is.
  */
-async function uploadExecutor(files: VolumeFiles, codebase: string): Promise<string> {
+async function uploadExecutor(
+  files: VolumeFiles,
+  codebase: string,
+): Promise<{ readonly entry: string; readonly isNew: boolean }> {
   const sources = executorSources();
   const entry = executorPath(codebase, sources);
   const there = await files.read(entry, ENTRY_BYTES_MAX);
-  if (there.kind !== "absent") return entry;
+  if (there.kind !== "absent") return { entry, isNew: false };
   const pathOf = ({ path }: SourceFile) => `${dirname(entry)}/${path}`;
   const isEntry = (file: SourceFile) => pathOf(file) === entry;
   for (const file of sources.toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b))))
     await files.create(pathOf(file), file.content);
-  return entry;
+  return { entry, isNew: true };
 }
