@@ -1,7 +1,6 @@
 // What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
 import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
-import { RETIRE_SETTLES_SECONDS } from "../../shared/domain/retention.ts";
-import { HOUR, MINUTE, SECOND } from "./clock.ts";
+import { HOUR, MINUTE } from "./clock.ts";
 import { attemptText, type Bus } from "./ledger.ts";
 import { isGoalMet, isTrulySucceeded } from "./truth.ts";
 import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
@@ -14,10 +13,9 @@ export function watchAnnouncements(deps: SafetyDeps): void {
     const ref = factRef.outcome(event);
     const outcome = deps.files.get(ref)?.fact;
     if (outcome === undefined) {
-      // Its environment was frozen in the middle, for longer than it takes to delete a run of long ago: it was true then.
-      const wasFrozen = deps.clock.nowMs() - caller.sinceMs > RETIRE_SETTLES_SECONDS * SECOND;
-      if (!wasFrozen || !deps.files.wasRemoved(ref.path))
-        deps.violate("announced without an outcome", event.id);
+      // A run of long ago may be deleted while somebody who has read its outcome says it once more: it was true then.
+      const wasTrue = (deps.files.removedMs(ref.path) ?? 0) > caller.sinceMs;
+      if (!wasTrue) deps.violate("announced without an outcome", event.id);
       return;
     }
     checkWords(deps, event, outcome);

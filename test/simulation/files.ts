@@ -54,7 +54,8 @@ export type Files = {
   readonly list: (folder: string) => readonly FolderEntry[];
   readonly isEmpty: (folder: string) => boolean;
   readonly remove: (path: string) => void;
-  readonly wasRemoved: (path: string) => boolean;
+  /** When a fact was deleted. */
+  readonly removedMs: (path: string) => number | undefined;
   /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
   readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
   readonly ancientPaths: () => Iterable<string>;
@@ -148,7 +149,7 @@ function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths,
       const ghosts = [...removedMs].filter(([, atMs]) => atMs > sinceMs).map(([path]) => path);
       return entriesIn(folder, [...present(), ...ghosts]);
     },
-    wasRemoved: (path: string) => removedMs.has(path),
+    removedMs: (path: string) => removedMs.get(path),
     isEmpty: (folder: string) => entriesIn(folder, present()).length === 0,
     remove: (path: string) => {
       const store = stores.find((one) => one.delete(path));

@@ -1,5 +1,6 @@
 // Liveness: what must be true when faults have stopped and everything has come to rest.
 import { factRef } from "../../shared/domain/facts.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { Run } from "./databricks.ts";
@@ -154,6 +155,11 @@ function checkUnwanted(deps: LivenessDeps): void {
     if (run.cancelledMs !== undefined && afterStopMs > 0) stats.cancelWaitsMs.push(afterStopMs);
     if (!run.isZombie && afterStopMs > stoppedWithin + outagesMs && !hasDeadLetter(deps, run))
       violate("a stopped chapter ran on", `${about} ${Math.round(afterStopMs / MINUTE)} min`);
+    const submission = files.get(factRef.submission(run.key))?.fact;
+    const isAccepted = submission !== undefined && !("refused" in submission);
+    const lateMs = isAccepted ? ranOnMs(msOf(submission.deadline)) : 0;
+    if (!weather.isFaulty && lateMs > WITHIN.stoppedCalmly)
+      violate("a run went on past its deadline", `${about} ${Math.round(lateMs / MINUTE)} min`);
     const afterEndMs = Math.max(
       afterStopMs,
       ranOnMs(files.get(factRef.decision(run.key))?.atMs),

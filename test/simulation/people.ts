@@ -52,6 +52,8 @@ type Deps = {
   readonly awakeAtMs: () => number;
 };
 
+/** What people set where a retry may try more or less often than before. */
+export const retryAttempts = [1, 2] as const;
 const CHAPTERS_MAX = 3;
 /** One id is the beginning of another, and looks like a marker's name. */
 const ids = ["r1", "r1.1", "R-2_x"];
@@ -92,7 +94,7 @@ export function createPeople(deps: Deps): People {
     chapter,
     reason: "try again",
     by: "somebody",
-    ...(random.chance(0.3) && { limits: { attempts: 1 + random.below(2) } }),
+    ...(random.chance(0.3) && { limits: { attempts: random.pick(retryAttempts) } }),
   });
   const outside: Outside = { ...deps, send, meddles, soonMs, cancelOf, retryOf, runIds };
 

@@ -5,6 +5,7 @@ import {
   factRef,
   type Manifest,
   type Next,
+  type RetryFact,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -12,6 +13,7 @@ import { DAY } from "./clock.ts";
 import type { Run } from "./databricks.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
+import { retryAttempts } from "./people.ts";
 import { isGoalMet } from "./truth.ts";
 import { decisionsOf, planOf, type SafetyDeps } from "./view.ts";
 
@@ -21,6 +23,7 @@ export function watchPlans(deps: SafetyDeps): void {
   deps.files.onFact.push((entry) => {
     const { ref, fact } = entry as FactEntry;
     if (ref.kind === "ticket") checkTicket(deps, fact as TicketFact);
+    if (ref.kind === "retry") checkRetry(deps, fact as RetryFact);
     if (ref.kind === "manifest") checkPlan(deps, fact as Manifest);
     if (ref.kind === "decision") checkDecision(deps, entry as FactEntry<"decision">);
     if (ref.kind === "submission")
@@ -56,6 +59,25 @@ function checkTicket(
     limits: [limits, { ...recipe.limits, ...Object.fromEntries(lowered) }],
     entry: [entry, main],
     files: [files.map(({ name }) => name).toSorted(), [main, ...recipe.planner.files].toSorted()],
+  });
+}
+
+/** A retry goes on where the chapter before ended, within the ticket's limits or what the person set instead. */
+function checkRetry({ files, ...deps }: SafetyDeps, retry: RetryFact): void {
+  const ticket = files.get(factRef.ticket(retry.run_id))?.fact;
+  const ended = files.get(factRef.outcome({ ...retry, chapter: retry.chapter - 1 }))?.fact;
+  const last = ended && files.get(factRef.manifest(ended))?.fact;
+  if (ticket === undefined || last === undefined) return; // said elsewhere
+  const about = `${retry.run_id}.${retry.chapter}`;
+  sayDifference({ ...deps, files }, "a retry goes on from somewhere else", about, {
+    capsule: [retry.capsule, last.capsule],
+    iter_n: [retry.iter_n, last.iter_n],
+    attempt: [retry.attempt, last.attempt + 1],
+  });
+  const { attempts } = retry.limits;
+  const isSet = retryAttempts.some((asked) => asked === attempts);
+  sayDifference({ ...deps, files }, "a retry has limits that nobody set", about, {
+    limits: [retry.limits, { ...ticket.limits, ...(isSet && { attempts }) }],
   });
 }
 
