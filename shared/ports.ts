@@ -103,8 +103,12 @@ export interface JobsPort {
   readonly jobs: {
     readonly submit: (request: SubmitRequest) => Promise<SubmitReply>;
     readonly get: (databricksRunId: string) => Promise<RunLook>;
-    /** The run whose name begins with `namePrefix`, active or over, started since. Weak: a listing may lag. */
-    readonly find: (namePrefix: string, sinceMs: number) => Promise<NamedRun | undefined>;
+    /** The run whose name begins with `namePrefix`, active or over, started in that time (until now). Weak: a listing may lag. */
+    readonly find: (
+      namePrefix: string,
+      sinceMs: number,
+      untilMs?: number,
+    ) => Promise<NamedRun | undefined>;
     /** The active runs whose names begin with `namePrefix`. Weak. */
     readonly listActive: (namePrefix: string) => Promise<readonly NamedRun[]>;
     /** Asynchronous: the run is over when `get` says so. Cancelling what is over changes nothing. */

@@ -85,7 +85,9 @@ async function settled(
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
   const name = attemptName(await deps.plane.id(), manifest);
-  const stray = await deps.jobs.find(name, msOf(manifest.created_at));
+  // Whoever judges late must not have to look through all that has run since.
+  const untilMs = msOf(submission.refused_at) + REFUSAL_SETTLES_SECONDS * 1000;
+  const stray = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
   if (look.kind === "gone" || phaseOf(look.run) === "over") return true;

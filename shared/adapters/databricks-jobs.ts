@@ -20,7 +20,7 @@ export const createJobs = (http: DatabricksHttp): JobsPort => ({
   jobs: {
     submit: (request) => submit(http, request),
     get: (databricksRunId) => get(http, databricksRunId),
-    find: (namePrefix, sinceMs) => find(http, namePrefix, sinceMs),
+    find: (namePrefix, sinceMs, untilMs) => find(http, namePrefix, sinceMs, untilMs),
     listActive: (namePrefix) => listActive(http, namePrefix),
     cancel: (databricksRunId) => cancel(http, databricksRunId),
   },
@@ -126,9 +126,13 @@ async function find(
   http: DatabricksHttp,
   namePrefix: string,
   sinceMs: number,
+  untilMs?: number,
 ): Promise<NamedRun | undefined> {
-  const from = { start_time_from: String(Math.max(0, Math.floor(sinceMs) - SKEW_MS)) };
-  for await (const run of listed(http, from))
+  const started = {
+    start_time_from: String(Math.max(0, Math.floor(sinceMs) - SKEW_MS)),
+    ...(untilMs !== undefined && { start_time_to: String(Math.ceil(untilMs) + SKEW_MS) }),
+  };
+  for await (const run of listed(http, started))
     if (run.run_name?.startsWith(namePrefix)) return namedRunOf(run, urlIn(http));
   return undefined;
 }

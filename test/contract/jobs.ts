@@ -154,14 +154,17 @@ export function jobsContract(open: () => Promise<JobsUnderTest>): void {
     expect(found?.startedMs).toBeGreaterThan(since - HOUR_MS);
   });
 
-  test("a run is not found by another's name, nor when it started long before", async () => {
+  test("a run is not found by another's name, nor when it started long before or after", async () => {
     const port = await open();
     const request = requestOf();
+    const before = port.nowMs() - HOUR_MS;
     await submitted(port, request);
     const plane = request.runName.split("/")[1];
     expect(await port.jobs.find(`signalbox/${plane}/ORD-1/1.11 `, 0)).toBeUndefined();
     expect(await port.jobs.find(`${plane}`, 0)).toBeUndefined();
     expect(await port.jobs.find(request.runName, port.nowMs() + HOUR_MS)).toBeUndefined();
+    expect(await port.jobs.find(request.runName, before - HOUR_MS, before)).toBeUndefined();
+    expect(await port.jobs.find(request.runName, before, port.nowMs())).toBeDefined();
   });
 
   test("the active runs of a plane are listed, and no others", async () => {

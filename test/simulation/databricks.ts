@@ -46,7 +46,7 @@ export type Databricks = {
   readonly isActive: (run: Run) => boolean;
   readonly submit: (request: SubmitRequest, caller: Caller) => SubmitReply;
   readonly get: (id: string, caller: Caller) => RunLook;
-  readonly find: (namePrefix: string, sinceMs: number) => NamedRun | undefined;
+  readonly find: (namePrefix: string, sinceMs: number, untilMs?: number) => NamedRun | undefined;
   readonly listActive: (namePrefix: string) => readonly NamedRun[];
   readonly cancel: (id: string, caller: Caller) => void;
   /** By a person in Databricks. */
@@ -88,9 +88,13 @@ export function createDatabricks(deps: Deps): Databricks {
       if (run !== undefined) for (const told of self.onLook) told(run, caller);
       return lookOf(run, clock.nowMs());
     },
-    find: (namePrefix, sinceMs) => {
+    find: (namePrefix, sinceMs, untilMs = NEVER) => {
       const found = everybodys.find(
-        (run) => run.name.startsWith(namePrefix) && run.startedMs >= sinceMs && isListed(run),
+        (run) =>
+          run.name.startsWith(namePrefix) &&
+          run.startedMs >= sinceMs &&
+          run.startedMs <= untilMs &&
+          isListed(run),
       );
       return found && namedOf(found);
     },

@@ -152,11 +152,11 @@ function jobPorts({ call, databricks, stats }: PortDeps, env: Environment) {
           () => id,
         );
       },
-      find: (prefix, sinceMs) =>
+      find: (prefix, sinceMs, untilMs) =>
         call(
           env,
           "jobs.find",
-          () => databricks.find(prefix, sinceMs),
+          () => databricks.find(prefix, sinceMs, untilMs),
           () => prefix,
         ),
       listActive: (prefix) => call(env, "jobs.listActive", () => databricks.listActive(prefix)),

@@ -85,9 +85,10 @@ export function createMemoryJobs({ clock }: ClockPort): MemoryJobs {
           ? { kind: "gone", message: `Run ${id} does not exist.` }
           : { kind: "run", run };
       },
-      find: async (namePrefix, sinceMs) =>
+      find: async (namePrefix, sinceMs, untilMs = Number.POSITIVE_INFINITY) =>
         [...runs.values()]
-          .filter((run) => run.runName.startsWith(namePrefix) && run.startedMs >= sinceMs)
+          .filter((run) => run.runName.startsWith(namePrefix))
+          .filter((run) => run.startedMs >= sinceMs && run.startedMs <= untilMs)
           .map(named)[0],
       listActive: async (namePrefix) =>
         [...runs.values()]
