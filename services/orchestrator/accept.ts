@@ -48,7 +48,9 @@ export const acceptTicket =
       await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
       accepted = (await deps.facts.create(ref, fact)).fact;
       refuseAnother(accepted, ticket);
-      deps.log("run.accepted", {
+      // Of two at the same moment one comes first.
+      const isFirst = accepted.accepted_at === fact.accepted_at;
+      deps.log(isFirst ? "run.accepted" : "run.repeated", {
         ...chapter,
         workload: ticket.workload,
         ...tracedBy(accepted.traceparent),

@@ -1,4 +1,4 @@
-// The embedded workspace: how soon it answers, and how often (issue 4, point 8).
+// The embedded workspace: how soon it answers, and how often.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -125,7 +125,7 @@ test.each(["over", "gone"])("a refusal whose run is %s by then is judged", async
   );
 });
 
-test("the search for a refused attempt's run asks for its whole name, since its plan", async () => {
+test("the search for a refused attempt's run asks for its whole name, from its plan until it has settled", async () => {
   const plane = createPlane();
   await plane.given({ manifest, submission: refused });
   plane.at(200);
@@ -136,7 +136,10 @@ test("the search for a refused attempt's run asks for its whole name, since its 
     return jobs.find(...args);
   };
   await deliver({ ...plane.ports, jobs: { ...jobs, find } }, ended);
-  expect(asked).toEqual([[attemptName(planeId, first), Date.parse(manifest.created_at)]]);
+  const settledMs = Date.parse(refused.refused_at) + 150_000;
+  expect(asked).toEqual([
+    [attemptName(planeId, first), Date.parse(manifest.created_at), settledMs],
+  ]);
 });
 
 test("the result of a run that goes on is not read", async () => {
