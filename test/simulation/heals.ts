@@ -15,7 +15,7 @@ export function watchHeals({ clock, sqs, files, weather, violate }: LivenessDeps
     const name = markerName(marker);
     if (caller.purpose !== "schedule") signs.set(name, { atMs: clock.nowMs(), heals: 0 });
   });
-  sqs.onSend.push((queue, body, caller) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (caller?.purpose !== "schedule" || queue === "tickets") return;
     const { run_id, chapter } = JSON.parse(body) as { run_id: string; chapter: number };
     const name = markerName({ run_id, chapter });

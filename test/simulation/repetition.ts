@@ -41,7 +41,7 @@ function watchSteps({ databricks, files, violate }: LivenessDeps): void {
 /** After the first look of an attempt, its marker says which attempt is running. */
 function watchAttempts({ clock, sqs, files, weather, violate }: LivenessDeps): void {
   if (weather.isFaulty) return;
-  sqs.onSend.push((queue, body, caller) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || caller?.purpose !== "watches") return;
     const watch = JSON.parse(body) as Watch;
     if (watch.looks !== 1) return;
@@ -57,7 +57,7 @@ function watchAttempts({ clock, sqs, files, weather, violate }: LivenessDeps): v
 
 /** A decision that was found is followed only if what follows is not there yet. */
 function watchTurns({ sqs, files, violate }: LivenessDeps): void {
-  sqs.onSend.push((queue, body, caller) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "turns" || caller?.purpose !== "reports") return;
     const turn = JSON.parse(body) as Turn;
     const manifest = files.get(factRef.manifest(turn));
@@ -77,7 +77,7 @@ function watchReports({
   violate,
 }: LivenessDeps): void {
   if (weather.isFaulty) return;
-  sqs.onSend.push((queue, body, caller) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "reports" || caller === undefined || caller.purpose === "reports") return;
     const about = attemptText(JSON.parse(body) as Ended);
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
@@ -106,10 +106,14 @@ function watchOpening({ files, violate }: LivenessDeps): void {
 function watchAnnouncements({ clock, sqs, bus, files, violate }: LivenessDeps): void {
   const askedAgain = new Set<string>();
   const closedMs = new Map<string, number>();
-  sqs.onSend.push((queue, body) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "records" || !body.includes('"again":true')) return;
     const { run_id, chapter } = JSON.parse(body) as Record;
     askedAgain.add(markerName({ run_id, chapter }));
+    const later = files.get(factRef.outcome({ run_id, chapter: chapter + 1 }));
+    const isAsked = caller?.purpose === "tickets";
+    if (isAsked && later !== undefined && later.atMs < caller.sinceMs)
+      violate("a repeated ticket is answered with a chapter that is not the last", body);
   });
   files.onMarkerWritten.push((marker) => closedMs.delete(markerName(marker)));
   files.onMarkerRemoved.push((key: ChapterKey) => {

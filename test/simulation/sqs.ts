@@ -27,7 +27,7 @@ export type Letter = {
   readonly reason: string;
 };
 type Sending = {
-  readonly delaySeconds?: number;
+  readonly delaySeconds?: number | undefined;
   readonly traceparent?: string | undefined;
   /** Absent for people: what they send is not lost on the way, they would have seen an error. */
   readonly caller?: Caller;
@@ -44,12 +44,7 @@ export type Sqs = {
   readonly live: ReadonlySet<Message>;
   /** Every body that was ever sent, for those who replay old ones. */
   readonly archive: readonly Archived[];
-  readonly onSend: ((
-    queue: QueueName,
-    body: string,
-    caller: Caller | undefined,
-    traceparent: string | undefined,
-  ) => void)[];
+  readonly onSend: ((queue: QueueName, body: string, sending: Sending) => void)[];
   readonly onArrival: ((message: Message) => void)[];
   readonly onGone: ((message: Message) => void)[];
 };
@@ -101,7 +96,7 @@ export function createSqs(deps: Deps): Sqs {
   function send(queue: QueueName, body: string, sending: Sending = {}): void {
     const { caller, traceparent } = sending;
     sqs.archive.push({ queue, body, traceparent });
-    for (const told of sqs.onSend) told(queue, body, caller, traceparent);
+    for (const told of sqs.onSend) told(queue, body, sending);
     const isLost =
       caller !== undefined && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
     if (isLost) {

@@ -3,7 +3,7 @@ import { factRef } from "../../shared/domain/facts.ts";
 import type { LivenessDeps } from "./liveness.ts";
 
 export function watchTraces({ sqs, files, weather, violate }: LivenessDeps): void {
-  sqs.onSend.push((queue, body, caller, traceparent) => {
+  sqs.onSend.push((queue, body, { caller, traceparent }) => {
     // What waits goes on with what it came with, and people's messages come without.
     if (caller === undefined || !body.endsWith('"tries":0}')) return;
     // So does a forger's watch that has waited: it is not due, and reads no fact.

@@ -6,6 +6,7 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
 import { SECOND } from "./clock.ts";
+import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
@@ -27,6 +28,7 @@ export function watchWaste(deps: LivenessDeps): void {
   countWatches(deps);
   watchRepetition(deps);
   watchHeals(deps);
+  watchDelays(deps);
   watchTraces(deps);
 }
 
