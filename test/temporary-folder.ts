@@ -3,9 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export default function setup(): () => void {
-  const folder = mkdtempSync(join(tmpdir(), "signalbox-test-"));
-  // Workers and the processes that they start inherit it.
+const folder = mkdtempSync(join(tmpdir(), "signalbox-test-"));
+
+/** Workers, and the processes that they start, inherit it. */
+export function setup(): void {
   process.env["TMPDIR"] = folder;
-  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+export function teardown(): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
