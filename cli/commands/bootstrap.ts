@@ -8,7 +8,7 @@ import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
 import { isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
 import { executorIsBounded } from "../doctor/grants.ts";
-import type { WorkspaceCheckOptions } from "../doctor/workspace-checks.ts";
+import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
 import { loginOf, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, type Io, UsageError } from "../usage.ts";

@@ -12,7 +12,8 @@ import {
 import { messageOf } from "../../shared/domain/body.ts";
 import { awsChecks } from "../doctor/aws-checks.ts";
 import { type Check, fail, isHealthy, linesOf, lookAtAll, ok } from "../doctor/check.ts";
-import { type WorkspaceCheckOptions, workspaceChecks } from "../doctor/workspace-checks.ts";
+import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
+import { workspaceChecks } from "../doctor/workspace-checks.ts";
 import { loginOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import type { Command, Io } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";

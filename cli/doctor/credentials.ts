@@ -5,7 +5,7 @@ import { ask, askForJson } from "../ask.ts";
 import { caPemOf } from "../login.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-checks.ts";
+import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 const SKEW_SECONDS_MAX = 30;
 

@@ -5,7 +5,7 @@ import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { ask } from "../ask.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-checks.ts";
+import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 /** A principal (or group), and what it may, inherited or not, in the words of REST: `READ_VOLUME`. */
 export type Holding = { readonly principal: string; readonly privileges: readonly string[] };

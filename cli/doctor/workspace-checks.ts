@@ -1,26 +1,14 @@
 // What a first deploy gets wrong on the Databricks side.
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
-import type { Stage } from "../../infra/stage.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
-import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Check, type Finding, fail, ok } from "./check.ts";
 import { clockAgrees, credentialsLast, signsIn } from "./credentials.ts";
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
 import { controllersMay, executorIsBounded, warehouseIsOpen } from "./grants.ts";
 import { runsAs } from "./run-as.ts";
-
-export type WorkspaceCheckOptions = {
-  readonly stage: Stage;
-  readonly client: WorkspaceClient;
-  /** Whether `client` speaks as the functions do; otherwise as whoever the environment names. */
-  readonly asControllers: boolean;
-  /** The application ids as which code is executed: the stage's, and those of recipes. */
-  readonly executors: readonly string[];
-  /** A warehouse that sleeps is woken up, which costs. */
-  readonly withWarehouse: boolean;
-};
+import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 type Look = (options: WorkspaceCheckOptions) => Promise<Finding>;
 

@@ -15,7 +15,8 @@ import {
   ok,
   warn,
 } from "../../cli/doctor/check.ts";
-import { type WorkspaceCheckOptions, workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
+import type { WorkspaceCheckOptions } from "../../cli/doctor/workspace-check-options.ts";
+import { workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";

@@ -3,29 +3,14 @@
 import type { WorkspaceContext } from "../context.ts";
 import { failed, misconfigured, workloadFailed } from "../jobs/endings.ts";
 import type { JobLimits } from "../jobs/limits.ts";
-import type { Attempt, Ending, Outcome, RunRecord } from "../jobs/model.ts";
-import {
-  type ReferenceScope,
-  resolveReferences,
-  UnresolvedReferenceError,
-} from "../jobs/references.ts";
-import type { Task } from "../jobs/task-schema.ts";
+import type { Ending, Outcome, RunRecord } from "../jobs/model.ts";
+import { resolveReferences, UnresolvedReferenceError } from "../jobs/references.ts";
 import { ApiError, type Principal } from "../route.ts";
 import { prepareCompute } from "./compute.ts";
+import type { Execution } from "./execution.ts";
 import { createSlots } from "./slots.ts";
 import { runTaskProcess } from "./task-process.ts";
 import { TaskSpecError, taskSpec } from "./task-spec.ts";
-
-export type Execution = {
-  readonly run: RunRecord;
-  readonly attempt: Attempt;
-  readonly task: Task;
-  /** What references mean at this moment. */
-  readonly scope: () => ReferenceScope;
-  /** Aborted when the attempt is cancelled or has run out of time. */
-  readonly signal: AbortSignal;
-  readonly onRunning: (patch: Partial<Attempt>) => void;
-};
 
 export type Executor = {
   /** Never rejects for what a task does; when it resolves, no process of the attempt is left. */

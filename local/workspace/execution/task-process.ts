@@ -6,7 +6,7 @@ import type { JobLimits } from "../jobs/limits.ts";
 import type { Outcome } from "../jobs/model.ts";
 import type { Task } from "../jobs/task-schema.ts";
 import type { Principal } from "../route.ts";
-import type { Execution } from "./executor.ts";
+import type { Execution } from "./execution.ts";
 import { createLogTail } from "./log-tail.ts";
 import { type Exit, type GroupProcess, startGroup } from "./process-group.ts";
 import { findPython } from "./python-runtime.ts";

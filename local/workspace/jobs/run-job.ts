@@ -1,5 +1,5 @@
 // run-now, for clients and for run_job_task.
-import type { Execution } from "../execution/executor.ts";
+import type { Execution } from "../execution/execution.ts";
 import { ApiError, type Principal } from "../route.ts";
 import { failed, success } from "./endings.ts";
 import type { RunNow } from "./job-schema.ts";
