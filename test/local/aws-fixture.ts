@@ -117,11 +117,11 @@ export async function receiveAll(sqs: SQSClient, queueUrl: string): Promise<read
   return reply.Messages ?? [];
 }
 
-/** Resolves when `condition` holds. @throws after `limitMs`, with what was waited for */
+/** Resolves when `condition` holds. @throws after `limitMs`, with what was waited for: long, because a busy machine is no fault */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  limitMs = 20_000,
+  limitMs = 90_000,
 ): Promise<void> {
   const endsMs = Date.now() + limitMs;
   while (!(await condition())) {

@@ -63,7 +63,7 @@ export async function testPlane(): Promise<TestPlane> {
     outcomeOf: async (runId, chapter = 1) => {
       const find = () =>
         outcomesIn(events).find((each) => each.run_id === runId && each.chapter === chapter);
-      await until(`the outcome of ${runId}`, () => find() !== undefined, 60_000);
+      await until(`the outcome of ${runId}`, () => find() !== undefined);
       return find() as OutcomeEvent;
     },
     fact: async (path) => {

@@ -1,6 +1,6 @@
 // The loop end to end: real handlers in environments of their own, real SQS events, a real Python process for each attempt.
 import { GetQueueAttributesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workspaceClient } from "../../cli/workspace-client.ts";
 import {
   databricksRunsOf,
@@ -47,8 +47,6 @@ const rowOf = async (runId: string) => {
   const rows = await plane.query("SELECT * FROM run_state");
   return rows.find((row) => row["run_id"] === runId);
 };
-
-vi.setConfig({ testTimeout: 120_000 });
 
 test.concurrent("a ticket is run to its outcome, and facts, ledger and announcement say the same", async () => {
   await plane.send({

@@ -37,7 +37,7 @@ test("on days made up at random, every number of the report is what it should be
     }),
     { numRuns: 6, endOnFailure: true },
   );
-}, 120_000);
+});
 
 test.each([
   {

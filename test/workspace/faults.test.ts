@@ -1,5 +1,6 @@
 import { request as httpsRequest } from "node:https";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createRequestLog } from "../../local/workspace/http/request-log.ts";
 import { startWorkspace, type Workspace } from "../../local/workspace/workspace.ts";
 import { type Client, clientOf, type Json } from "./client.ts";
 
@@ -191,6 +192,16 @@ test("the request log tells what was asked, by route, run and status, and counts
   expect(counts.json).toMatchObject({ total: 3, routes: { [`GET ${ME}`]: 1 } });
   const { text } = await client.admin("GET", "/requests");
   expect(text).not.toContain(workspace.administrator.token);
+});
+
+test("what is still being answered when the log is cleared does not come into it afterwards", () => {
+  const log = createRequestLog();
+  const asked = { at: "", method: "GET", path: ME, query: "", status: 200, duration_ms: 1 };
+  const before = log.nextId();
+  log.clear();
+  log.record({ ...asked, id: before });
+  log.record({ ...asked, id: log.nextId() });
+  expect(log.counts()).toMatchObject({ total: 1 });
 });
 
 test("the admin's address needs its own token, and only that", async () => {

@@ -35,6 +35,7 @@ export type RequestLog = {
     readonly routes: Record<string, number>;
     readonly statuses: Record<string, number>;
   };
+  /** Forgets what was asked until now, also what is still being answered. */
   readonly clear: () => void;
 };
 
@@ -44,6 +45,7 @@ export function createRequestLog(): RequestLog {
   let held: LoggedRequest[] = [];
   let total = 0;
   let lastId = 0;
+  let clearedId = 0;
   const routes = new Map<string, number>();
   const statuses = new Map<string, number>();
   const count = (counts: Map<string, number>, key: string) =>
@@ -54,6 +56,7 @@ export function createRequestLog(): RequestLog {
       return lastId;
     },
     record: (request) => {
+      if (request.id <= clearedId) return;
       held.push(request);
       if (held.length > HELD_MAX * 1.25) held = held.slice(-HELD_MAX);
       total += 1;
@@ -67,6 +70,7 @@ export function createRequestLog(): RequestLog {
       statuses: Object.fromEntries([...statuses].sort()),
     }),
     clear: () => {
+      clearedId = lastId;
       held = [];
       total = 0;
       routes.clear();
