@@ -1,19 +1,15 @@
 // `npm start` as a newcomer calls it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { startWorkspace } from "../../local/workspace/workspace.ts";
 import { until } from "./aws-fixture.ts";
 
 const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "start-"));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+const newFolder = (): string => mkdtempSync(join(tmpdir(), "start-"));
 
 function start(argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   const child = spawn(process.execPath, [main, ...argv], { env });
@@ -45,8 +41,8 @@ function textOf(path: string): string {
   }
 }
 
-test("it exits 0 when all ended as they must, shows how, and leaves the files", async () => {
-  const own = join(folder, "plane");
+test.concurrent("it exits 0 when all ended as they must, shows how, and leaves the files", async () => {
+  const own = join(newFolder(), "plane");
   const { output, ended } = start(["--folder", own]);
   expect(await ended, output()).toBe(0);
   for (const sign of [
@@ -65,11 +61,31 @@ test("it exits 0 when all ended as they must, shows how, and leaves the files", 
   expect(readFileSync(join(own, "events.jsonl"), "utf8")).toMatch(/"Run Outcome"/);
 });
 
+test.concurrent("it works against a workspace that the environment names", async () => {
+  const folder = newFolder();
+  await using workspace = await startWorkspace({ data: join(folder, "workspace") });
+  const environment = {
+    PATH: process.env["PATH"],
+    ...workspace.env,
+    SIGNALBOX_CATALOG: "main",
+    SIGNALBOX_SCHEMA: "ops",
+    SIGNALBOX_RUN_AS: workspace.other.id,
+    SIGNALBOX_CA_FILE: join(folder, "workspace", "ca.pem"),
+  };
+  const argv = ["--workspace", "env", "--time-scale", "0.02", "--folder", join(folder, "plane")];
+  const { output, ended } = start(argv, environment);
+  expect(await ended, output()).toBe(0);
+  expect(output()).toMatch(/All ended as they must/);
+  const submitted = workspace.requests({ route: "runs/submit" });
+  expect(submitted.length).toBeGreaterThanOrEqual(7);
+});
+
 // Only Linux shows other processes' variables as files.
 test.runIf(existsSync("/proc/self/environ"))(
   "Ctrl-C ends it, with every process that it started",
+  { concurrent: true },
   async () => {
-    const own = join(folder, "plane");
+    const own = join(newFolder(), "plane");
     const { child, output, ended } = start(["--folder", own]);
     await until("something runs", () => /CANCEL-ME .*running/.test(output()));
     expect(leftOf(own).length).toBeGreaterThan(1);
@@ -99,6 +115,7 @@ test.each([
 });
 
 test("a folder with somebody's files is not emptied", async () => {
+  const folder = newFolder();
   writeFileSync(join(folder, "thesis.txt"), "years of work");
   const { output, ended } = start(["--folder", folder]);
   expect(await ended).toBe(1);
@@ -107,30 +124,13 @@ test("a folder with somebody's files is not emptied", async () => {
 });
 
 test("a folder in which another plane runs is refused", async () => {
+  const folder = newFolder();
   writeFileSync(join(folder, "plane.pid"), `${process.pid}\n`);
   const { output, ended } = start(["--folder", folder]);
   expect(await ended).toBe(1);
   expect(output()).toMatch(
     new RegExp(`another local plane runs in .* \\(process ${process.pid}\\)`),
   );
-});
-
-test("it works against a workspace that the environment names", async () => {
-  await using workspace = await startWorkspace({ data: join(folder, "workspace") });
-  const environment = {
-    PATH: process.env["PATH"],
-    ...workspace.env,
-    SIGNALBOX_CATALOG: "main",
-    SIGNALBOX_SCHEMA: "ops",
-    SIGNALBOX_RUN_AS: workspace.other.id,
-    SIGNALBOX_CA_FILE: join(folder, "workspace", "ca.pem"),
-  };
-  const argv = ["--workspace", "env", "--time-scale", "0.02", "--folder", join(folder, "plane")];
-  const { output, ended } = start(argv, environment);
-  expect(await ended, output()).toBe(0);
-  expect(output()).toMatch(/All ended as they must/);
-  const submitted = workspace.requests({ route: "runs/submit" });
-  expect(submitted.length).toBeGreaterThanOrEqual(7);
 });
 
 test.each([
@@ -152,7 +152,7 @@ test.each([
     },
   },
 ])("a real workspace without $missing is refused by its name", async ({ missing, environment }) => {
-  const argv = ["--workspace", "env", "--folder", join(folder, "plane")];
+  const argv = ["--workspace", "env", "--folder", join(newFolder(), "plane")];
   const { output, ended } = start(argv, { PATH: process.env["PATH"], ...environment });
   expect(await ended).toBe(1);
   expect(output()).toContain(missing);
