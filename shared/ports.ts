@@ -103,7 +103,10 @@ export interface JobsPort {
   readonly jobs: {
     readonly submit: (request: SubmitRequest) => Promise<SubmitReply>;
     readonly get: (databricksRunId: string) => Promise<RunLook>;
-    /** The run whose name begins with `namePrefix`, active or over, started in that time (until now). Weak: a listing may lag. */
+    /**
+     * The run whose name begins with `namePrefix`, active or over, started in that time (until now), give or take what clocks may
+     * differ. Weak: a listing may lag.
+     */
     readonly find: (
       namePrefix: string,
       sinceMs: number,

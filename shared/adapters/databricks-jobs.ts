@@ -1,6 +1,7 @@
 // JobsPort over the Jobs API 2.2: 2.1 refuses runs of more than 100 tasks, and 2.0 knows no tasks.
 import * as z from "zod";
 import { faultsOf } from "../domain/body.ts";
+import { CLOCKS_DIFFER_SECONDS } from "../domain/cadence.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { JobsPort, NamedRun, RunLook, SubmitReply, SubmitRequest } from "../ports.ts";
 import { type DatabricksError, isMissing } from "./databricks-error.ts";
@@ -119,8 +120,8 @@ const isGone = (error: DatabricksError): boolean =>
 
 const PAGE_RUNS = 25; // the platform's maximum
 const RUN_PAGES_MAX = 100; // ten seconds of listing
-// The platform's clock is not ours; names are unique, so an earlier start can only cost a page.
-const SKEW_MS = 5 * 60 * 1000;
+/** Names are unique, so a wider search can only cost a page. */
+const SKEW_MS = CLOCKS_DIFFER_SECONDS * 1000;
 
 async function find(
   http: DatabricksHttp,

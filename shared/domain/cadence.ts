@@ -57,6 +57,9 @@ export const FIRST_LOOK_SECONDS = 30;
 /** Longer than any call can live, so that a submission that was on its way is there when a refusal is judged. */
 export const REFUSAL_SETTLES_SECONDS = 150;
 
+/** Our clock and Databricks' own may differ by as much: who searches by time looks so much further on both sides. */
+export const CLOCKS_DIFFER_SECONDS = 300;
+
 type Waiting = {
   /** How often it has waited before. */
   readonly tries: number;

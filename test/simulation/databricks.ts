@@ -1,5 +1,6 @@
 // Databricks, as far as the Jobs API shows it: tokens, queues, every ending, cancellations that take their time, repairs by hand,
 // runs that vanish, refusals that do and do not last, and listings that lag.
+import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import type { NamedRun, RunLook, SubmitReply, SubmitRequest } from "../../shared/ports.ts";
@@ -71,6 +72,7 @@ type Deps = {
 /** Nobody documents how long a token lives; the design trusts it for seven days. */
 const TOKEN_LIVES = 7 * DAY + HOUR;
 const NEVER = Number.POSITIVE_INFINITY;
+const SKEW_MS = CLOCKS_DIFFER_SECONDS * SECOND;
 
 export function createDatabricks(deps: Deps): Databricks {
   const { clock, random, weather, trace } = deps;
@@ -92,8 +94,8 @@ export function createDatabricks(deps: Deps): Databricks {
       const found = everybodys.find(
         (run) =>
           run.name.startsWith(namePrefix) &&
-          run.startedMs >= sinceMs &&
-          run.startedMs <= untilMs &&
+          run.startedMs >= sinceMs - SKEW_MS &&
+          run.startedMs <= untilMs + SKEW_MS &&
           isListed(run),
       );
       return found && namedOf(found);

@@ -8,6 +8,8 @@ export type Environment = {
   readonly service: ServiceName;
   /** Tells the world that promises were settled, so that it lets the handlers run. */
   readonly pulse: Pulse;
+  /** How far its clock is ahead of everybody else's. */
+  readonly skewMs: number;
   /** What the invocation that runs here is for; mixed, where work of an earlier one goes on beside it. */
   purpose: QueueName | "schedule" | "mixed";
   /** Messages of this invocation that it has logged as failed. */

@@ -35,6 +35,8 @@ type Deps = {
   readonly random: Random;
   readonly trace: Trace;
   readonly pulse: Pulse;
+  /** How far the clock of an environment may be off. */
+  readonly skewMsMax: number;
   readonly create: (env: Environment) => Handlers;
   readonly onError: (error: unknown) => void;
 };
@@ -43,7 +45,7 @@ type Warm = { readonly env: Environment; readonly handlers: Handlers };
 const ORCHESTRATOR_TIMEOUT = topology.turns.timeoutSeconds * SECOND;
 
 export function createFleet(deps: Deps): Fleet {
-  const { clock, random, trace, pulse } = deps;
+  const { clock, random, trace, pulse, skewMsMax } = deps;
   const idle: Record<ServiceName, Warm[]> = { orchestrator: [], "run-poller": [], ingester: [] };
   const busy = new Set<Warm>();
   let born = 0;
@@ -55,6 +57,7 @@ export function createFleet(deps: Deps): Fleet {
       name: `${service}#${id}`,
       service,
       pulse,
+      skewMs: random.between(-skewMsMax, skewMsMax),
       purpose: "schedule",
       failed: new Set(),
       isDead: false,

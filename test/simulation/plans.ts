@@ -16,6 +16,7 @@ import { attemptText } from "./ledger.ts";
 import { retryAttempts } from "./people.ts";
 import { isGoalMet } from "./truth.ts";
 import { decisionsOf, planOf, type SafetyDeps } from "./view.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 
 export function watchPlans(deps: SafetyDeps): void {
   const refusedRuns = new Set<string>();
@@ -150,7 +151,8 @@ function checkRefusal(
     artifact: [fact.artifact_hash, entry?.sha256],
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
-  if (!fact.adopted && msOf(fact.submitted_at) < Math.min(run.startedMs, sinceMs))
+  const beganMs = Math.min(run.startedMs, sinceMs) - CLOCKS_OFF_MS_MAX;
+  if (!fact.adopted && msOf(fact.submitted_at) < beganMs)
     deps.violate("submitted before its run began", about);
 }
 

@@ -228,7 +228,7 @@ const isOurOwnFault = (error: unknown): boolean =>
 function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: Environment) {
   return {
     clock: {
-      nowMs: clock.nowMs,
+      nowMs: () => clock.nowMs() + env.skewMs,
       sleep: (ms) =>
         new Promise<void>((resolve) => {
           clock.after(ms, () => resume(env, resolve));

@@ -49,6 +49,8 @@ export type Weather = {
   readonly lagMsMax: number;
   /** The same for the list of Databricks runs. */
   readonly runsLagMsMax: number;
+  /** How far the clocks of functions may be off, ours from Databricks' and from each other. */
+  readonly skewMsMax: number;
   /** How eagerly people and forgers interfere: 0 to 1. */
   readonly meddling: number;
   /** `writes`: the facts volume can only be read. */
@@ -59,6 +61,8 @@ export type Weather = {
   /** After that nothing goes wrong any more; a blackout moves it. */
   faultsEndMs: number;
 };
+
+export const CLOCKS_OFF_MS_MAX = 5 * SECOND;
 
 export const calm: Weather = {
   isFaulty: false,
@@ -75,6 +79,7 @@ export const calm: Weather = {
   holdMsMax: SECOND,
   lagMsMax: 0,
   runsLagMsMax: 0,
+  skewMsMax: 0,
   meddling: 0,
   outages: {},
   blackout: undefined,
@@ -161,6 +166,7 @@ export function drawWeather(random: Random): Weather {
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
     lagMsMax: random.between(0, 8 * SECOND),
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
+    skewMsMax: random.chance(0.5) ? random.between(0, CLOCKS_OFF_MS_MAX) : 0,
     meddling: random.chance(0.8) ? random.next() : 0,
     outages: drawOutages(random, activeMs),
     blackout: random.chance(0.3) ? drawBlackout(random) : undefined,
@@ -210,6 +216,7 @@ export function weatherLines(weather: Weather): readonly string[] {
     `calls     fail before ${percent(weather.failsBefore)}, fail after ${percent(weather.failsAfter)}, land late ${percent(weather.landsLate)}, are killed ${percent(weather.killed)}, are slow ${percent(weather.slow)}; ${percent(weather.surprise)} of the failures are surprises`,
     `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
     `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
+    `clocks    are off by up to ${seconds(weather.skewMsMax)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
     `blackout  ${blackout === undefined ? "none" : `of ${blackout.of} after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
     `people    meddle ${percent(weather.meddling)}`,

@@ -119,7 +119,8 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const onError = (error: unknown): void =>
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
   const create = (env: Environment): Handlers => handlersOf(ports, env);
-  const fleet: Fleet = createFleet({ clock, random, trace, pulse, create, onError });
+  const { skewMsMax } = weather;
+  const fleet: Fleet = createFleet({ clock, random, trace, pulse, skewMsMax, create, onError });
   const ancient = layAncient({ ...common, files });
   const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs, ancient });
   const liveness: LivenessDeps = {

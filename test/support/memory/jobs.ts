@@ -1,4 +1,5 @@
 // JobsPort over memory: runs that start when they are submitted and end when the test says so.
+import { CLOCKS_DIFFER_SECONDS } from "../../../shared/domain/cadence.ts";
 import type { DatabricksRun } from "../../../shared/domain/databricks-run.ts";
 import type { ClockPort, JobsPort, NamedRun, SubmitReply } from "../../../shared/ports.ts";
 
@@ -24,6 +25,8 @@ const endings = {
     terminationCode: "USER_CANCELED",
   },
 } as const satisfies Record<string, Ending>;
+
+const SKEW_MS = CLOCKS_DIFFER_SECONDS * 1000;
 
 type MemoryRun = DatabricksRun & { readonly startedMs: number; readonly repairedMs?: number };
 
@@ -88,7 +91,7 @@ export function createMemoryJobs({ clock }: ClockPort): MemoryJobs {
       find: async (namePrefix, sinceMs, untilMs = Number.POSITIVE_INFINITY) =>
         [...runs.values()]
           .filter((run) => run.runName.startsWith(namePrefix))
-          .filter((run) => run.startedMs >= sinceMs && run.startedMs <= untilMs)
+          .filter((run) => run.startedMs >= sinceMs - SKEW_MS && run.startedMs <= untilMs + SKEW_MS)
           .map(named)[0],
       listActive: async (namePrefix) =>
         [...runs.values()]
