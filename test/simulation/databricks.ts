@@ -28,6 +28,8 @@ export type Run = {
   readonly startedMs: number;
   readonly listedMs: number;
   readonly timeoutMs: number;
+  /** The body with which it was submitted. */
+  readonly payload: string;
   /** QUEUED or PENDING until then. */
   runsFromMs: number;
   endMs: number;
@@ -54,6 +56,7 @@ export type Databricks = {
   readonly cancelByHand: (run: Run) => void;
   readonly repairByHand: (run: Run) => void;
   readonly onRefuse: ((key: AttemptKey) => void)[];
+  readonly onAccept: ((run: Run, caller: Caller) => void)[];
   readonly onSubmit: ((request: SubmitRequest, caller: Caller) => void)[];
   readonly onLook: ((run: Run, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
@@ -124,6 +127,7 @@ export function createDatabricks(deps: Deps): Databricks {
       trace.say(() => `⟲ Databricks run ${run.id} is repaired by hand`);
     },
     onRefuse: [],
+    onAccept: [],
     onSubmit: [],
     onLook: [],
     onStart: [],
@@ -144,10 +148,16 @@ export function createDatabricks(deps: Deps): Databricks {
       return refusal;
     }
     const had = byToken.get(idempotencyToken);
-    if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES) return acceptedOf(had);
+    if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES)
+      return accept(had, caller);
     const run = start(runName, payload, caller);
     byToken.set(idempotencyToken, run);
     if (!run.isForeign) for (const told of self.onStart) told(run, caller);
+    return accept(run, caller);
+  }
+
+  function accept(run: Run, caller: Caller): SubmitReply {
+    for (const told of self.onAccept) told(run, caller);
     return acceptedOf(run);
   }
 
@@ -165,6 +175,7 @@ export function createDatabricks(deps: Deps): Databricks {
       startedMs: clock.nowMs(),
       listedMs: clock.nowMs() + random.between(0, weather.runsLagMsMax),
       timeoutMs,
+      payload,
       runsFromMs: 0,
       endMs: 0,
       ending: "success",

@@ -8,6 +8,7 @@ import type { QueueName } from "../../shared/topology.ts";
 import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import type { Databricks, Run } from "./databricks.ts";
+import { sha256Of } from "./digest.ts";
 import type { Files } from "./files.ts";
 import type { Random } from "./random.ts";
 import { botherAncient } from "./retention.ts";
@@ -52,6 +53,14 @@ type Deps = {
   readonly awakeAtMs: () => number;
 };
 
+/** In whose name chapters are stopped, and why. */
+export const cancellation = { by: "somebody", reasons: ["no longer needed", "again"] } as const;
+/** Some upstream systems trace their tickets. */
+export const traceOf = (runId: string): string | undefined =>
+  ["r1", "R-2_x"].includes(runId)
+    ? `00-${sha256Of(runId).slice(0, 32)}-00f067aa0ba902b7-01`
+    : undefined;
+
 /** What people set where a retry may try more or less often than before. */
 export const retryAttempts = [1, 2] as const;
 const CHAPTERS_MAX = 3;
@@ -75,7 +84,7 @@ export function createPeople(deps: Deps): People {
     if (interferes(weather) && atMs >= weather.faultsEndMs) return;
     const body = typeof message === "string" ? message : JSON.stringify(message);
     if (queue !== "tickets") foreign.add(`${queue} ${withoutTries(body)}`);
-    clock.at(atMs, () => sqs.send(queue, body));
+    clock.at(atMs, () => sqs.send(queue, body, { traceparent: traceOfTicket(queue, body) }));
   };
   const meddles = (share: number): boolean => random.chance(share * weather.meddling);
   const soonMs = (): number =>
@@ -85,8 +94,8 @@ export function createPeople(deps: Deps): People {
     type: "cancel",
     run_id,
     chapter,
-    reason: "no longer needed",
-    by: "somebody",
+    reason: cancellation.reasons[0],
+    by: cancellation.by,
   });
   const retryOf = (run_id: string, chapter: number) => ({
     type: "retry",
@@ -116,6 +125,11 @@ export function createPeople(deps: Deps): People {
     isForeign: (queue, body) => foreign.has(`${queue} ${withoutTries(body)}`),
   };
 }
+
+const traceOfTicket = (queue: QueueName, body: string): string | undefined => {
+  const id = queue === "tickets" ? /^\{"ticket_id":"([^"]+)"/.exec(body)?.[1] : undefined;
+  return id === undefined ? undefined : traceOf(id);
+};
 
 const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
@@ -163,6 +177,12 @@ function bringTicket(
   }
 }
 
+const lowered = [
+  { attempts: 1 },
+  { iterations: 1, attempts: 1 },
+  { timeout_seconds: 900, queue_seconds: 300 },
+];
+
 function drawTicket(random: Random, ticket_id: string): object {
   const x = random.next();
   const workload = random.pick(workloadNames);
@@ -175,8 +195,9 @@ function drawTicket(random: Random, ticket_id: string): object {
   return {
     ticket_id,
     workload,
+    ...(random.chance(0.2) && { mode: "DEV" }),
     ...(random.chance(0.3) && { parameters: { city: "Seattle" } }),
-    ...(random.chance(0.2) && { limits: { attempts: 1 } }),
+    ...(random.chance(0.3) && { limits: random.pick(lowered) }),
     ...(artifact !== undefined && { artifact }),
   };
 }

@@ -29,6 +29,8 @@ export type ResultTruth = {
   readonly transient: boolean;
   /** What the gate looks at; fickle code says something else each time it is read. */
   readonly error: number;
+  /** So does it at this, where it is said at all. */
+  readonly rows: number | undefined;
   readonly finished: boolean;
   readonly isFickle: boolean;
   /** From when on it can be read. */
@@ -66,6 +68,7 @@ export function drawResult(
     status: random.chance(saysSuccess) ? "SUCCESS" : "FAILED",
     transient: random.chance(0.4),
     error: random.next(),
+    rows: random.chance(0.8) ? 500 : random.pick([undefined, 50]),
     finished: random.chance(0.25),
     isFickle: random.chance(fickle),
     fromMs: endMs + (random.chance(0.3) ? random.between(0, 170_000) : 0),
@@ -98,9 +101,8 @@ export function resultBytes(
     error: failed
       ? { type: "ValueError", summary: "it failed", trace: "…", transient: truth.transient }
       : null,
-    metrics: { error },
-    produced_artifacts: [],
-    produced_tables: [],
+    metrics: { error, ...(truth.rows !== undefined && { rows: truth.rows }) },
+    ...producedBy(manifest),
     output: null,
     summary: failed ? "it failed" : "it went well",
     capsule: { ...manifest.capsule, [`seen_${manifest.iter_n}`]: manifest.attempt },
@@ -110,6 +112,12 @@ export function resultBytes(
   };
   return tampered(truth.kind, result);
 }
+
+/** What an attempt says that it made. */
+export const producedBy = ({ policy, scratchpad }: Manifested["manifest"]) => ({
+  produced_artifacts: [{ path: `${scratchpad}/model.json`, sha256: "1".repeat(64), bytes: 10 }],
+  produced_tables: [...policy.writes],
+});
 
 type ResultValue = { readonly capsule: object } & Readonly<Record<string, unknown>>;
 

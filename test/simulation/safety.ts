@@ -4,11 +4,13 @@ import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { watchAnnouncements } from "./announcements.ts";
 import type { Run } from "./databricks.ts";
+import { watchDecisions } from "./decisions.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
 import { watchPlans } from "./plans.ts";
 import type { Caller } from "./port-call.ts";
 import { LIE } from "./results.ts";
+import { watchSubmissions } from "./submissions.ts";
 import { allowedVerdicts } from "./truth.ts";
 import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
 import { settings } from "./workloads.ts";
@@ -27,6 +29,8 @@ export function watchSafety(deps: SafetyDeps): void {
   deps.files.onFact.push((entry) => checkFact(deps, entry, lettered));
   watchAnnouncements(deps);
   watchPlans(deps);
+  watchSubmissions(deps);
+  watchDecisions(deps);
 }
 
 function attemptInBody(body: string): string {

@@ -5,7 +5,7 @@ import { msOf } from "../../shared/domain/time.ts";
 import type { Run } from "./databricks.ts";
 import { endingOf } from "./endings.ts";
 import type { FactEntry } from "./files.ts";
-import { gateError } from "./workloads.ts";
+import { goal } from "./workloads.ts";
 
 export type Truth = {
   readonly manifest: Manifest;
@@ -72,6 +72,7 @@ export function isTrulySucceeded(
 /** Whether the goal of the run was met by this attempt, as far as the world knows. */
 export function isGoalMet({ result }: Run, manifest: ExecutorManifest): boolean {
   if (result === undefined) return false;
-  if (manifest.gate.length > 0) return result.isFickle || result.error <= gateError;
+  if (manifest.gate.length > 0)
+    return (result.isFickle || result.error <= goal.error) && (result.rows ?? 0) >= goal.rows;
   return result.finished || manifest.single_iteration;
 }

@@ -1,0 +1,17 @@
+// How a check says in what two things differ.
+type Pairs = { readonly [key: string]: readonly [said: unknown, due: unknown] };
+type Judge = { readonly violate: (what: string, detail: string) => void };
+
+/** Key by key: a value of an object counts, not the order of its keys. */
+export function sayDifference({ violate }: Judge, what: string, path: string, pairs: Pairs): void {
+  for (const [key, [said, due]] of Object.entries(pairs))
+    if (textOf(said) !== textOf(due))
+      violate(what, `${path} ${key}: ${textOf(said)}, and should be ${textOf(due)}`);
+}
+/** The same for equal values. */
+export const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  ) ?? "nothing";

@@ -1,0 +1,102 @@
+// What is submitted, and what the submission then says of it: the reviewed recipe's power, the ticket's limits, and nothing else.
+import { factRef } from "../../shared/domain/facts.ts";
+import { msOf } from "../../shared/domain/time.ts";
+import type { SubmitRequest } from "../../shared/ports.ts";
+import { DAY } from "./clock.ts";
+import { orderedBy } from "./databricks.ts";
+import { sayDifference } from "./difference.ts";
+import type { FactEntry } from "./files.ts";
+import { attemptText } from "./ledger.ts";
+import { planOf, type SafetyDeps } from "./view.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
+import { settings } from "./workloads.ts";
+
+export function watchSubmissions(deps: SafetyDeps): void {
+  const refused = new Set<string>();
+  const acceptedMs = new Map<string, number>();
+  deps.databricks.onRefuse.push((key) => refused.add(attemptText(key)));
+  deps.databricks.onAccept.push(({ id }) => acceptedMs.set(id, deps.clock.nowMs()));
+  deps.databricks.onSubmit.push((request) => checkRequest(deps, request));
+  deps.files.onFact.push((entry) => {
+    if (entry.ref.kind !== "submission") return;
+    const submission = entry as unknown as FactEntry<"submission">;
+    checkRefusal(deps, submission, refused);
+    checkAccepted(deps, submission, acceptedMs);
+  });
+}
+
+type Asked = {
+  readonly tasks: readonly Readonly<Record<string, unknown>>[];
+  readonly timeout_seconds: unknown;
+  readonly queue: unknown;
+  readonly run_as: unknown;
+};
+
+/** One task, as the recipe's principal, tried once, with a timeout of its own and of the whole. */
+function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
+  if (!payload.includes(`"${settings.factsVolume}/`)) return; // another plane's
+  const { key } = orderedBy(payload);
+  const plan = planOf(deps.files, key);
+  const recipe = deps.files.get(factRef.ticket(key.run_id))?.fact.recipe;
+  if (plan === undefined || recipe === undefined) return; // said elsewhere
+  const asked = JSON.parse(payload) as Asked;
+  const { timeout_seconds } = plan.limits;
+  const [task] = asked.tasks;
+  sayDifference(deps, "something else was submitted than the recipe says", attemptText(key), {
+    tasks: [asked.tasks.length, 1],
+    retries: [task?.["max_retries"], 0],
+    timeouts: [
+      [asked.timeout_seconds, task?.["timeout_seconds"]],
+      [timeout_seconds, timeout_seconds],
+    ],
+    queue: [asked.queue, { enabled: true }],
+    run_as: [asked.run_as, { service_principal_name: recipe.run_as ?? settings.runAs }],
+    code: [
+      task?.["spark_python_task"],
+      {
+        python_file: settings.executorPath,
+        parameters: [`${settings.factsVolume}/${factRef.manifest(key).path}`],
+      },
+    ],
+  });
+}
+
+/** A refusal is Databricks' own, or the plan was too old to be submitted. */
+function checkRefusal(
+  deps: SafetyDeps,
+  { fact }: FactEntry<"submission">,
+  refused: ReadonlySet<string>,
+): void {
+  const about = attemptText(fact);
+  if (!("refused" in fact)) return;
+  const plan = planOf(deps.files, fact);
+  const isOld = plan !== undefined && deps.clock.nowMs() - msOf(plan.created_at) > 7 * DAY;
+  const isTrue = fact.refused.code === "TOO_LATE" ? isOld : refused.has(about);
+  if (!isTrue) deps.violate("a refusal that nobody said", `${about} ${fact.refused.code}`);
+}
+
+function checkAccepted(
+  deps: SafetyDeps,
+  { fact, sinceMs }: FactEntry<"submission">,
+  acceptedMs: ReadonlyMap<string, number>,
+): void {
+  if ("refused" in fact) return;
+  const about = attemptText(fact);
+  const run = deps.databricks.runs.find(({ id }) => id === fact.databricks_run_id);
+  const plan = planOf(deps.files, fact);
+  if (run === undefined || plan === undefined) return; // said elsewhere
+  const entry = plan.files.find(({ name }) => name === plan.entry);
+  const { timeout_seconds, queue_seconds } = plan.limits;
+  const limitMs = (timeout_seconds + queue_seconds) * 1000;
+  sayDifference(deps, "a submission says something else than was submitted", about, {
+    artifact: [fact.artifact_hash, entry?.sha256],
+    payload: [fact.payload, run.payload],
+    deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
+  });
+  // Who was only told of a run has found it by its name.
+  if (!fact.adopted && (acceptedMs.get(run.id) ?? 0) < sinceMs)
+    deps.violate("a run that was found counts as submitted", about);
+  const beganMs = Math.min(run.startedMs, sinceMs) - CLOCKS_OFF_MS_MAX;
+  if (!fact.adopted && msOf(fact.submitted_at) < beganMs)
+    deps.violate("submitted before its run began", about);
+}
