@@ -55,6 +55,12 @@ function checkRefusals({ people, files, bus, violate, weather }: LivenessDeps): 
   for (const run_id of people.refusedIds)
     if (files.get(factRef.ticket(run_id)) !== undefined)
       violate("a ticket was accepted that must be refused", run_id);
+  for (const { ticket_id, reason } of bus.rejected)
+    if (
+      people.runIds.some((id) => id === ticket_id) &&
+      !people.contestedIds.includes(`${ticket_id}`)
+    )
+      violate("a proper ticket was called rejected", `${ticket_id}: ${reason}`);
   if (rots(weather)) return;
   for (const run_id of [...people.refusedIds, ...people.contestedIds])
     if (!bus.rejected.some(({ ticket_id }) => ticket_id === run_id))

@@ -245,6 +245,9 @@ function bringRefused(
   ];
   for (const queue of ["tickets", "turns", "watches", "reports", "records"] as const)
     if (meddles(0.3)) send(atMs(), queue, random.pick(garbage));
+  const by = { reason: "why not", by: "somebody" };
+  const malformed = { type: "cancel", run_id: random.pick(runIds), chapter: 0, ...by };
+  if (meddles(0.3)) send(atMs(), "tickets", malformed);
   const nobody = { run_id: "nobody", chapter: 1, iter_n: 1, attempt: 1 };
   if (meddles(0.3)) send(atMs(), "turns", turnOf(nobody, { ticket: true }));
   if (meddles(0.3))

@@ -3,6 +3,7 @@ import type { Limits } from "../../shared/domain/contract.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { watchAnnouncements } from "./announcements.ts";
+import { MINUTE } from "./clock.ts";
 import type { Run } from "./databricks.ts";
 import { watchDecisions } from "./decisions.ts";
 import type { FactEntry, Files } from "./files.ts";
@@ -25,7 +26,7 @@ export function watchSafety(deps: SafetyDeps): void {
     checkStart(deps, run, caller);
     checkBudgets(deps, run);
   });
-  deps.databricks.onCancel.push((run) => checkCancel(deps, run));
+  deps.databricks.onCancel.push((run, caller) => checkCancel(deps, run, caller));
   deps.files.onFact.push((entry) => checkFact(deps, entry, lettered));
   watchAnnouncements(deps);
   watchPlans(deps);
@@ -171,7 +172,7 @@ function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
 }
 
 /** Cancelling costs work: somebody stopped the chapter, or it is too late, refused or decided. */
-function checkCancel({ files, clock, violate }: SafetyDeps, run: Run): void {
+function checkCancel({ files, clock, violate }: SafetyDeps, run: Run, { purpose }: Caller): void {
   const submission = files.get(factRef.submission(run.key))?.fact;
   const decision = files.get(factRef.decision(run.key));
   const isRefused = submission !== undefined && "refused" in submission;
@@ -184,4 +185,10 @@ function checkCancel({ files, clock, violate }: SafetyDeps, run: Run): void {
     violate("a repair by hand was cancelled", about);
   if (!isStopped && !isLate && !isRefused && decision === undefined)
     violate("cancelled without a cause", about);
+  if (purpose !== "schedule") return;
+  // Whoever acts in the ordinary course has had an hour for it.
+  const chapter = { run_id: run.key.run_id, chapter: run.chapter };
+  const causes = [decision, files.get(stop), files.get(factRef.outcome(chapter))];
+  const sinceMs = Math.min(...causes.map((cause) => cause?.atMs ?? Number.POSITIVE_INFINITY));
+  if (clock.nowMs() - sinceMs < 59 * MINUTE) violate("the sweep cancelled in a hurry", about);
 }

@@ -46,6 +46,8 @@ export type Sqs = {
   readonly archive: readonly Archived[];
   readonly onSend: ((queue: QueueName, body: string, sending: Sending) => void)[];
   readonly onArrival: ((message: Message) => void)[];
+  /** Its handler says that it is done, and had it since then. */
+  readonly onDone: ((message: Message, deliveredMs: number) => void)[];
   readonly onGone: ((message: Message) => void)[];
 };
 
@@ -84,6 +86,7 @@ export function createSqs(deps: Deps): Sqs {
     archive: [],
     onSend: [],
     onArrival: [],
+    onDone: [],
     onGone: [],
   };
   let ids = 0;
@@ -197,9 +200,11 @@ export function createSqs(deps: Deps): Sqs {
       trace.mix(batch.length, receives);
       trace.say(() => `→ ${queue} ${id}${receives > 1 ? ` (receive ${receives})` : ""} ${body}`);
     }
+    const deliveredMs = clock.nowMs();
     deps.fleet().deliver(queue, eventOf(queue, batch), (ended) => {
       source.busy--;
       for (const message of handled(batch, ended)) {
+        for (const told of sqs.onDone) told(message, deliveredMs);
         // Lambda's poller deletes what was handled; where that fails, the message comes back.
         if (isFaulty() && random.chance(weather.undeleted)) continue;
         gone(message);

@@ -1,16 +1,37 @@
-// One trace from a ticket to its outcome: every message that a service sends of a run carries the trace of its ticket.
+// One trace from a ticket to its outcome: every message that a service sends of a run carries the trace of its ticket; what waits, and
+// what dies, keeps the one with which it came.
 import { factRef } from "../../shared/domain/facts.ts";
 import type { LivenessDeps } from "./liveness.ts";
 
-export function watchTraces({ sqs, files, weather, violate }: LivenessDeps): void {
+export function watchTraces(deps: LivenessDeps): void {
+  const { sqs, files, weather, violate } = deps;
   sqs.onSend.push((queue, body, { caller, traceparent }) => {
-    // What waits goes on with what it came with, and people's messages come without.
-    if (caller === undefined || !body.endsWith('"tries":0}')) return;
-    // So does a forger's watch that has waited: it is not due, and reads no fact.
+    if (caller === undefined) return;
+    if (!body.endsWith('"tries":0}')) {
+      if (traceparent === undefined && cameWithTrace(deps, queue, body))
+        violate("a message lost its trace while it waited", `${queue} ${body}`);
+      return;
+    }
+    // A forger's watch that has waited is not due, and reads no fact.
     if (traceparent === undefined && weather.isFaulty && caller.service === "run-poller") return;
     const runId = /"(?:run_id|ticket_id)":"([^"]+)"/.exec(body)?.[1] ?? "";
     const expected = files.get(factRef.ticket(runId))?.fact.traceparent;
     if (expected !== undefined && traceparent !== expected)
       violate("a message left its trace", `${queue} ${body}: ${traceparent}`);
   });
+  sqs.onLetter.push(({ queue, body, traceparent }) => {
+    if (traceparent === undefined && cameWithTrace(deps, queue, body))
+      violate("a dead letter lost its trace", `${queue} ${body}`);
+  });
 }
+
+/** All that say so have it: what a service sent, or nobody did, is the same text but for its tries. */
+function cameWithTrace({ sqs }: LivenessDeps, queue: string, body: string): boolean {
+  const text = withoutTries(body);
+  const same = [...sqs.live].filter(
+    (message) => message.queue === queue && withoutTries(message.body) === text,
+  );
+  return same.length > 0 && same.every(({ traceparent }) => traceparent !== undefined);
+}
+
+const withoutTries = (body: string): string => body.replace(/"tries":\d+/, "");

@@ -5,6 +5,7 @@ import { nextLook } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
+import { watchAcknowledgements } from "./acknowledgements.ts";
 import { SECOND } from "./clock.ts";
 import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
@@ -29,6 +30,7 @@ export function watchWaste(deps: LivenessDeps): void {
   watchRepetition(deps);
   watchHeals(deps);
   watchDelays(deps);
+  watchAcknowledgements(deps);
   watchTraces(deps);
 }
 

@@ -1,0 +1,195 @@
+// Whoever says that a message is done has seen to what follows, or has found it. A chain that breaks here is mended by the sweep half an
+// hour later, and nobody who looks at the end would know.
+import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/domain/facts.ts";
+import type { QueueName } from "../../shared/topology.ts";
+import { attemptText } from "./ledger.ts";
+import type { LivenessDeps } from "./liveness.ts";
+import type { Message } from "./sqs.ts";
+import { isOurs } from "./view.ts";
+
+type Said = AttemptKey & {
+  readonly type?: string;
+  readonly chapter: number;
+  readonly ticket_id?: string;
+  readonly tries?: number;
+  readonly of?: string;
+};
+
+/** As long as it waits itself, a message need not have done anything. */
+const GIVES_UP_AFTER_TRIES = 8;
+
+export function watchAcknowledgements(deps: LivenessDeps): void {
+  const { clock, sqs, weather, ancient, violate } = deps;
+  const sentMs = new Map<string, number>();
+  const letteredMs = new Map<string, number>();
+  const dead = new Set<string>();
+  sqs.onSend.push((queue, body, { caller }) => {
+    if (caller === undefined) return;
+    sentMs.set(noteOf(queue, JSON.parse(body) as Said), clock.nowMs());
+  });
+  sqs.onLetter.push(({ queue, body, by }) => {
+    letteredMs.set(`${queue} ${body}`, clock.nowMs());
+    if (by === "sqs") dead.add(/"(?:run|ticket)_id":"([^"]+)"/.exec(body)?.[1] ?? "");
+  });
+  const lookup: Lookup = {
+    ...deps,
+    wasSent: (queue, key, of = "", sinceMs = 0) =>
+      (sentMs.get(`${queue} ${attemptText(key)} ${of}`) ?? -1) >= sinceMs,
+  };
+  sqs.onDone.push((message, deliveredMs) => {
+    const { queue, body } = message;
+    if ((letteredMs.get(`${queue} ${body}`) ?? -1) >= deliveredMs) return;
+    const said = JSON.parse(body) as Said;
+    if ((said.tries ?? 0) >= GIVES_UP_AFTER_TRIES) return;
+    const waits = (sentMs.get(noteOf(queue, said)) ?? -1) >= deliveredMs;
+    // A run of long ago may be deleted in between.
+    if (waits || ancient.some(({ run_id }) => run_id === idOf(said))) return;
+    const forgotten = forgottenBy(lookup, message, said, deliveredMs);
+    const isExcused = weather.lost > 0 || dead.has(idOf(said));
+    if (forgotten !== undefined && !(isExcused && queue === "watches"))
+      violate(`a message was done with, but not what follows: ${forgotten}`, `${queue} ${body}`);
+  });
+}
+
+/** What a message is about; people write it in many ways, and who waits writes it anew. */
+const noteOf = (queue: QueueName, said: Said): string =>
+  queue === "tickets"
+    ? `${queue} ${said.type ?? "ticket"} ${idOf(said)} ${said.chapter ?? 1}`
+    : `${queue} ${attemptText(said)} ${said.of ?? ""}`;
+
+const idOf = ({ run_id, ticket_id }: Said): string => ticket_id ?? run_id;
+
+type Lookup = LivenessDeps & {
+  /** By a service, since then. */
+  readonly wasSent: (queue: QueueName, key: AttemptKey, of?: string, sinceMs?: number) => boolean;
+};
+
+/** What the message should have brought about; undefined where nothing is missing. */
+function forgottenBy(
+  lookup: Lookup,
+  { queue }: Message,
+  said: Said,
+  deliveredMs: number,
+): string | undefined {
+  switch (queue) {
+    case "tickets":
+      if (said.type === "cancel") return forgottenStop(lookup, said, deliveredMs);
+      return said.type === "retry"
+        ? forgottenRetry(lookup, said, deliveredMs)
+        : forgottenTurn(lookup, firstOf(said), deliveredMs);
+    case "turns":
+      return forgottenTurn(lookup, said, deliveredMs);
+    case "watches":
+      return forgottenWatch(lookup, said, deliveredMs);
+    case "reports":
+      return forgottenReport(lookup, said, deliveredMs);
+    case "records":
+      return forgottenRecord(lookup, said);
+  }
+}
+
+const firstOf = (said: Said): Said => ({
+  ...said,
+  run_id: said.ticket_id ?? "",
+  chapter: 1,
+  iter_n: 1,
+  attempt: 1,
+});
+
+function forgottenRetry(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+  const retry = lookup.files.get(factRef.retry(said))?.fact;
+  if (retry === undefined) return "the next chapter";
+  return forgottenTurn(lookup, { ...said, ...retry }, deliveredMs);
+}
+
+function forgottenTurn(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+  const { files, wasSent } = lookup;
+  const manifest = files.get(factRef.manifest(said))?.fact;
+  const chapter = manifest?.chapter ?? said.chapter;
+  const outcome = files.get(factRef.outcome({ run_id: said.run_id, chapter }));
+  if (outcome !== undefined && outcome.atMs < deliveredMs) return undefined; // over before it came
+  if (manifest === undefined) return "a plan";
+  if (isStopped(manifest)) return wasSent("reports", said) ? undefined : "a report of the stop";
+  const submission = files.get(factRef.submission(said))?.fact;
+  if (submission === undefined) return "a submission";
+  if (isRefused(submission)) return wasSent("reports", said) ? undefined : "a report of a refusal";
+  if (!wasSent("watches", said)) return "a watch";
+  if (!wasSent("records", said, "submission")) return "a record of the submission";
+  const stop = files.get(factRef.stop({ run_id: said.run_id, chapter }));
+  return stop !== undefined && stop.atMs < deliveredMs ? goesOn(lookup, said) : undefined;
+}
+
+function forgottenStop(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+  const { files, databricks } = lookup;
+  const chapter = said.chapter ?? 1;
+  if (files.get(factRef.stop({ run_id: said.run_id, chapter })) === undefined) return "the stop";
+  for (const run of databricks.runs) {
+    if (run.key.run_id !== said.run_id || run.chapter !== chapter) continue;
+    const submission = files.get(factRef.submission(run.key));
+    const wasThere = submission !== undefined && submission.atMs < deliveredMs;
+    const forgotten = wasThere && !isRefused(submission.fact) ? goesOn(lookup, run.key) : undefined;
+    if (forgotten !== undefined) return forgotten;
+  }
+  return undefined;
+}
+
+/** A run of a stopped chapter that nobody has cancelled, although its attempt is not decided. */
+function goesOn(lookup: Lookup, key: AttemptKey): string | undefined {
+  const { files, databricks } = lookup;
+  const run = databricks.runs.find((other) => attemptText(other.key) === attemptText(key));
+  const isForgotten =
+    run !== undefined &&
+    isOurs(lookup, run) &&
+    run.cancelledMs === undefined &&
+    lookup.clock.nowMs() < run.lostFromMs &&
+    files.get(factRef.decision(key)) === undefined;
+  return isForgotten ? "the cancellation of its Databricks run" : undefined;
+}
+
+function forgottenWatch(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+  const { files, sqs, wasSent } = lookup;
+  if (files.get(factRef.decision(said)) !== undefined) return undefined;
+  if (wasSent("reports", said, "", deliveredMs)) return undefined;
+  const about = attemptText(said);
+  // A younger watch goes on, or a report is on its way.
+  for (const { queue, body, isGone } of sqs.live)
+    if (!isGone && (queue === "watches" || queue === "reports"))
+      if (isReadable(body) && attemptText(JSON.parse(body) as Said) === about) return undefined;
+  return "another watch, or a report";
+}
+
+const isReadable = (body: string): boolean => body.startsWith('{"v":1,');
+
+function forgottenReport(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+  const { files, wasSent } = lookup;
+  const decision = files.get(factRef.decision(said))?.fact;
+  const manifest = files.get(factRef.manifest(said))?.fact;
+  if (decision === undefined) {
+    const submission = files.get(factRef.submission(said));
+    const isUnderWay = manifest === undefined || (!isStopped(manifest) && submission === undefined);
+    return isUnderWay || wasSent("watches", said, "", deliveredMs) ? undefined : "another look";
+  }
+  const { next, run_id, chapter } = decision;
+  if (next.kind === "outcome") {
+    if (files.get(factRef.outcome({ run_id, chapter })) === undefined) return "the outcome";
+    return wasSent("records", said, "outcome") ? undefined : "a record of the outcome";
+  }
+  const key = { run_id, iter_n: next.iter_n, attempt: next.attempt };
+  const isFollowed = wasSent("turns", key) || files.get(factRef.manifest(key)) !== undefined;
+  if (!isFollowed) return "the next turn";
+  return wasSent("records", said, "decision") ? undefined : "a record of the decision";
+}
+
+function forgottenRecord({ files, ledger, bus }: Lookup, said: Said): string | undefined {
+  const row = attemptText(said);
+  if (said.type === "audited") return undefined;
+  if (said.of === "submission") {
+    const submission = files.get(factRef.submission(said))?.fact;
+    const isDue = submission !== undefined && !isRefused(submission);
+    return isDue && !ledger.requests.has(row) ? "the ledger's row of the submission" : undefined;
+  }
+  if (said.of === "decision") return ledger.results.has(row) ? undefined : "the ledger's row";
+  const outcome = files.get(factRef.outcome(said));
+  const isSaid = outcome === undefined || bus.announced.has(`${said.run_id}/${said.chapter}`);
+  return isSaid ? undefined : "the announcement";
+}
