@@ -64,7 +64,7 @@ export function createLedger(
   function mergeState(row: RunStateRow): void {
     const before = runState.get(row.run_id);
     if (before !== undefined && before.version >= row.version) return;
-    runState.set(row.run_id, deepFreeze({ ...row }));
+    runState.set(row.run_id, deepFreeze(before === undefined ? { ...row } : updated(before, row)));
     trace.mix(row.version, row.outcome?.length ?? 0);
     trace.say(
       () => `≡ run_state ${row.run_id} ${row.fsm_state} ${row.version} ${row.outcome ?? ""}`,
@@ -92,6 +92,15 @@ export function createLedger(
     return rows;
   }
 }
+
+/** What the later record does not know stays as it was (shared/adapters/ledger-merges.ts). */
+const updated = (before: RunStateRow, row: RunStateRow): RunStateRow => ({
+  ...row,
+  capsule: row.capsule ?? before.capsule,
+  latest_request_path: row.latest_request_path ?? before.latest_request_path,
+  latest_result_path: row.latest_result_path ?? before.latest_result_path,
+  created_at: [before.created_at, row.created_at].toSorted()[0] ?? row.created_at,
+});
 
 export type Bus = {
   readonly announced: ReadonlyMap<string, readonly OutcomeEvent[]>;

@@ -2,6 +2,7 @@
 import { factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { Ancient } from "./ancient.ts";
+import { checkBooksAtEnd } from "./books.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { Run } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
@@ -43,7 +44,7 @@ export function checkEnd(deps: LivenessDeps): void {
   if (files.markers.size > 0) violate("a marker stays", [...files.markers.keys()].join(", "));
   for (const run_id of people.runIds) checkRun(deps, run_id);
   checkRefusals(deps);
-  checkLedger(deps);
+  checkBooksAtEnd(deps);
   checkAudits(deps);
   checkRepeatedTickets(deps);
   checkUnwanted(deps);
@@ -74,7 +75,7 @@ const rots = ({ blackout }: Weather): boolean => (blackout?.lastsMs ?? 0) > 4 * 
 const isLossy = (weather: Weather): boolean => weather.lost > 0 || rots(weather);
 
 function checkRun(deps: LivenessDeps, run_id: string): void {
-  const { files, bus, ledger, violate, weather } = deps;
+  const { files, bus, violate, weather } = deps;
   const chapters = chaptersOf(deps, run_id);
   if (chapters === 0 && !rots(weather)) violate("a proper ticket never became a run", run_id);
   for (let chapter = 1; chapter <= chapters; chapter++) {
@@ -85,23 +86,6 @@ function checkRun(deps: LivenessDeps, run_id: string): void {
       continue;
     }
     if (!bus.announced.has(about)) violate("an outcome was never announced", about);
-    const row = ledger.runState.get(run_id);
-    if (chapter === chapters && (row?.outcome !== outcome.outcome || row.chapter !== chapter))
-      violate("the ledger differs from the facts at the end", about);
-  }
-}
-
-function checkLedger({ files, ledger, violate }: LivenessDeps): void {
-  for (const { ref, fact } of files.all()) {
-    if (ref.kind === "decision" && "verdict" in fact) {
-      const row = ledger.results.get(attemptText(fact));
-      if (row?.verdict !== fact.verdict) violate("a decision is missing in the ledger", ref.path);
-    }
-    if (ref.kind === "submission" && "databricks_run_id" in fact && "payload" in fact) {
-      const row = ledger.requests.get(attemptText(fact));
-      if (row?.databricks_run_id !== fact.databricks_run_id)
-        violate("a submission is missing in the ledger", ref.path);
-    }
   }
 }
 
@@ -114,11 +98,11 @@ function checkAudits({ ledger, people, sqs, violate, weather }: LivenessDeps): v
 }
 
 /** Who sends a ticket again, when its run is over, hears the outcome again. Records can be lost; then nobody can know. */
-function checkRepeatedTickets({ files, people, bus, sqs, weather, violate }: LivenessDeps): void {
+function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDeps): void {
   if (isLossy(weather)) return;
   for (const [run_id, atMs] of people.repeatedMs) {
     // Another one may have come first under its id.
-    if (files.get(factRef.ticket(run_id))?.fact.ticket.parameters["other"] !== undefined) continue;
+    if (people.contestedIds.includes(run_id)) continue;
     const heard = bus.heardMs.get(run_id);
     const isUnanswered = heard !== undefined && heard.firstMs < atMs && heard.lastMs < atMs;
     // Either the ticket or its record may have died of surprises.

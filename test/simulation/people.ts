@@ -2,7 +2,6 @@
 // dead letters and old messages back.
 import type { OutcomeFact } from "../../shared/domain/facts.ts";
 import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
-import { scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import type { Ancient } from "./ancient.ts";
@@ -76,7 +75,8 @@ export function createPeople(deps: Deps): People {
   const sentIds = Array.from({ length: deps.tickets - 1 }, (_, i) => ids[i] ?? `t${i}`);
   // The last run is the scheduler's.
   const scheduledAtMs = START + random.between(0, weather.activeMs / 6);
-  const scheduledId = scheduledTicketId(scheduledWorkload, isoOf(scheduledAtMs));
+  const minute = isoOf(scheduledAtMs).slice(0, 16).replace(/[-:]/g, "");
+  const scheduledId = `${scheduledWorkload}-${minute}Z`;
   const runIds = [...sentIds, scheduledId];
 
   /** A person's message, if people still do such things then. */
@@ -168,7 +168,7 @@ function bringTicket(
     send(atMs + random.between(0, activeMs * 0.7), "tickets", outside.retryOf(run_id, 2));
   if (meddles(0.2)) {
     contestedIds.push(run_id);
-    const another = { ...ticket, parameters: { other: 1 } };
+    const another = { ...ticket, ...random.pick(others) };
     send(atMs + random.between(MINUTE, activeMs * 0.7), "tickets", another);
   }
   for (let n = weather.isFaulty && meddles(1) ? random.below(7) : 0; n > 0; n--) {
@@ -176,6 +176,13 @@ function bringTicket(
     clock.at(thenMs, () => forge(outside, run_id));
   }
 }
+
+/** What makes a ticket another one. */
+const others = [
+  { parameters: { other: 1 } },
+  { limits: { iterations: 2 } },
+  { artifact: { inline: "print(2)" }, workload: "fit-model" },
+];
 
 const lowered = [
   { attempts: 1 },

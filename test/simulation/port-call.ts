@@ -210,16 +210,21 @@ class Surprise extends TypeError {}
 export const isSurprise = (error: Error): boolean => error instanceof Surprise;
 
 /** What an adapter makes of an answer that waiting may mend; now and then something that no adapter foresaw. */
-const trouble = (
+function trouble(
   { random, weather }: Deps,
   { method }: Pending,
   said = `${method}: 500 INTERNAL_ERROR`,
-): Error =>
-  random.chance(weather.surprise)
-    ? new Surprise(`${method}: nobody foresaw this`)
-    : new PlatformTroubleError(said, {
-        ...(random.chance(0.05) && { retryAfterSeconds: random.between(1, 120) }),
-      });
+): Error {
+  if (random.chance(weather.surprise)) return new Surprise(`${method}: nobody foresaw this`);
+  if (!random.chance(0.05)) return new PlatformTroubleError(said);
+  const retryAfterSeconds = random.between(1, 120);
+  return new PlatformTroubleError(`${said}${retryAfter(retryAfterSeconds)}`, { retryAfterSeconds });
+}
+
+const retryAfter = (seconds: number): string => `, Retry-After: ${seconds}`;
+/** How long the platform wants to be left alone, by what is said of its trouble. */
+export const askedToWait = (said: string): number =>
+  Number(/, Retry-After: (\d+)$/.exec(said)?.[1] ?? 0);
 
 /** Databricks calls of an iteration or a run, looks, ledger and schedule apart: what design.md §15 limits. */
 const isCounted = ({ purpose }: Environment, method: PortMethod): boolean =>

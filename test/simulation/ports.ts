@@ -9,7 +9,7 @@ import { type Environment, resume } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { Bus, Ledger } from "./ledger.ts";
 import { tablesInOrder } from "./ledger.ts";
-import { type Call, isSurprise } from "./port-call.ts";
+import { askedToWait, type Call, isSurprise } from "./port-call.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
@@ -247,6 +247,9 @@ function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: E
         if (isOurOwnFault(fields?.error))
           violate("a handler failed of itself", String(fields?.error));
       }
+      const wanted = event === "message.waited" ? askedToWait(fields?.reason ?? "") : 0;
+      if ((fields?.delay_seconds ?? wanted) < wanted)
+        violate("asked again sooner than the platform wants", `${fields?.reason}`);
       trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`);
     },
     // An environment keeps the bundle that it was started with.

@@ -43,8 +43,9 @@ export function watchRetention(deps: LivenessDeps): void {
     (bus.announced as Map<string, unknown>).delete(`${run_id}/1`);
     (bus.announced as Map<string, unknown>).delete(`${run_id}/2`);
     (ledger.runState as Map<string, unknown>).delete(run_id);
-    for (const rows of [ledger.requests, ledger.results] as Map<string, unknown>[])
-      for (const key of rows.keys()) if (key.startsWith(`${run_id}/`)) rows.delete(key);
+    const { requests, results, telemetry } = ledger;
+    for (const rows of [requests, results, telemetry] as Map<string, unknown>[])
+      for (const key of rows.keys()) if (`/${key}`.includes(`/${run_id}/`)) rows.delete(key);
   });
 }
 

@@ -2,6 +2,7 @@
 // allows. Retries and the sweep hide such faults from everybody who looks only at the outcome.
 
 import { nextLook } from "../../shared/domain/cadence.ts";
+import type { Limits } from "../../shared/domain/contract.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
@@ -31,6 +32,7 @@ export function watchWaste(deps: LivenessDeps): void {
   watchHeals(deps);
   watchDelays(deps);
   watchAcknowledgements(deps);
+  watchLag(deps);
   watchTraces(deps);
 }
 
@@ -43,13 +45,27 @@ function checkLetter(deps: LivenessDeps, letter: Letter): void {
       violate("a healthy message became a dead letter", `${queue} ${body}`);
     return;
   }
-  if (queue === "tickets" || people.isForeign(queue, body)) return;
+  if (queue === "tickets") {
+    checkRefusedTicket(deps, letter);
+    return;
+  }
+  if (people.isForeign(queue, body)) return;
   // What somebody's old message set in motion finds nothing any more.
   if (ancient.some(({ run_id }) => body.includes(`"run_id":"${run_id}"`))) return;
   const ended = queue === "reports" ? Ended.safeParse(JSON.parse(body)) : undefined;
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
+}
+
+/** A retry within its recipe's limits is none too many; and a ticket that has to wait is no other one. */
+function checkRefusedTicket({ files, violate }: LivenessDeps, { body, reason }: Letter): void {
+  const isOfLimits = body.startsWith('{"type":"retry"') && reason.startsWith("limits.");
+  if (!isOfLimits && !reason.includes("are being deleted")) return;
+  const { run_id = "", limits } = JSON.parse(body) as { run_id?: string; limits?: Partial<Limits> };
+  const upper = files.get(factRef.ticket(run_id))?.fact.recipe.limits.attempts ?? 0;
+  if (!isOfLimits || (limits?.attempts ?? 0) <= upper)
+    violate("a proper message was refused", `${body}: ${reason}`);
 }
 
 function countWatches(deps: LivenessDeps): void {
@@ -125,6 +141,26 @@ export function checkBudgetsWhenCalm(deps: LivenessDeps): void {
     const most = looksFor((endMs - run.startedMs) / 1000);
     if (looks > most) violate("more looks than the cadence allows", `${key}: ${looks} > ${most}`);
   }
+}
+
+/**
+ * From the end of a run to the report: not longer than the wait between two looks at that age, and what batches and people add. In
+ * a calm world, where nobody says it but a watch.
+ */
+function watchLag({ sqs, databricks, weather, clock, violate }: LivenessDeps): void {
+  if (weather.isFaulty || weather.meddling > 0) return;
+  const reported = new Set<string>();
+  sqs.onSend.push((queue, body) => {
+    if (queue !== "reports") return;
+    const about = attemptText(JSON.parse(body) as Watch);
+    const run = databricks.runs.find(({ key }) => attemptText(key) === about);
+    if (run === undefined || reported.has(about)) return;
+    reported.add(about);
+    const endMs = Math.min(run.endMs, run.lostFromMs);
+    const waitMs = Math.min(300 * SECOND, Math.max(60 * SECOND, (endMs - run.startedMs) / 2));
+    if (clock.nowMs() - endMs > 1.2 * waitMs + 30 * SECOND)
+      violate("nobody looked for long", `${about} ${(clock.nowMs() - endMs) / SECOND} s`);
+  });
 }
 
 function countRefused({ files }: LivenessDeps): number {

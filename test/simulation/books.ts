@@ -1,0 +1,108 @@
+// The books at the end, row by row, as the facts have it: whatever order records came in, and whichever of them were lost.
+import {
+  type AcceptedSubmission,
+  type DecisionFact,
+  factRef,
+  isRefused,
+  type OutcomeFact,
+} from "../../shared/domain/facts.ts";
+import { msOf } from "../../shared/domain/time.ts";
+import { sayDifference } from "./difference.ts";
+import { attemptText } from "./ledger.ts";
+import type { LivenessDeps } from "./liveness.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
+import { settings } from "./workloads.ts";
+
+export function checkBooksAtEnd(deps: LivenessDeps): void {
+  for (const { ref, fact } of deps.files.all()) {
+    if (ref.kind === "decision") checkResult(deps, fact as DecisionFact);
+    if (ref.kind === "submission" && "payload" in fact)
+      checkRequest(deps, fact as AcceptedSubmission);
+    if (ref.kind === "outcome") checkOutcome(deps, fact as OutcomeFact);
+  }
+}
+
+const WHAT = "the ledger differs from the facts at the end";
+
+function checkRequest(deps: LivenessDeps, fact: AcceptedSubmission): void {
+  const row = deps.ledger.requests.get(attemptText(fact));
+  sayDifference(deps, WHAT, `execution_requests ${attemptText(fact)}`, {
+    databricks_run_id: [row?.databricks_run_id, fact.databricks_run_id],
+    payload: [row?.job_submit_payload, fact.payload],
+    artifact: [row?.artifact_hash, fact.artifact_hash],
+    submitted_at: [row?.submitted_at, fact.submitted_at],
+  });
+  checkEvent(deps, fact, "attempt.submitted", fact.submitted_at);
+}
+
+function checkResult(deps: LivenessDeps, fact: DecisionFact): void {
+  const row = deps.ledger.results.get(attemptText(fact));
+  const { result } = fact;
+  sayDifference(deps, WHAT, `execution_results ${attemptText(fact)}`, {
+    verdict: [row?.verdict, fact.verdict],
+    status: [row?.status, result?.status ?? null],
+    metrics: [row?.metrics, result?.metrics ?? {}],
+    produced_tables: [row?.produced_tables, result?.produced_tables ?? []],
+    produced_artifacts: [row?.produced_artifacts, result?.produced_artifacts ?? []],
+    capsule_delta: [row?.capsule_delta, JSON.stringify(fact.capsule_delta)],
+    termination_code: [row?.termination_code, fact.termination_code],
+    run_url: [row?.run_url, fact.run_url],
+  });
+  checkEvent(deps, fact, "attempt.decided", fact.decided_at);
+}
+
+/** Only the youngest chapter of a run is its state. */
+function checkOutcome(deps: LivenessDeps, fact: OutcomeFact): void {
+  const { files, ledger } = deps;
+  checkEvent(deps, fact, "chapter.over", fact.ended_at);
+  const { run_id, chapter } = fact;
+  if (files.get(factRef.retry({ run_id, chapter: chapter + 1 })) !== undefined) return;
+  const row = ledger.runState.get(run_id);
+  const decision = files.get(factRef.decision(fact))?.fact;
+  const ticket = files.get(factRef.ticket(run_id))?.fact;
+  const submission = files.get(factRef.submission(fact))?.fact;
+  const isSubmitted = submission !== undefined && !isRefused(submission);
+  sayDifference(deps, WHAT, `run_state ${run_id}`, {
+    outcome: [row?.outcome, fact.outcome],
+    reason: [row?.reason, fact.reason],
+    chapter: [row?.chapter, chapter],
+    place: [
+      [row?.iter_n, row?.attempt],
+      [fact.iter_n, fact.attempt],
+    ],
+    mode: [row?.current_mode, fact.mode],
+    capsule: [row?.capsule, JSON.stringify(decision?.capsule)],
+    ...(isSubmitted && {
+      latest_request_path: [
+        row?.latest_request_path,
+        `${settings.factsVolume}/${factRef.submission(fact).path}`,
+      ] as const,
+    }),
+    ...(fact.result_path !== null && {
+      latest_result_path: [row?.latest_result_path, fact.result_path] as const,
+    }),
+  });
+  // Who wrote an earlier time had another clock.
+  const offMs = msOf(row?.created_at ?? "") - msOf(ticket?.accepted_at ?? "");
+  if (chapter === 1 && !(Math.abs(offMs) <= 2 * CLOCKS_OFF_MS_MAX))
+    deps.violate(WHAT, `run_state ${run_id} created_at: ${row?.created_at}`);
+}
+
+type OfAttempt = {
+  readonly run_id: string;
+  readonly chapter: number;
+  readonly iter_n: number;
+  readonly attempt: number;
+};
+
+function checkEvent(
+  { ledger, planeId, violate }: LivenessDeps,
+  of: OfAttempt,
+  what: string,
+  at: string,
+) {
+  const id = `${planeId}/${of.run_id}/${of.chapter}/${of.iter_n}.${of.attempt}/${what}`;
+  const row = ledger.telemetry.get(id);
+  if (row?.timestamp !== at || row.event_type !== what || row.run_id !== of.run_id)
+    violate("an event is missing in the telemetry", id);
+}
