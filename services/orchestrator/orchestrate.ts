@@ -67,15 +67,25 @@ export const orchestrate =
       });
     const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, deps.settings.timeScale);
     await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
+    await cancelIfStopped(deps, key, submission.databricks_run_id);
+    // Books come last: what nobody wants costs money until it is cancelled.
     await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
-    // The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both.
-    const isStoppedNow = (await deps.facts.read(factRef.stop(key))) !== undefined;
-    // After its decision, what still runs was brought back by hand; a turn that comes so late is a replay.
-    if (isStoppedNow && (await deps.facts.read(factRef.decision(key))) === undefined) {
-      await deps.jobs.cancel(submission.databricks_run_id);
-      deps.log("attempt.cancelled", { ...attemptFields(key), reason: "its chapter was stopped" });
-    }
   };
+
+/**
+ * The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both. After its
+ * decision, what still runs was brought back by hand; a turn that comes so late is a replay.
+ */
+async function cancelIfStopped(
+  { facts, jobs, log }: OrchestrateDeps,
+  key: Turn & { readonly traceparent: string },
+  databricksRunId: string,
+): Promise<void> {
+  if ((await facts.read(factRef.stop(key))) === undefined) return;
+  if ((await facts.read(factRef.decision(key))) !== undefined) return;
+  await jobs.cancel(databricksRunId);
+  log("attempt.cancelled", { ...attemptFields(key), reason: "its chapter was stopped" });
+}
 
 type Asked = {
   readonly ticket: TicketFact;

@@ -114,7 +114,7 @@ function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDe
 /** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
 const WITHIN = {
   stoppedCalmly: 2 * MINUTE,
-  stoppedEasily: 20 * MINUTE,
+  stoppedEasily: 35 * MINUTE,
   stopped: 55 * MINUTE,
   unwanted: 3 * HOUR,
 } as const;

@@ -14,6 +14,7 @@ import { LIE } from "./results.ts";
 import { watchSubmissions } from "./submissions.ts";
 import { allowedVerdicts } from "./truth.ts";
 import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { settings } from "./workloads.ts";
 
 /** Watches every effect of a world. */
@@ -177,7 +178,9 @@ function checkCancel({ files, clock, violate }: SafetyDeps, run: Run, { purpose 
   const decision = files.get(factRef.decision(run.key));
   const isRefused = submission !== undefined && "refused" in submission;
   const isLate =
-    submission !== undefined && !isRefused && clock.nowMs() >= msOf(submission.deadline);
+    submission !== undefined &&
+    !isRefused &&
+    clock.nowMs() + CLOCKS_OFF_MS_MAX >= msOf(submission.deadline);
   const stop = factRef.stop({ run_id: run.key.run_id, chapter: run.chapter });
   const isStopped = files.get(stop) !== undefined;
   const about = attemptText(run.key);
