@@ -107,7 +107,7 @@ function forgottenTurn(lookup: Lookup, said: Said, deliveredMs: number): string 
   const manifest = files.get(factRef.manifest(said))?.fact;
   const chapter = manifest?.chapter ?? said.chapter;
   const outcome = files.get(factRef.outcome({ run_id: said.run_id, chapter }));
-  if (outcome !== undefined && outcome.atMs < deliveredMs) return undefined; // over before it came
+  if (outcome !== undefined) return undefined; // then it has only said so again
   if (manifest === undefined) return "a plan";
   if (isStopped(manifest)) return wasSent("reports", said) ? undefined : "a report of the stop";
   const submission = files.get(factRef.submission(said))?.fact;
@@ -166,7 +166,8 @@ function forgottenReport(lookup: Lookup, said: Said, deliveredMs: number): strin
   const manifest = files.get(factRef.manifest(said))?.fact;
   if (decision === undefined) {
     const submission = files.get(factRef.submission(said));
-    const isUnderWay = manifest === undefined || (!isStopped(manifest) && submission === undefined);
+    const isLate = submission === undefined || submission.atMs >= deliveredMs;
+    const isUnderWay = manifest === undefined || (!isStopped(manifest) && isLate);
     return isUnderWay || wasSent("watches", said, "", deliveredMs) ? undefined : "another look";
   }
   const { next, run_id, chapter } = decision;
