@@ -34,9 +34,27 @@ export function readStages(folder: string, only?: string): readonly Stage[] {
   });
   if (names.length === 0)
     throw new StageError(`${folder} holds no stage: copy dev.yaml from the project`);
-  if (only === undefined) return names.map((name) => readStage(folder, name));
-  if (names.includes(only)) return [readStage(folder, only)];
-  throw new StageError(`there is no stage "${only}" in ${folder}; there is ${names.join(", ")}`);
+  if (only !== undefined && !names.includes(only))
+    throw new StageError(`there is no stage "${only}" in ${folder}; there is ${names.join(", ")}`);
+  const stages = (only === undefined ? names : [only]).map((name) => readStage(folder, name));
+  checkSchemas(folder, stages);
+  return stages;
+}
+
+/**
+ * Facts and ledger lie in the schema: of two stages in one, each would write the other's books.
+ * @throws StageError with a line for each stage whose schema is taken
+ */
+function checkSchemas(folder: string, stages: readonly Stage[]): void {
+  const placeOf = ({ databricks: { host, catalog, schema } }: Stage) =>
+    `${catalog}.${schema} in ${host}`;
+  const faults = stages.flatMap((stage, i) => {
+    const first = stages.slice(0, i).find((other) => placeOf(other) === placeOf(stage));
+    return first === undefined
+      ? []
+      : `${join(folder, `${stage.name}.yaml`)}: databricks.schema leads to ${placeOf(stage)}, as it does in ${first.name}.yaml: give each stage a schema of its own`;
+  });
+  if (faults.length > 0) throw new StageError(faults.join("\n"));
 }
 
 /** One stage. @throws StageError */

@@ -1,6 +1,8 @@
 // A stage file says what is wrong by its key, and what to do.
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseStage, readStages, StageError } from "../../infra/stage.ts";
 import { stageText } from "./support.ts";
 
@@ -144,6 +146,38 @@ test("what is left away has a default", () => {
   });
   expect(databricks.allow_same_identity).toBe(false);
   expect(aws).toEqual({ region: "eu-central-1" });
+});
+
+describe("two stages", () => {
+  const folderOf = (files: Readonly<Record<string, string>>) => {
+    const folder = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(folder, `${name}.yaml`), text);
+    return folder;
+  };
+
+  test.each([
+    { given: "one copied from the other", text: stageText },
+    {
+      given: "one with volumes, but no ledger of its own",
+      text: stageText.replace("schema: ops", "schema: ops\n  volumes: { facts: other_facts }"),
+    },
+  ])("in one schema are refused, with both their files: $given", ({ text }) => {
+    const folder = folderOf({ blue: stageText, green: text });
+    expect(() => readStages(folder)).toThrow(StageError);
+    expect(() => readStages(folder)).toThrow(
+      /green\.yaml: databricks\.schema leads to main\.ops in https:\/\/dbc-1234abcd-5678\.cloud\.databricks\.com, as it does in blue\.yaml: give each stage a schema of its own$/,
+    );
+  });
+
+  test.each([
+    { given: "schema", text: stageText.replace("schema: ops", "schema: green") },
+    { given: "catalog", text: stageText.replace("catalog: main", "catalog: green") },
+    { given: "workspace", text: stageText.replace("dbc-1234abcd", "dbc-ffffffff") },
+  ])("with a $given of its own stand side by side", ({ text }) => {
+    const stages = readStages(folderOf({ blue: stageText, green: text }));
+    expect(stages.map(({ name }) => name)).toEqual(["blue", "green"]);
+  });
 });
 
 test("the example stage is valid, and its file names its stack", () => {
