@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
 import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
-import { createPlane } from "../shared/adapters/plane.ts";
+import { createPlane, findPlane } from "../shared/adapters/plane.ts";
 import { applySqlFolder } from "../shared/adapters/sql-files.ts";
 import { createFacts } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
@@ -35,6 +35,8 @@ export type Bootstrapped = {
   readonly planeId: string;
   /** SIGNALBOX_EXECUTOR_PATH */
   readonly executorPath: string;
+  /** Whether the controllers may submit runs as every executor; where they may not, `say` was told whom to ask. */
+  readonly maySubmit: boolean;
 };
 
 /** What the bootstrap talks to: as an owner of the catalog (or of the schema, if that exists). */
@@ -65,36 +67,62 @@ export async function bootstrap(
 ): Promise<Bootstrapped> {
   const { catalog, schema, stack, volumes = usualNames, say = () => {} } = options;
   const had = await thereBefore(deps.http, `${catalog}.${schema}`, Object.values(volumes));
+  const folder = `/Volumes/${catalog}/${schema}`;
+  const facts = createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` });
+  // Before the first grant: what another stack's principals may do here is theirs to say.
+  if (had.volumes.has(volumes.facts)) await findPlane(facts, stack);
   // Every catalog of Unity Catalog is born with this schema; ours need not be there yet.
   await using outside = await deps.sql(catalog, "default").open();
   for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
     await outside.execute(statement);
   say(`schema ${catalog}.${schema}: ${had.schema ? "found" : "made"}`);
-  for (const state of ["made", "found"] as const) {
-    const those = Object.values(volumes).filter(
-      (volume) => had.volumes.has(volume) === (state === "found"),
-    );
-    if (those.length > 0) say(`volumes ${those.join(", ")}: ${state}`);
+  for (const line of statesOf("volumes", Object.values(volumes), had.volumes)) say(line);
+  for (const line of await prepareTables(deps.sql(catalog, schema), options)) say(line);
+  let maySubmit = true;
+  for (const executor of options.executors) {
+    const role = await letSubmitAs(deps.http, options.controllers, executor);
+    say(role.said);
+    maySubmit &&= role.isHeld;
   }
-  say(`tables ${Object.keys(ledgerTables).join(", ")}`);
-  const sql = deps.sql(catalog, schema);
-  await applySqlFolder(sql, TABLES);
-  await using inside = await sql.open();
-  for (const statement of tableGrants(options)) await inside.execute(statement);
-  for (const executor of options.executors)
-    say(await letSubmitAs(deps.http, options.controllers, executor));
-  const folder = `/Volumes/${catalog}/${schema}`;
-  const { plane_id: planeId } = await createPlane(
-    createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` }),
-    { stack, plane_id: options.planeId, created_at: options.nowIso },
-  );
+  const { plane_id: planeId } = await createPlane(facts, {
+    stack,
+    plane_id: options.planeId,
+    created_at: options.nowIso,
+  });
   say(`plane ${planeId}: ${planeId === options.planeId ? "made" : "found"}`);
   const codebase = `${folder}/${volumes.company_codebase}`;
   const { entry, isNew } = await uploadExecutor(deps.files, codebase);
   say(`executor ${entry}: ${isNew ? "uploaded" : "found"}`);
   for (const { path, content } of options.codebase ?? [])
     await deps.files.overwrite(`${codebase}/${path}`, content);
-  return { planeId, executorPath: entry };
+  return { planeId, executorPath: entry, maySubmit };
+}
+
+/** The ledger's tables, and what the controllers may do with them. */
+async function prepareTables(
+  sql: DatabricksSql,
+  options: BootstrapOptions,
+): Promise<readonly string[]> {
+  await using session = await sql.open();
+  const had = (await session.execute("SHOW TABLES")).map((row) => String(row["tableName"]));
+  await applySqlFolder(sql, TABLES);
+  for (const statement of tableGrants(options)) await session.execute(statement);
+  return statesOf("tables", Object.keys(ledgerTables), new Set(had));
+}
+
+/** A line for those that were made, and one for those that were there. */
+function statesOf(
+  kind: string,
+  names: readonly string[],
+  had: ReadonlySet<string>,
+): readonly string[] {
+  const those = {
+    made: names.filter((each) => !had.has(each)),
+    found: names.filter((each) => had.has(each)),
+  };
+  return Object.entries(those).flatMap(([state, of]) =>
+    of.length > 0 ? [`${kind} ${of.join(", ")}: ${state}`] : [],
+  );
 }
 
 /** CREATE … IF NOT EXISTS does not say whether it made anything. */

@@ -48,12 +48,15 @@ export async function letSubmitAs(
   http: DatabricksHttp,
   controllers: string,
   executor: string,
-): Promise<string> {
+): Promise<{ readonly isHeld: boolean; readonly said: string }> {
   const role = `role Service Principal: User of ${controllers} on ${executor}`;
-  if (executor === controllers) return `${role}: it is the same principal`;
+  if (executor === controllers) return { isHeld: true, said: `${role}: it is the same principal` };
   const granted = await grantUse(http, executor, controllers);
-  if (typeof granted === "string") return `${role}: ${granted}`;
-  return `${role}: NOT granted (${granted.refused}). Without it no run can be submitted: an account administrator grants it under Service principals → ${executor} → Permissions`;
+  if (typeof granted === "string") return { isHeld: true, said: `${role}: ${granted}` };
+  return {
+    isHeld: false,
+    said: `${role}: NOT granted (${granted.refused}). Without it no run can be submitted: an account administrator grants it under Service principals → ${executor} → Permissions`,
+  };
 }
 
 type Granted = "granted" | "there already" | { readonly refused: string };

@@ -7,10 +7,11 @@ export async function prepareSecretScope(
   http: DatabricksHttp,
   scope: string,
   readers: readonly string[],
-): Promise<void> {
-  await post(http, "scopes/create", { scope }, ["RESOURCE_ALREADY_EXISTS"]);
+): Promise<"made" | "found"> {
+  const state = await post(http, "scopes/create", { scope }, ["RESOURCE_ALREADY_EXISTS"]);
   for (const principal of readers)
     await post(http, "acls/put", { scope, principal, permission: "READ" }, []);
+  return state;
 }
 
 async function post(
@@ -18,14 +19,15 @@ async function post(
   path: string,
   body: unknown,
   fine: readonly string[],
-): Promise<void> {
+): Promise<"made" | "found"> {
   const reply = await http.call({
     method: "POST",
     path: `/api/2.0/secrets/${path}`,
     json: JSON.stringify(body),
     rate: "list",
   });
-  if (reply.kind !== "refused" || fine.includes(reply.error.code)) return;
+  if (reply.kind !== "refused") return "made";
+  if (fine.includes(reply.error.code)) return "found";
   const hint = isMissing(reply.error) ? " (is the principal a member of this workspace?)" : "";
   throw new Error(`secrets/${path}: ${reply.error.message}${hint}`, { cause: reply.error });
 }

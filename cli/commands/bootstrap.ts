@@ -27,16 +27,20 @@ export const bootstrap: Command = {
     const executors = executorsOf(stage, workloads);
     await using client = workspaceClient(await loginOf(stage, io));
     const { catalog, schema, volumes, client_id } = stage.databricks;
-    const { planeId, executorPath } = await prepare(client, {
+    const { planeId, executorPath, maySubmit } = await prepare(client, {
       ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
       planeId: randomUUID(),
       nowIso: new Date().toISOString(),
       say: io.print,
     });
-    io.print(`secret scope ${stage.stack}, readable for executors`);
-    await prepareSecretScope(client.http, stage.stack, executors);
+    const scope = await prepareSecretScope(client.http, stage.stack, executors);
+    io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
     io.print(await bundleDeployed(client, stage, executorPath, io));
-    if (!(await areBounded({ stage, client, executors }, io))) return 1;
+    const bounded = await areBounded({ stage, client, executors }, io);
+    if (!bounded || !maySubmit) {
+      io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
+      return 1;
+    }
     io.print(
       `${stage.stack} is prepared: plane ${planeId}. Next: npx cdk deploy ${stage.stack}, then npx signalbox doctor --stage ${stage.name}`,
     );

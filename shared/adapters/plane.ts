@@ -22,12 +22,21 @@ export function createPlanePort({ facts }: FactsPort, stack: string): PlanePort 
 }
 
 async function planeIdOf(facts: FactsPort, stack: string): Promise<string> {
-  const plane = await readPlane(facts);
+  const plane = await findPlane(facts, stack);
   if (plane === undefined)
     throw new PlatformTroubleError(
       `there is no plane.json in the facts volume: nobody has bootstrapped this stage; run \`signalbox bootstrap\` for stack "${stack}"`,
     );
-  return ownPlane(plane, stack).plane_id;
+  return plane.plane_id;
+}
+
+/**
+ * The plane that holds the volume; undefined where nobody has bootstrapped.
+ * @throws PlatformTroubleError where it is another stack's.
+ */
+export async function findPlane(facts: FactsPort, stack: string): Promise<Plane | undefined> {
+  const plane = await readPlane(facts);
+  return plane && ownPlane(plane, stack);
 }
 
 /**
@@ -35,9 +44,10 @@ async function planeIdOf(facts: FactsPort, stack: string): Promise<string> {
  * @throws PlatformTroubleError where that is another stack's.
  */
 export async function createPlane(facts: FactsPort, wanted: Omit<Plane, "v">): Promise<Plane> {
-  const had = await readPlane(facts);
-  const plane = had ?? (await facts.facts.create(factRef.plane(), { v: 1, ...wanted })).fact;
-  return ownPlane(plane, wanted.stack);
+  const had = await findPlane(facts, wanted.stack);
+  if (had !== undefined) return had;
+  const { fact } = await facts.facts.create(factRef.plane(), { v: 1, ...wanted });
+  return ownPlane(fact, wanted.stack);
 }
 
 async function readPlane({ facts }: FactsPort): Promise<Plane | undefined> {
@@ -53,6 +63,6 @@ async function readPlane({ facts }: FactsPort): Promise<Plane | undefined> {
 function ownPlane(plane: Plane, stack: string): Plane {
   if (plane.stack === stack) return plane;
   throw new PlatformTroubleError(
-    `the facts volume belongs to stack "${plane.stack}" (plane ${plane.plane_id}), and this is stack "${stack}": give each stack a schema of its own (SIGNALBOX_SCHEMA)`,
+    `the facts volume belongs to stack "${plane.stack}" (plane ${plane.plane_id}), and this is stack "${stack}": give each stack a schema of its own (databricks.schema of the stage; for a local plane SIGNALBOX_SCHEMA)`,
   );
 }
