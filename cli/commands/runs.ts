@@ -1,7 +1,7 @@
 // `signalbox runs`: what is open, and when it last showed a sign of life. Reads the markers: no warehouse wakes up.
 import { parseArgs } from "node:util";
 import type { Marker } from "../../shared/domain/facts.ts";
-import { msOf } from "../../shared/domain/time.ts";
+import { aliveAtMs } from "../../shared/domain/marker.ts";
 import { openFacts, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, table } from "../usage.ts";
 
@@ -13,33 +13,47 @@ export const runs: Command = {
       args: [...args],
       options: { ...stageOptions, json: { type: "boolean", default: false } },
     });
-    await using facts = await openFacts(stageOf(values), io);
+    const stage = stageOf(values);
+    await using facts = await openFacts(stage, io);
     const listed = await facts.markers.list();
     const read = await Promise.all(listed.map(({ key }) => facts.markers.read(key)));
-    const open = read
-      .filter((marker) => marker !== undefined)
-      .toSorted((a, b) => msOf(a.touched_at) - msOf(b.touched_at));
+    const markers = read.filter((marker) => marker !== undefined);
+    const open = longestSilentFirst(markers, stage.limits.time_scale, Date.now());
     if (values.json) io.print(JSON.stringify(open));
-    else for (const line of linesOf(open, Date.now())) io.print(line);
+    else for (const line of linesOf(open)) io.print(line);
     return 0;
   },
 };
 
-export function linesOf(markers: readonly Marker[], nowMs: number): readonly string[] {
-  if (markers.length === 0) return ["no run is open"];
-  const rows = markers.map((marker) => [
-    marker.run_id,
-    String(marker.chapter),
-    marker.iter_n === undefined ? "not submitted" : `${marker.iter_n}.${marker.attempt}`,
-    `${agoOf(nowMs - msOf(marker.touched_at))} ago`,
-    marker.heals === 0 ? "" : `healed ${marker.heals} times`,
+/** A marker, and for how long its chapter has shown no sign of life: at least, where the sweep has healed it since. */
+type OpenRun = Marker & { readonly silent_seconds: number };
+
+export const longestSilentFirst = (
+  markers: readonly Marker[],
+  timeScale: number,
+  nowMs: number,
+): readonly OpenRun[] =>
+  markers
+    .map((marker) => {
+      const silentMs = nowMs - aliveAtMs(marker, timeScale);
+      return { ...marker, silent_seconds: Math.max(0, Math.round(silentMs / 1000)) };
+    })
+    .toSorted((a, b) => b.silent_seconds - a.silent_seconds);
+
+export function linesOf(runs: readonly OpenRun[]): readonly string[] {
+  if (runs.length === 0) return ["no run is open"];
+  const rows = runs.map((run) => [
+    run.run_id,
+    String(run.chapter),
+    run.iter_n === undefined ? "not submitted" : `${run.iter_n}.${run.attempt}`,
+    `${run.heals === 0 ? "" : "over "}${agoOf(run.silent_seconds)} ago`,
+    run.heals === 0 ? "" : `healed ${run.heals} times`,
   ]);
   return table([["RUN", "CHAPTER", "ATTEMPT", "LAST SIGN OF LIFE", ""], ...rows]);
 }
 
 /** `95 s`, `12 min`, `3.5 h`, `4.0 days`. */
-export function agoOf(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
+export function agoOf(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${(seconds / 3_600).toFixed(1)} h`;

@@ -1,7 +1,7 @@
 // The arithmetic of a marker: it holds the youngest watch, as (iteration, attempt, number), so that watches neither
 // multiply nor starve.
 import type { ChapterKey, Marker } from "./facts.ts";
-import { isoOf } from "./time.ts";
+import { isoOf, msOf } from "./time.ts";
 
 export type Attempt = { readonly iter_n: number; readonly attempt: number };
 
@@ -71,5 +71,19 @@ export const healed = (marker: Marker, by: Marker, nowMs: number): Marker => ({
   touched_at: isoOf(nowMs),
 });
 
+const HEAL_DOUBLINGS_MAX = 6;
+
 /** How long a marker stays alone after its heals: 30 min, 1 h, 2 h, … at most 32 h. */
-export const healWaitSeconds = (heals: number): number => SILENT_SECONDS * 2 ** Math.min(6, heals);
+export const healWaitSeconds = (heals: number): number =>
+  SILENT_SECONDS * 2 ** Math.min(HEAL_DOUBLINGS_MAX, heals);
+
+/**
+ * The time of the chapter's last sign of life, in epoch milliseconds, or a little after it: a heal writes its own time over it, but
+ * comes only when the wait before it is over.
+ */
+export const aliveAtMs = (marker: Marker, timeScale: number): number => {
+  const doubled = Math.min(HEAL_DOUBLINGS_MAX, marker.heals);
+  // 1 + 2 + 4 + …, and then the longest wait again and again.
+  const waits = 2 ** doubled - 1 + (marker.heals - doubled) * 2 ** HEAL_DOUBLINGS_MAX;
+  return msOf(marker.touched_at) - waits * SILENT_SECONDS * timeScale * 1000;
+};

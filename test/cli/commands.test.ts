@@ -3,9 +3,10 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { agoOf, linesOf } from "../../cli/commands/runs.ts";
+import { agoOf, linesOf, longestSilentFirst } from "../../cli/commands/runs.ts";
 import { fits, type Letter, replayable } from "../../cli/dead-letters.ts";
 import { loginOf } from "../../cli/stage-context.ts";
+import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { stageOf } from "../infra/support.ts";
 
@@ -57,25 +58,43 @@ describe("dead letters", () => {
 });
 
 describe("runs", () => {
+  const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
+  const minute = 60_000;
+  const markerOf = (run_id: string, touchedMs: number, heals = 0): Marker => ({
+    ...freshMarker({ run_id, chapter: 2 }, touchedMs),
+    heals,
+  });
+
   test("an open run shows its last sign of life", () => {
-    const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
-    const marker = freshMarker({ run_id: "ORD-4711", chapter: 2 }, nowMs - 600_000);
-    const lines = linesOf([{ ...marker, iter_n: 1, attempt: 3, heals: 1 }], nowMs);
-    expect(lines).toEqual([
+    const marker = { ...markerOf("ORD-4711", nowMs - 10 * minute), iter_n: 1, attempt: 3 };
+    expect(linesOf(longestSilentFirst([marker], 1, nowMs))).toEqual([
       "RUN       CHAPTER  ATTEMPT  LAST SIGN OF LIFE",
-      "ORD-4711  2        1.3      10 min ago         healed 1 times",
+      "ORD-4711  2        1.3      10 min ago",
     ]);
-    expect(linesOf([], nowMs)).toEqual(["no run is open"]);
+    expect(linesOf([])).toEqual(["no run is open"]);
+  });
+
+  test("a heal is no sign of life: the run that has been silent for longest stands first", () => {
+    const markers = [
+      markerOf("ALIVE-1", nowMs - 5 * minute),
+      markerOf("QUEUED-1", nowMs - 29 * minute),
+      markerOf("DEAD-1", nowMs - minute, 2),
+    ];
+    expect(linesOf(longestSilentFirst(markers, 1, nowMs)).slice(1)).toEqual([
+      "DEAD-1    2        not submitted  over 91 min ago    healed 2 times",
+      "QUEUED-1  2        not submitted  29 min ago",
+      "ALIVE-1   2        not submitted  5 min ago",
+    ]);
   });
 
   test.each([
-    { ms: -5, expected: "0 s" },
-    { ms: 95_000, expected: "95 s" },
-    { ms: 12 * 60_000, expected: "12 min" },
-    { ms: 3.5 * 3_600_000, expected: "3.5 h" },
-    { ms: 4 * 86_400_000, expected: "4.0 days" },
-  ])("$ms ms is $expected", ({ ms, expected }) => {
-    expect(agoOf(ms)).toBe(expected);
+    { seconds: 0, expected: "0 s" },
+    { seconds: 95, expected: "95 s" },
+    { seconds: 12 * 60, expected: "12 min" },
+    { seconds: 3.5 * 3_600, expected: "3.5 h" },
+    { seconds: 4 * 86_400, expected: "4.0 days" },
+  ])("$seconds s is $expected", ({ seconds, expected }) => {
+    expect(agoOf(seconds)).toBe(expected);
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { markerKey, markerName } from "../../shared/domain/facts.ts";
 import {
+  aliveAtMs,
   freshMarker,
   healed,
   healWaitSeconds,
@@ -90,3 +91,17 @@ test.each([
 test.each(["", "ORD-1", "ORD-1.", "ORD-1.0", "ORD-1.x", ".1"])("%j is no marker", (name) => {
   expect(markerKey(name)).toBeUndefined();
 });
+
+test.each([0, 1, 2, 6, 7, 9])(
+  "the last sign of life is found behind %s heals, each after its wait",
+  (heals) => {
+    const timeScale = 0.1;
+    let nowMs = t0;
+    let silent = marker;
+    for (let heal = 0; heal < heals; heal++) {
+      nowMs += healWaitSeconds(heal) * timeScale * 1000;
+      silent = healed(silent, silent, nowMs);
+    }
+    expect(aliveAtMs(silent, timeScale)).toBe(t0);
+  },
+);
