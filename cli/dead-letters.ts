@@ -6,22 +6,16 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
-import type * as z from "zod";
-import { checked, jsonOf, messageOf } from "../shared/domain/body.ts";
-import { type QueueName, topology } from "../shared/topology.ts";
+import type { LetterBox, Replay, Told } from "./letter-boxes.ts";
 import type { QueuesAccess } from "./stage-context.ts";
 
-export type Letter = {
-  readonly queue: QueueName;
+export type Letter = Told & {
+  /** The name of its box. */
+  readonly queue: string;
+  readonly queueUrl: string;
   readonly messageId: string;
   readonly receiptHandle: string;
   readonly body: string;
-  readonly reason: string;
-  readonly errorName: string;
-  readonly failedAt: string;
-  readonly runId: string;
-  readonly runUrl: string;
-  readonly traceparent: string | undefined;
 };
 
 /** Which letters are meant. Absent: all. */
@@ -36,79 +30,79 @@ export const fits = (letter: Letter, { message, run, error }: Filter): boolean =
   (run === undefined || letter.runId === run) &&
   (error === undefined || letter.errorName === error);
 
-// While somebody looks, nobody else gets the letter; long enough for a few thousand of them.
-const HELD_SECONDS = 120;
+/** Letters in hand, by message. While they are held nobody else sees them: whoever takes some puts them back. */
+export type Held = Map<string, Letter>;
+
 const LETTERS_MAX = 5_000;
 
-/** Takes every letter of a queue in hand, for two minutes; whoever does not discard them must put them back. */
+/** Takes every letter of a queue in hand, for so many seconds. */
 export async function takeLetters(
   queues: QueuesAccess,
-  queue: QueueName,
-): Promise<readonly Letter[]> {
-  const QueueUrl = await queues.deadLetterUrl(queue);
-  const letters = new Map<string, Letter>();
+  box: LetterBox,
+  held: Held,
+  seconds: number,
+): Promise<void> {
+  const queueUrl = await queues.urlOf(box.queueName);
   // A receive may come back empty although there is more (SQS asks a part of its servers only): twice in a row is the end.
-  for (let empty = 0; empty < 2 && letters.size < LETTERS_MAX; ) {
+  for (let vain = 0, taken = 0; vain < 2 && taken < LETTERS_MAX; ) {
     const { Messages = [] } = await queues.sqs.send(
       new ReceiveMessageCommand({
-        QueueUrl,
+        QueueUrl: queueUrl,
         MaxNumberOfMessages: 10,
         WaitTimeSeconds: 1,
-        VisibilityTimeout: HELD_SECONDS,
+        VisibilityTimeout: seconds,
         MessageAttributeNames: ["All"],
+        MessageSystemAttributeNames: ["SentTimestamp"],
       }),
     );
-    empty = Messages.length === 0 ? empty + 1 : 0;
+    // Of many letters, the first may be visible again before the last is taken.
+    const count = held.size;
     for (const message of Messages) {
-      const letter = letterOf(queue, message);
-      letters.set(letter.messageId, letter);
+      const letter = letterOf(box, queueUrl, message);
+      held.set(letter.messageId, letter);
     }
+    vain = held.size === count ? vain + 1 : 0;
+    taken += Messages.length;
   }
-  return [...letters.values()].toSorted((a, b) => (a.failedAt < b.failedAt ? -1 : 1));
 }
 
-/** Lets go of letters: the next who looks sees them at once. */
-export async function putBack(queues: QueuesAccess, letters: readonly Letter[]): Promise<void> {
-  for (const { queue, receiptHandle } of letters)
-    await queues.sqs.send(
-      new ChangeMessageVisibilityCommand({
-        QueueUrl: await queues.deadLetterUrl(queue),
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: 0,
-      }),
-    );
-}
+const letterOf = (box: LetterBox, queueUrl: string, message: Message): Letter => ({
+  queue: box.name,
+  queueUrl,
+  messageId: message.MessageId ?? "",
+  receiptHandle: message.ReceiptHandle ?? "",
+  body: message.Body ?? "",
+  ...box.told(message),
+});
 
-export async function discard(queues: QueuesAccess, letter: Letter): Promise<void> {
-  const QueueUrl = await queues.deadLetterUrl(letter.queue);
-  await queues.sqs.send(
-    new DeleteMessageCommand({ QueueUrl, ReceiptHandle: letter.receiptHandle }),
+/** Lets go of letters: the next who looks sees them at once. One of which SQS knows nothing any more keeps no other back. */
+export async function putBack(queues: QueuesAccess, letters: Iterable<Letter>): Promise<void> {
+  await Promise.allSettled(
+    [...letters].map(({ queueUrl, receiptHandle }) =>
+      queues.sqs.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: queueUrl,
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout: 0,
+        }),
+      ),
+    ),
   );
 }
 
-/** What a letter would do if it were replayed: its body as it is sent, or why it would only come back. */
-export type Replayable =
-  | { readonly kind: "yes"; readonly body: string }
-  | { readonly kind: "no"; readonly why: string };
-
-export function replayable({ queue, body }: Letter): Replayable {
-  try {
-    const value: unknown = jsonOf(body);
-    const schema: z.ZodType = topology[queue].schema;
-    checked("the message", schema, value);
-    return { kind: "yes", body: JSON.stringify(withFreshTries(value)) };
-  } catch (error) {
-    return { kind: "no", why: messageOf(error) };
-  }
+export async function discard(queues: QueuesAccess, letter: Letter): Promise<void> {
+  const { queueUrl, receiptHandle } = letter;
+  await queues.sqs.send(
+    new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle }),
+  );
 }
 
-/** Its waiting is over: a message that has waited a thousand times would be a dead letter again at once. */
-const withFreshTries = (value: unknown): unknown =>
-  typeof value === "object" && value !== null && "tries" in value ? { ...value, tries: 0 } : value;
-
-/** Sends first, deletes then: a crash in between leaves two, and the facts make them one. */
-export async function replay(queues: QueuesAccess, letter: Letter, body: string): Promise<void> {
-  const { queue, traceparent } = letter;
+/** Sends what a replay of this letter sends. The letter stays: a crash now leaves two, and the facts make them one. */
+export async function resend(
+  queues: QueuesAccess,
+  { traceparent }: Letter,
+  { queue, body }: Extract<Replay, { kind: "yes" }>,
+): Promise<void> {
   await queues.sqs.send(
     new SendMessageCommand({
       QueueUrl: await queues.sourceUrl(queue),
@@ -118,35 +112,4 @@ export async function replay(queues: QueuesAccess, letter: Letter, body: string)
       }),
     }),
   );
-  await discard(queues, letter);
-}
-
-function letterOf(queue: QueueName, message: Message): Letter {
-  const attribute = (name: string) => message.MessageAttributes?.[name]?.StringValue;
-  const body = message.Body ?? "";
-  return {
-    queue,
-    messageId: message.MessageId ?? "",
-    receiptHandle: message.ReceiptHandle ?? "",
-    body,
-    reason: attribute("reason") ?? "SQS put it here after its receives were spent: see the logs",
-    errorName: attribute("error_name") ?? "ReceivesSpent",
-    failedAt: attribute("failed_at") ?? "",
-    runId: attribute("run_id") ?? runIdIn(body),
-    runUrl: attribute("run_url") ?? "",
-    traceparent: attribute("traceparent"),
-  };
-}
-
-/** For people; a body that cannot be read names no run. */
-function runIdIn(body: string): string {
-  try {
-    const value: unknown = jsonOf(body);
-    if (typeof value !== "object" || value === null) return "";
-    return String(
-      ("run_id" in value && value.run_id) || ("ticket_id" in value && value.ticket_id) || "",
-    );
-  } catch {
-    return "";
-  }
 }

@@ -141,6 +141,12 @@ export type QueuesAccess = Disposable & {
   readonly urlOf: (name: string) => Promise<string>;
 };
 
+/** Whether `urlOf` threw because there is no such queue; SQS says the same to whoever may not use one. */
+export const isMissingQueue = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.cause instanceof Error &&
+  /QueueDoesNotExist|NonExistentQueue|AccessDenied/.test(error.cause.name);
+
 export function openQueues(stage: Stage): QueuesAccess {
   const sqs = new SQSClient(awsOptionsOf(stage));
   const urlOf = async (name: string): Promise<string> => {

@@ -1,4 +1,6 @@
 // What every command has in common: its stage, its errors, its answer.
+import type * as z from "zod";
+import { faultsOf } from "../shared/domain/body.ts";
 
 /** The command line itself is wrong: its message says what to type. */
 export class UsageError extends Error {
@@ -27,6 +29,20 @@ export type Io = {
 export function required(name: string, value: string | undefined): string {
   if (value === undefined || value === "") throw new UsageError(`${name} is missing`);
   return value;
+}
+
+/** The one word that a command takes besides its options. @throws UsageError */
+export function theOne(name: string, [first, ...more]: readonly string[]): string {
+  if (more.length > 0)
+    throw new UsageError(`"${more.join(" ")}" is too much: only ${name} is wanted there`);
+  return required(name, first);
+}
+
+/** What was typed, as the message that it becomes wants it. @throws UsageError */
+export function typed<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`${name} ${JSON.stringify(value)}: ${faultsOf(parsed.error)}`);
 }
 
 /** Lines of columns, as wide as they must be. */

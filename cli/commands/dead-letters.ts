@@ -1,47 +1,57 @@
 // `signalbox dead-letters`: list, show, replay, discard.
 import { parseArgs } from "node:util";
-import { type QueueName, topology } from "../../shared/topology.ts";
+import { RunId } from "../../shared/domain/messages.ts";
 import {
   discard,
   type Filter,
   fits,
+  type Held,
   type Letter,
   putBack,
-  replay,
-  replayable,
+  resend,
   takeLetters,
 } from "../dead-letters.ts";
+import { type LetterBox, letterBoxesOf } from "../letter-boxes.ts";
 import { audit } from "../messages.ts";
-import { openQueues, type QueuesAccess, stageOf, stageOptions } from "../stage-context.ts";
-import { type Command, type ExitCode, type Io, table, UsageError } from "../usage.ts";
+import {
+  isMissingQueue,
+  openQueues,
+  type QueuesAccess,
+  stageOf,
+  stageOptions,
+} from "../stage-context.ts";
+import { type Command, type ExitCode, type Io, table, theOne, UsageError } from "../usage.ts";
 
 export const deadLetters: Command = {
   usage:
-    "dead-letters list|show|replay|discard --stage <stage> [--queue Q] [--message ID] [--run ID] [--error NAME] [--all] [--dry-run] [--json]",
+    "dead-letters list|show|replay|discard --stage <stage> [--queue Q] [--message ID] [--run ID] [--error NAME] [--all] [--dry-run] [--json] [--stages <folder>]",
   summary: "looks at dead letters, puts them back, throws them away",
   run: async (args, io) => {
     const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
-    const action = actions[positionals[0] ?? ""];
-    if (action === undefined)
-      throw new UsageError(
-        `dead-letters ${positionals[0] ?? ""}: say list, show, replay or discard`,
-      );
+    const action = actionOf(theOne("list, show, replay or discard", positionals));
     const filter: Filter = { message: values.message, run: values.run, error: values.error };
     const isNamed = Object.values(filter).some((value) => value !== undefined);
-    if ((action === replayAll || action === discardAll) && !isNamed && !values.all)
+    if (action.changes && !isNamed && !values.all)
       throw new UsageError("name the letters by --message, --run or --error, or say --all");
-    using queues = openQueues(stageOf(values));
-    const taken: Letter[] = [];
+    const stage = stageOf(values);
+    const boxes = boxesOf(stage.stack, values.queue);
+    using queues = openQueues(stage);
+    const held: Held = new Map();
     try {
-      const take = async (queue: QueueName) => taken.push(...(await takeLetters(queues, queue)));
-      await Promise.all(queuesOf(values.queue).map(take));
-      const letters = taken.filter((letter) => fits(letter, filter));
-      const act = { queues, io, letters, dryRun: values["dry-run"], json: values.json };
-      const { code, gone } = await action(act);
-      for (const letter of gone) taken.splice(taken.indexOf(letter), 1);
-      return code;
+      const changes = action.changes && !values["dry-run"];
+      await takeAll(queues, boxes, held, changes ? ACTING_SECONDS : LOOKING_SECONDS);
+      const letters = boxes.flatMap(({ name }) =>
+        [...held.values()]
+          .filter((letter) => letter.queue === name && fits(letter, filter))
+          .toSorted((a, b) => (a.failedAt < b.failedAt ? -1 : 1)),
+      );
+      return await action.act({
+        ...{ queues, io, letters, held },
+        dryRun: values["dry-run"],
+        json: values.json,
+      });
     } finally {
-      await putBack(queues, taken);
+      await putBack(queues, held.values());
     }
   },
 };
@@ -57,27 +67,65 @@ const options = {
   json: { type: "boolean", default: false },
 } as const;
 
+// Nobody else sees a letter for so long, not even its alarm, should this process die: long enough to take them all.
+const LOOKING_SECONDS = 20;
+/** Long enough to send a few thousand of them, too. */
+const ACTING_SECONDS = 120;
+
+function boxesOf(stack: string, given: string | undefined): readonly LetterBox[] {
+  const boxes = letterBoxesOf(stack);
+  if (given === undefined) return boxes;
+  const box = boxes.find(({ name }) => name === given);
+  if (box === undefined)
+    throw new UsageError(`--queue ${given}: there are ${boxes.map(({ name }) => name).join(", ")}`);
+  return [{ ...box, isOptional: false }];
+}
+
+/** From all boxes at once. Where one fails, the others are waited for: what they took is put back, too. */
+async function takeAll(
+  queues: QueuesAccess,
+  boxes: readonly LetterBox[],
+  held: Held,
+  seconds: number,
+): Promise<void> {
+  const taking = boxes.map((box) =>
+    takeLetters(queues, box, held, seconds).catch((error: unknown) => {
+      if (!box.isOptional || !isMissingQueue(error)) throw error;
+    }),
+  );
+  await Promise.allSettled(taking);
+  await Promise.all(taking);
+}
+
 type Act = {
   readonly queues: QueuesAccess;
   readonly io: Io;
   readonly letters: readonly Letter[];
+  /** What is put back at the end: an action takes out what is no longer in its queue. */
+  readonly held: Held;
   readonly dryRun: boolean;
   readonly json: boolean;
 };
-/** How it ended, and which letters are no longer in their queue. */
-type Done = { readonly code: ExitCode; readonly gone: readonly Letter[] };
 
-const queueNames = Object.keys(topology) as QueueName[];
+type Action = { readonly act: (act: Act) => Promise<ExitCode>; readonly changes: boolean };
 
-function queuesOf(given: string | undefined): readonly QueueName[] {
-  if (given === undefined) return queueNames;
-  const queue = queueNames.find((name) => name === given);
-  if (queue === undefined)
-    throw new UsageError(`--queue ${given}: there are ${queueNames.join(", ")}`);
-  return [queue];
+/** @throws UsageError */
+function actionOf(name: string): Action {
+  switch (name) {
+    case "list":
+      return { act: list, changes: false };
+    case "show":
+      return { act: show, changes: false };
+    case "replay":
+      return { act: replayAll, changes: true };
+    case "discard":
+      return { act: discardAll, changes: true };
+    default:
+      throw new UsageError(`dead-letters ${name}: say list, show, replay or discard`);
+  }
 }
 
-async function list({ io, letters, json }: Act): Promise<Done> {
+async function list({ io, letters, json }: Act): Promise<ExitCode> {
   if (json) io.print(JSON.stringify(letters.map(shown)));
   else if (letters.length === 0) io.print("no dead letters");
   else
@@ -93,68 +141,64 @@ async function list({ io, letters, json }: Act): Promise<Done> {
       ]),
     ]))
       io.print(line);
-  return { code: 0, gone: [] };
+  return 0;
 }
 
-async function show({ io, letters }: Act): Promise<Done> {
+async function show({ io, letters }: Act): Promise<ExitCode> {
   for (const letter of letters) io.print(JSON.stringify(shown(letter), null, 2));
-  return { code: letters.length > 0 ? 0 : 1, gone: [] };
+  return letters.length > 0 ? 0 : 1;
 }
 
-/** A receipt handle is nothing to look at. */
-const shown = ({ receiptHandle: _handle, ...letter }: Letter) => letter;
+/** What SQS calls it by, and what a replay would send, is nothing to look at. */
+const shown = ({ receiptHandle: _handle, queueUrl: _url, replay: _replay, ...letter }: Letter) =>
+  letter;
 
-async function replayAll({ queues, io, letters, dryRun }: Act): Promise<Done> {
-  const gone: Letter[] = [];
+const nameOf = ({ queue, messageId, runId }: Letter): string => `${queue} ${messageId} ${runId}`;
+
+/** Sent, noted, and only then gone: whatever fails in between, the letter is there for the next try. */
+async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
+  let stays = 0;
   for (const letter of letters) {
-    const able = replayable(letter);
-    const name = `${letter.queue} ${letter.messageId} ${letter.runId}`;
-    if (able.kind === "no") {
-      io.print(`stays: ${name}: it would come back: ${able.why}`);
+    const { replay } = letter;
+    if (replay.kind === "no") {
+      io.print(`stays: ${nameOf(letter)}: ${replay.why}`);
+      stays++;
       continue;
     }
     if (!dryRun) {
-      await replay(queues, letter, able.body);
-      gone.push(letter);
+      await resend(queues, letter, replay);
+      await removeNoted(queues, io, "replay", letter);
+      held.delete(letter.messageId);
     }
-    io.print(`${dryRun ? "would replay" : "replayed"}: ${name}`);
+    io.print(`${dryRun ? "would replay" : "replayed"}: ${nameOf(letter)}`);
   }
-  if (gone.length > 0) await note(queues, io, "replay", gone);
-  const stays = letters.length - gone.length;
-  return { code: dryRun || stays === 0 ? 0 : 1, gone };
+  return dryRun || stays === 0 ? 0 : 1;
 }
 
-async function discardAll({ queues, io, letters, dryRun }: Act): Promise<Done> {
+async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
   for (const letter of letters) {
-    if (!dryRun) await discard(queues, letter);
-    io.print(
-      `${dryRun ? "would discard" : "discarded"}: ${letter.queue} ${letter.messageId} ${letter.runId}: ${letter.reason}`,
-    );
+    if (!dryRun) {
+      await removeNoted(queues, io, "discard", letter);
+      held.delete(letter.messageId);
+    }
+    io.print(`${dryRun ? "would discard" : "discarded"}: ${nameOf(letter)}: ${letter.reason}`);
   }
-  if (dryRun) return { code: 0, gone: [] };
-  if (letters.length > 0) await note(queues, io, "discard", letters);
-  return { code: 0, gone: letters };
+  return 0;
 }
 
-/** Who did it, for the telemetry: one note for each letter. */
-async function note(
+/** Who did it goes to the telemetry first: no letter goes without a note. */
+async function removeNoted(
   queues: QueuesAccess,
   io: Io,
-  action: string,
-  letters: readonly Letter[],
+  action: "replay" | "discard",
+  letter: Letter,
 ): Promise<void> {
-  for (const { queue, messageId, runId, reason } of letters)
-    await audit(queues, {
-      by: io.user,
-      action: `dead-letter ${action}`,
-      ...(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(runId) && { run_id: runId }),
-      detail: { queue, message_id: messageId, reason },
-    });
+  const { queue, messageId, runId, reason } = letter;
+  await audit(queues, {
+    by: io.user,
+    action: `dead-letter ${action}`,
+    ...(RunId.safeParse(runId).success && { run_id: runId }),
+    detail: { queue, message_id: messageId, reason },
+  });
+  await discard(queues, letter);
 }
-
-const actions: Readonly<Record<string, (act: Act) => Promise<Done>>> = {
-  list,
-  show,
-  replay: replayAll,
-  discard: discardAll,
-};

@@ -1,9 +1,6 @@
 // The orchestrator's three doors: people's messages, turns, and the schedule.
-import * as z from "zod";
 import { faultsOf } from "../../shared/domain/body.ts";
-import { Instant } from "../../shared/domain/contract.ts";
-import { Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
-import { WorkloadName } from "../../shared/domain/recipe.ts";
+import { ScheduledStart, Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import { type Delivery, oneByOne, queueHandler } from "../../shared/lambda.ts";
@@ -19,16 +16,6 @@ import { sweep } from "./sweep.ts";
 import { waitOutTicket, waitOutTurn } from "./wait-out.ts";
 
 export type OrchestratorDeps = AcceptDeps & RetireDeps & QueuesPort & DeadLettersPort & EventsPort;
-
-/** What EventBridge Scheduler sends. `scheduled_time` is `<aws.scheduler.scheduled-time>`. */
-const ScheduledStart = z.discriminatedUnion("schedule", [
-  z.strictObject({ schedule: z.literal("sweep") }),
-  z.strictObject({
-    schedule: z.literal("workload"),
-    workload: WorkloadName,
-    scheduled_time: Instant,
-  }),
-]);
 
 export function createOrchestrator(deps: OrchestratorDeps) {
   return {

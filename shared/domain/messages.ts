@@ -151,6 +151,16 @@ export type TicketsMessage = z.infer<typeof TicketsMessage>;
 export const RecordsMessage = z.discriminatedUnion("type", [Record, Audited]);
 export type RecordsMessage = z.infer<typeof RecordsMessage>;
 
+/** What EventBridge Scheduler sends to the orchestrator. `scheduled_time` is `<aws.scheduler.scheduled-time>`. */
+export const ScheduledStart = z.discriminatedUnion("schedule", [
+  z.strictObject({ schedule: z.literal("sweep") }),
+  z.strictObject({
+    schedule: z.literal("workload"),
+    workload: WorkloadName,
+    scheduled_time: Instant,
+  }),
+]);
+
 type AttemptOf = {
   readonly run_id: string;
   readonly chapter: number;

@@ -4,58 +4,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { agoOf, linesOf, longestSilentFirst } from "../../cli/commands/runs.ts";
-import { fits, type Letter, replayable } from "../../cli/dead-letters.ts";
 import { loginOf } from "../../cli/stage-context.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { stageOf } from "../infra/support.ts";
-
-const letter: Letter = {
-  queue: "turns",
-  messageId: "m-1",
-  receiptHandle: "r-1",
-  body: JSON.stringify({
-    v: 1,
-    type: "turn",
-    run_id: "R-1",
-    chapter: 1,
-    iter_n: 1,
-    attempt: 1,
-    by: { ticket: true },
-    tries: 1000,
-  }),
-  reason: "waited 1000 times for the platform",
-  errorName: "PoisonMessageError",
-  failedAt: "2026-11-21T06:00:00.000Z",
-  runId: "R-1",
-  runUrl: "",
-  traceparent: undefined,
-};
-
-describe("dead letters", () => {
-  test("a letter that waited too often waits anew when it is replayed", () => {
-    const able = replayable(letter);
-    expect(able.kind === "yes" && JSON.parse(able.body)).toMatchObject({ run_id: "R-1", tries: 0 });
-  });
-
-  test.each([
-    { given: "no JSON", body: "{", why: /not JSON/ },
-    { given: "a message of another queue", body: '{"type":"watch"}', why: /not valid/ },
-  ])("$given would only come back", ({ body, why }) => {
-    const able = replayable({ ...letter, body });
-    expect(able.kind === "no" && able.why).toMatch(why);
-  });
-
-  test.each([
-    { filter: {}, expected: true },
-    { filter: { run: "R-1" }, expected: true },
-    { filter: { run: "R-2" }, expected: false },
-    { filter: { run: "R-1", error: "UnexplainedAttempt" }, expected: false },
-    { filter: { message: "m-1", error: "PoisonMessageError" }, expected: true },
-  ])("$filter means it: $expected", ({ filter, expected }) => {
-    expect(fits(letter, filter)).toBe(expected);
-  });
-});
 
 describe("runs", () => {
   const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
