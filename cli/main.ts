@@ -24,23 +24,37 @@ const commands: Readonly<Record<string, Command>> = {
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> {
-  const command = commands[name];
+  if (/^(help|--help|-h)$/.test(name)) return told(allUsages());
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    console.error(usage(name));
-    return name === "help" || name === "--help" ? 0 : 2;
+    if (name !== "") console.error(`there is no command "${name}"`);
+    console.error(allUsages());
+    return 2;
   }
+  if (args.some((arg) => /^(--help|-h)$/.test(arg)))
+    return told(`${command.summary}\n${usageOf(command)}`);
   try {
     return await command.run(args, {
       environment: process.env,
       print: (line) => console.log(line),
-      user: process.env["SIGNALBOX_USER"] ?? userInfo().username,
+      user: process.env["SIGNALBOX_USER"] || userInfo().username,
     });
   } catch (error) {
     const isTyped = error instanceof UsageError || isParseArgsError(error);
     console.error(messageOf(error));
-    if (isTyped) console.error(`usage: signalbox ${command.usage}`);
+    if (isTyped) console.error(usageOf(command));
     return isTyped || error instanceof StageError || error instanceof WorkloadError ? 2 : 1;
   }
+}
+
+/** Whoever asks for help gets it as an answer, not as an error. */
+function told(text: string): ExitCode {
+  console.log(text);
+  return 0;
+}
+
+function usageOf({ usage }: Command): string {
+  return `usage: signalbox ${usage}`;
 }
 
 function isParseArgsError(error: unknown): boolean {
@@ -49,12 +63,11 @@ function isParseArgsError(error: unknown): boolean {
   );
 }
 
-function usage(name: string): string {
+function allUsages(): string {
   const width = Math.max(...Object.keys(commands).map((key) => key.length));
   const list = Object.entries(commands).map(
     ([key, { summary, usage }]) =>
       `  ${key.padEnd(width)}  ${summary}\n  ${" ".repeat(width)}  signalbox ${usage}`,
   );
-  const first = name === "" || name.includes("help") ? [] : [`there is no command "${name}"`];
-  return [...first, "signalbox <command>", ...list].join("\n");
+  return ["signalbox <command>", ...list].join("\n");
 }

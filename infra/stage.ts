@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, YAMLParseError } from "yaml";
 import type * as z from "zod";
+import { messageOf } from "../shared/domain/body.ts";
 import { StageFile } from "./stage-schema.ts";
 
 export type StageConfig = z.infer<typeof StageFile>;
@@ -21,7 +22,7 @@ const FILE = /^([a-z][a-z0-9-]{0,15})\.yaml$/;
 
 /** The stages of a folder, or the one that is asked for. @throws StageError */
 export function readStages(folder: string, only?: string): readonly Stage[] {
-  const files = readdirSync(folder)
+  const files = filesOf(folder)
     .filter((file) => /\.ya?ml$/.test(file))
     .sort();
   const names = files.map((file) => {
@@ -39,6 +40,17 @@ export function readStages(folder: string, only?: string): readonly Stage[] {
   const stages = (only === undefined ? names : [only]).map((name) => readStage(folder, name));
   checkSchemas(folder, stages);
   return stages;
+}
+
+function filesOf(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw new StageError(
+      `the folder of stages ${folder} cannot be read (${messageOf(error)}): name the one that holds <stage>.yaml`,
+      { cause: error },
+    );
+  }
 }
 
 /**

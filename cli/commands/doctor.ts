@@ -19,7 +19,8 @@ import type { Command, Io } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 export const doctor: Command = {
-  usage: "doctor --stage <stage> [--workloads <folder>] [--json] [--no-aws] [--no-warehouse]",
+  usage:
+    "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse] [--stages <folder>] [--workloads <folder>]",
   summary: "checks credentials, permissions, volumes, queues, functions; says what to do",
   run: async (args, io) => {
     const { values } = parseArgs({

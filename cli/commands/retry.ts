@@ -5,10 +5,10 @@ import { Retry } from "../../shared/domain/messages.ts";
 import type { FactsPort } from "../../shared/ports.ts";
 import { audit, sendTicketsMessage } from "../messages.ts";
 import { openFacts, openQueues, stageOf, stageOptions } from "../stage-context.ts";
-import { type Command, required } from "../usage.ts";
+import { type Command, required, theOne, typed } from "../usage.ts";
 
 export const retry: Command = {
-  usage: 'retry <run_id> --reason "…" --stage <stage>',
+  usage: 'retry <run_id> --reason "…" --stage <stage> [--stages <folder>]',
   summary: "reopens a run that is over, in a new chapter",
   run: async (args, io) => {
     const { values, positionals } = parseArgs({
@@ -17,8 +17,9 @@ export const retry: Command = {
       options: { ...stageOptions, reason: { type: "string" } },
     });
     const stage = stageOf(values);
-    const run_id = required("<run_id>", positionals[0]);
-    const reason = required("--reason", values.reason);
+    const { run_id: RunId, reason: Reason } = Retry.shape;
+    const run_id = typed("<run_id>", RunId, theOne("<run_id>", positionals));
+    const reason = typed("--reason", Reason, required("--reason", values.reason));
     await using facts = await openFacts(stage, io);
     const last = await lastOutcome(facts, run_id);
     if (last === undefined) {

@@ -6,7 +6,7 @@ import { openFacts, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, table } from "../usage.ts";
 
 export const runs: Command = {
-  usage: "runs --stage <stage> [--json]",
+  usage: "runs --stage <stage> [--json] [--stages <folder>]",
   summary: "the runs that are open, the longest silent first",
   run: async (args, io) => {
     const { values } = parseArgs({

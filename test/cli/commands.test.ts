@@ -3,8 +3,14 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { agoOf, linesOf, longestSilentFirst } from "../../cli/commands/runs.ts";
+import { bootstrap } from "../../cli/commands/bootstrap.ts";
+import { cancel } from "../../cli/commands/cancel.ts";
+import { deadLetters } from "../../cli/commands/dead-letters.ts";
+import { doctor } from "../../cli/commands/doctor.ts";
+import { retry } from "../../cli/commands/retry.ts";
+import { agoOf, linesOf, longestSilentFirst, runs } from "../../cli/commands/runs.ts";
 import { loginOf } from "../../cli/stage-context.ts";
+import { UsageError } from "../../cli/usage.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { stageOf } from "../infra/support.ts";
@@ -51,10 +57,10 @@ describe("runs", () => {
 });
 
 describe("who we are", () => {
-  const io = (environment: Record<string, string>) => ({ environment, print: () => {}, user: "x" });
+  const as = (environment: Record<string, string>) => ({ environment, print: () => {}, user: "x" });
 
   test("the environment's credentials are taken to the stage's own workspace", async () => {
-    const login = await loginOf(stageOf(), io({ DATABRICKS_TOKEN: "t" }));
+    const login = await loginOf(stageOf(), as({ DATABRICKS_TOKEN: "t" }));
     expect(login).toEqual({
       host: "https://dbc-1234abcd-5678.cloud.databricks.com",
       httpPath: "/sql/1.0/warehouses/0123456789abcdef",
@@ -64,38 +70,114 @@ describe("who we are", () => {
 
   test("credentials of another workspace are refused", async () => {
     const environment = { DATABRICKS_TOKEN: "t", DATABRICKS_HOST: "https://other.example.com/" };
-    await expect(loginOf(stageOf(), io(environment))).rejects.toThrow(
+    await expect(loginOf(stageOf(), as(environment))).rejects.toThrow(
       /DATABRICKS_HOST is https:\/\/other\.example\.com\/, but the stage test works in https:\/\/dbc-/,
     );
   });
 });
 
 describe("the command line", () => {
-  const type = async (...args: string[]) => {
+  const type = async (args: readonly string[]) => {
     const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
     try {
       const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
-      return { code: 0, said: stdout };
+      return { code: 0, answered: stdout, said: "" };
     } catch (error) {
-      const { code, stderr } = error as { code: number; stderr: string };
-      return { code, said: stderr };
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, answered: stdout, said: stderr };
     }
   };
 
   test.each([
-    { args: ["fly"], says: /there is no command "fly"/ },
-    { args: ["doctor"], says: /--stage is missing\nusage: signalbox doctor --stage/ },
+    { args: [], says: /^signalbox <command>/ },
+    { args: ["fly"], says: /^there is no command "fly"\nsignalbox <command>/ },
+    { args: ["constructor"], says: /^there is no command "constructor"/ },
+    { args: ["doctor"], says: /^--stage is missing\nusage: signalbox doctor --stage/ },
     { args: ["doctor", "--stage", "moon"], says: /there is no stage "moon"/ },
-    { args: ["runs", "--stag", "dev"], says: /--stag.*\n*usage: signalbox runs/s },
     {
-      args: ["dead-letters", "discard", "--stage", "dev"],
-      says: /name the letters by --message, --run or --error, or say --all/,
+      args: ["runs", "--stage", "dev", "--stages", "/nope"],
+      says: /^the folder of stages \/nope cannot be read .*: name the one that holds <stage>\.yaml\n$/,
     },
-    { args: ["cancel", "--stage", "dev"], says: /<run_id> is missing/ },
-    { args: ["bootstrap", "--stage", "dev"], says: /of somebody who owns the catalog/ },
+    { args: ["runs", "extra", "--stage", "dev"], says: /extra.*\n*usage: signalbox runs/s },
   ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
-    const { code, said } = await type(...args);
+    const { code, said } = await type(args);
     expect(said).toMatch(says);
     expect(code).toBe(2);
   });
+
+  test.each([
+    { args: ["help"], answers: /^signalbox <command>\n.*signalbox retry /s },
+    { args: ["-h"], answers: /^signalbox <command>/ },
+    { args: ["cancel", "-h"], answers: /^stops a run.*\nusage: signalbox cancel <run_id>/ },
+    { args: ["dead-letters", "list", "--help"], answers: /\nusage: signalbox dead-letters list/ },
+  ])("$args is answered, and no error", async ({ args, answers }) => {
+    const { code, answered } = await type(args);
+    expect(answered).toMatch(answers);
+    expect(code).toBe(0);
+  });
 });
+
+const io = { environment: {}, print: () => {}, user: "x" };
+
+test.each([
+  { command: bootstrap, args: [], says: /of somebody who owns the catalog/ },
+  {
+    command: deadLetters,
+    args: ["discard"],
+    says: /^name the letters by --message, --run or --error, or say --all/,
+  },
+  {
+    command: deadLetters,
+    args: ["toString"],
+    says: /^dead-letters toString: say list, show, replay or discard/,
+  },
+  {
+    command: deadLetters,
+    args: ["list", "all"],
+    says: /^"all" is too much: only list, show, replay or discard is wanted there/,
+  },
+  {
+    command: deadLetters,
+    args: ["list", "--queue", "polls"],
+    says: /^--queue polls: there are tickets, .*failed-starts, example/,
+  },
+  { command: cancel, args: [], says: /<run_id> is missing/ },
+  { command: cancel, args: ["R-1"], says: /--reason is missing/ },
+  { command: cancel, args: ["bad id!"], says: /^<run_id> "bad id!": must begin with a letter/ },
+  {
+    command: cancel,
+    args: ["R-1", "R-2"],
+    says: /^"R-2" is too much: only <run_id> is wanted there/,
+  },
+  ...["abc", "1.5", "0"].map((chapter) => ({
+    command: cancel,
+    args: ["R-1", "--reason", "r", "--chapter", chapter],
+    says: /^--chapter "[^"]+": must be a whole number from 1$/,
+  })),
+  {
+    command: retry,
+    args: ["../../x"],
+    says: /^<run_id> "\.\.\/\.\.\/x": must begin with a letter/,
+  },
+  { command: retry, args: ["R-1", "--reason", "r".repeat(1_001)], says: /^--reason .*: Too big/ },
+])("$args is refused before anything is asked", async ({ command, args, says }) => {
+  const typed = command.run([...args, "--stage", "dev"], io);
+  await expect(typed).rejects.toBeInstanceOf(UsageError);
+  await expect(typed).rejects.toThrow(says);
+});
+
+test.each([bootstrap, cancel, deadLetters, doctor, retry, runs])(
+  "every option of a command is in its usage: $usage",
+  async ({ usage, run }) => {
+    const known = [
+      ...["stage", "stages", "workloads", "reason", "chapter", "queue", "message", "run", "error"],
+      ...["all", "dry-run", "json", "no-aws", "no-warehouse"],
+    ];
+    for (const option of known) {
+      // Without a stage no command goes on; an option that it does not know is said before that.
+      const said = await run([`--${option}`], io).catch(String);
+      const isKnown = !String(said).includes(`Unknown option '--${option}'`);
+      expect(`${option} ${usage.includes(`--${option}`)}`).toBe(`${option} ${isKnown}`);
+    }
+  },
+);
