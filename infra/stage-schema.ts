@@ -71,29 +71,44 @@ const Volumes = z
   })
   .prefault({});
 
-const Databricks = z.strictObject(
-  {
-    host: text(
-      /^https:\/\/[a-z0-9.-]+(:[0-9]{1,5})?$/,
-      "must be the workspace's address, https://… without a path and without a slash at its end, such as https://dbc-1234abcd-5678.cloud.databricks.com",
-    ),
-    auth: Auth,
-    /** The application id of the functions' own service principal. */
-    client_id: uuid("the application id of the controllers' service principal"),
-    warehouse_id: text(
-      /^[0-9a-f]{8,32}$/,
-      "must be the id of the SQL warehouse for the ledger (SQL Warehouses → it → ID), in quotes",
-    ),
-    catalog: identifier("catalog"),
-    schema: identifier("schema"),
-    volumes: Volumes,
-    /** The application id of the service principal as which executors run. */
-    run_as: uuid("the application id of the service principal as which executors run"),
-    /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
-    allow_same_identity: z.boolean("must be true or false").default(false),
-  },
-  "must hold host, auth, client_id, warehouse_id, catalog, schema and run_as: see infra/stages/dev.yaml",
-);
+const Identities = z.object({
+  /** The application id of the functions' own service principal. */
+  client_id: uuid("the application id of the controllers' service principal"),
+  /** The application id of the service principal as which executors run. */
+  run_as: uuid("the application id of the service principal as which executors run"),
+  /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
+  allow_same_identity: z.boolean("must be true or false").default(false),
+});
+
+const Databricks = z
+  .strictObject(
+    {
+      host: text(
+        /^https:\/\/[a-z0-9.-]+(:[0-9]{1,5})?$/,
+        "must be the workspace's address, https://… without a path and without a slash at its end, such as https://dbc-1234abcd-5678.cloud.databricks.com",
+      ),
+      auth: Auth,
+      ...Identities.shape,
+      warehouse_id: text(
+        /^[0-9a-f]{8,32}$/,
+        "must be the id of the SQL warehouse for the ledger (SQL Warehouses → it → ID), in quotes",
+      ),
+      catalog: identifier("catalog"),
+      schema: identifier("schema"),
+      volumes: Volumes,
+    },
+    "must hold host, auth, client_id, warehouse_id, catalog, schema and run_as: see infra/stages/dev.yaml",
+  )
+  .refine(
+    ({ run_as, client_id, allow_same_identity }) => allow_same_identity || run_as !== client_id,
+    {
+      path: ["run_as"],
+      message:
+        "is the controllers' own client_id, so executed code could forge the facts that judge it: name another service principal, or say allow_same_identity: true",
+      // Also beside other faults: everything that is wrong is said at once.
+      when: ({ value }) => Identities.safeParse(value).success,
+    },
+  );
 
 const Vpc = z.strictObject(
   {
@@ -195,25 +210,15 @@ const Alarms = z.union(
 );
 
 /** A stage file, with its defaults. */
-export const StageFile = z
-  .strictObject({
-    // A key with nothing but comments below it is null in YAML.
-    aws: z.preprocess((value) => value ?? {}, Aws),
-    databricks: Databricks,
-    limits: Limits,
-    alarms: Alarms,
-    /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
-    runbook_url: z
-      .string("must be the address of your copy of the runbook")
-      .min(1)
-      .default("infra/runbook.md"),
-  })
-  .refine(
-    ({ databricks }) =>
-      databricks.allow_same_identity || databricks.run_as !== databricks.client_id,
-    {
-      path: ["databricks", "run_as"],
-      message:
-        "is the controllers' own client_id, so executed code could forge the facts that judge it: name another service principal, or say allow_same_identity: true",
-    },
-  );
+export const StageFile = z.strictObject({
+  // A key with nothing but comments below it is null in YAML.
+  aws: z.preprocess((value) => value ?? {}, Aws),
+  databricks: Databricks,
+  limits: Limits,
+  alarms: Alarms,
+  /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
+  runbook_url: z
+    .string("must be the address of your copy of the runbook")
+    .min(1)
+    .default("infra/runbook.md"),
+});

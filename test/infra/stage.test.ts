@@ -1,5 +1,5 @@
 // A stage file says what is wrong by its key, and what to do.
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -118,6 +118,23 @@ test("every fault is said, one a line, each with the file", () => {
   const text = stageText.replace("catalog: main", "catalog: Main").replace("schema: ops", "");
   const parse = () => parseStage("infra/stages/x.yaml", text);
   expect(parse).toThrow(/^infra\/stages\/x\.yaml: .*catalog.*\ninfra\/stages\/x\.yaml: .*schema/);
+});
+
+test("README's example of faults is said in README's words", () => {
+  const root = join(import.meta.dirname, "..", "..");
+  const said = readFileSync(join(root, "README.md"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("infra/stages/dev.yaml: "));
+  expect(said).toHaveLength(3);
+  const text = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8")
+    .replace('"0123456789abcdef"', "123456789")
+    .replace(
+      "run_as: 00000000-0000-4000-8000-000000000002",
+      "run_as: 00000000-0000-4000-8000-000000000001",
+    )
+    .replace("watches: 4", "watches: 1");
+  const parse = () => parseStage("infra/stages/dev.yaml", text);
+  expect(parse).toThrow(new StageError(said.join("\n")));
 });
 
 test("the same identity for both is possible where the stage says so", () => {
