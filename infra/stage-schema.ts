@@ -21,6 +21,18 @@ const seconds = (what: string, max: number) =>
     .min(1, `must be at least 1 second`)
     .max(max, `must be at most ${max} seconds`);
 
+const StoredSecret = {
+  secret: text(
+    /^[A-Za-z0-9/_+=.@-]{1,512}$/,
+    "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
+  ),
+  /** Of the secret, where that is not Secrets Manager's own. */
+  kms_key_arn: text(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key\/[A-Za-z0-9-]{1,64}$/,
+    "must be the ARN of the KMS key that encrypts the secret, arn:aws:kms:…:key/… (not an alias), or be absent: Secrets Manager's own key needs no grant",
+  ).optional(),
+};
+
 /** How the functions prove who they are to Databricks; in the order of preference. */
 const Auth = z.discriminatedUnion(
   "kind",
@@ -36,18 +48,12 @@ const Auth = z.discriminatedUnion(
     z.strictObject({
       /** An OAuth client secret in Secrets Manager: {"client_id": …, "client_secret": …}. */
       kind: z.literal("oauth-m2m"),
-      secret: text(
-        /^[A-Za-z0-9/_+=.@-]{1,512}$/,
-        "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
-      ),
+      ...StoredSecret,
     }),
     z.strictObject({
       /** A personal access token in Secrets Manager: {"token": …}. It belongs to a person, and ends with them. */
       kind: z.literal("pat"),
-      secret: text(
-        /^[A-Za-z0-9/_+=.@-]{1,512}$/,
-        "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
-      ),
+      ...StoredSecret,
     }),
   ],
   { error: "must have kind: federation (recommended), oauth-m2m or pat" },
@@ -110,17 +116,22 @@ const Databricks = z
     },
   );
 
+/** A name that comes twice is one: two subnets shall be two zones. */
+const areDistinct = (names: readonly string[]): boolean => new Set(names).size === names.length;
+
 const Vpc = z.strictObject(
   {
     subnet_ids: z
       .array(text(/^subnet-[0-9a-f]{8,17}$/, "must be a subnet id, subnet-…"))
-      .min(2, "must name at least two private subnets, in different zones"),
+      .min(2, "must name at least two private subnets, in different zones")
+      .refine(areDistinct, "must name each subnet once"),
     security_group_ids: z
       .array(text(/^sg-[0-9a-f]{8,17}$/, "must be a security group id, sg-…"))
       .min(
         1,
         "must name a security group that lets HTTPS out to the workspace, SQS, STS or Secrets Manager, EventBridge",
-      ),
+      )
+      .refine(areDistinct, "must name each security group once"),
   },
   "must hold subnet_ids and security_group_ids",
 );

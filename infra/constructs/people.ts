@@ -5,7 +5,7 @@ import { Construct } from "constructs";
 import { type QueueName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
 import type { QueuePair } from "./loop-queues.ts";
-import { secretArn } from "./service-role.ts";
+import { secretStatements } from "./service-role.ts";
 import { queueNames } from "./traffic.ts";
 
 export type PeopleProps = {
@@ -43,7 +43,6 @@ export class People extends Construct {
 
 function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement[] {
   const { stage, queues, otherDeadLetters } = props;
-  const { auth } = stage.databricks;
   const letters = queueNames.map((queue) => queues[queue].deadLetters.queueArn);
   const others = otherDeadLetters.map((queue) => queue.queueArn);
   return [
@@ -73,14 +72,6 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
       actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
       resources: queueNames.map((queue) => queues[queue].source.queueArn),
     }),
-    ...(auth.kind === "federation"
-      ? []
-      : [
-          new PolicyStatement({
-            sid: "ReadSecret",
-            actions: ["secretsmanager:GetSecretValue"],
-            resources: [secretArn(scope, auth.secret)],
-          }),
-        ]),
+    ...secretStatements(scope, stage),
   ];
 }

@@ -52,7 +52,7 @@ export function serviceRole(scope: Construct, props: RoleProps, logGroup: LogGro
         conditions: { "ForAllValues:StringEquals": { "events:source": EVENT_SOURCE } },
       }),
     );
-  role.addToPolicy(identityStatement(scope, stage));
+  for (const statement of identityStatements(scope, stage)) role.addToPolicy(statement);
   for (const statement of networkStatements(scope, props)) role.addToPolicy(statement);
   acknowledgeWildcards(role, stage);
   return role;
@@ -76,28 +76,53 @@ function acknowledgeWildcards(role: Role, { databricks, aws }: Stage): void {
 }
 
 /** How the function proves to Databricks who it is: a token of its role, or one secret. */
-function identityStatement(scope: Construct, { databricks }: Stage): PolicyStatement {
-  const { auth } = databricks;
-  if (auth.kind !== "federation")
-    return new PolicyStatement({
-      sid: "ReadSecret",
-      actions: ["secretsmanager:GetSecretValue"],
-      resources: [secretArn(scope, auth.secret)],
-    });
-  return new PolicyStatement({
-    sid: "Identify",
-    actions: ["sts:GetWebIdentityToken"],
-    resources: ["*"], // STS knows no resource for it; the conditions narrow it to one audience
-    conditions: {
-      "ForAllValues:StringEquals": { "sts:IdentityTokenAudience": auth.audience },
-      // Whoever names no duration gets 300 s: an absent key is no way round it.
-      NumericLessThanEqualsIfExists: { "sts:DurationSeconds": 300 },
-    },
+function identityStatements(scope: Construct, stage: Stage): readonly PolicyStatement[] {
+  const { auth } = stage.databricks;
+  if (auth.kind !== "federation") return secretStatements(scope, stage);
+  return [
+    new PolicyStatement({
+      sid: "Identify",
+      actions: ["sts:GetWebIdentityToken"],
+      resources: ["*"], // STS knows no resource for it; the conditions narrow it to one audience
+      conditions: {
+        "ForAllValues:StringEquals": { "sts:IdentityTokenAudience": auth.audience },
+        // Whoever names no duration gets 300 s: an absent key is no way round it.
+        NumericLessThanEqualsIfExists: { "sts:DurationSeconds": 300 },
+      },
+    }),
+  ];
+}
+
+/**
+ * Reading the stored secret; with federation there is none. Secrets Manager's own key opens for whoever may read, a key of the account's
+ * own only for whom it is granted.
+ */
+export function secretStatements(
+  scope: Construct,
+  { databricks: { auth } }: Stage,
+): readonly PolicyStatement[] {
+  if (auth.kind === "federation") return [];
+  const { region } = Stack.of(scope);
+  const read = new PolicyStatement({
+    sid: "ReadSecret",
+    actions: ["secretsmanager:GetSecretValue"],
+    resources: [secretArn(scope, auth.secret)],
   });
+  if (auth.kms_key_arn === undefined) return [read];
+  return [
+    read,
+    new PolicyStatement({
+      sid: "DecryptSecret",
+      actions: ["kms:Decrypt"],
+      resources: [auth.kms_key_arn],
+      // For Secrets Manager on their behalf, not for whatever else the key has encrypted.
+      conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${region}.amazonaws.com` } },
+    }),
+  ];
 }
 
 /** Secrets Manager appends six characters to a secret's name. */
-export const secretArn = (scope: Construct, secret: string): string =>
+const secretArn = (scope: Construct, secret: string): string =>
   Stack.of(scope).formatArn({
     service: "secretsmanager",
     resource: "secret",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundles, buildBundles } from "../../infra/bundles.ts";
 import type { ServiceName } from "../../shared/topology.ts";
-import { resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
+import { ownKeyText, resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
 
 const federationText = stageText.replace(
   "{ kind: oauth-m2m, secret: signalbox/test/databricks }",
@@ -77,6 +77,14 @@ describe.each(["orchestrator", "run-poller", "ingester"] as const)("the %s", (se
     const commands = actionsIn(bundles[service]);
     expect(commands).toContain("sqs:SendMessage"); // a search that finds nothing proves nothing
     expect([...granted].toSorted()).toEqual([...new Set([...commands, ...lambdasOwn])].toSorted());
+  });
+
+  test("may decrypt its secret where the stage names the key, and nothing else more", () => {
+    // Secrets Manager decrypts on its behalf: no command of ours does.
+    const more = grantsOf(service, ownKeyText).filter(
+      (action) => !grantsOf(service, stageText).includes(action),
+    );
+    expect(more).toEqual(["kms:Decrypt"]);
   });
 
   test("may do only what its way to sign in needs", () => {

@@ -4,7 +4,7 @@ import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, test } from "vitest";
-import { createStack, scheduledExample, stageOf, stageText } from "./support.ts";
+import { createStack, ownKeyText, scheduledExample, stageOf, stageText } from "./support.ts";
 
 const federation = stageText.replace(
   "{ kind: oauth-m2m, secret: signalbox/test/databricks }",
@@ -33,6 +33,7 @@ function check(text: string, plant: (stack: Stack) => void = () => {}): void {
 test.each([
   { given: "an OAuth secret", text: stageText },
   { given: "federation", text: federation },
+  { given: "a key of the account's own", text: ownKeyText },
   { given: "subnets", text: inVpc },
   {
     given: "nobody to alarm",

@@ -2,7 +2,7 @@
 import { Match } from "aws-cdk-lib/assertions";
 import { describe, expect, test } from "vitest";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
-import { resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
+import { KMS_KEY_ARN, ownKeyText, resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
 
 const template = templateOf();
 const queueNames = Object.keys(topology) as QueueName[];
@@ -305,6 +305,27 @@ describe("secrets", () => {
     expect(resourcesOf(template, "AWS::SecretsManager::Secret")).toEqual({});
     expect(text).not.toMatch(/\{\{resolve:|dapi[0-9a-f]{32}|client_secret/);
     expect(text).toContain("secret:signalbox/test/databricks-??????");
+  });
+
+  test("a key of the account's own is used by functions and on-call, through Secrets Manager alone", () => {
+    const { Resources } = templateOf(stageOf(ownKeyText)).toJSON();
+    type Statement = { readonly Sid: string };
+    const statements = Object.values<{
+      Properties: { PolicyDocument?: { Statement: Statement[] } };
+    }>(Resources)
+      .flatMap(({ Properties }) => Properties.PolicyDocument?.Statement ?? [])
+      .filter(({ Sid }) => Sid === "DecryptSecret");
+    const wanted = {
+      Sid: "DecryptSecret",
+      Effect: "Allow",
+      Action: "kms:Decrypt",
+      Resource: KMS_KEY_ARN,
+      Condition: {
+        StringEquals: { "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com" },
+      },
+    };
+    expect(statements).toEqual([wanted, wanted, wanted, wanted]);
+    expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
   });
 
   test("with federation there is none at all", () => {

@@ -43,6 +43,14 @@ test.each([
     says: /databricks\.auth\.secret .* must be the name \(not the ARN\)/,
   },
   {
+    given: "an alias for the secret's key",
+    text: stageText.replace(
+      "secret: signalbox/test/databricks",
+      "secret: signalbox/test/databricks, kms_key_arn: 'arn:aws:kms:eu-central-1:111122223333:alias/x'",
+    ),
+    says: /databricks\.auth\.kms_key_arn is "[^"]+alias\/x", and must be the ARN of the KMS key .*\(not an alias\)/,
+  },
+  {
     given: "the controllers' own identity for executors",
     text: stageText.replace(
       "22222222-2222-4222-8222-222222222222",
@@ -62,6 +70,22 @@ test.each([
       "vpc: { subnet_ids: [subnet-0123456789abcdef0], security_group_ids: [sg-0123456789abcdef0] }",
     ),
     says: /aws\.vpc\.subnet_ids .* must name at least two private subnets/,
+  },
+  {
+    given: "one subnet twice",
+    text: stageText.replace(
+      "region: eu-central-1",
+      "vpc: { subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef0], security_group_ids: [sg-0123456789abcdef0] }",
+    ),
+    says: /aws\.vpc\.subnet_ids .* must name each subnet once/,
+  },
+  {
+    given: "one security group twice",
+    text: stageText.replace(
+      "region: eu-central-1",
+      "vpc: { subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1], security_group_ids: [sg-0123456789abcdef0, sg-0123456789abcdef0] }",
+    ),
+    says: /aws\.vpc\.security_group_ids .* must name each security group once/,
   },
   {
     given: "a retention that CloudWatch has not",

@@ -23,6 +23,14 @@ alarms: { email: oncall@example.com }
 runbook_url: https://example.com/runbook.md
 `;
 
+/** The same, whose secret is encrypted with a key of the account's own. */
+export const KMS_KEY_ARN =
+  "arn:aws:kms:eu-central-1:111122223333:key/12345678-1234-1234-1234-123456789012";
+export const ownKeyText = stageText.replace(
+  "secret: signalbox/test/databricks",
+  `secret: signalbox/test/databricks, kms_key_arn: "${KMS_KEY_ARN}"`,
+);
+
 export const stageOf = (text = stageText, name = "test"): Stage => ({
   ...parseStage(`infra/stages/${name}.yaml`, text),
   name,
