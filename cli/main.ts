@@ -21,6 +21,9 @@ const commands: Readonly<Record<string, Command>> = {
   "dead-letters": deadLetters,
 };
 
+// CDK and the aws command line take either name, AWS's SDK only the first.
+const { AWS_DEFAULT_REGION } = process.env;
+if (AWS_DEFAULT_REGION !== undefined) process.env["AWS_REGION"] ??= AWS_DEFAULT_REGION;
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> {

@@ -42,19 +42,21 @@ export const awsOptionsOf = ({ aws }: Stage) => ({
  * As whom we speak to Databricks: whoever the environment names (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or
  * DATABRICKS_TOKEN), otherwise the stage's own secret, which on-call engineers may read.
  */
-export async function loginOf(stage: Stage, { environment }: Io): Promise<Login> {
-  const isNamed =
-    environment["DATABRICKS_TOKEN"] !== undefined ||
-    environment["DATABRICKS_CLIENT_SECRET"] !== undefined;
+export async function loginOf(stage: Stage, io: Io): Promise<Login> {
+  const { environment } = io;
   const base = {
     DATABRICKS_HOST: stage.databricks.host,
     DATABRICKS_WAREHOUSE_ID: stage.databricks.warehouse_id,
     SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
   };
-  if (!isNamed) return loginFrom({ ...base, ...(await controllersCredentials(stage)) });
+  if (!namesLogin(io)) return loginFrom({ ...base, ...(await controllersCredentials(stage)) });
   checkHost(stage, environment["DATABRICKS_HOST"]);
   return loginFrom({ ...environment, ...base, DATABRICKS_HTTP_PATH: undefined });
 }
+
+export const namesLogin = ({ environment }: Io): boolean =>
+  environment["DATABRICKS_TOKEN"] !== undefined ||
+  environment["DATABRICKS_CLIENT_SECRET"] !== undefined;
 
 /** Credentials for another workspace than the stage's are a mistake that must not pass. */
 function checkHost({ name, databricks }: Stage, host: string | undefined): void {

@@ -11,10 +11,19 @@ import {
 } from "../../infra/workloads.ts";
 import { messageOf } from "../../shared/domain/body.ts";
 import { awsChecks } from "../doctor/aws-checks.ts";
-import { type Check, fail, isHealthy, linesOf, lookAtAll, ok } from "../doctor/check.ts";
+import {
+  afterTheFirst,
+  type Check,
+  fail,
+  isHealthy,
+  linesOf,
+  lookAtAll,
+  ok,
+  skipped,
+} from "../doctor/check.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
-import { workspaceChecks } from "../doctor/workspace-checks.ts";
-import { loginOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
+import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
+import { loginOf, namesLogin, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import type { Command, Io } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
@@ -43,13 +52,16 @@ export const doctor: Command = {
       ...(await ofWorkspace(stage, io, opened, {
         executors: executorsOf(stage, workloads),
         withWarehouse: values.warehouse,
+        withAws: values.aws,
       })),
       ...(values.aws
-        ? awsChecks({
-            stage,
-            queues: opened.use(openQueues(stage)),
-            scheduled: scheduledOf(workloads),
-          })
+        ? afterTheFirst(
+            awsChecks({
+              stage,
+              queues: opened.use(openQueues(stage)),
+              scheduled: scheduledOf(workloads),
+            }),
+          )
         : []),
     ];
     const answers = await lookAtAll(checks, (answer) => {
@@ -86,23 +98,30 @@ const identitiesDiffer = (stage: Stage, workloads: readonly Workload[], folder: 
   },
 });
 
-/** Without credentials there is one check, and it says what is missing. */
+/** Where nobody can sign in, the check of the credentials says why, and the others are left out. */
 async function ofWorkspace(
   stage: Stage,
   io: Io,
   opened: AsyncDisposableStack,
-  more: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse">,
+  { withAws, ...more }: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
+  const plan = { stage, asControllers: !namesLogin(io), ...more };
+  if (stage.databricks.auth.kind === "federation" && plan.asControllers && withAws)
+    return workspaceUnseen(plan, federated);
   try {
-    const login = await loginOf(stage, io);
-    const client = opened.use(workspaceClient(login));
-    const { environment } = io;
-    const asControllers =
-      environment["DATABRICKS_TOKEN"] === undefined &&
-      environment["DATABRICKS_CLIENT_SECRET"] === undefined;
-    return workspaceChecks({ stage, client, asControllers, ...more });
+    const client = opened.use(workspaceClient(await loginOf(stage, io)));
+    return workspaceChecks({ ...plan, client });
   } catch (error) {
-    const remedy = "sign in to AWS, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
-    return [{ id: "credentials", remedy, look: async () => fail(messageOf(error), remedy) }];
+    const remedy =
+      "sign in to AWS and name the region (AWS_REGION, or aws.region of the stage), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN";
+    return workspaceUnseen(plan, fail(messageOf(error), remedy));
   }
 }
+
+/** Whether the AWS side is looked at, too. */
+type WithAws = { readonly withAws: boolean };
+
+const federated = skipped(
+  "the functions sign in by federation, and there is no secret to borrow: the check sweep is their own word",
+  "to look at the workspace as well, set DATABRICKS_TOKEN of somebody who may read its volumes",
+);

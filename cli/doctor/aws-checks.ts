@@ -56,7 +56,8 @@ export function awsChecks({ stage, queues, scheduled }: AwsCheckOptions): readon
     look,
   });
   const schedules = stage.limits.workload_schedules ? scheduled : [];
-  const account = "sign in to AWS (aws sso login, or AWS_PROFILE)";
+  const account =
+    "sign in to AWS (aws sso login, or AWS_PROFILE), name the region (AWS_REGION, or aws.region of the stage), and see that this network reaches AWS";
   const quota = "ask for a higher quota: Service Quotas, Lambda, Concurrent executions";
   return [
     check("aws account", account, () => accountIsRight(stage)),

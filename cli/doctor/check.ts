@@ -14,10 +14,16 @@ export type Check = {
   readonly id: string;
   /** What to do if looking itself fails. */
   readonly remedy: string;
+  /** The id of a check before it: where that one is not content, this one would only say the same again. */
+  readonly needs?: string;
   readonly look: () => Promise<Finding>;
 };
 
-export type Answer = Finding & { readonly id: string };
+export type Answer = Finding & {
+  readonly id: string;
+  /** The id of the check for the sake of which this one was left out. */
+  readonly after?: string;
+};
 
 export const ok = (said: string): Finding => ({ status: "ok", said });
 export const warn = (said: string, remedy: string): Finding => ({ status: "warn", said, remedy });
@@ -28,20 +34,33 @@ export const skipped = (said: string, remedy: string): Finding => ({
   remedy,
 });
 
-/** Looks at everything, one after the other: a check that throws has failed, and the others go on. */
+/** Looks at everything, one after the other: a check that throws has failed, and those that do not need it go on. */
 export async function lookAtAll(
   checks: readonly Check[],
   onAnswer: (answer: Answer) => void,
 ): Promise<readonly Answer[]> {
   const answers: Answer[] = [];
-  for (const { id, remedy, look } of checks) {
-    const finding = await look().catch((error: unknown) => ofError(error, remedy));
-    const answer = { id, ...finding };
+  for (const check of checks) {
+    const needed = answers.find(({ id }) => id === check.needs);
+    const answer = leftOut(check, needed) ?? { id: check.id, ...(await found(check)) };
     onAnswer(answer);
     answers.push(answer);
   }
   return answers;
 }
+
+function leftOut({ id }: Check, needed: Answer | undefined): Answer | undefined {
+  if (needed === undefined || needed.status === "ok" || needed.status === "warn") return undefined;
+  const after = needed.after ?? needed.id;
+  return { id, after, ...skipped(`not looked at, because of ${after}`, needed.remedy) };
+}
+
+const found = ({ remedy, look }: Check): Promise<Finding> =>
+  look().catch((error: unknown) => ofError(error, remedy));
+
+/** The same checks, of which all others need the first. */
+export const afterTheFirst = ([first, ...others]: readonly Check[]): readonly Check[] =>
+  first === undefined ? [] : [first, ...others.map((check) => ({ needs: first.id, ...check }))];
 
 /** Not being allowed to look says nothing about what is there. */
 function ofError(error: unknown, remedy: string): Finding {
@@ -54,11 +73,12 @@ function ofError(error: unknown, remedy: string): Finding {
     : fail(messageOf(error), remedy);
 }
 
-/** For people: a sign, the answer, and the remedy below it. */
+/** For people: a sign, the answer, and the remedy below it, which is not said again for what was left out. */
 export function linesOf(answer: Answer): readonly string[] {
   const sign = { ok: "ok  ", warn: "WARN", fail: "FAIL", skipped: "skip" }[answer.status];
   const first = `${sign}  ${answer.id}: ${answer.said}`;
-  return answer.status === "ok" ? [first] : [first, `      → ${answer.remedy}`];
+  const isEnough = answer.status === "ok" || answer.after !== undefined;
+  return isEnough ? [first] : [first, `      → ${answer.remedy}`];
 }
 
 /** For scripts: a failure is one; what could not be looked at, or only should be better, is none. */

@@ -1,11 +1,17 @@
 // Whether we are who the stage says, and for how long: clock, sign-in, and when what proves us will end.
 import { get } from "node:https";
 import * as z from "zod";
+import { messageOf } from "../../shared/domain/body.ts";
 import { ask, askForJson } from "../ask.ts";
 import { caPemOf } from "../login.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
 import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
+
+export async function workspaceAnswers({ client }: WorkspaceCheckOptions): Promise<Finding> {
+  await workspaceTimeMs(client);
+  return ok(`${client.login.host} answers`);
+}
 
 const SKEW_SECONDS_MAX = 30;
 
@@ -33,8 +39,10 @@ const workspaceTimeMs = ({ login }: WorkspaceClient): Promise<number> =>
         else resolve(ms);
       },
     );
-    asked.on("error", reject);
-    asked.on("timeout", () => asked.destroy(new Error(`${login.host} does not answer`)));
+    asked.on("error", (error) =>
+      reject(new Error(`${login.host}: ${messageOf(error)}`, { cause: error })),
+    );
+    asked.on("timeout", () => asked.destroy(new Error("it does not answer within 10 s")));
   });
 
 const Me = z.object({ id: z.string(), userName: z.string() });

@@ -4,53 +4,70 @@ import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
 import { type Check, type Finding, fail, ok } from "./check.ts";
-import { clockAgrees, credentialsLast, signsIn } from "./credentials.ts";
+import { clockAgrees, credentialsLast, signsIn, workspaceAnswers } from "./credentials.ts";
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
 import { controllersMay, executorIsBounded, warehouseIsOpen } from "./grants.ts";
 import { runsAs } from "./run-as.ts";
 import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 type Look = (options: WorkspaceCheckOptions) => Promise<Finding>;
+type Plan = Omit<WorkspaceCheckOptions, "client">;
+type Planned = Omit<Check, "look"> & { readonly look: Look };
 
 /** As the functions, most of it is tried; as somebody else, what the functions may is looked up. */
-export const workspaceChecks = (options: WorkspaceCheckOptions): readonly Check[] => {
-  const bootstrap = `npx signalbox bootstrap --stage ${options.stage.name}`;
-  const check = (id: string, remedy: string, look: Look): Check => ({
-    id,
-    remedy,
-    look: () => look(options),
+export const workspaceChecks = (options: WorkspaceCheckOptions): readonly Check[] =>
+  planned(options).map((check) => ({ ...check, look: () => check.look(options) }));
+
+/** The same checks where nobody can sign in: that of the credentials says why, and all others are left out. */
+export const workspaceUnseen = (plan: Plan, why: Finding): readonly Check[] =>
+  planned(plan)
+    .map((check) => ({ ...check, needs: CREDENTIALS, look: async () => why }))
+    .toSorted((a, b) => Number(b.id === CREDENTIALS) - Number(a.id === CREDENTIALS));
+
+const WORKSPACE = "workspace";
+const CREDENTIALS = "credentials";
+const FACTS = "facts volume";
+
+function planned(plan: Plan): readonly Planned[] {
+  const bootstrap = `npx signalbox bootstrap --stage ${plan.stage.name}`;
+  const check = (id: string, remedy: string, look: Look, needs = CREDENTIALS): Planned => ({
+    ...{ id, remedy, look, needs },
   });
   const looksUp = (id: string, remedy: string, look: Look) =>
-    options.asControllers ? [] : [check(id, remedy, look)];
-  const case_ = "open a case with Databricks; until it holds, no plane may use this workspace";
+    plan.asControllers ? [] : [check(id, remedy, look)];
   return [
-    check("clock", "set this machine's clock (NTP)", clockAgrees),
+    { id: WORKSPACE, remedy: reachIt, look: workspaceAnswers },
+    check("clock", reachIt, clockAgrees, WORKSPACE),
     check(
-      "credentials",
+      CREDENTIALS,
       "check the stage's host and auth, and that the secret holds a client secret which has not expired",
       signsIn,
+      WORKSPACE,
     ),
     check("credentials' end", "check databricks.auth of the stage", credentialsLast),
     check("plane", bootstrap, planeIsOurs),
-    check("facts volume", `${bootstrap} grants it; then look again`, factsAreWritable),
-    check("write once", case_, createsOnce),
+    check(FACTS, `${bootstrap} grants it; then look again`, factsAreWritable),
+    check("write once", "look again", createsOnce, FACTS),
     check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable),
     ...looksUp("controllers' grants", bootstrap, controllersMay),
     ...looksUp("warehouse", "check databricks.warehouse_id of the stage", warehouseIsOpen),
-    ...options.executors.flatMap((executor) => [
-      check(named(options, "executors", executor), bootstrap, () =>
+    ...plan.executors.flatMap((executor) => [
+      check(named(plan, "executors", executor), bootstrap, (options) =>
         executorIsBounded(options, executor),
       ),
-      check(named(options, "run as", executor), bootstrap, () => runsAs(options, executor)),
+      check(named(plan, "run as", executor), bootstrap, (options) => runsAs(options, executor)),
     ]),
     check("executor code", bootstrap, executorIsThere),
     check("jobs", "grant the controllers' principal the entitlement for jobs", jobsAreListed),
-    ...(options.withWarehouse ? [check("ledger", ledgersRemedy(bootstrap), ledgerAnswers)] : []),
+    ...(plan.withWarehouse ? [check("ledger", ledgersRemedy(bootstrap), ledgerAnswers)] : []),
   ];
-};
+}
+
+const reachIt =
+  "check databricks.host of the stage, and whether this network reaches it (VPN, proxy, IP access list); SIGNALBOX_CA_FILE names an authority that is not a public one";
 
 /** The stage's own principal needs no name; those of recipes do. */
-const named = ({ stage }: WorkspaceCheckOptions, id: string, executor: string): string =>
+const named = ({ stage }: Plan, id: string, executor: string): string =>
   executor === stage.databricks.run_as ? id : `${id} ${executor}`;
 
 async function executorIsThere({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {

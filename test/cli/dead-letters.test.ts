@@ -1,7 +1,9 @@
 // `signalbox dead-letters` on a real SQS API: what it shows, what it sends, and what is left when it fails half-way.
+import { execFile } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import {
   DeleteQueueCommand,
   type Message,
@@ -234,6 +236,19 @@ describe("a discard", () => {
     expect((await type("discard", "--all")).error?.message).toMatch(/signalbox-test-records/);
     expect(await lettersIn("sweep")).toEqual([id]);
   });
+});
+
+test("the region may have the name that CDK knows, too", async () => {
+  const id = await put("sweep", { schedule: "sweep" });
+  const elsewhere = mkdtempSync(join(tmpdir(), "signalbox-letters-"));
+  writeFileSync(join(elsewhere, "test.yaml"), stageText.replace("region: eu-central-1", ""));
+  const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
+  const args = [main, "dead-letters", "list", "--stage", "test", "--stages", elsewhere];
+  const { AWS_REGION: _region, ...environment } = process.env;
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: { ...environment, AWS_DEFAULT_REGION: REGION },
+  });
+  expect(stdout).toContain(id);
 });
 
 test("a queue that cannot be read hides no letter of the others", async () => {

@@ -1,10 +1,11 @@
 // The doctor against a workspace that works as the platform does: what is wrong is found, and said with a remedy.
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bootstrap } from "../../cli/bootstrap.ts";
+import { doctor } from "../../cli/commands/doctor.ts";
 import {
   type Answer,
   type Check,
@@ -13,6 +14,7 @@ import {
   linesOf,
   lookAtAll,
   ok,
+  skipped,
   warn,
 } from "../../cli/doctor/check.ts";
 import type { WorkspaceCheckOptions } from "../../cli/doctor/workspace-check-options.ts";
@@ -20,7 +22,7 @@ import { workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
-import { stageOf } from "../infra/support.ts";
+import { stageOf, stageText } from "../infra/support.ts";
 
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
@@ -96,7 +98,7 @@ describe("on a stage that was bootstrapped", () => {
     const others = [...answers.values()].filter(({ status }) => status !== "ok");
     // Who else may do what is shown to the owner alone.
     expect(others.map(({ id, status }) => `${id}: ${status}`)).toEqual(["executors: skipped"]);
-    expect(answers.size).toBe(12);
+    expect(answers.size).toBe(13);
   });
 
   test("nor for its owner, who sees all grants", async () => {
@@ -241,8 +243,102 @@ describe("on a stage that nobody bootstrapped", () => {
   });
 });
 
+describe("where nothing can be reached", () => {
+  const idsOf = (answers: Iterable<Answer>, status: Answer["status"]) =>
+    [...answers].filter((answer) => answer.status === status).map(({ id }) => id);
+
+  test("a workspace that does not answer is one fault, with one remedy", async () => {
+    const nowhere = workspaceClient({ ...access.controllers, host: "https://127.0.0.1:1" });
+    const answers = await answersOf({ stage: stageFor("whole"), client: nowhere });
+    await nowhere[Symbol.asyncDispose]();
+    expect(answers.get("workspace")).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/^https:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/),
+      remedy: expect.stringMatching(/^check databricks\.host .*whether this network reaches it/),
+    });
+    expect(idsOf(answers.values(), "skipped")).toHaveLength(answers.size - 1);
+    expect(answers.get("write once")).toMatchObject({ after: "workspace" });
+  });
+
+  test("credentials that are refused are one fault, too", async () => {
+    const { controllers: login } = access;
+    const refused = workspaceClient({ ...login, credentials: { kind: "pat", token: "no" } });
+    const answers = await answersOf({ stage: stageFor("whole"), client: refused });
+    await refused[Symbol.asyncDispose]();
+    expect(idsOf(answers.values(), "fail")).toEqual(["credentials"]);
+    expect(idsOf(answers.values(), "ok")).toEqual(["workspace", "clock"]);
+  });
+
+  /** The whole command, on a machine from which AWS cannot be reached. */
+  async function typed(auth: string, ...args: string[]) {
+    const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+    const text = stageText.replace("{ kind: oauth-m2m, secret: signalbox/test/databricks }", auth);
+    writeFileSync(join(stages, "test.yaml"), text);
+    vi.stubEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+    const lines: string[] = [];
+    const command = ["--stage", "test", "--stages", stages, "--json", ...args];
+    const io = { environment: {}, print: (line: string) => lines.push(line), user: "x" };
+    const code = await doctor.run(command, io);
+    vi.unstubAllEnvs();
+    const { answers } = JSON.parse(lines.join("")) as { answers: Answer[] };
+    return { code, answers: new Map(answers.map((answer) => [answer.id, answer])) };
+  }
+  const all = async () => [...(await answersOf({ stage: stageFor("whole") })).keys()].toSorted();
+
+  test("with a stored secret, neither side can be looked at, and each says so once", async () => {
+    const { code, answers } = await typed("{ kind: oauth-m2m, secret: signalbox/test/databricks }");
+    expect(code).toBe(1);
+    expect(idsOf(answers.values(), "fail")).toEqual(["credentials", "aws account"]);
+    for (const id of ["credentials", "aws account"])
+      expect(answers.get(id)).toHaveProperty("remedy", expect.stringContaining("AWS_REGION"));
+    const after = [...answers.values()].flatMap((answer) => answer.after ?? []);
+    expect(new Set(after)).toEqual(new Set(["credentials", "aws account"]));
+    expect([...answers.keys()]).toEqual(expect.arrayContaining(await all()));
+  });
+
+  test("federation has no secret to borrow, which is no fault: the sweep is the proof", async () => {
+    const { answers } = await typed("{ kind: federation, audience: a }");
+    expect(idsOf(answers.values(), "fail")).toEqual(["aws account"]);
+    expect(answers.get("credentials")).toMatchObject({
+      status: "skipped",
+      said: expect.stringMatching(/federation.*the check sweep is their own word$/),
+    });
+    expect([...answers.keys()]).toEqual(expect.arrayContaining(await all()));
+  });
+
+  test("without the sweep nothing proves that federation works", async () => {
+    const { code, answers } = await typed("{ kind: federation, audience: a }", "--no-aws");
+    expect(idsOf(answers.values(), "fail")).toEqual(["credentials"]);
+    expect(code).toBe(1);
+  });
+});
+
 describe("answers", () => {
   const check = (id: string, look: Check["look"]): Check => ({ id, remedy: `mend ${id}`, look });
+
+  test.each([
+    { given: "failed", finding: fail("bad", "mend it"), status: "skipped" },
+    { given: "could not be looked at", finding: skipped("unseen", "mend it"), status: "skipped" },
+    { given: "only warned", finding: warn("so so", "better it"), status: "ok" },
+  ])("what needs a check that $given is $status, and so is what needs that", async (row) => {
+    const answers = await lookAtAll(
+      [
+        check("one", async () => row.finding),
+        { ...check("two", async () => ok("there")), needs: "one" },
+        { ...check("three", async () => ok("there")), needs: "two" },
+        check("four", async () => ok("there")),
+      ],
+      () => {},
+    );
+    expect(answers.map(({ status }) => status).slice(1)).toEqual([row.status, row.status, "ok"]);
+    if (row.status === "skipped") {
+      const left = { said: "not looked at, because of one", remedy: "mend it", after: "one" };
+      expect(answers.slice(1, 3)).toMatchObject([left, left]);
+      expect(linesOf(answers[2] as Answer)).toEqual(["skip  three: not looked at, because of one"]);
+    }
+  });
 
   test("a check that throws has failed with its remedy, and the others go on", async () => {
     const answers = await lookAtAll(

@@ -30,11 +30,15 @@ export async function twinWorks(scene: Scene, assembly: string): Promise<void> {
   signedInByFederation(sts.granted);
 }
 
-/** By the operator's credentials, because there is no secret to borrow; the sweep that the doctor asks for is the function's own word. */
+/** There is no secret to borrow: by the operator's credentials, and by nobody's; then the sweep is the function's own word. */
 async function twinIsHealthy({ ground }: Scene): Promise<void> {
   const person = administrator(ground.cloud);
   const operator = typist(ground, person, operatorsVariables(ground), TWIN);
   deepEqual(await complaintsAfterRemedies(ground, operator), []);
+  const { code, printed } = await typist(ground, person, {}, TWIN)("doctor");
+  match(printed, /^skip {2}credentials: the functions sign in by federation/m);
+  match(printed, /^ok {4}sweep: it signed in to Databricks/m);
+  equal(code, 0, printed);
 }
 
 /** The same run_id in both: each plane has its own facts. */
