@@ -45,7 +45,11 @@ function planned(plan: Plan): readonly Planned[] {
       WORKSPACE,
     ),
     check("credentials' end", "check databricks.auth of the stage", credentialsLast),
-    check("plane", bootstrap, planeIsOurs),
+    check(
+      "plane",
+      `${bootstrap}; but where the volume is another stack's, correct databricks.schema of the stage`,
+      planeIsOurs,
+    ),
     check(FACTS, `${bootstrap} grants it; then look again`, factsAreWritable),
     check("write once", "look again", createsOnce, FACTS),
     check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable),

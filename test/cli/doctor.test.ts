@@ -239,6 +239,7 @@ describe("on a stage that nobody bootstrapped", () => {
     expect(answers.get("plane")).toMatchObject({
       status: "fail",
       said: expect.stringMatching(/belongs to stack "signalbox-other"/),
+      remedy: expect.stringMatching(/another stack's, correct databricks\.schema of the stage$/),
     });
   });
 });
