@@ -47,7 +47,7 @@ function filesOf(folder: string): readonly string[] {
     return readdirSync(folder);
   } catch (error) {
     throw new StageError(
-      `the folder of stages ${folder} cannot be read (${messageOf(error)}): name the one that holds <stage>.yaml`,
+      `the stages cannot be read: ${messageOf(error)}: name their folder (--stages, or -c stages=<folder>)`,
       { cause: error },
     );
   }

@@ -96,7 +96,7 @@ describe("the command line", () => {
     { args: ["doctor", "--stage", "moon"], says: /there is no stage "moon"/ },
     {
       args: ["runs", "--stage", "dev", "--stages", "/nope"],
-      says: /^the folder of stages \/nope cannot be read .*: name the one that holds <stage>\.yaml\n$/,
+      says: /^the stages cannot be read: ENOENT.*'\/nope': name their folder \(--stages, /,
     },
     { args: ["runs", "extra", "--stage", "dev"], says: /extra.*\n*usage: signalbox runs/s },
   ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
