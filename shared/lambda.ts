@@ -61,11 +61,14 @@ export function queueHandler<Q extends QueueName>(
       const stop = deps.clock.timer(leftMs(context), () => outOfTime.reject(slow()));
       const settled = await Promise.all(
         start(queue, event.Records, handle).map(async ({ record, message, work }) => {
+          const inTime = <T>(promise: Promise<T>): Promise<T> =>
+            Promise.race([promise, outOfTime.promise]);
           try {
-            await Promise.race([work, outOfTime.promise]);
+            await inTime(work);
             return undefined;
           } catch (error) {
-            return await settle({ queue, deps, waitOut, record, message, error });
+            const fault = { queue, deps, waitOut, record, message, error };
+            return await inTime(settle(fault)).catch((late: unknown) => failed(fault, late));
           }
         }),
       );
@@ -150,37 +153,42 @@ type Fault<Q extends QueueName> = {
 
 /** What becomes of a message whose handling failed. Returns its id where SQS shall redeliver it. */
 async function settle<Q extends QueueName>(fault: Fault<Q>): Promise<string | undefined> {
-  const { deps, queue, record, error } = fault;
-  const fields = {
-    queue,
-    message_id: record.messageId,
-    receive_count: Number(record.attributes.ApproximateReceiveCount),
-    ...runIdOf(record.body),
-    ...tracedBy(traceparentOf(record)),
-  };
+  const { error } = fault;
   try {
-    if (error instanceof PoisonMessageError) return await reject(fault, error, fields);
-    if (error instanceof PlatformTroubleError) return await wait(fault, error, fields);
-    deps.log("message.failed", { ...fields, error });
+    if (error instanceof PoisonMessageError) return await reject(fault, error);
+    if (error instanceof PlatformTroubleError) return await wait(fault, error);
+    return failed(fault, error);
   } catch (unsettled) {
     // The bus or the queues are out of order themselves: a message that can be read waits for them, too.
     if (unsettled instanceof PlatformTroubleError && error instanceof PoisonMessageError)
       return await settle({ ...fault, error: unsettled });
-    deps.log("message.failed", { ...fields, error: unsettled });
+    return failed(fault, unsettled);
   }
-  return record.messageId;
 }
+
+/** SQS redelivers it. A wait or a letter that was too slow comes here, too: it must not cost its neighbours their success. */
+function failed<Q extends QueueName>(fault: Fault<Q>, error: unknown): string {
+  fault.deps.log("message.failed", { ...fieldsOf(fault), error });
+  return fault.record.messageId;
+}
+
+const fieldsOf = <Q extends QueueName>({ queue, record }: Fault<Q>) => ({
+  queue,
+  message_id: record.messageId,
+  receive_count: Number(record.attributes.ApproximateReceiveCount),
+  ...runIdOf(record.body),
+  ...tracedBy(traceparentOf(record)),
+});
 
 async function wait<Q extends QueueName>(
   fault: Fault<Q>,
   trouble: PlatformTroubleError,
-  fields: object,
 ): Promise<string | undefined> {
   const { deps, waitOut, message, record } = fault;
   if (message === undefined) return record.messageId; // nobody knows how often it has waited: SQS counts
   if (message.tries >= messageLimits.triesMax) {
     const reason = `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`;
-    return await reject(fault, new PoisonMessageError(reason, { cause: trouble }), fields);
+    return await reject(fault, new PoisonMessageError(reason, { cause: trouble }));
   }
   const delay = waitSeconds({
     tries: message.tries,
@@ -192,7 +200,7 @@ async function wait<Q extends QueueName>(
     { ...message, tries: message.tries + 1 },
     { delaySeconds: delay, traceparent: traceparentOf(record) },
   );
-  deps.log("message.waited", { ...fields, delay_seconds: delay, reason: trouble.message });
+  deps.log("message.waited", { ...fieldsOf(fault), delay_seconds: delay, reason: trouble.message });
   return undefined;
 }
 
@@ -201,10 +209,10 @@ async function wait<Q extends QueueName>(
  * an event that comes twice has the same message_id, a letter that comes twice is one more for a person to look at.
  */
 async function reject<Q extends QueueName>(
-  { deps, queue, record, message }: Fault<Q>,
+  fault: Fault<Q>,
   poison: PoisonMessageError,
-  fields: object,
 ): Promise<undefined> {
+  const { deps, queue, record, message } = fault;
   const { run_id: runId } = runIdOf(record.body);
   const isTicket = message === undefined ? seemsTicket(record.body) : message.type === "ticket";
   if (queue === "tickets" && isTicket)
@@ -223,7 +231,7 @@ async function reject<Q extends QueueName>(
     ...(runId !== undefined && { runId }),
     traceparent: traceparentOf(record),
   });
-  deps.log("message.rejected", { ...fields, reason: poison.message });
+  deps.log("message.rejected", { ...fieldsOf(fault), reason: poison.message });
 }
 
 /** Whether its sender meant a ticket: what cannot be read at all, and what has no other type. */

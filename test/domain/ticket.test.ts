@@ -41,6 +41,13 @@ test("a ticket is the same whatever the order of its keys, and however often it 
   expect(sameTicket(a, b)).toBe(true);
   expect(sameTicket(a, { ...b, parameters: { x: 1, y: { b: [2, 1], c: null } } })).toBe(false);
   expect(sameTicket(a, { ...b, parameters: { x: 1 } })).toBe(false);
+  for (const other of [
+    { workload: "v" },
+    { mode: "DEV" },
+    { limits: { attempts: 1 } },
+    { artifact: { inline: "print(1)" } },
+  ])
+    expect(sameTicket(a, Ticket.parse({ ...b, ...other }))).toBe(false);
   const asObject = { x: 1, y: { b: { 0: 1, 1: 2 }, c: null } };
   expect(sameTicket(a, { ...b, parameters: asObject })).toBe(false);
 });
@@ -96,6 +103,8 @@ test("token and name carry plane, run, iteration and attempt; a name is no prefi
   expect(tokenText("p", key)).toBe('["p","a",1,1]');
   expect(attemptName("p", { ...key, attempt: 11 }).startsWith(attemptName("p", key))).toBe(false);
   expect(attemptOfName("p", `${attemptName("p", key)}00-trace`)).toEqual(key);
+  const late = { ...key, iter_n: 12, attempt: 110 };
+  expect(attemptOfName("p", `${attemptName("p", late)}00-trace`)).toEqual(late);
   for (const name of [
     "signalbox/q/a/1.1 t",
     "signalbox/p/a/1.1",

@@ -313,6 +313,42 @@ test("shortly before the timeout, what is unfinished is reported, and what is fi
   expect(await answer).toEqual({ batchItemFailures: [{ itemIdentifier: "m1" }] });
 });
 
+test("what is unfinished is reported two seconds before the function is cut off", async () => {
+  const { deps } = createEdge();
+  const timers: number[] = [];
+  const clock = {
+    ...deps.clock,
+    timer: (ms: number) => {
+      timers.push(ms);
+      return () => {};
+    },
+  };
+  await queueHandler(
+    "tickets",
+    { ...deps, clock },
+    oneByOne(async () => {}),
+  )(eventOf(recordOf(ticket)), context);
+  expect(timers).toEqual([58_000]);
+});
+
+test("a wait that is slow itself is reported in time, and costs its neighbours nothing", async () => {
+  const { deps, ring, logged } = createEdge();
+  const handler = queueHandler(
+    "tickets",
+    { ...deps, queues: { send: () => new Promise<never>(() => {}) } },
+    oneByOne(async (message) => {
+      if (message.type === "ticket" && message.ticket_id === "BAD")
+        throw new PlatformTroubleError("Databricks is down");
+    }),
+  );
+  const event = eventOf(recordOf({ ...ticket, ticket_id: "BAD" }, "m1"), recordOf(ticket, "m2"));
+  const answer = handler(event, context);
+  await new Promise(setImmediate);
+  ring();
+  expect(await answer).toEqual({ batchItemFailures: [{ itemIdentifier: "m1" }] });
+  expect(logged).toEqual(["message.failed"]);
+});
+
 test("a batch handler that forgets a message does not lose it", async () => {
   const { deps } = createEdge();
   const handler = queueHandler("tickets", deps, () => [Promise.resolve()]);

@@ -52,6 +52,12 @@ function watchRunState({ ledger, files, violate }: SafetyDeps): void {
       violate("a version is not made of chapter, iteration, attempt and phase", row.run_id);
     if (before !== undefined && before.chapter > row.chapter)
       violate("a version fell", `${row.run_id} ${before.version} ${row.version}`);
+    const request = row.latest_request_path;
+    const isSaid = request === null || request === before?.latest_request_path;
+    if (!isSaid && !ledger.requests.has(attemptText(row)))
+      violate("a run's state points to a request that is not there", row.run_id);
+    if (row.fsm_state !== "running" && !ledger.results.has(attemptText(row)))
+      violate("a run's state points to a result that is not there", row.run_id);
     const outcome = files.get(factRef.outcome(row))?.fact;
     if (row.fsm_state === "over" && row.outcome !== outcome?.outcome)
       violate("the ledger has another outcome than the facts", row.run_id);

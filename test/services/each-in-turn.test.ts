@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { eachInTurn } from "../../services/orchestrator/each-in-turn.ts";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+
+const trouble = new PlatformTroubleError("503");
+const broken = new PoisonMessageError("the fact is no JSON");
+
+test.each([
+  { given: "none fails", errors: [], done: [0, 1, 2, 3, 4, 5], whole: true },
+  {
+    given: "three broken items stand in a row: they are no trouble of the platform",
+    errors: [broken, broken, broken],
+    done: [3, 4, 5],
+    whole: true,
+  },
+  {
+    given: "three troubles stand scattered among items that go well",
+    errors: [trouble, undefined, trouble, undefined, trouble],
+    done: [1, 3, 5],
+    whole: true,
+  },
+  {
+    given: "a broken item stands between two troubles and two more",
+    errors: [trouble, trouble, broken, trouble, trouble],
+    done: [5],
+    whole: true,
+  },
+  {
+    given: "three troubles stand in a row: the platform is out of order",
+    errors: [undefined, trouble, trouble, trouble],
+    done: [0],
+    whole: false,
+  },
+  {
+    given: "the last three are in trouble",
+    errors: [undefined, undefined, undefined, trouble, trouble, trouble],
+    done: [0, 1, 2],
+    whole: false,
+  },
+])("where $given, the rest is done", async ({ errors, done, whole }) => {
+  const worked: number[] = [];
+  const failed: unknown[] = [];
+  const deps = {
+    clock: { nowMs: () => 0, sleep: async () => {}, timer: () => () => {} },
+    log: (_event: string, fields?: object) => void failed.push(fields),
+  };
+  const work = async (item: number): Promise<void> => {
+    const error = (errors as readonly (Error | undefined)[])[item];
+    if (error !== undefined) throw error;
+    worked.push(item);
+  };
+  const said = (item: number) => ["marker.failed", { run_id: String(item), chapter: 1 }] as const;
+  const answer = await eachInTurn(deps, [0, 1, 2, 3, 4, 5], { untilMs: 0, work, said });
+  expect(worked).toEqual(done);
+  expect(answer).toBe(whole);
+  expect(failed).toHaveLength(errors.filter((error) => error !== undefined).length);
+});
