@@ -1,22 +1,26 @@
 // The volumes: facts that are created once and read strongly, markers that are overwritten, listings that show the world as it was
 // some seconds ago, and what executors and people leave elsewhere.
-import { factText, markerOf, markerPath, markerText } from "../../shared/adapters/fact-text.ts";
+import { factText } from "../../shared/adapters/fact-text.ts";
+import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type ChapterKey,
   type FactKind,
   type FactOf,
   type FactRef,
+  factRef,
   type Marker,
-  markerName,
 } from "../../shared/domain/facts.ts";
+import { freshMarker } from "../../shared/domain/marker.ts";
 import type {
   FactEntry as FolderEntry,
   MarkerListing,
   Stored,
   VolumeFile,
 } from "../../shared/ports.ts";
-import type { VirtualClock } from "./clock.ts";
+import { DAY, START, type VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";
+import { deepFreeze } from "./freeze.ts";
+import { createMarkers } from "./markers.ts";
 import type { Caller } from "./port-call.ts";
 import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
@@ -57,6 +61,8 @@ export type Files = {
   /** When a fact was deleted. */
   readonly removedMs: (path: string) => number | undefined;
   /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
+  /** An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of it. */
+  readonly layTorn: (run_id: string) => void;
   readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
   readonly ancientPaths: () => Iterable<string>;
   readonly onRemoved: ((path: string, isAncient: boolean) => void)[];
@@ -78,14 +84,17 @@ export function createFiles(deps: Deps): Files {
   const facts = new Map<string, FactEntry>();
   const planned = new Map<string, Uint8Array>();
   const ancient = new Map<string, FactEntry | undefined>();
+  const torn = new Set<string>();
   const volumes: Files["volumes"] = new Map();
   const onFact: Files["onFact"] = [];
+  const markers = createMarkers(deps);
   const get = <K extends FactKind>(ref: FactRef<K>): FactEntry<K> | undefined =>
     (ancient.get(ref.path) ?? facts.get(ref.path)) as FactEntry<K> | undefined;
   return {
     get,
     all: () => facts.values(),
     read: (ref) => {
+      if (torn.has(ref.path)) throw new PoisonMessageError(`the fact ${ref.path} is no JSON`);
       const entry = get(ref);
       return entry && storedOf(entry);
     },
@@ -113,7 +122,11 @@ export function createFiles(deps: Deps): Files {
     ...createFolders(deps, [ancient, facts, planned]),
     layAncient: (path, entry) => void ancient.set(path, entry),
     ancientPaths: () => ancient.keys(),
-    ...createMarkers(deps),
+    layTorn: (run_id) => {
+      torn.add(factRef.ticket(run_id).path);
+      markers.layMarker(freshMarker({ run_id, chapter: 1 }, START - DAY));
+    },
+    ...markers,
     volumes,
     readVolume: (path, bytesMax) => {
       const content = volumes.get(path)?.();
@@ -162,63 +175,6 @@ function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths,
   };
 }
 
-type Listed = { marker: Marker; atMs: number; seenMs: number; beforeMs: number | undefined };
-
-function createMarkers({ clock, random, weather, trace }: Deps) {
-  const markers = new Map<string, Marker>();
-  const listed = new Map<string, Listed>();
-  const removed = new Map<string, { readonly listed: Listed; readonly seenMs: number }>();
-  const onMarkerWritten: Files["onMarkerWritten"] = [];
-  const onMarkerRemoved: Files["onMarkerRemoved"] = [];
-  const seenMs = (): number => clock.nowMs() + random.between(0, weather.lagMsMax);
-  return {
-    markers,
-    onMarkerWritten,
-    onMarkerRemoved,
-    readMarker: (key: ChapterKey) => markers.get(markerName(key)),
-    writeMarker: (marker: Marker, caller: Caller) => {
-      const name = markerName(marker);
-      const before = listed.get(name);
-      // What cannot be read back would block its chapter for ever: the real reader says so.
-      markers.set(name, deepFreeze(markerOf(markerPath(marker), Buffer.from(markerText(marker)))));
-      listed.set(name, {
-        marker,
-        atMs: clock.nowMs(),
-        seenMs: seenMs(),
-        beforeMs: before?.atMs,
-      });
-      trace.say(() => `✎ open/${name} ${JSON.stringify(marker)}`);
-      for (const told of onMarkerWritten) told(marker, caller);
-    },
-    removeMarker: (key: ChapterKey, caller: Caller) => {
-      const name = markerName(key);
-      const entry = listed.get(name);
-      if (entry === undefined) return;
-      markers.delete(name);
-      listed.delete(name);
-      removed.set(name, { listed: entry, seenMs: seenMs() });
-      trace.say(() => `␡ open/${name}`);
-      for (const told of onMarkerRemoved) told(key, caller, entry.atMs);
-    },
-    listMarkers: (): readonly MarkerListing[] => {
-      const nowMs = clock.nowMs();
-      const present = [...listed.values()].flatMap((entry) => {
-        const modifiedMs = entry.seenMs > nowMs ? entry.beforeMs : entry.atMs;
-        return modifiedMs === undefined ? [] : [listingOf(entry.marker, modifiedMs)];
-      });
-      const ghosts = [...removed]
-        .filter(([name, gone]) => gone.seenMs > nowMs && !listed.has(name))
-        .map(([, gone]) => listingOf(gone.listed.marker, gone.listed.atMs));
-      return [...present, ...ghosts];
-    },
-  };
-}
-
-const listingOf = ({ run_id, chapter }: Marker, modifiedMs: number): MarkerListing => ({
-  key: { run_id, chapter },
-  modifiedMs,
-});
-
 /** Made once for each fact; spreading it would make the digest of a getter again and again. */
 const storedByEntry = new WeakMap<object, Stored<unknown>>();
 function storedOf<K extends FactKind>(entry: FactEntry<K>): Stored<FactOf<K>> {
@@ -227,13 +183,4 @@ function storedOf<K extends FactKind>(entry: FactEntry<K>): Stored<FactOf<K>> {
   const stored = { fact: entry.fact, sha256: sha256Of(entry.text) };
   storedByEntry.set(entry, stored);
   return stored;
-}
-
-/** Nobody changes a fact, not even in memory. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) deepFreeze(inner);
-  }
-  return value;
 }

@@ -11,7 +11,7 @@ import {
   type TelemetryRow,
 } from "../../shared/domain/ledger-rows.ts";
 import type { VirtualClock } from "./clock.ts";
-import { deepFreeze } from "./files.ts";
+import { deepFreeze } from "./freeze.ts";
 import type { Caller } from "./port-call.ts";
 import type { Trace } from "./trace.ts";
 

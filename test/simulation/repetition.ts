@@ -5,12 +5,15 @@ import {
   factRef,
   markerName,
 } from "../../shared/domain/facts.ts";
+import { isOfAttempt } from "../../shared/domain/marker.ts";
 import type { Ended, Record, Turn, Watch } from "../../shared/domain/messages.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import { topology } from "../../shared/topology.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import type { Message } from "./sqs.ts";
 
 export function watchRepetition(deps: LivenessDeps): void {
   watchSteps(deps);
@@ -112,6 +115,10 @@ function watchAnnouncements({ clock, sqs, bus, files, violate }: LivenessDeps): 
     askedAgain.add(markerName({ run_id, chapter }));
     const later = files.get(factRef.outcome({ run_id, chapter: chapter + 1 }));
     const isAsked = caller?.purpose === "tickets";
+    const isTicket = ({ queue: on, body: text }: Message): boolean =>
+      on === "tickets" && text.includes(`"ticket_id":"${run_id}"`);
+    if (isAsked && ![...sqs.live].some(isTicket))
+      violate("an outcome is said again, and no ticket came again", body);
     if (isAsked && later !== undefined && later.atMs < caller.sinceMs)
       violate("a repeated ticket is answered with a chapter that is not the last", body);
   });
@@ -131,9 +138,17 @@ function watchAnnouncements({ clock, sqs, bus, files, violate }: LivenessDeps): 
 /** The poller sends the next watch, then writes its number into the marker: a number that nobody carries would end the others. */
 function watchNumbers({ sqs, files, violate }: LivenessDeps): void {
   const sent = new Map<string, number>();
-  sqs.onSend.push((queue, body) => {
+  sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || !body.startsWith("{")) return;
     const watch = JSON.parse(body) as Watch;
+    const marker = files.readMarker(watch);
+    // The poller, and turns that are repeated, leave it to the first look to say so.
+    const isOthers = caller?.purpose === "reports" || caller?.purpose === "schedule";
+    const isOld = marker !== undefined && msOf(marker.touched_at) + MINUTE < (caller?.sinceMs ?? 0);
+    if (isOthers && isOld && isOfAttempt(marker, watch) && marker.number > watch.number)
+      violate("a watch was sent that ends at its first look", body);
+    if (caller?.purpose === "watches" && watch.tries === 0 && watch.looks === 0)
+      violate("a look was not counted", body);
     const key = `${watch.chapter} ${attemptText(watch)}`;
     sent.set(key, Math.max(sent.get(key) ?? 0, watch.number));
   });

@@ -4,11 +4,13 @@ import {
   factRef,
   type OutcomeFact,
   OVER_FOLDER,
+  type RetiredFact,
   type RetryFact,
   runFolder,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { expiredBefore } from "../../shared/domain/retention.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
 import type { Files } from "./files.ts";
@@ -27,10 +29,20 @@ export function watchRetention(deps: LivenessDeps): void {
       isOver(path) && (path.split("/")[1] ?? "") < expiredBefore(clock.nowMs(), DAYS);
     if (!isAncient && !isLitter && !isOldEntry) violate("a fact was deleted before its time", path);
     if (owner === undefined || isOver(path)) return;
+    const isOutcome = /\/outcome_\d+\.json$/.test(path);
+    if (isOutcome && remainsOf(files, owner.run_id).some((left) => !/\/outcome_/.test(left)))
+      violate("an outcome was deleted while something of its run was left", path);
     if (clock.nowMs() < owner.dueMs || isReopened(files, owner.run_id))
       violate("a fact was deleted before its time", path);
     for (const { run_id } of files.markers.values())
       if (run_id === owner.run_id) violate("a fact was deleted under an open marker", path);
+  });
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "retired") return;
+    const { run_id, step, retired_at } = fact as RetiredFact;
+    const before = files.get(factRef.retired({ run_id, step: step === 3 ? 2 : 1 }))?.fact;
+    const pauseMs = msOf(retired_at) - msOf(before?.retired_at ?? retired_at);
+    if (step > 1 && pauseMs < CALLS_LIVE_MS) violate("a run was deleted in a hurry", ref.path);
   });
   files.onFact.push(({ ref, fact }) => {
     if (ref.kind !== "ticket") return;
@@ -49,6 +61,8 @@ export function watchRetention(deps: LivenessDeps): void {
   });
 }
 
+/** A handler and the calls that it left behind, less what clocks differ. */
+const CALLS_LIVE_MS = 3.3 * MINUTE;
 const DAYS = settings.retentionDays;
 const isStep = (path: string): boolean => /\/retired_\d\.json$/.test(path);
 const isOver = (path: string): boolean => path.startsWith(`${OVER_FOLDER}/`);

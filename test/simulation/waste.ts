@@ -7,7 +7,7 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
 import { watchAcknowledgements } from "./acknowledgements.ts";
-import { SECOND } from "./clock.ts";
+import { MINUTE, SECOND } from "./clock.ts";
 import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
@@ -38,7 +38,7 @@ export function watchWaste(deps: LivenessDeps): void {
 
 /** A message that a service sent is never poison; only what nobody can explain asks for a person. */
 function checkLetter(deps: LivenessDeps, letter: Letter): void {
-  const { files, people, weather, ancient, violate } = deps;
+  const { clock, files, people, weather, ancient, violate } = deps;
   const { queue, body, by, reason } = letter;
   if (by === "sqs") {
     if (isPatient(weather) && isReadable(queue, body))
@@ -54,12 +54,19 @@ function checkLetter(deps: LivenessDeps, letter: Letter): void {
   if (ancient.some(({ run_id }) => body.includes(`"run_id":"${run_id}"`))) return;
   const ended = queue === "reports" ? Ended.safeParse(JSON.parse(body)) : undefined;
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
+  const outcome = decision && files.get(factRef.outcome(decision));
+  if (outcome !== undefined && clock.nowMs() - outcome.atMs > 5 * MINUTE)
+    violate("a person is asked again about what is over", `${body}: ${reason}`);
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
 }
 
 /** A retry within its recipe's limits is none too many; and a ticket that has to wait is no other one. */
-function checkRefusedTicket({ files, violate }: LivenessDeps, { body, reason }: Letter): void {
+function checkRefusedTicket({ files, bus, violate }: LivenessDeps, letter: Letter): void {
+  const { body, reason } = letter;
+  const isOfPerson = /"type"\s*:\s*"(cancel|retry)"/.test(body);
+  if (!isOfPerson && !bus.rejected.some((event) => event.reason === reason))
+    violate("a ticket was put aside before its sender was told", body);
   const isOfLimits = body.startsWith('{"type":"retry"') && reason.startsWith("limits.");
   if (!isOfLimits && !reason.includes("are being deleted")) return;
   const { run_id = "", limits } = JSON.parse(body) as { run_id?: string; limits?: Partial<Limits> };

@@ -2,7 +2,7 @@
 import { Recipe } from "../../shared/domain/recipe.ts";
 import type { WorkloadsPort } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";
-import { deepFreeze } from "./files.ts";
+import { deepFreeze } from "./freeze.ts";
 
 const recipeOf = (more: object, limits: object): Recipe =>
   deepFreeze(

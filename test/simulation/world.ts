@@ -121,6 +121,9 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const create = (env: Environment): Handlers => handlersOf(ports, env);
   const { skewMsMax } = weather;
   const fleet: Fleet = createFleet({ clock, random, trace, pulse, skewMsMax, create, onError });
+  // Nobody can help them, and they come first, because they have been silent for longest.
+  const torn = weather.isFaulty && random.chance(0.2) ? 4 : 0;
+  for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
   const ancient = layAncient({ ...common, files });
   const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs, ancient });
   const liveness: LivenessDeps = {
