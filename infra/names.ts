@@ -10,6 +10,7 @@ export const deadLetterQueueName = (stack: string, of: string): string =>
 export const functionName = (stack: string, service: ServiceName): string => `${stack}-${service}`;
 export const logGroupName = (stack: string, service: ServiceName): string =>
   `/aws/lambda/${functionName(stack, service)}`;
+export const alarmTopicName = (stack: string): string => `${stack}-alarms`;
 export const eventBusName = (stack: string): string => `${stack}-outcomes`;
 
 /** Where facts, results and reviewed code lie in the workspace. */

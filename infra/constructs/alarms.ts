@@ -1,10 +1,12 @@
 // The alarms of a stage, and who hears them.
+import { Stack } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type ITopic, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
-import { constructId } from "../names.ts";
+import { alarmTopicName, constructId } from "../names.ts";
 import type { Stage } from "../stage.ts";
 import { type AlarmShape, type AlarmsProps, alarmShapes } from "./alarm-shapes.ts";
 
@@ -42,10 +44,20 @@ export class Alarms extends Construct {
   }
 }
 
-function topicOf(scope: Construct, { alarms }: Stage): ITopic | undefined {
+function topicOf(scope: Construct, { alarms, stack }: Stage): ITopic | undefined {
   if ("topic_arn" in alarms) return Topic.fromTopicArn(scope, "Topic", alarms.topic_arn);
   if ("nobody" in alarms) return undefined;
-  const topic = new Topic(scope, "Topic", { enforceSSL: true });
+  const topic = new Topic(scope, "Topic", { topicName: alarmTopicName(stack), enforceSSL: true });
+  // A policy of one's own, such as enforceSSL makes, takes the place of SNS' default, which lets CloudWatch in.
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      sid: "AlarmsPublish",
+      principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+      actions: ["sns:Publish"],
+      resources: [topic.topicArn],
+      conditions: { StringEquals: { "aws:SourceAccount": Stack.of(scope).account } },
+    }),
+  );
   topic.addSubscription(new EmailSubscription(alarms.email));
   return topic;
 }
