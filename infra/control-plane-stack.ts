@@ -49,14 +49,14 @@ export class ControlPlaneStack extends Stack {
       workloads: stage.limits.workload_schedules ? props.scheduled : [],
     });
     const queues = this.queues.pairs;
-    const otherDeadLetters = [...this.schedules.deadLetters, this.outcomes.deadLetters];
-    this.people = new People(this, "People", { stage, queues, otherDeadLetters });
+    const putAside = [...this.schedules.putAside, this.outcomes.deadLetters];
+    this.people = new People(this, "People", { stage, queues, putAside });
     const { consumers } = this;
     const scheduleGroup = this.schedules.groupName;
     this.alarms = new Alarms(this, "Alarms", {
-      ...{ stage, consumers, queues, otherDeadLetters, scheduleGroup },
+      ...{ stage, consumers, queues, putAside, scheduleGroup },
     });
-    new Dashboard(this, "Dashboard", { stack: stage.stack, consumers, queues, otherDeadLetters });
+    new Dashboard(this, "Dashboard", { stack: stage.stack, consumers, queues, putAside });
     this.announce(props);
   }
 

@@ -23,27 +23,27 @@ export function volumePathsOf({ catalog, schema, volumes }: StageConfig["databri
   } as const;
 }
 
-/** Scheduler allows 64 characters: what is longer keeps its beginning, and a digest that tells it from its like. */
-export const scheduleName = (stack: string, what: string): string =>
-  shortened(`${stack}-${what}`, 64);
-/** SQS allows 80 characters. */
-export const scheduleDeadLetterQueueName = (stack: string, what: string): string =>
-  `${shortened(`${stack}-schedule-${what}`, 80 - "-dead-letters".length)}-dead-letters`;
+const SCHEDULE_NAME_CHARS_MAX = 64;
+/** Scheduler allows no more: what is longer keeps its beginning, and a digest that tells it from its like. */
+export function scheduleName(stack: string, what: string): string {
+  const name = `${stack}-${what}`;
+  if (name.length <= SCHEDULE_NAME_CHARS_MAX) return name;
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  return `${name.slice(0, SCHEDULE_NAME_CHARS_MAX - 9)}-${digest}`;
+}
+/** Starts that came to nothing: the sweep's, those of all workloads' schedules, and those that Lambda had taken already. */
+export type StartLetters = "sweep" | "workloads" | "failed-starts";
+export const scheduleDeadLetterQueueName = (stack: string, of: StartLetters): string =>
+  deadLetterQueueName(stack, `schedule-${of}`);
 
-/** The id of a construct from a name of ours: `run-poller` → `RunPoller`. CloudFormation's logical ids derive from it. */
+/**
+ * The id of a construct from a name of ours: `run-poller` → `RunPoller`. CloudFormation's logical ids derive from it. A dash that no
+ * letter follows stays, so that two names never share an id: `report-1` → `Report-1`, `report1` → `Report1`.
+ */
 export const constructId = (name: string): string =>
-  name
-    .split("-")
-    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
-    .join("");
+  name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** `tickets` → `QUEUE_URL_TICKETS`: how a function is told where to send. */
 export const queueUrlVariable = (queue: QueueName): string => `QUEUE_URL_${queue.toUpperCase()}`;
 export const deadLetterUrlVariable = (queue: QueueName): string =>
   `DEAD_LETTER_URL_${queue.toUpperCase()}`;
-
-function shortened(name: string, charsMax: number): string {
-  if (name.length <= charsMax) return name;
-  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
-  return `${name.slice(0, charsMax - 9)}-${digest}`;
-}

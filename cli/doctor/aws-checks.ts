@@ -206,11 +206,8 @@ async function nothingIsPutAside(
   queues: QueuesAccess,
   scheduled: readonly ScheduledWorkload[],
 ): Promise<Finding> {
-  const starts = [
-    "sweep",
-    "failed-starts",
-    ...scheduled.map((each) => `workload-${each.workload}`),
-  ];
+  const ofWorkloads = scheduled.length > 0 ? (["workloads"] as const) : [];
+  const starts = ["sweep", ...ofWorkloads, "failed-starts"] as const;
   const counts = await Promise.all(
     starts.map(async (start) => {
       const name = scheduleDeadLetterQueueName(stack, start);

@@ -1,12 +1,11 @@
 // What wakes people up. Each alarm says what it means for those who wait for runs (impact), and which section of the runbook to open.
 import { Duration } from "aws-cdk-lib";
 import { type IMetric, type Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
-import type { Queue } from "aws-cdk-lib/aws-sqs";
 import type { MetricName } from "../../shared/domain/metrics.ts";
 import { type QueueName, type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
 import type { Consumer } from "./consumer.ts";
-import type { QueuePair } from "./loop-queues.ts";
+import type { PutAside, QueuePair } from "./loop-queues.ts";
 import { functionMetric, queueMetric, schedulerMetric, signalboxMetric } from "./metrics.ts";
 import { queueNames } from "./traffic.ts";
 
@@ -31,14 +30,14 @@ export type AlarmsProps = {
   readonly stage: Stage;
   readonly consumers: Readonly<Record<ServiceName, Consumer>>;
   readonly queues: Readonly<Record<QueueName, QueuePair>>;
-  /** Dead letters of schedules and of the example rule, by what they belong to. */
-  readonly otherDeadLetters: readonly Queue[];
+  /** Dead letters of schedules and of the example rule. */
+  readonly putAside: readonly PutAside[];
   readonly scheduleGroup: string;
 };
 
 export const alarmShapes = (props: AlarmsProps): readonly AlarmShape[] => [
   ...queueNames.flatMap((queue) => queueAlarms(props, queue)),
-  ...props.otherDeadLetters.map(otherDeadLetters),
+  ...props.putAside.map(putAsideAlarm),
   ...Object.values(props.consumers).flatMap(functionAlarms),
   ...scheduleAlarms(props),
   ...loopAlarms(props),
@@ -74,11 +73,8 @@ function queueAlarms({ stage, queues }: AlarmsProps, queue: QueueName): readonly
   ];
 }
 
-const otherDeadLetters = (queue: Queue): AlarmShape => ({
-  id: `dead-letters-${queue.node.id
-    .replace(/DeadLetters$/, "")
-    .replaceAll(/(?<=[a-z])(?=[A-Z])/g, "-")
-    .toLowerCase()}`,
+const putAsideAlarm = ({ of, queue }: PutAside): AlarmShape => ({
+  id: `dead-letters-${of}`,
   impact: "A scheduled start or an announcement could not be delivered, and was put aside.",
   runbook: "scheduled-starts",
   metric: queueMetric(queue, "ApproximateNumberOfMessagesVisible", Stats.MAXIMUM),

@@ -9,12 +9,11 @@ import {
   SingleValueWidget,
   Stats,
 } from "aws-cdk-lib/aws-cloudwatch";
-import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { MetricName } from "../../shared/domain/metrics.ts";
 import type { QueueName, ServiceName } from "../../shared/topology.ts";
 import type { Consumer } from "./consumer.ts";
-import type { QueuePair } from "./loop-queues.ts";
+import type { PutAside, QueuePair } from "./loop-queues.ts";
 import { functionMetric, queueMetric, signalboxMetric } from "./metrics.ts";
 import { queueNames } from "./traffic.ts";
 
@@ -22,7 +21,7 @@ export type DashboardProps = {
   readonly stack: string;
   readonly consumers: Readonly<Record<ServiceName, Consumer>>;
   readonly queues: Readonly<Record<QueueName, QueuePair>>;
-  readonly otherDeadLetters: readonly Queue[];
+  readonly putAside: readonly PutAside[];
 };
 
 export class Dashboard extends Construct {
@@ -93,13 +92,12 @@ const ages = ({ queues }: DashboardProps): GraphWidget =>
     "seconds",
   );
 
-const deadLetters = ({ queues, otherDeadLetters }: DashboardProps): GraphWidget =>
+const deadLetters = ({ queues, putAside }: DashboardProps): GraphWidget =>
   graph(
     "Dead letters",
-    [...queueNames.map((queue) => queues[queue].deadLetters), ...otherDeadLetters].map((queue) =>
-      queueMetric(queue, "ApproximateNumberOfMessagesVisible", Stats.MAXIMUM).with({
-        label: queue.node.id,
-      }),
+    [...queueNames.map((of) => ({ of, queue: queues[of].deadLetters })), ...putAside].map(
+      ({ of, queue }) =>
+        queueMetric(queue, "ApproximateNumberOfMessagesVisible", Stats.MAXIMUM).with({ label: of }),
     ),
     "letters",
   );

@@ -8,6 +8,8 @@ import type { Stage } from "../stage.ts";
 import { shapeOf } from "./traffic.ts";
 
 export type QueuePair = { readonly source: Queue; readonly deadLetters: Queue };
+/** Dead letters that go back to no queue of the loop. `of` is what they belong to, and part of their alarm's name. */
+export type PutAside = { readonly of: string; readonly queue: Queue };
 
 export class LoopQueues extends Construct {
   readonly pairs: Readonly<Record<QueueName, QueuePair>>;

@@ -6,14 +6,14 @@ import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { detailTypes, EVENT_SOURCE } from "../../shared/domain/events.ts";
 import { eventBusName } from "../names.ts";
-import { deadLetterProps, queueProps } from "./loop-queues.ts";
+import { deadLetterProps, type PutAside, queueProps } from "./loop-queues.ts";
 
 export class Outcomes extends Construct {
   readonly bus: EventBus;
   /** Holds the events of the example rule for a day. */
   readonly example: Queue;
   /** What EventBridge could not deliver to the example. */
-  readonly deadLetters: Queue;
+  readonly deadLetters: PutAside;
 
   constructor(scope: Construct, id: string, props: { readonly stack: string }) {
     super(scope, id);
@@ -22,15 +22,13 @@ export class Outcomes extends Construct {
       eventBusName: name,
       description: `${props.stack}: how runs ended, and which tickets were rejected`,
     });
-    this.deadLetters = new Queue(
-      this,
-      "ExampleDeadLetters",
-      deadLetterProps(`${name}-example-dead-letters`),
-    );
+    const queueName = `${name}-example-dead-letters`;
+    const queue = new Queue(this, "ExampleDeadLetters", deadLetterProps(queueName));
+    this.deadLetters = { of: "example", queue };
     this.example = new Queue(this, "Example", {
       ...queueProps(`${name}-example`),
       retentionPeriod: Duration.days(1),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+      deadLetterQueue: { queue, maxReceiveCount: 5 },
     });
     // To listen to one workload only, add detail: { workload: ["…"] }; an upstream system's own rule looks just like this.
     new Rule(this, "ExampleRule", {
@@ -42,9 +40,7 @@ export class Outcomes extends Construct {
         source: Match.exactString(EVENT_SOURCE),
         detailType: Object.values(detailTypes),
       },
-      targets: [
-        new SqsQueue(this.example, { deadLetterQueue: this.deadLetters, retryAttempts: 10 }),
-      ],
+      targets: [new SqsQueue(this.example, { deadLetterQueue: queue, retryAttempts: 10 })],
     });
   }
 }

@@ -1,18 +1,17 @@
 // What people and upstream systems may do. The policies are attached to whom the operator chooses; nothing here names a person.
 import { ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
-import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type QueueName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
-import type { QueuePair } from "./loop-queues.ts";
+import type { PutAside, QueuePair } from "./loop-queues.ts";
 import { secretStatements } from "./service-role.ts";
 import { queueNames } from "./traffic.ts";
 
 export type PeopleProps = {
   readonly stage: Stage;
   readonly queues: Readonly<Record<QueueName, QueuePair>>;
-  /** Dead letters that go back to no queue: they are looked at and discarded. */
-  readonly otherDeadLetters: readonly Queue[];
+  /** They are looked at and discarded. */
+  readonly putAside: readonly PutAside[];
 };
 
 export class People extends Construct {
@@ -42,9 +41,9 @@ export class People extends Construct {
 }
 
 function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement[] {
-  const { stage, queues, otherDeadLetters } = props;
+  const { stage, queues, putAside } = props;
   const letters = queueNames.map((queue) => queues[queue].deadLetters.queueArn);
-  const others = otherDeadLetters.map((queue) => queue.queueArn);
+  const others = putAside.map(({ queue }) => queue.queueArn);
   return [
     new PolicyStatement({
       sid: "LookAndDiscard",

@@ -1,15 +1,20 @@
 // EventBridge Scheduler starts the orchestrator: the sweep, and a ticket for each workload with a schedule.
-import { Validations } from "aws-cdk-lib";
+import { Stack, Validations } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnEventInvokeConfig } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { sweepEverySeconds } from "../../shared/topology.ts";
-import { constructId, scheduleDeadLetterQueueName, scheduleName } from "../names.ts";
-import type { ScheduledWorkload } from "../workloads.ts";
+import {
+  constructId,
+  type StartLetters,
+  scheduleDeadLetterQueueName,
+  scheduleName,
+} from "../names.ts";
+import { type ScheduledWorkload, WorkloadError } from "../workloads.ts";
 import type { Consumer } from "./consumer.ts";
-import { deadLetterProps } from "./loop-queues.ts";
+import { deadLetterProps, type PutAside } from "./loop-queues.ts";
 
 export type SchedulesProps = {
   readonly stack: string;
@@ -44,44 +49,66 @@ const ticketAt = ({ workload, schedule }: ScheduledWorkload): ScheduleShape => (
   ageSecondsMax: 3600,
 });
 
+/** CloudFormation allows 500 resources in a stack; the loop, its alarms and what may yet be added to them need the others. */
+export const SCHEDULED_WORKLOADS_MAX = 300;
+
 export class Schedules extends Construct {
-  /** Of each schedule, and of the starts that Lambda accepted and could not carry through. */
-  readonly deadLetters: readonly Queue[];
+  /** Of the sweep, of all workloads' schedules, and of the starts that Lambda accepted and could not carry through. */
+  readonly putAside: readonly PutAside[];
   /** Metrics of Scheduler are counted by group. */
   readonly groupName: string;
 
   constructor(scope: Construct, id: string, props: SchedulesProps) {
     super(scope, id);
-    this.groupName = props.stack;
+    const { stack, workloads } = props;
+    if (workloads.length > SCHEDULED_WORKLOADS_MAX)
+      throw new WorkloadError(
+        `${workloads.length} workloads have a schedule, and a stack can hold ${SCHEDULED_WORKLOADS_MAX}: give ${stack} fewer (-c workloads=<folder>), or let another scheduler send their tickets`,
+      );
+    this.groupName = stack;
     const group = new CfnScheduleGroup(this, "Group", { name: this.groupName });
-    const shapes = [sweep, ...props.workloads.map(ticketAt)];
-    const queues = shapes.map((shape) => this.queueOf(props.stack, shape.name));
-    const role = this.schedulerRole(props, queues);
-    shapes.forEach((shape, i) => {
-      const schedule = this.scheduleOf(props, shape, role, queues[i]?.queueArn ?? "");
+    const ofSweep = this.queueOf(stack, "sweep");
+    const ofWorkloads = workloads.length === 0 ? [] : [this.queueOf(stack, "workloads")];
+    const role = this.schedulerRole(props, [ofSweep, ...ofWorkloads]);
+    const create = (shape: ScheduleShape, { queue }: PutAside): void => {
+      const schedule = this.scheduleOf(props, shape, role, queue.queueArn);
       schedule.addResourceDependency(group);
       schedule.node.addDependency(role);
-    });
-    this.deadLetters = [...queues, this.catchFailures(props)];
+    };
+    create(sweep, ofSweep);
+    for (const letters of ofWorkloads)
+      for (const workload of workloads) create(ticketAt(workload), letters);
+    this.putAside = [ofSweep, ...ofWorkloads, this.catchFailures(props)];
   }
 
-  private queueOf(stack: string, name: string): Queue {
-    const queueName = scheduleDeadLetterQueueName(stack, name);
-    const id = constructId(`${name}-dead-letters`);
-    const queue = new Queue(this, id, deadLetterProps(queueName));
+  private queueOf(stack: string, of: StartLetters): PutAside {
+    const queueName = scheduleDeadLetterQueueName(stack, of);
+    const queue = new Queue(this, constructId(`${of}-dead-letters`), deadLetterProps(queueName));
     Validations.of(queue).acknowledge({
       id: "AwsSolutions-SQS3",
       reason:
         "It is a dead-letter queue: Scheduler and Lambda write to it, which the rule does not see",
     });
-    return queue;
+    return { of, queue };
   }
 
   /** One role: Scheduler writes dead letters with it, too. */
-  private schedulerRole({ stack, orchestrator }: SchedulesProps, queues: readonly Queue[]): Role {
+  private schedulerRole(
+    { stack, orchestrator }: SchedulesProps,
+    letters: readonly PutAside[],
+  ): Role {
+    const { account } = Stack.of(this);
+    const group = Stack.of(this).formatArn({
+      service: "scheduler",
+      resource: "schedule-group",
+      resourceName: this.groupName,
+    });
     const role = new Role(this, "Role", {
       description: `${stack}: EventBridge Scheduler starts the orchestrator`,
-      assumedBy: new ServicePrincipal("scheduler.amazonaws.com"),
+      // For schedules of this group alone, not for whatever else Scheduler does for somebody else.
+      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": account, "aws:SourceArn": group } },
+      }),
     });
     role.addToPolicy(
       new PolicyStatement({
@@ -94,7 +121,7 @@ export class Schedules extends Construct {
       new PolicyStatement({
         sid: "PutAside",
         actions: ["sqs:SendMessage"],
-        resources: queues.map((queue) => queue.queueArn),
+        resources: letters.map(({ queue }) => queue.queueArn),
       }),
     );
     return role;
@@ -129,14 +156,15 @@ export class Schedules extends Construct {
    * Scheduler is content once Lambda has taken the start: what fails after that is Lambda's to repeat, and would be dropped in
    * silence after the third try.
    */
-  private catchFailures({ stack, orchestrator }: SchedulesProps): Queue {
-    const queue = this.queueOf(stack, "failed-starts");
+  private catchFailures({ stack, orchestrator }: SchedulesProps): PutAside {
+    const letters = this.queueOf(stack, "failed-starts");
+    const { queueArn } = letters.queue;
     // By hand: CDK's own destination grants more than Lambda needs.
     orchestrator.role.addToPolicy(
       new PolicyStatement({
         sid: "PutAsideStarts",
         actions: ["sqs:SendMessage"],
-        resources: [queue.queueArn],
+        resources: [queueArn],
       }),
     );
     new CfnEventInvokeConfig(this, "FailedStarts", {
@@ -144,8 +172,8 @@ export class Schedules extends Construct {
       qualifier: "$LATEST",
       maximumEventAgeInSeconds: 3600,
       maximumRetryAttempts: 2,
-      destinationConfig: { onFailure: { destination: queue.queueArn } },
+      destinationConfig: { onFailure: { destination: queueArn } },
     });
-    return queue;
+    return letters;
   }
 }
