@@ -277,11 +277,10 @@ export function routeByQueue(
   { scheduled, finish }: RouteOptions = {},
 ) {
   const byName = new Map(Object.entries(doors).map(([url, door]) => [lastOf(url, "/"), door]));
-  const route = async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
+  const route = async (event: unknown, context: Context): Promise<unknown> => {
     if (!isSqsEvent(event)) {
       if (scheduled === undefined) throw new Error("this function is started by its queues only");
-      await scheduled(event);
-      return undefined;
+      return await scheduled(event);
     }
     const name = lastOf(event.Records[0]?.eventSourceARN ?? "", ":");
     const door = byName.get(name);
@@ -291,7 +290,7 @@ export function routeByQueue(
       );
     return await door(event, context);
   };
-  return async (event: unknown, context: Context): Promise<SQSBatchResponse | undefined> => {
+  return async (event: unknown, context: Context): Promise<unknown> => {
     try {
       return await route(event, context);
     } finally {
@@ -301,7 +300,7 @@ export function routeByQueue(
 }
 
 type RouteOptions = {
-  readonly scheduled?: (input: unknown) => Promise<void>;
+  readonly scheduled?: (input: unknown) => Promise<unknown>;
   /** At the end of every invocation: what is counted is said there. */
   readonly finish?: () => void;
 };

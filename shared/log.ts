@@ -28,6 +28,7 @@ export type LogEvent =
   | "facts.retired"
   | "facts.kept"
   | "sweep.finished"
+  | "sweep.waited"
   | "schedule.fired"
   | "platform.asked"
   | "platform.troubled";
@@ -50,6 +51,8 @@ export type LogFields = {
   readonly lag_ms?: number;
   readonly delay_seconds?: number;
   readonly count?: number;
+  /** Runs that showed no sign of life for over an hour. */
+  readonly silent?: number;
   readonly reason?: string;
   readonly verdict?: string;
   readonly outcome?: string;

@@ -13,7 +13,6 @@ import { GetScheduleCommand, SchedulerClient } from "@aws-sdk/client-scheduler";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import * as z from "zod";
 import { queueNames } from "../../infra/constructs/traffic.ts";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import {
@@ -224,8 +223,6 @@ async function nothingIsPutAside(
       );
 }
 
-const Failure = z.object({ errorMessage: z.string() });
-
 /** Asks for a sweep, as the schedule does: one more is harmless, and nobody else can tell what the function is allowed. */
 async function sweeps(lambda: LambdaClient, stage: Stage): Promise<Finding> {
   const reply = await lambda.send(
@@ -234,8 +231,6 @@ async function sweeps(lambda: LambdaClient, stage: Stage): Promise<Finding> {
       Payload: JSON.stringify({ schedule: "sweep" }),
     }),
   );
-  if (reply.FunctionError === undefined) return sweepFinding(stage, undefined);
   const text = Buffer.from(reply.Payload ?? []).toString("utf8");
-  const failure = Failure.safeParse(JSON.parse(text));
-  return sweepFinding(stage, failure.success ? failure.data.errorMessage : text);
+  return sweepFinding(stage, { text, isError: reply.FunctionError !== undefined });
 }

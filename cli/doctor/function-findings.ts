@@ -1,4 +1,5 @@
 // What is wrong with functions, mappings and schedules, judged from what AWS says of them.
+import * as z from "zod";
 import { instancesOf, queueNames, shapeOf } from "../../infra/constructs/traffic.ts";
 import { functionName, queueName } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
@@ -171,12 +172,22 @@ export function secretFinding(
       );
 }
 
+/** What the function answered, as JSON; and whether Lambda calls it an error. */
+export type SweepAnswer = { readonly text: string; readonly isError: boolean };
+
+/** Trouble of the platform is no error of the function: it says what it waits for. */
+const Trouble = z.union([
+  z.object({ errorMessage: z.string() }).transform(({ errorMessage }) => errorMessage),
+  z.object({ waited: z.string() }).transform(({ waited }) => waited),
+]);
+
 /** What a sweep that we asked for ended with: as the function, in its network, with its own credentials. */
-export function sweepFinding(stage: Stage, failure: string | undefined): Finding {
-  return failure === undefined
+export function sweepFinding(stage: Stage, { text, isError }: SweepAnswer): Finding {
+  const trouble = Trouble.safeParse(JSON.parse(text || "null"));
+  return !trouble.success && !isError
     ? ok("it signed in to Databricks, found its plane and swept")
     : fail(
-        `as the function itself sees it: ${failure}`,
+        `as the function itself sees it: ${trouble.data ?? text}`,
         `the sentence says what is missing: credentials or a federation policy (Tokens in the runbook), the network (aws.vpc), or npx signalbox bootstrap --stage ${stage.name}`,
       );
 }

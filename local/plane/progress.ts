@@ -51,6 +51,7 @@ const sentences: Readonly<Record<string, (line: LogLine) => string | undefined>>
   "marker.healed": ({ state }) => `the sweep healed it: ${state}`,
   "stray.cancelled": ({ reason }) => `stray Databricks run cancelled: ${reason}`,
   "state.unknown": ({ state }) => `Databricks says a state that nobody knows: ${state}`,
+  "sweep.waited": ({ reason }) => `the sweep waits: ${reason}`,
   "schedule.fired": ({ workload }) => `the schedule of ${workload} sent a ticket`,
 };
 

@@ -162,7 +162,7 @@ async function ticketFactOf(
 }
 
 /** The trace of a run whose ticket brings none: the same, however often it is asked for. */
-export const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
+const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
   traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticketId}`));
 
 type Code = { readonly name: string; readonly content: Uint8Array };

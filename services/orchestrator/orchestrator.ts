@@ -1,13 +1,13 @@
 // The orchestrator's three doors: people's messages, turns, and the schedule.
 import { faultsOf } from "../../shared/domain/body.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { ScheduledStart, Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
-import { tracedBy } from "../../shared/domain/trace.ts";
 import { type Delivery, oneByOne, queueHandler } from "../../shared/lambda.ts";
 import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
-import { type AcceptDeps, acceptRetry, acceptTicket, ownTraceOf } from "./accept.ts";
+import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
 import { cancel } from "./cancel.ts";
 import { orchestrate } from "./orchestrate.ts";
 import { reap } from "./reap.ts";
@@ -31,7 +31,7 @@ export function createOrchestrator(deps: OrchestratorDeps) {
       oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps)(turn))),
       waitOutTurn(deps),
     ),
-    scheduled: inOwnPlane(deps, scheduled(deps)),
+    scheduled: scheduled(deps),
   };
 }
 
@@ -58,23 +58,42 @@ const RETIRE_EVERY_TICKS = 12;
 /** Of the function's 60 s: deleting takes what sweeping has left of it. */
 const RETIRE_MS_MAX = 45_000;
 
-/** A scheduled start: the sweep, or no more than a ticket whose id carries the scheduled time, so that a double tick is one run. */
+/** What a sweep answers where the platform is out of order. The doctor reads it. */
+type Waited = { readonly waited: string };
+
+/**
+ * A scheduled start: the sweep, or no more than a ticket whose id carries the scheduled time, so that a double tick is one run. The
+ * ticket asks Databricks nothing: it waits out an outage in its queue, as every other does.
+ */
 const scheduled = (deps: OrchestratorDeps) => {
-  const tick = sweepTick(deps);
-  return async (input: unknown): Promise<void> => {
+  const tick = inOwnPlane(deps, sweepTick(deps));
+  return async (input: unknown): Promise<Waited | undefined> => {
     const start = ScheduledStart.safeParse(input);
     if (!start.success)
       throw new Error(`no scheduled start of this function: ${faultsOf(start.error)}`);
-    if (start.data.schedule === "workload") {
-      const { workload, scheduled_time } = start.data;
-      const ticket_id = scheduledTicketId(workload, scheduled_time);
-      const traceparent = await ownTraceOf(deps, ticket_id);
-      await deps.queues.send("tickets", Ticket.parse({ ticket_id, workload }), { traceparent });
-      return deps.log("schedule.fired", { run_id: ticket_id, workload, ...tracedBy(traceparent) });
-    }
-    await tick();
+    if (start.data.schedule === "sweep") return await patiently(deps, tick);
+    const { workload, scheduled_time } = start.data;
+    const ticket_id = scheduledTicketId(workload, scheduled_time);
+    await deps.queues.send("tickets", Ticket.parse({ ticket_id, workload }));
+    deps.log("schedule.fired", { run_id: ticket_id, workload });
+    return undefined;
   };
 };
+
+/** The next tick does the same: to fail would only be three tries and a dead letter for each five minutes of an outage. */
+async function patiently(
+  { log }: OrchestratorDeps,
+  tick: () => Promise<void>,
+): Promise<Waited | undefined> {
+  try {
+    await tick();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PlatformTroubleError)) throw error;
+    log("sweep.waited", { reason: error.message });
+    return { waited: error.message };
+  }
+}
 
 function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
   const tickMs = sweepEverySeconds * deps.settings.timeScale * 1000;

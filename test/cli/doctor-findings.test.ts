@@ -419,15 +419,26 @@ describe("schedules", () => {
 });
 
 describe("a sweep that the doctor asks for", () => {
+  const failed = (sees: string) => ({
+    status: "fail" as const,
+    says: new RegExp(`^as the function itself sees it: ${sees}$`),
+    remedy: /signalbox bootstrap --stage test/,
+  });
   test.each([
-    { failure: undefined, status: "ok", says: /signed in to Databricks/ },
+    { text: "null", isError: false, status: "ok", says: /signed in to Databricks/ },
+    { text: "", isError: false, status: "ok", says: /signed in to Databricks/ },
     {
-      failure: "there is no plane.json",
-      status: "fail",
-      says: /as the function itself sees it: there is no plane\.json/,
-      remedy: /signalbox bootstrap --stage test/,
+      text: '{"waited":"there is no plane.json"}',
+      isError: false,
+      ...failed("there is no plane.json"),
     },
-  ] as const)("$failure: $status", ({ failure, ...expected }) => {
-    expectFinding(sweepFinding(stage, failure), expected);
+    {
+      text: '{"errorMessage":"no memory","errorType":"Error"}',
+      isError: true,
+      ...failed("no memory"),
+    },
+    { text: '{"errorType":"Unhandled"}', isError: true, ...failed('{"errorType":"Unhandled"}') },
+  ] as const)("answers $text: $status", ({ text, isError, ...expected }) => {
+    expectFinding(sweepFinding(stage, { text, isError }), expected);
   });
 });

@@ -367,6 +367,7 @@ test("a function of several queues opens the right door, and no other", async ()
     {
       scheduled: async (input) => {
         starts.push(input);
+        return { waited: "503" };
       },
       finish: () => void starts.push("finished"),
     },
@@ -374,7 +375,7 @@ test("a function of several queues opens the right door, and no other", async ()
   expect(await route(eventOf(recordOf(ticket)), context)).toEqual({
     batchItemFailures: [{ itemIdentifier: "tickets" }],
   });
-  expect(await route({ schedule: "sweep" }, context)).toBeUndefined();
+  expect(await route({ schedule: "sweep" }, context)).toEqual({ waited: "503" });
   expect(starts).toEqual(["finished", { schedule: "sweep" }, "finished"]);
   const stray = { ...recordOf(ticket), eventSourceARN: "arn:aws:sqs:eu-west-1:1:other" };
   await expect(route(eventOf(stray), context)).rejects.toThrow(

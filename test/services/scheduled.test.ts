@@ -1,5 +1,5 @@
 // What EventBridge Scheduler starts: a sweep, now and then a reaping, or a ticket whose id carries the time.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
@@ -80,15 +80,51 @@ test.each([
   expect(plane.calls().filter((call) => call === "list over")).toHaveLength(looks);
 });
 
-test("in a volume that is another stack's, nothing is done", async () => {
-  const plane = createPlane();
-  await plane.start(first);
-  plane.forget();
-  const foreign = async (): Promise<string> => {
+describe("while the platform is out of order", () => {
+  const trouble = async (): Promise<never> => {
     throw new PlatformTroubleError("the facts volume belongs to another stack");
   };
-  const { scheduled } = createOrchestrator({ ...plane.ports, plane: { id: foreign } });
-  for (const start of [nightly, { schedule: "sweep" }])
-    await expect(scheduled(start)).rejects.toThrow("belongs to another stack");
-  expect(plane.calls()).toEqual([]);
+
+  test.each([
+    { given: "its plane", broken: { plane: { id: trouble } }, calls: [] },
+    {
+      given: "the listing of markers",
+      broken: { markers: { list: trouble } },
+      calls: ["read plane"],
+    },
+  ])("a sweep that cannot have $given waits for the next, and says why", async (row) => {
+    const plane = createPlane();
+    await plane.start(first);
+    plane.forget();
+    const markers = { ...plane.ports.markers, ...row.broken.markers };
+    const { scheduled } = createOrchestrator({ ...plane.ports, ...row.broken, markers });
+    const waited = "the facts volume belongs to another stack";
+    expect(await scheduled({ schedule: "sweep" })).toEqual({ waited });
+    expect(plane.logged).toEqual([["sweep.waited", { reason: waited }]]);
+    expect(plane.calls()).toEqual(row.calls);
+  });
+
+  test("a workload's schedule sends its ticket all the same: it waits in its queue", async () => {
+    const plane = createPlane();
+    const { scheduled } = createOrchestrator({ ...plane.ports, plane: { id: trouble } });
+    await scheduled(nightly);
+    expect(plane.effects()).toEqual(["send tickets weather-model-20261121T0600Z"]);
+  });
+
+  test("a start that cannot send its ticket fails, for Lambda to repeat and to put aside", async () => {
+    const plane = createPlane();
+    const queues = { send: trouble };
+    const { scheduled } = createOrchestrator({ ...plane.ports, queues });
+    await expect(scheduled(nightly)).rejects.toThrow(PlatformTroubleError);
+  });
+
+  test("a sweep that fails for another reason is an error of the function", async () => {
+    const plane = createPlane();
+    const list = async () => {
+      throw new TypeError("undefined is not a function");
+    };
+    const markers = { ...plane.ports.markers, list };
+    const { scheduled } = createOrchestrator({ ...plane.ports, markers });
+    await expect(scheduled({ schedule: "sweep" })).rejects.toThrow(TypeError);
+  });
 });

@@ -9,7 +9,7 @@ import type { Trace } from "./trace.ts";
 
 type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 export type Handlers = Readonly<Partial<Record<QueueName, SqsHandler>>> & {
-  readonly scheduled?: (input: unknown) => Promise<void>;
+  readonly scheduled?: (input: unknown) => Promise<unknown>;
 };
 
 /** How an invocation ended: with an answer, by throwing, or by dying. */
@@ -24,7 +24,7 @@ export type Fleet = {
     event: SQSEvent,
     then: (ended: Ended<SQSBatchResponse>) => void,
   ) => void;
-  readonly schedule: (input: unknown, then: (ended: Ended<void>) => void) => void;
+  readonly schedule: (input: unknown, then: (ended: Ended<unknown>) => void) => void;
   /** Everything that runs or is warm dies at once. */
   readonly blackout: () => void;
   readonly running: () => number;

@@ -1,5 +1,5 @@
 // One trace from a ticket to its outcome: every message that a service sends of a run carries the trace of its ticket; what waits, and
-// what dies, keeps the one with which it came.
+// what dies, keeps the one with which it came. A schedule's ticket begins one, as an upstream system's does.
 import { factRef } from "../../shared/domain/facts.ts";
 import type { LivenessDeps } from "./liveness.ts";
 
@@ -12,6 +12,7 @@ export function watchTraces(deps: LivenessDeps): void {
         violate("a message lost its trace while it waited", `${queue} ${body}`);
       return;
     }
+    if (queue === "tickets") return;
     // A forger's watch that has waited is not due, and reads no fact.
     if (traceparent === undefined && weather.isFaulty && caller.service === "run-poller") return;
     const runId = /"(?:run_id|ticket_id)":"([^"]+)"/.exec(body)?.[1] ?? "";
