@@ -123,7 +123,7 @@ function functionAlarms({
   ];
 }
 
-function scheduleAlarms({ stage, scheduleGroup }: AlarmsProps): readonly AlarmShape[] {
+function scheduleAlarms({ stage, scheduleGroup, consumers }: AlarmsProps): readonly AlarmShape[] {
   const failures = ["TargetErrorCount", "InvocationDroppedCount"] as const;
   return [
     ...failures.map((name) => ({
@@ -134,6 +134,24 @@ function scheduleAlarms({ stage, scheduleGroup }: AlarmsProps): readonly AlarmSh
       threshold: 1,
       of: [2, 3] as const,
     })),
+    {
+      id: "scheduler-lost",
+      impact: "A scheduled start failed, and could not even be put aside: nobody would hear of it.",
+      runbook: "scheduler",
+      metric: schedulerMetric(scheduleGroup, "InvocationsFailedToBeSentToDeadLetterCount"),
+      threshold: 1,
+    },
+    {
+      id: "failed-starts-lost",
+      impact: "A start that Lambda had taken failed, and could not even be put aside.",
+      runbook: "scheduler",
+      metric: functionMetric(
+        consumers.orchestrator.function,
+        "DestinationDeliveryFailures",
+        Stats.SUM,
+      ),
+      threshold: 1,
+    },
     {
       id: "sweep-missing",
       impact: "Nothing heals a run whose messages got lost: it would stand still unnoticed.",
@@ -162,17 +180,29 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       impact:
         "A run has shown no sign of life for over an hour, although it was healed; its sender waits.",
       runbook: "silent-markers",
-      metric: count("markers_silent", 5),
+      metric: signalboxMetric(stage.stack, "markers_silent", Stats.MAXIMUM),
       threshold: 1,
+      // For half an hour after each heal the sweep does not read the marker: nine sweeps bridge it.
+      of: [1, 9],
+    },
+    {
+      id: "failed-markers",
+      impact:
+        "The sweep cannot heal a run that has gone silent, and its own silence raises no other alarm.",
+      runbook: "failed-markers",
+      metric: count("markers_failed", 5),
+      threshold: 1,
+      of: [2, 3],
     },
     {
       id: "platform-trouble",
       impact:
         "Databricks has not answered as it should for half an hour; runs wait, and nothing is lost.",
       runbook: "platform-trouble",
-      metric: count("messages_waited", 5),
+      // A message alone waits for up to a quarter of an hour at a time: not every ten minutes have a wait.
+      metric: count("platform_waits", 10),
       threshold: 1,
-      of: [6, 6],
+      of: [3, 5],
     },
     {
       id: "throttled",

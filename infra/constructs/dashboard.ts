@@ -75,7 +75,7 @@ const outcomes = (props: DashboardProps): GraphWidget =>
             dimensionsMap: { stack: props.stack, outcome },
           }),
       ),
-      sum(props, "messages_waited", "messages that wait for the platform"),
+      sum(props, "platform_waits", "messages and sweeps that wait for the platform"),
       sum(props, "markers_healed", "markers healed"),
     ],
     "in 5 minutes",

@@ -9,6 +9,7 @@ import {
   freshMarker,
   healed,
   healWaitSeconds,
+  isLongSilent,
   raised,
   SILENT_SECONDS,
 } from "../../shared/domain/marker.ts";
@@ -48,20 +49,32 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
   const silent = listed
     .filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs)
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
-  let heals = 0;
+  const tally = { heals: 0, silent: 0 };
   await eachInTurn(deps, silent, {
     untilMs: nowMs + TICK_MS_MAX,
     work: async (listing) => {
-      if (heals < HEALS_MAX && (await healOne(deps, listing))) heals++;
+      if (tally.heals < HEALS_MAX) await healOne(deps, listing, tally);
     },
     said: ({ key }) => ["marker.failed", key],
   });
-  deps.log("sweep.finished", { count: heals });
+  deps.log("sweep.finished", { count: tally.heals, silent: tally.silent });
 };
 
-async function healOne(deps: SweepDeps, { key, modifiedMs }: MarkerListing): Promise<boolean> {
+type Tally = {
+  heals: number;
+  /** Of the markers that were read. One that was healed within the last half hour is not among them. */
+  silent: number;
+};
+
+async function healOne(
+  deps: SweepDeps,
+  { key, modifiedMs }: MarkerListing,
+  tally: Tally,
+): Promise<void> {
   const marker = await markerOf(deps, key, modifiedMs);
-  return marker !== undefined && (await heal(deps, key, marker));
+  if (marker === undefined) return;
+  if (isLongSilent(marker, deps.clock.nowMs(), deps.settings.timeScale)) tally.silent++;
+  if (await heal(deps, key, marker)) tally.heals++;
 }
 
 /** A marker whose text is none counts as a fresh one of its last write: healing it writes it anew. */

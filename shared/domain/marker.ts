@@ -9,6 +9,8 @@ export type Attempt = { readonly iter_n: number; readonly attempt: number };
 export const TOUCH_SECONDS = 600;
 /** Longer than any delay allows: the chain of messages is broken. */
 export const SILENT_SECONDS = 1_800;
+/** A heal should have mended it within the half hour after it: now somebody should look. */
+const LONG_SILENT_SECONDS = 3_600;
 
 /**
  * The number of an attempt's youngest watch, as its marker has it. A later attempt outranks every number: what still
@@ -70,6 +72,10 @@ export const healed = (marker: Marker, by: Marker, nowMs: number): Marker => ({
   heals: marker.heals + 1,
   touched_at: isoOf(nowMs),
 });
+
+/** It was healed, and has shown no sign of life for over an hour all the same. */
+export const isLongSilent = (marker: Marker, nowMs: number, timeScale: number): boolean =>
+  marker.heals > 0 && nowMs - aliveAtMs(marker, timeScale) > LONG_SILENT_SECONDS * timeScale * 1000;
 
 const HEAL_DOUBLINGS_MAX = 6;
 

@@ -1,11 +1,13 @@
 // The numbers that CloudWatch keeps, made of log lines (embedded metric format). Alarms, dashboard and handlers read this one table.
 
+import { PlatformTroubleError } from "./errors.ts";
+
 export const METRICS_NAMESPACE = "Signalbox";
 
 type Fields = Readonly<Record<string, unknown>>;
 type MetricShape = {
-  /** The log event that it is counted at. */
-  readonly event: string;
+  /** The log events that it is counted at. */
+  readonly event: string | readonly string[];
   readonly unit: "Count" | "Milliseconds";
   /** The field that holds its value; a line without it counts nothing. Absent: each line is one. */
   readonly value?: string;
@@ -26,16 +28,19 @@ export const metrics = {
   runs_ended: { event: "run.ended", unit: "Count", by: "outcome" },
   ledger_merges: { event: "records.merged", unit: "Count" },
   outcomes_announced: { event: "outcome.announced", unit: "Count" },
-  messages_waited: { event: "message.waited", unit: "Count" },
+  /** Messages and sweeps that found the platform out of order. */
+  platform_waits: { event: ["message.waited", "sweep.waited"], unit: "Count" },
   messages_failed: { event: "message.failed", unit: "Count" },
   messages_rejected: { event: "message.rejected", unit: "Count" },
   sweeps: { event: "sweep.finished", unit: "Count" },
   markers_healed: { event: "marker.healed", unit: "Count" },
-  /** Healed for a second time: half an hour of silence, a heal, and an hour without a sign of life. */
-  markers_silent: {
-    event: "marker.healed",
+  /** A gauge, from every sweep: runs that were healed, and show no sign of life for over an hour all the same. */
+  markers_silent: { event: "sweep.finished", unit: "Count", value: "silent" },
+  /** For a reason of its own: the platform's troubles are waited out. */
+  markers_failed: {
+    event: "marker.failed",
     unit: "Count",
-    when: ({ count }) => typeof count === "number" && count >= 2,
+    when: ({ error }) => !(error instanceof PlatformTroubleError),
   },
   databricks_calls: { event: "platform.asked", unit: "Count", value: "count" },
   databricks_throttled: {
@@ -78,7 +83,7 @@ export function metricsOf(event: string, fields: Fields, stack: string, nowMs: n
 }
 
 function countOf(shape: MetricShape, event: string, fields: Fields): number | undefined {
-  if (shape.event !== event) return undefined;
+  if (![shape.event].flat().includes(event)) return undefined;
   if (shape.when !== undefined && !shape.when(fields)) return undefined;
   if (shape.value === undefined) return 1;
   const value = fields[shape.value];

@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { metrics, metricsOf } from "../../shared/domain/metrics.ts";
 
 const log = readFileSync(join(import.meta.dirname, "..", "..", "shared", "log.ts"), "utf8");
 
-test.each(Object.entries(metrics))("%s counts an event of the vocabulary", (_name, { event }) => {
-  expect(log).toContain(`"${event}"`);
+test.each(Object.entries(metrics))("%s counts events of the vocabulary", (_name, { event }) => {
+  for (const each of [event].flat()) expect(log).toContain(`| "${each}"`);
 });
 
 test("an event is counted once, under the stack alone", () => {
@@ -36,16 +37,27 @@ test.each([
   expect(metricsOf("attempt.looked", fields, "s", 0)["looks"]).toBe(1);
 });
 
+test("a sweep says how many markers are silent, and that they are none", () => {
+  const silent = (count: number) =>
+    metricsOf("sweep.finished", { count: 0, silent: count }, "s", 0)["markers_silent"];
+  expect([silent(0), silent(3)]).toEqual([0, 3]);
+});
+
+test.each(["message.waited", "sweep.waited"])("%s is a wait for the platform", (event) => {
+  expect(metricsOf(event, { reason: "503" }, "s", 0)["platform_waits"]).toBe(1);
+});
+
 test.each([
-  { count: 1, silent: undefined },
-  { count: 2, silent: 1 },
-])("a marker healed $count times is silent: $silent", ({ count, silent }) => {
-  expect(metricsOf("marker.healed", { count }, "s", 0)["markers_silent"]).toBe(silent);
+  { given: "for a reason of its own", error: new PoisonMessageError("no JSON"), counted: 1 },
+  { given: "because of the platform", error: new PlatformTroubleError("503"), counted: undefined },
+])("a marker that cannot be healed $given is counted: $counted", ({ error, counted }) => {
+  expect(metricsOf("marker.failed", { error }, "s", 0)["markers_failed"]).toBe(counted);
 });
 
 test("no dimension but the stack and the outcome: each combination is billed", () => {
   const fields = { count: 5, lag_ms: 1, state: "throttled", outcome: "failed", run_id: "R-1" };
-  const dimensions = Object.values(metrics).flatMap(({ event }) => {
+  const events = Object.values(metrics).flatMap(({ event }) => event);
+  const dimensions = events.flatMap((event) => {
     const { _aws } = metricsOf(event, fields, "s", 0) as {
       _aws: { CloudWatchMetrics: { Dimensions: string[][] }[] };
     };

@@ -1,5 +1,6 @@
 // Whether anybody hears an alarm: the template's half of it. CloudWatch logs what a topic refuses, and says it to nobody.
 import { expect, test } from "vitest";
+import { waitSeconds } from "../../shared/domain/cadence.ts";
 import { resourcesOf, templateOf } from "./support.ts";
 
 const template = templateOf();
@@ -35,4 +36,66 @@ test.each(alarms)("CloudWatch may say $AlarmName to the topic that it names", (a
       Resource: topic,
     });
   }
+});
+
+const named = (name: string) => {
+  const alarm = alarms.find(({ AlarmName }) => AlarmName === `signalbox-test-${name}`);
+  return {
+    statistic: alarm?.["Statistic"],
+    periodSeconds: Number(alarm?.["Period"]),
+    datapoints: Number(alarm?.["DatapointsToAlarm"]),
+    periods: Number(alarm?.["EvaluationPeriods"]),
+  };
+};
+
+/** When something happens, in seconds: for each period from 0 on, whether the alarm is on at its end. */
+function states(name: string, seconds: readonly number[], untilSeconds: number): boolean[] {
+  const { periodSeconds, datapoints, periods } = named(name);
+  const isBad = Array.from({ length: Math.floor(untilSeconds / periodSeconds) }, (_, period) =>
+    seconds.some((second) => Math.floor(second / periodSeconds) === period),
+  );
+  return isBad.map(
+    (_, i) => isBad.slice(Math.max(0, i - periods + 1), i + 1).filter(Boolean).length >= datapoints,
+  );
+}
+
+const HOUR = 3_600;
+
+test.each([
+  { beginsAt: 0, jitter: 0 },
+  { beginsAt: 0, jitter: 0.99 },
+  { beginsAt: 299, jitter: 0.5 },
+  { beginsAt: 599, jitter: 0 },
+  { beginsAt: 450, jitter: 0.25 },
+])(
+  "one message that waits from second $beginsAt on, with jitter $jitter, is platform trouble within 40 minutes, until the end",
+  ({ beginsAt, jitter }) => {
+    const waits: number[] = [];
+    for (let second = beginsAt, tries = 0; second < 6 * HOUR; tries++) {
+      waits.push(second);
+      second += waitSeconds({ tries, jitter, timeScale: 1 }) + 1;
+    }
+    const on = states("platform-trouble", waits, 6 * HOUR);
+    expect(on.indexOf(true)).toBeLessThan(4);
+    expect(on.slice(on.indexOf(true))).not.toContain(false);
+  },
+);
+
+test("a hiccup of ten minutes is no platform trouble", () => {
+  const waits = Array.from({ length: 600 }, (_, second) => 550 + second);
+  expect(states("platform-trouble", waits, HOUR)).not.toContain(true);
+});
+
+test("a silent marker is an alarm all the time, though nobody reads it for half an hour after each heal", () => {
+  const steps = (from: number, to: number) =>
+    Array.from({ length: (to - from) / 300 + 1 }, (_, i) => from + 300 * i);
+  const seen = [
+    ...steps(65 * 60, 90 * 60),
+    ...steps(125 * 60, 210 * 60),
+    ...steps(245 * 60, 300 * 60),
+  ];
+  const on = states("silent-markers", seen, 300 * 60);
+  expect(on.indexOf(true)).toBe(13);
+  expect(on.slice(13)).not.toContain(false);
+  expect(named("silent-markers").statistic).toBe("Maximum");
 });

@@ -116,6 +116,25 @@ test.each([
   }
 });
 
+test("a healed marker counts as silent from an hour after its last sign of life until it is touched", async () => {
+  const plane = await silentPlane(submitted, touched(chapter, first, 1, t0));
+  const silentAt: number[] = [];
+  const minutes = (count: number) => count * 60;
+  for (let second = HALF_AN_HOUR + 1; second < minutes(240); second += minutes(5)) {
+    plane.at(second);
+    await sweep(plane.ports)();
+    if (plane.logged.at(-1)?.[1]?.silent === 1) silentAt.push(Math.floor(second / 60));
+  }
+  const steps = (from: number, to: number) =>
+    Array.from({ length: (to - from) / 5 + 1 }, (_, i) => from + 5 * i);
+  // Healed after 30, 90 and 210 minutes; for half an hour after each heal nobody reads it.
+  expect(silentAt).toEqual([...steps(65, 90), ...steps(125, 210)]);
+  await plane.markers.write(touched(chapter, first, 9, t0 + minutes(240) * 1000));
+  plane.at(minutes(275));
+  await sweep(plane.ports)();
+  expect(plane.logged.at(-1)).toEqual(["sweep.finished", { count: 1, silent: 0 }]);
+});
+
 test("a marker that was healed is not healed again at the next tick", async () => {
   const plane = await silentPlane(ticket);
   await sweep(plane.ports)();
@@ -131,7 +150,7 @@ test("a marker that somebody touched since it was listed is left alone", async (
   );
   await sweep(plane.ports)();
   expect(plane.effects()).toEqual([]);
-  expect(plane.logged).toEqual([["sweep.finished", { count: 0 }]]);
+  expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
 
 test("a marker that is gone since it was listed is left alone", async () => {
@@ -139,7 +158,7 @@ test("a marker that is gone since it was listed is left alone", async () => {
   plane.meanwhile("read marker 1", () => plane.markers.remove(chapter));
   await sweep(plane.ports)();
   expect(plane.effects()).toEqual([]);
-  expect(plane.logged).toEqual([["sweep.finished", { count: 0 }]]);
+  expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
 
 test.each([
@@ -152,7 +171,7 @@ test.each([
   expect(plane.effects()).toEqual(does);
   expect(plane.logged).toEqual([
     ...(does.length > 0 ? [["marker.orphaned", chapter]] : []),
-    ["sweep.finished", { count: does.length }],
+    ["sweep.finished", { count: does.length, silent: 0 }],
   ]);
 });
 
@@ -204,7 +223,7 @@ test("an idle tick is one listing", async () => {
   plane.forget();
   await sweep(plane.ports)();
   expect(plane.calls()).toEqual(["list markers"]);
-  expect(plane.logged).toEqual([["sweep.finished", { count: 0 }]]);
+  expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
 
 test("a marker that cannot be read for now is left alone, not written anew", async () => {
