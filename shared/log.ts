@@ -51,6 +51,8 @@ export type LogFields = {
   readonly lag_ms?: number;
   readonly delay_seconds?: number;
   readonly count?: number;
+  /** Answers of Databricks that were 429. */
+  readonly throttled?: number;
   /** Runs that showed no sign of life for over an hour. */
   readonly silent?: number;
   readonly reason?: string;

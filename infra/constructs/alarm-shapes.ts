@@ -210,7 +210,7 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
         "Databricks answers 429: the workspace's rate limits are spent, and everything in it is slower.",
       runbook: "throttled",
       metric: count("databricks_throttled", 5),
-      threshold: 20,
+      threshold: 60, // what twenty calls see, each of three tries, before they are given up
       of: [2, 3],
     },
     {
@@ -218,7 +218,8 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       impact: "Databricks gives the functions no token; all runs wait until it does.",
       runbook: "tokens",
       metric: count("tokens_refused", 5),
-      threshold: 3,
+      threshold: 1, // on a quiet plane the sweep alone asks for one
+      of: [2, 3],
     },
     {
       id: "failed-messages",

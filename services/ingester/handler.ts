@@ -1,5 +1,5 @@
 // The ingester's composition root: the only file of the service that knows that an environment exists.
-import { createCommonPorts, USER_AGENT } from "../../shared/adapters/composition.ts";
+import { createCommonPorts } from "../../shared/adapters/composition.ts";
 import { createDatabricksSql } from "../../shared/adapters/databricks-sql.ts";
 import { createDeltaLedger } from "../../shared/adapters/delta-ledger.ts";
 import { readEnvironment } from "../../shared/adapters/environment.ts";
@@ -9,16 +9,16 @@ import { routeByQueue } from "../../shared/lambda.ts";
 import { createIngester } from "./ingester.ts";
 
 const environment = readEnvironment("ingester", process.env);
-const { ports, through, sayHowOften, tokens, caPem } = createCommonPorts("ingester", environment);
-const sql = createDatabricksSql({
-  host: environment.databricksHost,
-  httpPath: environment.httpPath,
-  tokens,
-  caPem,
-  catalog: environment.catalog,
-  schema: environment.schema,
-  userAgent: USER_AGENT,
-});
+const { ports, through, sayHowOften, ...common } = createCommonPorts("ingester", environment);
+const sql = common.sql((access) =>
+  createDatabricksSql({
+    ...access,
+    host: environment.databricksHost,
+    httpPath: environment.httpPath,
+    catalog: environment.catalog,
+    schema: environment.schema,
+  }),
+);
 const { reports, records } = createIngester({
   ...ports,
   ...createEvents(environment.eventBusName),

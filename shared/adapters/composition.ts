@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import type { LogPort } from "../ports.ts";
 import type { ServiceName } from "../topology.ts";
-import { createTokenSource } from "./databricks-auth.ts";
+import { createTokenSource, type TokenSource } from "./databricks-auth.ts";
 import { createDatabricksHttp } from "./databricks-http.ts";
 import { createJobs } from "./databricks-jobs.ts";
+import type { DatabricksSql } from "./databricks-sql.ts";
 import type { Environment } from "./environment.ts";
-import { meteredHttp, meteredTokens } from "./metered.ts";
+import { createMeter } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
 import { createRateLimiter, type Door, instancesOf, ratesOf, shareOf } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
@@ -18,7 +19,7 @@ import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
 /** As the workspace's logs show us, in the form by which Databricks counts its clients (databricks-facts §1.4). */
-export const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
+const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
 /** The ports that every service has. */
@@ -26,13 +27,12 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
   const access = createWorkspaceAccess(environment, log);
-  const { http, tokens, caPem, sayHowOften, limiter } = access;
+  const { http, sql, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);
   const facts = createFacts({ files, factsVolume: environment.settings.factsVolume });
   const sqs = createSqsClient();
   return {
-    tokens,
-    caPem,
+    sql,
     sayHowOften,
     /** What a door handles keeps to the door's share of the workspace's limits. */
     through:
@@ -63,26 +63,42 @@ export function createCommonPorts(service: ServiceName, environment: Environment
 /** How this plane speaks to its workspace. */
 function createWorkspaceAccess(environment: Environment, log: LogPort) {
   const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
-  const wire = createWire({
-    origin: environment.databricksHost,
-    connectionsMax: CONNECTIONS_MAX,
-    caPem,
-  });
-  const tokens = createTokenSource({
-    ...systemClock,
-    ...createSecrets(systemClock),
-    wire,
-    auth: environment.databricksAuth,
-    webIdentityToken: createWebIdentityToken(),
-  });
+  const meter = createMeter(log);
+  const wire = meter.wire(
+    createWire({ origin: environment.databricksHost, connectionsMax: CONNECTIONS_MAX, caPem }),
+  );
+  const tokens = meter.tokens(
+    createTokenSource({
+      ...systemClock,
+      ...createSecrets(systemClock),
+      wire,
+      auth: environment.databricksAuth,
+      webIdentityToken: createWebIdentityToken(),
+    }),
+  );
   const limiter = createRateLimiter(ratesOf(1), systemClock);
-  const plain = createDatabricksHttp({
-    ...systemClock,
-    wire,
-    tokens: meteredTokens(tokens, log),
+  const http = meter.http(
+    createDatabricksHttp({
+      ...systemClock,
+      wire,
+      tokens,
+      limiter,
+      userAgent: USER_AGENT,
+      random: systemRandom,
+    }),
+  );
+  return {
+    http,
     limiter,
-    userAgent: USER_AGENT,
-    random: systemRandom,
-  });
-  return { caPem, tokens, limiter, ...meteredHttp(plain, log) };
+    /** The driver is the ingester's alone: whoever wants it brings it. */
+    sql: (create: (access: SqlAccess) => DatabricksSql): DatabricksSql =>
+      meter.sql(tokens, (metered) => create({ tokens: metered, caPem, userAgent: USER_AGENT })),
+    sayHowOften: meter.sayHowOften,
+  };
 }
+
+type SqlAccess = {
+  readonly tokens: TokenSource;
+  readonly caPem: string | undefined;
+  readonly userAgent: string;
+};

@@ -1,48 +1,97 @@
-// What the metrics know of Databricks: how often it is asked, and what kind of trouble it is in.
+// What the metrics know of Databricks: how often it is asked, how often it answers 429, and what kind of trouble it is in.
 import { messageOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { LogPort } from "../ports.ts";
 import type { TokenSource } from "./databricks-auth.ts";
-import { DatabricksError } from "./databricks-error.ts";
+import { DatabricksError, isTokenRefused } from "./databricks-error.ts";
 import type { DatabricksHttp } from "./databricks-http.ts";
+import type { DatabricksSql } from "./databricks-sql.ts";
+import { httpStatusOf } from "./sql-error.ts";
+import type { Wire } from "./wire.ts";
 
-/** Counts the calls, and says what kind of trouble a call met. */
-export function meteredHttp(http: DatabricksHttp, { log }: LogPort) {
-  let asked = 0;
+/** Around everything of one function that speaks to the workspace. */
+export function createMeter({ log }: LogPort) {
+  const seen = { exchanges: 0, throttled: 0 };
+  const say = sayOnce({ log });
   return {
-    http: {
-      host: http.host,
-      call: async (call) => {
-        asked++;
-        try {
-          return await http.call(call);
-        } catch (error) {
-          if (error instanceof PlatformTroubleError)
-            log("platform.troubled", { state: stateOf(error), reason: error.message });
-          throw error;
-        }
+    /** Counts every exchange: each try of a call, and what the token endpoint is asked. */
+    wire: (wire: Wire): Wire => ({
+      ...wire,
+      send: async (request) => {
+        seen.exchanges++;
+        const reply = await wire.send(request);
+        if (reply.status === 429) seen.throttled++;
+        return reply;
       },
-    } satisfies DatabricksHttp,
+    }),
+    /** Without a token nothing goes on, and nobody but a person mends that. */
+    tokens: (tokens: TokenSource): TokenSource => ({
+      refused: tokens.refused,
+      token: () => tokens.token().catch((error: unknown) => say(error, "no-token")),
+    }),
+    http: (http: DatabricksHttp): DatabricksHttp => ({
+      host: http.host,
+      call: (call) => http.call(call).catch((error: unknown) => say(error)),
+    }),
+    /** The driver has a wire of its own; it asks for a token at each of its exchanges. */
+    sql: (tokens: TokenSource, create: (tokens: TokenSource) => DatabricksSql): DatabricksSql => {
+      const failed = (error: unknown): never => {
+        if (statusOf(error) === 429) seen.throttled++;
+        return say(error);
+      };
+      const sql = create({
+        refused: tokens.refused,
+        token: () => {
+          seen.exchanges++;
+          return tokens.token();
+        },
+      });
+      return {
+        open: async () => {
+          const session = await sql.open().catch(failed);
+          return {
+            ...session,
+            execute: (statement, parameters) =>
+              session.execute(statement, parameters).catch(failed),
+          };
+        },
+      };
+    },
     /** One line an invocation, not one a call. */
     sayHowOften: (): void => {
-      if (asked > 0) log("platform.asked", { count: asked });
-      asked = 0;
+      const { exchanges, throttled } = seen;
+      if (exchanges > 0) log("platform.asked", { count: exchanges, throttled });
+      Object.assign(seen, { exchanges: 0, throttled: 0 });
     },
   };
 }
 
-const stateOf = ({ cause }: PlatformTroubleError): string =>
-  cause instanceof DatabricksError && cause.status === 429 ? "throttled" : "troubled";
-
-/** Says when no token can be had: an alarm of its own, because nobody but a person mends it. */
-export const meteredTokens = (tokens: TokenSource, { log }: LogPort): TokenSource => ({
-  refused: tokens.refused,
-  token: async () => {
-    try {
-      return await tokens.token();
-    } catch (error) {
-      log("platform.troubled", { state: "no-token", reason: messageOf(error) });
-      throw error;
+/** A failure passes through several of these, and all who wait for one token share its failure: it is said where it is seen first. */
+const sayOnce = ({ log }: LogPort) => {
+  const said = new WeakSet<Error>();
+  return (error: unknown, state = stateOf(error)): never => {
+    if (error instanceof Error && state !== undefined && !said.has(error)) {
+      said.add(error);
+      log("platform.troubled", { state, reason: messageOf(error) });
     }
-  },
-});
+    throw error;
+  };
+};
+
+/** Undefined for what is no trouble of the platform. */
+function stateOf(error: unknown): string | undefined {
+  if (!(error instanceof PlatformTroubleError)) return undefined;
+  const { cause } = error;
+  // The client has tried a fresh token before it gives up.
+  const isRefused = cause instanceof DatabricksError && isTokenRefused(cause);
+  if (isRefused || statusOf(error) === 401) return "no-token";
+  return statusOf(error) === 429 ? "throttled" : "troubled";
+}
+
+/** Of HTTP; 0 where none was seen. */
+const statusOf = (error: unknown): number =>
+  !(error instanceof PlatformTroubleError)
+    ? 0
+    : error.cause instanceof DatabricksError
+      ? error.cause.status
+      : httpStatusOf(error.cause);

@@ -30,8 +30,10 @@ export const isConflict = (error: unknown): boolean =>
 
 const CONFLICT = /\[(DELTA_CONCURRENT_|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED)/;
 
-export const isUnauthorized = (error: unknown): boolean =>
-  [401, 403].includes(partsOf(error).status);
+export const isUnauthorized = (error: unknown): boolean => [401, 403].includes(httpStatusOf(error));
+
+/** 0 where none was seen. */
+export const httpStatusOf = (error: unknown): number => partsOf(error).status;
 
 type Parts = {
   readonly message: string;

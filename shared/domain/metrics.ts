@@ -42,12 +42,10 @@ export const metrics = {
     unit: "Count",
     when: ({ error }) => !(error instanceof PlatformTroubleError),
   },
+  /** Exchanges with the workspace, each try of a call for itself. */
   databricks_calls: { event: "platform.asked", unit: "Count", value: "count" },
-  databricks_throttled: {
-    event: "platform.troubled",
-    unit: "Count",
-    when: ({ state }) => state === "throttled",
-  },
+  /** Those of them that were answered 429. */
+  databricks_throttled: { event: "platform.asked", unit: "Count", value: "throttled" },
   tokens_refused: {
     event: "platform.troubled",
     unit: "Count",

@@ -55,7 +55,7 @@ test.each([
 });
 
 test("no dimension but the stack and the outcome: each combination is billed", () => {
-  const fields = { count: 5, lag_ms: 1, state: "throttled", outcome: "failed", run_id: "R-1" };
+  const fields = { count: 5, lag_ms: 1, state: "no-token", outcome: "failed", run_id: "R-1" };
   const events = Object.values(metrics).flatMap(({ event }) => event);
   const dimensions = events.flatMap((event) => {
     const { _aws } = metricsOf(event, fields, "s", 0) as {
