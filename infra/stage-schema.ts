@@ -1,14 +1,9 @@
 // What a stage file may say: each key with its fault and the fix. Read and judged by stage.ts.
 import * as z from "zod";
+import { PrincipalId } from "../shared/domain/recipe.ts";
 import { RETENTION_DAYS } from "../shared/domain/retention.ts";
 import { type QueueName, topology } from "../shared/topology.ts";
 
-const uuid = (what: string) =>
-  z
-    .string(`must be ${what}, a UUID in quotes`)
-    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, {
-      error: `must be ${what}: a UUID such as 3f1c9c0e-0000-4000-8000-000000000000, from the service principal's page`,
-    });
 const text = (pattern: RegExp, error: string) => z.string(error).regex(pattern, { error });
 const identifier = (what: string) =>
   text(
@@ -78,10 +73,10 @@ const Volumes = z
   .prefault({});
 
 const Identities = z.object({
-  /** The application id of the functions' own service principal. */
-  client_id: uuid("the application id of the controllers' service principal"),
-  /** The application id of the service principal as which executors run. */
-  run_as: uuid("the application id of the service principal as which executors run"),
+  /** The functions' own service principal. */
+  client_id: PrincipalId,
+  /** The service principal as which executors run. */
+  run_as: PrincipalId,
   /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
   allow_same_identity: z.boolean("must be true or false").default(false),
 });

@@ -5,7 +5,7 @@ import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { messageOf } from "../../shared/domain/body.ts";
 import { ACCOUNT_ID, REGION } from "./account.ts";
 import { functionArn, type LambdaFunction } from "./lambda-function.ts";
-import { scheduleOf } from "./schedule-expression.ts";
+import { ticksOf } from "./schedule-ticks.ts";
 
 export type ScheduleShape = {
   readonly name: string;
@@ -53,7 +53,7 @@ export function startScheduler(
     inHand.add(work);
   };
   // All or none: the first that nobody can read stops the start before anything ticks.
-  for (const schedule of schedules) scheduleOf(schedule.expression, 0);
+  for (const schedule of schedules) ticksOf(schedule.expression, 0);
   for (const schedule of schedules) tick(schedule, options.timeScale, stopping.signal, fire);
   return {
     stop: async () => {
@@ -75,7 +75,7 @@ function tick(
   // A rate lives in the plane's own time: this many of its milliseconds have passed since the start.
   const scale = isRate ? timeScale : 1;
   const planeNow = () => startMs + (Date.now() - startMs) / scale;
-  const next = scheduleOf(expression, startMs);
+  const next = ticksOf(expression, startMs);
   let timer: NodeJS.Timeout | undefined;
   const wait = (dueMs: number | undefined): void => {
     if (dueMs === undefined || signal.aborted) return;

@@ -11,7 +11,7 @@ import {
   Sha256,
 } from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, Ticket } from "./messages.ts";
-import { Recipe } from "./recipe.ts";
+import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
 const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
@@ -34,7 +34,7 @@ export const TicketFact = z.strictObject({
   run_id: RunId,
   accepted_at: Instant,
   ticket: Ticket,
-  recipe: Recipe,
+  recipe: AcceptedRecipe,
   /** The recipe's limits, lowered by the ticket. */
   limits: Limits,
   /** The code as it was then, copied by its content, and which of the files is run. */

@@ -1,6 +1,7 @@
 // A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries power.
 import * as z from "zod";
 import { Gate, JsonObject, Limits, VolumePath } from "./contract.ts";
+import { parseSchedule } from "./schedule-expression.ts";
 
 const Name = z
   .string()
@@ -9,6 +10,24 @@ const Name = z
 const FileName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "must be a plain file name");
+
+/** A service principal's application id. Lower-case from here on, so that two of them can be compared. */
+export const PrincipalId = z
+  .string("must be a UUID in quotes")
+  .toLowerCase()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, {
+    error:
+      "must be a UUID such as 3f1c9c0e-0000-4000-8000-000000000000, the application id from the service principal's page",
+  });
+
+/** EventBridge Scheduler's `rate(…)` or `cron(…)`, in UTC. */
+const Schedule = z.string().superRefine((expression, { addIssue }) => {
+  try {
+    parseSchedule(expression);
+  } catch (error) {
+    addIssue(error instanceof Error ? error.message : String(error));
+  }
+});
 
 /** On what the executor runs: exactly one of the three, as the Jobs API has it. */
 export const Compute = z.union([
@@ -64,7 +83,7 @@ export const Recipe = z.strictObject({
   planner: Planner,
   task: Task,
   /** The service principal's application id as which the executor runs; absent: the stage's own choice. */
-  run_as: z.string().min(1).optional(),
+  run_as: PrincipalId.optional(),
   limits: Limits,
   /** Tables that the artifact may report as written. */
   writes: z.array(z.string()).default([]),
@@ -74,14 +93,17 @@ export const Recipe = z.strictObject({
   allow_failures: z.boolean().default(false),
   /** Parameters that a ticket may override, key by key. */
   parameters: JsonObject.default({}),
-  /** EventBridge Scheduler's `rate(…)` or `cron(…)`, in UTC: a ticket by itself at these times. */
-  schedule: z
-    .string()
-    .regex(/^(rate|cron)\(.+\)$/, "must be rate(…) or cron(…)")
-    .optional(),
+  /** A ticket by itself at these times. */
+  schedule: Schedule.optional(),
   gate: Gate.default([]),
 });
 export type Recipe = z.infer<typeof Recipe>;
+
+/** As a ticket accepted it: what was reviewed then is not judged by the rules of today. */
+export const AcceptedRecipe = Recipe.extend({
+  run_as: z.string().optional(),
+  schedule: z.string().optional(),
+});
 
 export const WorkloadName = Name;
 

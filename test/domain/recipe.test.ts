@@ -1,7 +1,8 @@
 // A recipe is the reviewed half of a ticket: what it may not say, and how it hears so.
 import { expect, test } from "vitest";
 import { faultsOf } from "../../shared/domain/body.ts";
-import { isWithin, Recipe, WorkloadName } from "../../shared/domain/recipe.ts";
+import { TicketFact } from "../../shared/domain/facts.ts";
+import { AcceptedRecipe, isWithin, Recipe, WorkloadName } from "../../shared/domain/recipe.ts";
 import { recipe } from "./examples.ts";
 
 const { task, planner } = recipe;
@@ -49,7 +50,24 @@ test.each<{ given: string; more: object; fault: string }>([
   {
     given: "a schedule that is none",
     more: { schedule: "every monday" },
-    fault: "schedule: must be rate(…) or cron(…)",
+    fault: 'schedule: "every monday" is no schedule: write rate(5 minutes) or cron(0 6 * * ? *)',
+  },
+  {
+    given: "the five fields of a crontab",
+    more: { schedule: "cron(0 6 * * *)" },
+    fault:
+      'schedule: "cron(0 6 * * *)" is no schedule: cron has six fields (minutes hours day-of-month month day-of-week year), not 5',
+  },
+  {
+    given: "a unit of the wrong number",
+    more: { schedule: "rate(1 minutes)" },
+    fault: 'schedule: "rate(1 minutes)" is no schedule: write 1 minute',
+  },
+  {
+    given: "a principal's name for its id",
+    more: { run_as: "executors" },
+    fault:
+      "run_as: must be a UUID such as 3f1c9c0e-0000-4000-8000-000000000000, the application id from the service principal's page",
   },
   {
     given: "two kinds of compute",
@@ -94,6 +112,17 @@ test.each(["", "Weather", "-weather", "weather_model", "../x", "w".repeat(49)])(
     expect(WorkloadName.safeParse(name).success).toBe(false);
   },
 );
+
+test("a principal's id is the same in capital letters", () => {
+  const run_as = "ABCDEF00-0000-4000-8000-00000000000A";
+  expect(Recipe.parse({ ...recipe, run_as }).run_as).toBe(run_as.toLowerCase());
+});
+
+test("a recipe that was accepted before is not judged by the rules of today", () => {
+  const old = { ...Recipe.parse(recipe), run_as: "executors", schedule: "cron(0 6 * * *)" };
+  expect(AcceptedRecipe.parse(old)).toEqual(old);
+  expect(TicketFact.shape.recipe).toBe(AcceptedRecipe);
+});
 
 const codebase = "/Volumes/main/ops/company_codebase";
 test.each([

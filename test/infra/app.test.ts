@@ -44,19 +44,24 @@ test("a wrong stage is said in a line for each fault, and no stack trace", async
   ]);
 });
 
-test("a recipe that runs as the controllers is refused, unless the stage allows it", async () => {
+test("a recipe that runs as the controllers, in whatever case, is refused, unless the stage allows it", async () => {
+  const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
+  const controllers = "abcdef00-0000-4000-8000-000000000001";
+  const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8").replace(
+    "00000000-0000-4000-8000-000000000001",
+    controllers,
+  );
+  writeFileSync(join(stages, "dev.yaml"), dev);
   const workloads = mkdtempSync(join(tmpdir(), "signalbox-workloads-"));
   cpSync(join(root, "workloads"), workloads, { recursive: true });
   const recipe = join(workloads, "weather-report", "recipe.yaml");
-  const controllers = "00000000-0000-4000-8000-000000000001";
-  writeFileSync(recipe, `${readFileSync(recipe, "utf8")}run_as: ${controllers}\n`);
-  const { code, stderr } = await synthesise({ stage: "dev", workloads });
+  const own = `${readFileSync(recipe, "utf8")}run_as: ${controllers.toUpperCase()}\n`;
+  writeFileSync(recipe, own);
+  const { code, stderr } = await synthesise({ stages, workloads });
   expect(code).toBe(1);
   expect(stderr).toMatch(
     /weather-report\/recipe\.yaml: run_as is the controllers' own client_id of the stage dev, .*allow_same_identity: true in the stage\n$/,
   );
-  const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
-  const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8");
   const allowing = dev.replace("catalog: main", "catalog: main\n  allow_same_identity: true");
   writeFileSync(join(stages, "dev.yaml"), allowing);
   expect(await synthesise({ stages, workloads })).toMatchObject({ code: 0, stderr: "" });

@@ -59,6 +59,18 @@ test.each([
     says: /databricks\.run_as is the controllers' own client_id.*name another service principal, or say allow_same_identity: true/,
   },
   {
+    given: "the same identity in capital letters",
+    text: stageText
+      .replace("11111111-1111-4111-8111-111111111111", "abcdef00-0000-4000-8000-00000000000a")
+      .replace("22222222-2222-4222-8222-222222222222", "ABCDEF00-0000-4000-8000-00000000000A"),
+    says: /databricks\.run_as is the controllers' own client_id/,
+  },
+  {
+    given: "a principal's name for its id",
+    text: stageText.replace("22222222-2222-4222-8222-222222222222", "executors"),
+    says: /databricks\.run_as is "executors", and must be a UUID such as/,
+  },
+  {
     given: "nobody named for alarms",
     text: without(/alarms: .*\n/),
     says: /alarms is missing, and must say who hears alarms/,
