@@ -94,7 +94,10 @@ const Databricks = z
         /^[0-9a-f]{8,32}$/,
         "must be the id of the SQL warehouse for the ledger (SQL Warehouses → it → ID), in quotes",
       ),
-      catalog: identifier("catalog"),
+      catalog: text(
+        /^[a-z_][a-z0-9_-]{0,99}$/,
+        "must be the catalog's name in lower-case letters, digits, underscores and dashes",
+      ),
       schema: identifier("schema"),
       volumes: Volumes,
     },
@@ -131,11 +134,15 @@ const Vpc = z.strictObject(
   "must hold subnet_ids and security_group_ids",
 );
 
+// Its parts, not a list of names: there are new regions every year.
+const REGION =
+  /^[a-z]{2,4}(-(gov|iso[a-z]?|de))?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$/;
+
 const Aws = z.strictObject(
   {
     /** Absent: whatever the deploying credentials belong to. Named: a deployment with others is refused by CDK. */
     account: text(/^[0-9]{12}$/, "must be the account's twelve digits, in quotes").optional(),
-    region: text(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, "must be a region such as eu-central-1").optional(),
+    region: text(REGION, "must be a region such as eu-central-1").optional(),
     /** Behind IP access lists or private links. Absent: the functions run outside any VPC. */
     vpc: Vpc.optional(),
   },
@@ -215,16 +222,24 @@ const Alarms = z.union(
   'must say who hears alarms: {topic_arn: "arn:aws:sns:…"}, {email: "oncall@example.com"}, or {nobody: true}',
 );
 
+/** Of the 1,024 of an alarm's description; the others are for what it means. */
+export const RUNBOOK_URL_CHARS_MAX = 700;
+
 /** A stage file, with its defaults. */
-export const StageFile = z.strictObject({
-  // A key with nothing but comments below it is null in YAML.
-  aws: z.preprocess((value) => value ?? {}, Aws),
-  databricks: Databricks,
-  limits: Limits,
-  alarms: Alarms,
-  /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
-  runbook_url: z
-    .string("must be the address of your copy of the runbook")
-    .min(1)
-    .default("infra/runbook.md"),
-});
+export const StageFile = z.strictObject(
+  {
+    // A key with nothing but comments below it is null in YAML.
+    aws: z.preprocess((value) => value ?? {}, Aws),
+    databricks: Databricks,
+    limits: Limits,
+    alarms: Alarms,
+    /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
+    runbook_url: text(
+      /^https:\/\/[^\s#]+$/,
+      "must be the address of your copy of the runbook, https://… and without a #: alarms add their section",
+    )
+      .max(RUNBOOK_URL_CHARS_MAX, `must have at most ${RUNBOOK_URL_CHARS_MAX} characters`)
+      .default("infra/runbook.md"),
+  },
+  "must be a map of databricks, alarms and more: see infra/stages/dev.yaml",
+);

@@ -1,10 +1,10 @@
 // The configuration of one stage: one reviewed file, infra/stages/<stage>.yaml. What is wrong in it is said by key, with the fix.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse, YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { messageOf } from "../shared/domain/body.ts";
 import { StageFile } from "./stage-schema.ts";
+import { parseYaml } from "./yaml.ts";
 
 export type StageConfig = z.infer<typeof StageFile>;
 export type Stage = StageConfig & {
@@ -78,21 +78,12 @@ function readStage(folder: string, name: string): Stage {
 
 /** The text of a stage file; `path` is for the errors alone. @throws StageError */
 export function parseStage(path: string, source: string): StageConfig {
-  const value = yamlOf(path, source);
+  const value = parseYaml(source, (fault, cause) => new StageError(`${path}: ${fault}`, cause));
   const parsed = StageFile.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new StageError(
     parsed.error.issues.map((issue) => `${path}: ${sentence(issue, value)}`).join("\n"),
   );
-}
-
-function yamlOf(path: string, source: string): unknown {
-  try {
-    return parse(source);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new StageError(`${path}: is not YAML: ${error.message.split("\n")[0]}`, { cause: error });
-  }
 }
 
 function sentence(issue: z.core.$ZodIssue, value: unknown): string {

@@ -2,10 +2,10 @@
 // bundle carries the folder itself.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse, YAMLParseError } from "yaml";
-import { faultsOf } from "../shared/domain/body.ts";
+import { faultsOf, messageOf } from "../shared/domain/body.ts";
 import { Recipe, WorkloadName } from "../shared/domain/recipe.ts";
 import type { Stage } from "./stage.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** The project's own. */
 export const WORKLOADS = join(import.meta.dirname, "..", "workloads");
@@ -23,11 +23,21 @@ export class WorkloadError extends Error {
  * @throws WorkloadError: a recipe that the orchestrator would refuse is never deployed.
  */
 export function readWorkloads(folder: string): readonly Workload[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort()
+  return foldersIn(folder)
+    .toSorted()
     .map((name) => ({ workload: name, recipe: readRecipe(folder, name) }));
+}
+
+function foldersIn(folder: string): readonly string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    throw new WorkloadError(
+      `the workloads cannot be read: ${messageOf(error)}: name their folder (-c workloads=<folder>, or --workloads)`,
+      { cause: error },
+    );
+  }
 }
 
 /** Those with a schedule. */
@@ -71,7 +81,11 @@ function readRecipe(folder: string, name: string): Recipe {
   const path = join(folder, name, "recipe.yaml");
   if (!existsSync(path))
     throw new WorkloadError(`${path} is missing: every folder here is a workload`);
-  const parsed = Recipe.safeParse(yamlOf(path));
+  const value = parseYaml(
+    readFileSync(path, "utf8"),
+    (fault, cause) => new WorkloadError(`${path}: ${fault}`, cause),
+  );
+  const parsed = Recipe.safeParse(value);
   if (!parsed.success) throw new WorkloadError(`${path} is no recipe: ${faultsOf(parsed.error)}`);
   const { planner } = parsed.data;
   for (const file of [planner.artifact, ...planner.files])
@@ -80,14 +94,4 @@ function readRecipe(folder: string, name: string): Recipe {
         `${path} names ${file}, which is not beside it: add it, or correct the name`,
       );
   return parsed.data;
-}
-
-function yamlOf(path: string): unknown {
-  try {
-    return parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const [fault] = error.message.split("\n");
-    throw new WorkloadError(`${path}: is not YAML: ${fault}`, { cause: error });
-  }
 }

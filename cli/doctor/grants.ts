@@ -55,7 +55,7 @@ export function executorFinding(
   if (tooMuch.length > 0)
     return fail(
       `executors (${executor}) may write the facts: ${tooMuch.join(", ")}`,
-      `revoke it: REVOKE WRITE VOLUME ON VOLUME ${catalog}.${schema}.${volumes.facts} FROM \`${executor}\`; look at the schema's and the catalog's grants, and at those of ${EVERYBODY}, too`,
+      `revoke it: REVOKE WRITE VOLUME ON VOLUME \`${catalog}\`.${schema}.${volumes.facts} FROM \`${executor}\`; look at the schema's and the catalog's grants, and at those of ${EVERYBODY}, too`,
     );
   const missing = lacking(executor, needs);
   return missing.length === 0

@@ -99,7 +99,7 @@ describe("grants", () => {
       code: [reads],
       status: "fail",
       says: /may write the facts: WRITE_VOLUME$/,
-      remedy: /REVOKE WRITE VOLUME ON VOLUME main\.ops\.facts FROM/,
+      remedy: /REVOKE WRITE VOLUME ON VOLUME `main`\.ops\.facts FROM/,
     },
     {
       given: "facts that everybody writes",

@@ -61,10 +61,10 @@ const stageFor = (schema: string, change: Partial<Stage["databricks"]> = {}): St
   };
 };
 
-const prepare = (schema: string, stack = "signalbox-test") =>
+const prepare = (schema: string, stack = "signalbox-test", catalog = access.catalog) =>
   bootstrap(operator, {
     stack,
-    catalog: access.catalog,
+    catalog,
     schema,
     controllers: access.controllersId,
     executors: [access.executorsId],
@@ -119,6 +119,15 @@ describe("on a stage that was bootstrapped", () => {
     });
     const lookedUp = (await answersOf({ stage, ...asOwner })).get("run as");
     expect(lookedUp).toMatchObject({ status: "warn" });
+  });
+
+  test("a catalog's name may have a dash", async () => {
+    const catalog = "prod-eu";
+    await statement(`CREATE CATALOG \`${catalog}\``);
+    await statement(`CREATE SCHEMA \`${catalog}\`.default`);
+    await prepare(schema, "signalbox-test", catalog);
+    const answers = await answersOf({ stage: stageFor(schema, { catalog }), ...asOwner });
+    expect([...answers.values()].filter(({ status }) => status !== "ok")).toEqual([]);
   });
 
   test("trying leaves no job behind", async () => {

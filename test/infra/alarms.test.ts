@@ -1,7 +1,8 @@
 // Whether anybody hears an alarm: the template's half of it. CloudWatch logs what a topic refuses, and says it to nobody.
 import { expect, test } from "vitest";
+import { RUNBOOK_URL_CHARS_MAX } from "../../infra/stage-schema.ts";
 import { waitSeconds } from "../../shared/domain/cadence.ts";
-import { resourcesOf, templateOf } from "./support.ts";
+import { resourcesOf, stageOf, stageText, templateOf } from "./support.ts";
 
 const template = templateOf();
 const alarms = Object.values(resourcesOf(template, "AWS::CloudWatch::Alarm")).map(
@@ -60,6 +61,16 @@ function states(name: string, seconds: readonly number[], untilSeconds: number):
 }
 
 const HOUR = 3_600;
+
+test("with the longest address of a runbook, every description fits", () => {
+  const long = `https://${"r".repeat(RUNBOOK_URL_CHARS_MAX - 8)}`;
+  const text = stageText.replace("https://example.com/runbook.md", long);
+  const described = Object.values(
+    resourcesOf(templateOf(stageOf(text)), "AWS::CloudWatch::Alarm"),
+  ).map(({ Properties }) => String(Properties["AlarmDescription"]).length);
+  expect(Math.max(...described)).toBeGreaterThan(RUNBOOK_URL_CHARS_MAX);
+  expect(Math.max(...described)).toBeLessThanOrEqual(1_024);
+});
 
 test.each([
   { beginsAt: 0, jitter: 0 },

@@ -67,6 +67,12 @@ test("a recipe that runs as the controllers, in whatever case, is refused, unles
   expect(await synthesise({ stages, workloads })).toMatchObject({ code: 0, stderr: "" });
 }, 60_000);
 
+test("a folder of workloads that is not there is said without a stack trace", async () => {
+  const { code, stderr } = await synthesise({ stage: "dev", workloads: "/nowhere" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^the workloads cannot be read: ENOENT: .*-c workloads=<folder>.*\n$/);
+}, 60_000);
+
 test("two stages are synthesised side by side, each with its own limits", async () => {
   const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
   const dev = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8");

@@ -142,12 +142,66 @@ test.each([
     text: `${stageText}limits: { ledger_window_seconds: 301 }\n`,
     says: /limits\.ledger_window_seconds is 301, and must be at most 300/,
   },
+  {
+    given: "a region with a slip of the pen",
+    text: stageText.replace("eu-central-1", "eu-centrall-1"),
+    says: /aws\.region is "eu-centrall-1", and must be a region such as eu-central-1/,
+  },
+  {
+    given: "a runbook that no phone opens",
+    text: stageText.replace("https://example.com/runbook.md", "javascript:alert(1)"),
+    says: /runbook_url is "javascript:alert\(1\)", and must be .* https:\/\//,
+  },
+  {
+    given: "a runbook's address that does not fit into an alarm",
+    text: stageText.replace("runbook.md", "r".repeat(800)),
+    says: /runbook_url .* must have at most 700 characters/,
+  },
+  {
+    given: "a list",
+    text: "- databricks",
+    says: /the file is \["databricks"\], and must be a map/,
+  },
+  { given: "a word", text: "dev", says: /the file is "dev", and must be a map of databricks/ },
+  {
+    given: "an alias that leads nowhere",
+    text: "databricks: *others",
+    says: /x\.yaml: is not YAML: Unresolved alias/,
+  },
+  {
+    given: "aliases that grow beyond all bounds",
+    text: `a: &a [x, x, x, x, x, x, x, x, x, x]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
+c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
+`,
+    says: /x\.yaml: is not YAML: Excessive alias count/,
+  },
   { given: "no YAML", text: "databricks: [", says: /infra\/stages\/x\.yaml: is not YAML/ },
   { given: "nothing", text: "", says: /the file is null/ },
 ])("$given is refused with its key and the fix", ({ text, says }) => {
   const parse = () => parseStage("infra/stages/x.yaml", text);
   expect(parse).toThrow(StageError);
   expect(parse).toThrow(says);
+});
+
+test.each(["us-gov-west-1", "ap-southeast-5", "us-isob-east-1", "eusc-de-east-1", "cn-north-1"])(
+  "%s is a region",
+  (region) => {
+    expect(parseStage("x", stageText.replace("eu-central-1", region)).aws.region).toBe(region);
+  },
+);
+
+test("a catalog's name may have a dash, a schema's may not", () => {
+  const named = stageText.replace("catalog: main", "catalog: prod-eu");
+  expect(parseStage("x", named).databricks.catalog).toBe("prod-eu");
+  expect(() => parseStage("x", stageText.replace("schema: ops", "schema: o-ps"))).toThrow(/schema/);
+});
+
+test("a folder that is not there is said in a sentence", () => {
+  expect(() => readStages("/nowhere/stages")).toThrow(StageError);
+  expect(() => readStages("/nowhere/stages")).toThrow(
+    /^the stages cannot be read: ENOENT.*: name their folder \(-c stages=<folder>\)$/,
+  );
 });
 
 test("every fault is said, one a line, each with the file", () => {
