@@ -1,5 +1,6 @@
 // The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and who may do what.
-import { Aws, CfnOutput, Stack, Tags } from "aws-cdk-lib";
+import { CfnOutput, Stack, Tags } from "aws-cdk-lib";
+import { RegionInfo } from "aws-cdk-lib/region-info";
 import type { Construct } from "constructs";
 import type { ServiceName } from "../shared/topology.ts";
 import { Alarms } from "./constructs/alarms.ts";
@@ -93,7 +94,17 @@ export class ControlPlaneStack extends Stack {
     output("ProducersPolicyArn", this.people.producers.managedPolicyArn, "May send tickets");
     output("OnCallPolicyArn", this.people.onCall.managedPolicyArn, "May handle dead letters");
     output("ExecutorPath", executorPath, "Where signalbox bootstrap uploads the executor");
-    const console = `https://${Aws.REGION}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/${stage.stack}`;
-    output("DashboardUrl", console, "The dashboard");
+    output("DashboardUrl", dashboardUrl(this.region, stage.stack), "The dashboard");
   }
+}
+
+const consoles: Readonly<Record<string, string>> = {
+  "aws-cn": "console.amazonaws.cn",
+  "aws-us-gov": "console.amazonaws-us-gov.com",
+};
+
+/** Of a region that only the deployment knows, CDK knows no partition: then it is the usual one. */
+function dashboardUrl(region: string, name: string): string {
+  const console = consoles[RegionInfo.get(region).partition ?? ""] ?? "console.aws.amazon.com";
+  return `https://${region}.${console}/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;
 }

@@ -138,11 +138,13 @@ const warehouse = ({ stack }: DashboardProps): SingleValueWidget =>
     title: "Warehouse hours of the last day, at most (windows of ten minutes with a write)",
     width: 12,
     height: 6,
-    period: Duration.days(1),
+    // The dashboard's own range is shorter.
+    start: "-P1D",
     metrics: [
       new MathExpression({
         label: "hours",
-        expression: "SUM(IF(FILL(merges, 0) > 0, 1, 0)) / 6",
+        // A sum is one number, and a widget draws only what has times.
+        expression: "TIME_SERIES(SUM(IF(FILL(merges, 0) > 0, 1, 0)) / 6)",
         period: Duration.minutes(10),
         usingMetrics: {
           merges: signalboxMetric(stack, "ledger_merges", Stats.SUM, Duration.minutes(10)),

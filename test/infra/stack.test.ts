@@ -11,13 +11,7 @@ const services: ServiceName[] = ["orchestrator", "run-poller", "ingester"];
 const arnOf = (queue: QueueName) => ({
   "Fn::Join": [
     "",
-    [
-      "arn:",
-      { Ref: "AWS::Partition" },
-      Match.stringLikeRegexp(`:sqs:eu-central-1:`),
-      { Ref: "AWS::AccountId" },
-      `:signalbox-test-${queue}`,
-    ],
+    ["arn:aws:sqs:eu-central-1:", { Ref: "AWS::AccountId" }, `:signalbox-test-${queue}`],
   ],
 });
 
@@ -296,6 +290,30 @@ describe("people", () => {
     expect(statements.map(({ resources }) => resources).join()).not.toContain('"*"');
     expect(statements.flatMap(({ actions }) => actions).join()).not.toContain("*");
     expect(statements.flatMap(({ actions }) => actions)).toContain("secretsmanager:GetSecretValue");
+  });
+});
+
+describe("the dashboard", () => {
+  test("counts the warehouse's hours of a whole day, though it shows half of one", () => {
+    const [board] = Object.values(resourcesOf(template, "AWS::CloudWatch::Dashboard"));
+    const text = JSON.stringify(board?.Properties["DashboardBody"]).replaceAll("\\", "");
+    expect(text).toContain('"start":"-PT12H"');
+    const widget = text.slice(text.indexOf("Warehouse hours"));
+    expect(widget).toContain('"start":"-P1D"');
+    expect(widget).toContain('"expression":"TIME_SERIES(SUM(');
+  });
+
+  const urlOf = (of: typeof template) =>
+    (of.toJSON()["Outputs"].DashboardUrl as { Value: unknown }).Value;
+  test.each([
+    { region: "eu-central-1", host: "eu-central-1.console.aws.amazon.com" },
+    { region: "us-gov-west-1", host: "us-gov-west-1.console.amazonaws-us-gov.com" },
+    { region: "cn-north-1", host: "cn-north-1.console.amazonaws.cn" },
+  ])("opens in the console of $region", ({ region, host }) => {
+    const own = templateOf(stageOf(stageText.replace("eu-central-1", region)));
+    expect(urlOf(own)).toBe(
+      `https://${host}/cloudwatch/home?region=${region}#dashboards/dashboard/signalbox-test`,
+    );
   });
 });
 
