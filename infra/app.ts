@@ -6,9 +6,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App } from "aws-cdk-lib";
 import { buildBundles } from "./bundles.ts";
 import { ControlPlaneStack } from "./control-plane-stack.ts";
+import { createApp } from "./create-app.ts";
 import { executorPath, executorSources } from "./executor.ts";
 import { volumePathsOf } from "./names.ts";
 import { readStages, StageError } from "./stage.ts";
@@ -30,7 +30,7 @@ try {
 }
 
 async function synthesise(): Promise<void> {
-  const app = new App({ analyticsReporting: false });
+  const app = createApp();
   const context = (key: string): string | undefined => {
     const value: unknown = app.node.tryGetContext(key);
     return typeof value === "string" ? value : undefined;

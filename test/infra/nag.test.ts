@@ -1,9 +1,10 @@
 // cdk-nag's AwsSolutions rules over the whole app: a finding is mended, or kept with a reason.
-import { App, type Stack, Validations } from "aws-cdk-lib";
+import { type Stack, Validations } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, test } from "vitest";
+import { createApp } from "../../infra/create-app.ts";
 import { createStack, ownKeyText, scheduledExample, stageOf, stageText } from "./support.ts";
 
 const federation = stageText.replace(
@@ -20,7 +21,7 @@ const inVpc = stageText.replace(
 
 /** Synthesises with the rules; findings are thrown, with the construct and the rule. */
 function check(text: string, plant: (stack: Stack) => void = () => {}): void {
-  const app = new App({ analyticsReporting: false });
+  const app = createApp();
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   plant(createStack(stageOf(text), scheduledExample, app));
   try {

@@ -88,9 +88,7 @@ test("Scheduler takes the role for this stack's schedules alone", () => {
             "Fn::Join": [
               "",
               [
-                "arn:",
-                { Ref: "AWS::Partition" },
-                ":scheduler:eu-central-1:",
+                "arn:aws:scheduler:eu-central-1:",
                 { Ref: "AWS::AccountId" },
                 ":schedule-group/signalbox-test",
               ],

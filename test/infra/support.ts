@@ -2,9 +2,9 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { ControlPlaneStack } from "../../infra/control-plane-stack.ts";
+import { createApp } from "../../infra/create-app.ts";
 import { parseStage, type Stage } from "../../infra/stage.ts";
 import type { ScheduledWorkload } from "../../infra/workloads.ts";
 
@@ -54,7 +54,7 @@ function code(): string {
 export function createStack(
   stage = stageOf(),
   scheduled = scheduledExample,
-  app = new App({ analyticsReporting: false }),
+  app = createApp(),
 ): ControlPlaneStack {
   return new ControlPlaneStack(app, {
     stage,
