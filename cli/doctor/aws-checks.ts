@@ -25,6 +25,7 @@ import type { Stage } from "../../infra/stage.ts";
 import type { ScheduledWorkload } from "../../infra/workloads.ts";
 import { type QueueName, type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
 import { awsOptionsOf, type QueuesAccess } from "../stage-context.ts";
+import { alarmsCheck } from "./alarms-check.ts";
 import { type Check, type Finding, fail, ok, warn } from "./check.ts";
 import {
   concurrencyFinding,
@@ -73,6 +74,7 @@ export function awsChecks({ stage, queues, scheduled }: AwsCheckOptions): readon
     check("scheduled starts", "see the runbook, Scheduled starts", () =>
       nothingIsPutAside(stage, queues, schedules),
     ),
+    alarmsCheck(stage),
     check("sweep", deploy, () => sweeps(lambda, stage)),
   ];
 }
