@@ -32,7 +32,7 @@ async function ownTopic(stage: Stage, region: string): Promise<string> {
   return `arn:${partition}:sns:${region}:${Account}:${alarmTopicName(stage.stack)}`;
 }
 
-export const nobodyFinding = ({ name, stack }: Stage): Finding =>
+const nobodyFinding = ({ name, stack }: Stage): Finding =>
   warn(
     "nobody hears them: the stage says so",
     `name an address or a topic as alarms in ${name}.yaml, and npx cdk deploy ${stack}`,
