@@ -34,7 +34,7 @@ function foldersIn(folder: string): readonly string[] {
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch (error) {
     throw new WorkloadError(
-      `the workloads cannot be read: ${messageOf(error)}: name their folder (-c workloads=<folder>, or --workloads)`,
+      `the workloads cannot be read: ${messageOf(error)}: name their folder (--workloads, or -c workloads=<folder>)`,
       { cause: error },
     );
   }

@@ -64,7 +64,8 @@ export const afterTheFirst = ([first, ...others]: readonly Check[]): readonly Ch
 
 /** Not being allowed to look says nothing about what is there. */
 function ofError(error: unknown, remedy: string): Finding {
-  const isDenied = error instanceof Error && /AccessDenied|NotAuthorized/.test(error.name);
+  const isDenied =
+    error instanceof Error && /AccessDenied|NotAuthorized|AuthorizationError/.test(error.name);
   return isDenied
     ? skipped(
         `you may not look: ${error.message}`,

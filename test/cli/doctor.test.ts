@@ -364,8 +364,11 @@ describe("answers", () => {
     ]);
   });
 
-  test("not being allowed to look is no fault of the plane", async () => {
-    const denied = Object.assign(new Error("no"), { name: "AccessDeniedException" });
+  test.each([
+    "AccessDeniedException",
+    "AuthorizationErrorException", // SNS
+  ])("not being allowed to look (%s) is no fault of the plane", async (name) => {
+    const denied = Object.assign(new Error("no"), { name });
     const answers = await lookAtAll([check("one", () => Promise.reject(denied))], () => {});
     expect(answers[0]?.status).toBe("skipped");
     expect(isHealthy(answers)).toBe(true);

@@ -70,7 +70,9 @@ test("a recipe that runs as the controllers, in whatever case, is refused, unles
 test("a folder of workloads that is not there is said without a stack trace", async () => {
   const { code, stderr } = await synthesise({ stage: "dev", workloads: "/nowhere" });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^the workloads cannot be read: ENOENT: .*-c workloads=<folder>.*\n$/);
+  expect(stderr).toMatch(
+    /^the workloads cannot be read: ENOENT: .*: name their folder \(--workloads, or -c workloads=<folder>\)\n$/,
+  );
 }, 60_000);
 
 test("two stages are synthesised side by side, each with its own limits", async () => {

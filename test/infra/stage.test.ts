@@ -200,7 +200,7 @@ test("a catalog's name may have a dash, a schema's may not", () => {
 test("a folder that is not there is said in a sentence", () => {
   expect(() => readStages("/nowhere/stages")).toThrow(StageError);
   expect(() => readStages("/nowhere/stages")).toThrow(
-    /^the stages cannot be read: ENOENT.*: name their folder \(-c stages=<folder>\)$/,
+    /^the stages cannot be read: ENOENT.*: name their folder \(--stages, or -c stages=<folder>\)$/,
   );
 });
 
