@@ -155,5 +155,5 @@ test("a schedule that nobody can read stops the start", async () => {
     ...options,
     schedules: [{ name: "bad", expression: "rate(often)", target: "orchestrator", input: {} }],
   });
-  await expect(starting).rejects.toThrow('the schedule "rate(often)" is not valid');
+  await expect(starting).rejects.toThrow('"rate(often)" is no schedule');
 });
