@@ -55,8 +55,8 @@ function ticketsConsumer(deps: OrchestratorDeps) {
 const REAP_EVERY_TICKS = 3;
 /** What is long over is looked for once an hour, and then at every tick until it is gone. */
 const RETIRE_EVERY_TICKS = 12;
-/** Of the function's 60 s: deleting takes what sweeping has left of it. */
-const RETIRE_MS_MAX = 45_000;
+/** Of the function's 60 s: strays and what is long over get what sweeping has left of it. */
+const TICK_MS_MAX = 45_000;
 
 /** What a sweep answers where the platform is out of order. The doctor reads it. */
 type Waited = { readonly waited: string };
@@ -103,8 +103,9 @@ function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
     const startedMs = deps.clock.nowMs();
     const tick = Math.floor(startedMs / tickMs);
     await sweep(deps)();
-    if (tick % REAP_EVERY_TICKS === 0) await reap(deps)();
+    const untilMs = startedMs + TICK_MS_MAX;
+    if (tick % REAP_EVERY_TICKS === 0) await reap(deps)(untilMs);
     if (hasMoreToRetire || tick % RETIRE_EVERY_TICKS === 1)
-      hasMoreToRetire = await retire(deps)(startedMs + RETIRE_MS_MAX);
+      hasMoreToRetire = await retire(deps)(untilMs);
   };
 }

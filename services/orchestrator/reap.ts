@@ -19,17 +19,17 @@ export type ReapDeps = FactsPort & JobsPort & PlanePort & ClockPort & LogPort & 
 
 /** Whoever cancels in the ordinary course has done so within it. */
 const EVIDENCE_SECONDS = 3_600;
-/** Of the function's 60 s; the listing of the next time begins with the youngest again, and evidence does not age. */
-const REAP_MS_MAX = 30_000;
-
-export const reap = (deps: ReapDeps) => async (): Promise<void> => {
-  const planeId = await deps.plane.id();
-  await eachInTurn(deps, await deps.jobs.listActive(planePrefix(planeId)), {
-    untilMs: deps.clock.nowMs() + REAP_MS_MAX,
-    work: (run) => reapOne(deps, planeId, run),
-    said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
-  });
-};
+/** One visit, which ends at `untilMs`: the listing of the next begins with the youngest again, and evidence does not age. */
+export const reap =
+  (deps: ReapDeps) =>
+  async (untilMs: number): Promise<void> => {
+    const planeId = await deps.plane.id();
+    await eachInTurn(deps, await deps.jobs.listActive(planePrefix(planeId)), {
+      untilMs,
+      work: (run) => reapOne(deps, planeId, run),
+      said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
+    });
+  };
 
 async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<void> {
   const key = attemptOfName(planeId, run.runName);

@@ -46,32 +46,37 @@ export const retire =
       .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
       .map(({ name }) => `${OVER_FOLDER}/${name}`)
       .toSorted();
-    for (const day of days) if (!(await retireDay(deps, day, untilMs))) break;
-    return days.length > 0;
+    let hasMore = false;
+    for (const day of days) {
+      const entries = await deps.facts.list(day);
+      if (entries.length === 0) await deps.facts.removeFolder(day);
+      const over = entries.flatMap((entry) => overOf(day, entry));
+      hasMore ||= over.length > 0;
+      if (!(await retireDay(deps, over, untilMs))) break;
+    }
+    return hasMore;
   };
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** @returns false where the platform or the time says that it is enough for now */
-async function retireDay(deps: RetireDeps, day: string, untilMs: number): Promise<boolean> {
-  const entries = await deps.facts.list(day);
-  if (entries.length === 0) await deps.facts.removeFolder(day);
-  return await eachInTurn(deps, entries, {
-    untilMs,
-    work: (entry) => retireEntry(deps, `${day}/${entry.name}`, keyOf(entry)),
-    said: (entry) => ["facts.kept", { ...keyOf(entry) }],
-  });
+/** A chapter that is over, by its entry. */
+type Over = { readonly entryPath: string; readonly key: ChapterKey };
+
+/** What is not ours lies there for as long as its owner likes. */
+function overOf(day: string, { name }: FactEntry): readonly Over[] {
+  const key = markerKey(name.replace(/\.json$/, ""));
+  return key === undefined ? [] : [{ entryPath: `${day}/${name}`, key }];
 }
 
-const keyOf = ({ name }: FactEntry): ChapterKey | undefined =>
-  markerKey(name.replace(/\.json$/, ""));
+/** @returns false where the platform or the time says that it is enough for now */
+const retireDay = (deps: RetireDeps, over: readonly Over[], untilMs: number): Promise<boolean> =>
+  eachInTurn(deps, over, {
+    untilMs,
+    work: (one) => retireOne(deps, one),
+    said: ({ key }) => ["facts.kept", { ...key }],
+  });
 
-async function retireEntry(
-  deps: RetireDeps,
-  entryPath: string,
-  key: ChapterKey | undefined,
-): Promise<void> {
-  if (key === undefined) return; // not ours; whoever put it there may take it away
+async function retireOne(deps: RetireDeps, { entryPath, key }: Over): Promise<void> {
   const folder = runFolder(key.run_id);
   const found = await deps.facts.list(folder);
   const done = stepsDone(found);

@@ -135,3 +135,12 @@ test("a visit ends in time, and the next goes on", async () => {
   expect(plane.effects()).toEqual([]);
   expect((await visit(plane, 1)).did).toEqual(["create retired 1"]);
 });
+
+test("somebody's file among the entries is left alone, and brings nobody back at every tick", async () => {
+  const plane = createPlane();
+  const path = `over/2026-01-01/notes.txt`;
+  await plane.facts.putFile(path, Buffer.from("mine"));
+  plane.at(91 * DAY);
+  expect(await retire(plane.ports)(NEVER)).toBe(false);
+  expect(Object.keys(plane.factTexts())).toContain(path);
+});

@@ -64,6 +64,20 @@ test.each([1, 0.1])(
   },
 );
 
+test("while active runs cannot be listed, markers are looked at all the same, and first", async () => {
+  const plane = createPlane();
+  const tick = Math.ceil(t0 / 1000 / sweepEverySeconds / 3) * 3;
+  plane.at(tick * sweepEverySeconds - t0 / 1000);
+  const { jobs } = plane.ports;
+  const listActive = async (): Promise<never> => {
+    throw new PlatformTroubleError("the Jobs API is down");
+  };
+  const { scheduled } = createOrchestrator({ ...plane.ports, jobs: { ...jobs, listActive } });
+  await scheduled({ schedule: "sweep" });
+  expect(plane.calls()).toContain("list markers");
+  expect(plane.logged.map(([event]) => event)).toEqual(["sweep.finished", "sweep.waited"]);
+});
+
 const oldOver = { v: 1, run_id: "ORD-1", chapter: 1, ended_at: at(-91 * 24 * 3600) } as const;
 test.each([
   { given: "nothing is long over", facts: {}, looks: 2 },

@@ -17,8 +17,6 @@ type Deps = {
   readonly trace: Trace;
 };
 
-export type Markers = ReturnType<typeof createMarkers>;
-
 type Listed = { marker: Marker; atMs: number; seenMs: number; beforeMs: number | undefined };
 
 export function createMarkers({ clock, random, weather, trace }: Deps) {
