@@ -45,8 +45,6 @@ const ORPHAN_FOR = 24 * HOUR - 2 * MINUTE;
 
 const phases = { running: 1, decided: 2, over: 3 } as const;
 
-const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
-
 function watchRunState({ ledger, files, violate }: SafetyDeps): void {
   ledger.onState.push((before, row) => {
     const place = (row.chapter * 100 + row.iter_n) * 1000 + row.attempt;
@@ -54,14 +52,6 @@ function watchRunState({ ledger, files, violate }: SafetyDeps): void {
       violate("a version is not made of chapter, iteration, attempt and phase", row.run_id);
     if (before !== undefined && before.chapter > row.chapter)
       violate("a version fell", `${row.run_id} ${before.version} ${row.version}`);
-    // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
-    const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
-    const isThere =
-      attempt === undefined ||
-      ledger.requests.has(`${row.run_id}/${Number(iter_n)}.${Number(attempt)}`);
-    if (!isThere) violate("a run's state points to a request that is not there", row.run_id);
-    if (row.fsm_state !== "running" && !ledger.results.has(attemptText(row)))
-      violate("a run's state points to a result that is not there", row.run_id);
     const outcome = files.get(factRef.outcome(row))?.fact;
     if (row.fsm_state === "over" && row.outcome !== outcome?.outcome)
       violate("the ledger has another outcome than the facts", row.run_id);

@@ -22,6 +22,23 @@ export function checkBooksAtEnd(deps: LivenessDeps): void {
   }
 }
 
+const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
+
+/** A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the books may know too much. */
+export function watchState({ ledger, ancient, violate }: LivenessDeps): void {
+  ledger.onState.push((_before, row) => {
+    if (ancient.some(({ run_id }) => run_id === row.run_id)) return;
+    // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
+    const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
+    const isThere =
+      attempt === undefined ||
+      ledger.requests.has(`${row.run_id}/${Number(iter_n)}.${Number(attempt)}`);
+    if (!isThere) violate("a run's state points to a request that is not there", row.run_id);
+    if (row.fsm_state !== "running" && !ledger.results.has(attemptText(row)))
+      violate("a run's state points to a result that is not there", row.run_id);
+  });
+}
+
 const WHAT = "the ledger differs from the facts at the end";
 
 function checkRequest(deps: LivenessDeps, fact: AcceptedSubmission): void {

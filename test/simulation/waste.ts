@@ -7,6 +7,7 @@ import { factRef } from "../../shared/domain/facts.ts";
 import { SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import { Ended, type Watch } from "../../shared/domain/messages.ts";
 import { watchAcknowledgements } from "./acknowledgements.ts";
+import { watchState } from "./books.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
@@ -33,6 +34,7 @@ export function watchWaste(deps: LivenessDeps): void {
   watchDelays(deps);
   watchAcknowledgements(deps);
   watchLag(deps);
+  watchState(deps);
   watchTraces(deps);
 }
 
@@ -55,7 +57,8 @@ function checkLetter(deps: LivenessDeps, letter: Letter): void {
   const ended = queue === "reports" ? Ended.safeParse(JSON.parse(body)) : undefined;
   const decision = ended?.success ? files.get(factRef.decision(ended.data))?.fact : undefined;
   const outcome = decision && files.get(factRef.outcome(decision));
-  if (outcome !== undefined && clock.nowMs() - outcome.atMs > 5 * MINUTE)
+  const isLate = outcome !== undefined && clock.nowMs() - outcome.atMs > 5 * MINUTE;
+  if (isLate && (!weather.isFaulty || isPatient(weather)))
     violate("a person is asked again about what is over", `${body}: ${reason}`);
   const isUnexplained = ["lost", "unreported", "unknown"].includes(decision?.verdict ?? "");
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
