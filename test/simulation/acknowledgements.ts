@@ -4,6 +4,7 @@ import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/dom
 import type { QueueName } from "../../shared/topology.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 import { isOurs } from "./view.ts";
 
@@ -25,7 +26,7 @@ export function watchAcknowledgements(deps: LivenessDeps): void {
   const dead = new Set<string>();
   sqs.onSend.push((queue, body, { caller }) => {
     if (caller === undefined) return;
-    sentMs.set(noteOf(queue, JSON.parse(body) as Said), clock.nowMs());
+    sentMs.set(noteOf(queue, parsed<Said>(body)), clock.nowMs());
   });
   sqs.onLetter.push(({ queue, body, by }) => {
     letteredMs.set(`${queue} ${body}`, clock.nowMs());
@@ -39,7 +40,7 @@ export function watchAcknowledgements(deps: LivenessDeps): void {
   sqs.onDone.push((message, deliveredMs) => {
     const { queue, body } = message;
     if ((letteredMs.get(`${queue} ${body}`) ?? -1) >= deliveredMs) return;
-    const said = JSON.parse(body) as Said;
+    const said = parsed<Said>(body);
     if ((said.tries ?? 0) >= GIVES_UP_AFTER_TRIES) return;
     const waits = (sentMs.get(noteOf(queue, said)) ?? -1) >= deliveredMs;
     // A run of long ago may be deleted in between.
@@ -154,7 +155,7 @@ function forgottenWatch(lookup: Lookup, said: Said, deliveredMs: number): string
   // A younger watch goes on, or a report is on its way.
   for (const { queue, body, isGone } of sqs.live)
     if (!isGone && (queue === "watches" || queue === "reports"))
-      if (isReadable(body) && attemptText(JSON.parse(body) as Said) === about) return undefined;
+      if (isReadable(body) && attemptText(parsed<Said>(body)) === about) return undefined;
   return "another watch, or a report";
 }
 

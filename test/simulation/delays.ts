@@ -3,6 +3,7 @@ import { type AttemptKey, factRef, isRefused } from "../../shared/domain/facts.t
 import type { AskedBy } from "../../shared/domain/messages.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { parsed } from "./parsed.ts";
 import { planOf } from "./view.ts";
 
 type Sent = AttemptKey & { readonly tries?: number; readonly by?: AskedBy };
@@ -16,7 +17,7 @@ export function watchDelays(deps: LivenessDeps): void {
     const isDelay = Number.isInteger(delaySeconds) && delaySeconds >= 0;
     if (!isDelay || delaySeconds > DELAY_SECONDS_MAX)
       deps.violate("SQS takes no such delay", `${queue} ${delaySeconds} s`);
-    const least = leastSeconds(deps, queue, JSON.parse(body) as Sent, caller.purpose);
+    const least = leastSeconds(deps, queue, parsed<Sent>(body), caller.purpose);
     if (delaySeconds < least)
       deps.violate("sent too early", `${queue} ${body} after ${delaySeconds} s, not ${least}`);
   });

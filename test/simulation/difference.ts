@@ -5,7 +5,7 @@ type Judge = { readonly violate: (what: string, detail: string) => void };
 /** Key by key: a value of an object counts, not the order of its keys. */
 export function sayDifference({ violate }: Judge, what: string, path: string, pairs: Pairs): void {
   for (const [key, [said, due]] of Object.entries(pairs))
-    if (textOf(said) !== textOf(due))
+    if (JSON.stringify(said) !== JSON.stringify(due) && textOf(said) !== textOf(due))
       violate(what, `${path} ${key}: ${textOf(said)}, and should be ${textOf(due)}`);
 }
 /** The same for equal values. */

@@ -2,6 +2,7 @@
 import { markerName } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { parsed } from "./parsed.ts";
 
 const SILENT = 30 * MINUTE;
 /** A sweep reads the clock before its write lands. */
@@ -17,7 +18,7 @@ export function watchHeals({ clock, sqs, files, weather, violate }: LivenessDeps
   });
   sqs.onSend.push((queue, body, { caller }) => {
     if (caller?.purpose !== "schedule" || queue === "tickets") return;
-    const { run_id, chapter } = JSON.parse(body) as { run_id: string; chapter: number };
+    const { run_id, chapter } = parsed<{ run_id: string; chapter: number }>(body);
     const name = markerName({ run_id, chapter });
     const last = signs.get(name);
     if (!weather.isFaulty) violate("something had to be healed without any fault", name);

@@ -13,6 +13,7 @@ import { MINUTE, SECOND } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 
 export function watchRepetition(deps: LivenessDeps): void {
@@ -46,7 +47,7 @@ function watchAttempts({ clock, sqs, files, weather, violate }: LivenessDeps): v
   if (weather.isFaulty) return;
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || caller?.purpose !== "watches") return;
-    const watch = JSON.parse(body) as Watch;
+    const watch = parsed<Watch>(body);
     if (watch.looks !== 1) return;
     clock.after(topology.watches.timeoutSeconds * SECOND, () => {
       const marker = files.readMarker(watch);
@@ -62,7 +63,7 @@ function watchAttempts({ clock, sqs, files, weather, violate }: LivenessDeps): v
 function watchTurns({ sqs, files, violate }: LivenessDeps): void {
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "turns" || caller?.purpose !== "reports") return;
-    const turn = JSON.parse(body) as Turn;
+    const turn = parsed<Turn>(body);
     const manifest = files.get(factRef.manifest(turn));
     if (manifest !== undefined && manifest.atMs < caller.sinceMs)
       violate("a turn was sent for what is there", attemptText(turn));
@@ -82,7 +83,7 @@ function watchReports({
   if (weather.isFaulty) return;
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "reports" || caller === undefined || caller.purpose === "reports") return;
-    const about = attemptText(JSON.parse(body) as Ended);
+    const about = attemptText(parsed<Ended>(body));
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
     if (run !== undefined && databricks.isActive(run) && run.ending !== "limbo")
       violate("reported before it was over", about);
@@ -112,7 +113,7 @@ function watchAnnouncements(deps: LivenessDeps): void {
   const closedMs = new Map<string, number>();
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "records" || !body.includes('"again":true')) return;
-    const { run_id, chapter } = JSON.parse(body) as Record;
+    const { run_id, chapter } = parsed<Record>(body);
     askedAgain.add(markerName({ run_id, chapter }));
     const later = files.get(factRef.outcome({ run_id, chapter: chapter + 1 }));
     const isAsked = caller?.purpose === "tickets";
@@ -141,7 +142,7 @@ function watchNumbers({ sqs, files, violate }: LivenessDeps): void {
   const sent = new Map<string, number>();
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || !body.startsWith("{")) return;
-    const watch = JSON.parse(body) as Watch;
+    const watch = parsed<Watch>(body);
     const marker = files.readMarker(watch);
     // The poller, and turns that are repeated, leave it to the first look to say so.
     const isOthers = caller?.purpose === "reports" || caller?.purpose === "schedule";

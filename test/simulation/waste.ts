@@ -13,6 +13,7 @@ import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
+import { parsed } from "./parsed.ts";
 import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
@@ -72,7 +73,7 @@ function checkRefusedTicket({ files, bus, violate }: LivenessDeps, letter: Lette
     violate("a ticket was put aside before its sender was told", body);
   const isOfLimits = body.startsWith('{"type":"retry"') && reason.startsWith("limits.");
   if (!isOfLimits && !reason.includes("are being deleted")) return;
-  const { run_id = "", limits } = JSON.parse(body) as { run_id?: string; limits?: Partial<Limits> };
+  const { run_id = "", limits } = parsed<{ run_id?: string; limits?: Partial<Limits> }>(body);
   const upper = files.get(factRef.ticket(run_id))?.fact.recipe.limits.attempts ?? 0;
   if (!isOfLimits || (limits?.attempts ?? 0) <= upper)
     violate("a proper message was refused", `${body}: ${reason}`);
@@ -141,7 +142,7 @@ export function checkBudgetsWhenCalm(deps: LivenessDeps): void {
   const looked = new Map<string, number>();
   for (const { queue, body } of sqs.archive) {
     if (queue !== "watches") continue;
-    const key = attemptText(JSON.parse(body) as Watch);
+    const key = attemptText(parsed<Watch>(body));
     looked.set(key, 1 + (looked.get(key) ?? 0));
   }
   for (const run of databricks.runs) {
@@ -162,7 +163,7 @@ function watchLag({ sqs, databricks, weather, clock, violate }: LivenessDeps): v
   const reported = new Set<string>();
   sqs.onSend.push((queue, body) => {
     if (queue !== "reports") return;
-    const about = attemptText(JSON.parse(body) as Watch);
+    const about = attemptText(parsed<Watch>(body));
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
     if (run === undefined || reported.has(about)) return;
     reported.add(about);
