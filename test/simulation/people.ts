@@ -1,26 +1,17 @@
 // Everybody outside: upstream systems, people who cancel and retry at any moment, hands in Databricks, forgers, and those who put
 // dead letters and old messages back.
 import type { OutcomeFact } from "../../shared/domain/facts.ts";
-import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
+import { endedOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
-import type { Ancient } from "./ancient.ts";
-import { HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
-import type { Databricks, Run } from "./databricks.ts";
-import { sha256Of } from "./digest.ts";
-import type { Files } from "./files.ts";
-import type { Random } from "./random.ts";
+import { HOUR, MINUTE, SECOND, START } from "./clock.ts";
+import type { Run } from "./databricks.ts";
+import { forge, replay } from "./forgers.ts";
+import { cancellation, type Outside, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
 import { botherAncient } from "./retention.ts";
-import type { Sqs } from "./sqs.ts";
-import type { Trace } from "./trace.ts";
+import { auditOf, bringRefused, drawTicket, others } from "./tickets.ts";
 import type { Weather } from "./weather.ts";
-import {
-  foreignArtifact,
-  reviewedArtifact,
-  reviewedOnly,
-  scheduledWorkload,
-  workloadNames,
-} from "./workloads.ts";
+import { scheduledWorkload } from "./workloads.ts";
 
 export type People = {
   /** The ids of the proper tickets: each of them must come to its outcomes. */
@@ -38,35 +29,11 @@ export type People = {
   readonly isForeign: (queue: QueueName, body: string) => boolean;
 };
 
-type Deps = {
-  readonly clock: VirtualClock;
-  readonly random: Random;
-  readonly weather: Weather;
-  readonly trace: Trace;
-  readonly sqs: Sqs;
-  readonly files: Files;
-  readonly databricks: Databricks;
-  readonly tickets: number;
-  readonly ancient: readonly Ancient[];
-  /** When our services work again; now, if they do. */
-  readonly awakeAtMs: () => number;
-};
-
-/** In whose name chapters are stopped, and why. */
-export const cancellation = { by: "somebody", reasons: ["no longer needed", "again"] } as const;
-/** Some upstream systems trace their tickets. */
-export const traceOf = (runId: string): string | undefined =>
-  ["r1", "R-2_x"].includes(runId)
-    ? `00-${sha256Of(runId).slice(0, 32)}-00f067aa0ba902b7-01`
-    : undefined;
-
-/** What people set where a retry may try more or less often than before. */
-export const retryAttempts = [1, 2] as const;
 const CHAPTERS_MAX = 3;
 /** One id is the beginning of another, and looks like a marker's name. */
 const ids = ["r1", "r1.1", "R-2_x"];
 
-export function createPeople(deps: Deps): People {
+export function createPeople(deps: PeopleDeps): People {
   const { clock, random, weather, sqs } = deps;
   const foreign = new Set<string>();
   const refusedIds: string[] = [];
@@ -133,15 +100,6 @@ const traceOfTicket = (queue: QueueName, body: string): string | undefined => {
 
 const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
-export type Outside = Deps & {
-  readonly runIds: readonly string[];
-  readonly send: (atMs: number, queue: QueueName, message: object | string) => void;
-  readonly meddles: (share: number) => boolean;
-  readonly soonMs: () => number;
-  readonly cancelOf: (run_id: string, chapter: number) => object;
-  readonly retryOf: (run_id: string, chapter: number) => object;
-};
-
 /** The same ticket, perhaps several times, perhaps cancelled before it comes, perhaps with another under its id. */
 function bringTicket(
   outside: Outside,
@@ -175,90 +133,6 @@ function bringTicket(
     const thenMs = atMs + random.between(0, activeMs * 0.8);
     clock.at(thenMs, () => forge(outside, run_id));
   }
-}
-
-/** What makes a ticket another one. */
-const others = [
-  { parameters: { other: 1 } },
-  { limits: { iterations: 2 } },
-  { artifact: { inline: "print(2)" }, workload: "fit-model" },
-];
-
-const lowered = [
-  { attempts: 1 },
-  { iterations: 1, attempts: 1 },
-  { timeout_seconds: 900, queue_seconds: 300 },
-];
-
-function drawTicket(random: Random, ticket_id: string): object {
-  const x = random.next();
-  const workload = random.pick(workloadNames);
-  const artifact =
-    x < 0.15
-      ? { path: reviewedArtifact.path, sha256: reviewedArtifact.sha256 }
-      : x < 0.25 && workload !== reviewedOnly
-        ? { inline: "print(1)" }
-        : undefined;
-  return {
-    ticket_id,
-    workload,
-    ...(random.chance(0.2) && { mode: "DEV" }),
-    ...(random.chance(0.3) && { parameters: { city: "Seattle" } }),
-    ...(random.chance(0.3) && { limits: random.pick(lowered) }),
-    ...(artifact !== undefined && { artifact }),
-  };
-}
-
-const auditOf = (run_id: string, nowMs: number) => ({
-  type: "audited",
-  event_id: `looked-at-${run_id}`,
-  by: "somebody",
-  action: "looked at it",
-  run_id,
-  at: isoOf(nowMs),
-});
-
-/** Tickets that must be refused, each with a sentence: none of them may ever become a run. */
-function bringRefused(
-  { random, meddles, send, runIds, weather }: Outside,
-  refusedIds: string[],
-): void {
-  const refused = (n: number): object => {
-    const ticket_id = `refused-${n}`;
-    const [workload] = workloadNames;
-    refusedIds.push(ticket_id);
-    return random.pick([
-      { ticket_id, workload: "no-such-workload" },
-      { ticket_id, workload, limits: { iterations: 99 } },
-      { ticket_id, workload, artifact: { ...foreignArtifact, content: undefined } },
-      { ticket_id, workload: reviewedOnly, artifact: { inline: "print(1)" } },
-      {
-        ticket_id,
-        workload,
-        artifact: { ...reviewedArtifact, content: undefined, sha256: "0".repeat(64) },
-      },
-      { ticket_id, workload, compute: "mine" },
-      { ticket_id, v: 2, workload },
-    ]);
-  };
-  const atMs = (): number => START + random.between(0, weather.activeMs * 0.8);
-  for (let n = 0; n < 2; n++) if (meddles(0.7)) send(atMs(), "tickets", refused(n));
-  const garbage = [
-    "",
-    "no json",
-    "[]",
-    '{"ticket_id":1e400}',
-    `${"[".repeat(99)}${"]".repeat(99)}`,
-  ];
-  for (const queue of ["tickets", "turns", "watches", "reports", "records"] as const)
-    if (meddles(0.3)) send(atMs(), queue, random.pick(garbage));
-  const by = { reason: "why not", by: "somebody" };
-  const malformed = { type: "cancel", run_id: random.pick(runIds), chapter: 0, ...by };
-  if (meddles(0.3)) send(atMs(), "tickets", malformed);
-  const nobody = { run_id: "nobody", chapter: 1, iter_n: 1, attempt: 1 };
-  if (meddles(0.3)) send(atMs(), "turns", turnOf(nobody, { ticket: true }));
-  if (meddles(0.3))
-    send(atMs(), "reports", endedOf({ ...nobody, run_id: random.pick(runIds), iter_n: 9 }));
 }
 
 /** What people do because of what they see. */
@@ -316,75 +190,6 @@ function repairLater({ clock, databricks, soonMs, weather }: Outside, run: Run):
   clock.at(run.endMs + afterMs, () => {
     if (clock.nowMs() < weather.faultsEndMs) databricks.repairByHand(run);
   });
-}
-
-/** A message that no service sent: made up, or edited in a replay. */
-function forge({ random, databricks, send, clock }: Outside, run_id: string): void {
-  const last = databricks.runs.findLast((run) => run.key.run_id === run_id);
-  const madeUp = { run_id, iter_n: 1 + random.below(3), attempt: 1 + random.below(2) };
-  const at = { ...(random.chance(0.7) && last ? last.key : madeUp), chapter: 1 + random.below(2) };
-  const by: AskedBy = random.pick([
-    { ticket: true },
-    { iter_n: Math.max(1, at.iter_n - 1), attempt: 1 },
-    { iter_n: at.iter_n, attempt: Math.max(1, at.attempt - 1) },
-    { retry: 2 },
-  ]);
-  const nowMs = clock.nowMs();
-  const x = random.next();
-  if (x < 0.35) send(nowMs, "reports", endedOf(at));
-  else if (x < 0.65) send(nowMs, "turns", turnOf(at, by));
-  else if (x < 0.85 && last !== undefined) send(nowMs, "watches", forgedWatch(random, last, nowMs));
-  else send(nowMs, "records", recordOf(at, random.pick(["outcome", "decision", "submission"])));
-}
-
-/** Its deadline has passed, or never will; its number is higher than any; its chapter or its run is another. */
-const forgedWatch = (random: Random, run: Run, nowMs: number) => ({
-  ...watchOf(
-    {
-      ...run.key,
-      chapter: random.chance(0.8) ? run.chapter : 1 + random.below(3),
-      databricks_run_id: random.chance(0.9) ? run.id : "1",
-      submitted_at: isoOf(run.startedMs),
-      deadline: isoOf(random.pick([START, START, nowMs + 48 * HOUR, END_OF_TIME])),
-    },
-    random.pick([0, 0, 1_000, Number.MAX_SAFE_INTEGER]),
-  ),
-});
-const END_OF_TIME = 253_402_300_799_000;
-
-/** Dead letters are put back, and messages of long ago are sent again. */
-function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outside): void {
-  const redrive = (only?: QueueName): void => {
-    for (const letter of sqs.letters.splice(0)) {
-      if (only !== undefined && letter.queue !== only) {
-        sqs.letters.push(letter);
-        continue;
-      }
-      trace.say(() => `↺ somebody puts a dead letter back on ${letter.queue}`);
-      sqs.send(letter.queue, letter.body, { traceparent: letter.traceparent });
-    }
-  };
-  /** Nobody replays anything while everything is off; they do it afterwards. */
-  const someday = (replaying: () => void): void => {
-    clock.at(random.between(START + MINUTE, weather.faultsEndMs), () => {
-      if (clock.nowMs() >= awakeAtMs()) return replaying();
-      clock.at(awakeAtMs() + random.between(0, 2 * HOUR), replaying);
-    });
-  };
-  for (let n = random.below(6); n > 0; n--) someday(() => redrive());
-  for (let n = random.below(12); n > 0; n--)
-    someday(() => {
-      if (sqs.archive.length === 0) return;
-      const { queue, body, traceparent } = random.pick(sqs.archive);
-      sqs.send(queue, body, { traceparent });
-    });
-  // Afterwards people care for tickets only; the sweep does the rest.
-  const last = (): void => {
-    const atMs = weather.faultsEndMs + 10 * MINUTE;
-    if (clock.nowMs() < atMs) clock.at(atMs, last);
-    else redrive("tickets");
-  };
-  last();
 }
 
 /** What a message says, whatever the order of its keys; without what changes while it waits or is sent on. */

@@ -13,7 +13,7 @@ import { DAY } from "./clock.ts";
 import { sayDifference } from "./difference.ts";
 import type { Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { cancellation, retryAttempts, traceOf } from "./people.ts";
+import { cancellation, retryAttempts, traceOf } from "./outside.ts";
 import { decisionsOf, type SafetyDeps } from "./view.ts";
 import { settings } from "./workloads.ts";
 

@@ -15,7 +15,7 @@ import type { Ancient } from "./ancient.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
 import type { Files } from "./files.ts";
 import type { LivenessDeps } from "./liveness.ts";
-import type { Outside } from "./people.ts";
+import type { Outside } from "./outside.ts";
 import { settings } from "./workloads.ts";
 
 export function watchRetention(deps: LivenessDeps): void {

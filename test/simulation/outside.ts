@@ -1,0 +1,45 @@
+// What everybody outside has at hand, and what they always say.
+import type { QueueName } from "../../shared/topology.ts";
+import type { Ancient } from "./ancient.ts";
+import type { VirtualClock } from "./clock.ts";
+import type { Databricks } from "./databricks.ts";
+import { sha256Of } from "./digest.ts";
+import type { Files } from "./files.ts";
+import type { Random } from "./random.ts";
+import type { Sqs } from "./sqs.ts";
+import type { Trace } from "./trace.ts";
+import type { Weather } from "./weather.ts";
+
+export type PeopleDeps = {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly trace: Trace;
+  readonly sqs: Sqs;
+  readonly files: Files;
+  readonly databricks: Databricks;
+  readonly tickets: number;
+  readonly ancient: readonly Ancient[];
+  /** When our services work again; now, if they do. */
+  readonly awakeAtMs: () => number;
+};
+
+export type Outside = PeopleDeps & {
+  readonly runIds: readonly string[];
+  readonly send: (atMs: number, queue: QueueName, message: object | string) => void;
+  readonly meddles: (share: number) => boolean;
+  readonly soonMs: () => number;
+  readonly cancelOf: (run_id: string, chapter: number) => object;
+  readonly retryOf: (run_id: string, chapter: number) => object;
+};
+
+/** In whose name chapters are stopped, and why. */
+export const cancellation = { by: "somebody", reasons: ["no longer needed", "again"] } as const;
+/** Some upstream systems trace their tickets. */
+export const traceOf = (runId: string): string | undefined =>
+  ["r1", "R-2_x"].includes(runId)
+    ? `00-${sha256Of(runId).slice(0, 32)}-00f067aa0ba902b7-01`
+    : undefined;
+
+/** What people set where a retry may try more or less often than before. */
+export const retryAttempts = [1, 2] as const;
