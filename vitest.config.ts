@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Its default leaves one core free, which on two cores is half of them.
     maxWorkers: "100%",
+    // Whole planes mostly wait.
+    maxConcurrency: 12,
   },
 });
