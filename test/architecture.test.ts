@@ -7,6 +7,7 @@ const core = ["shared/domain", "shared/ports.ts"];
 const story = [
   ...core,
   "shared/chapter.ts",
+  "shared/listed-marker.ts",
   "shared/own-plane.ts",
   "shared/steps.ts",
   "shared/topology.ts",
@@ -21,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/ports.ts": ["shared/domain", "shared/topology.ts", "shared/log.ts"],
   "shared/steps.ts": core,
   "shared/chapter.ts": core,
+  "shared/listed-marker.ts": core,
   "shared/own-plane.ts": core,
   "shared/lambda.ts": [...core, "shared/topology.ts", "@middy/core", "aws-lambda", "zod"],
   "shared/adapters": [

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { aliveAtMs } from "../../shared/domain/marker.ts";
+import { listedMarker } from "../../shared/listed-marker.ts";
 import { openFacts, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, table } from "../usage.ts";
 
@@ -16,7 +17,7 @@ export const runs: Command = {
     const stage = stageOf(values);
     await using facts = await openFacts(stage, io);
     const listed = await facts.markers.list();
-    const read = await Promise.all(listed.map(({ key }) => facts.markers.read(key)));
+    const read = await Promise.all(listed.map((listing) => listedMarker(facts, listing)));
     const markers = read.filter((marker) => marker !== undefined);
     const open = longestSilentFirst(markers, stage.limits.time_scale, Date.now());
     if (values.json) io.print(JSON.stringify(open));

@@ -2,11 +2,9 @@
 // than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
 
 import { attemptsOf } from "../../shared/chapter.ts";
-import { UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
 import {
-  freshMarker,
   healed,
   healWaitSeconds,
   isLongSilent,
@@ -16,6 +14,7 @@ import {
 import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
+import { listedMarker } from "../../shared/listed-marker.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -66,29 +65,11 @@ type Tally = {
   silent: number;
 };
 
-async function healOne(
-  deps: SweepDeps,
-  { key, modifiedMs }: MarkerListing,
-  tally: Tally,
-): Promise<void> {
-  const marker = await markerOf(deps, key, modifiedMs);
+async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): Promise<void> {
+  const marker = await listedMarker(deps, listing);
   if (marker === undefined) return;
   if (isLongSilent(marker, deps.clock.nowMs(), deps.settings.timeScale)) tally.silent++;
-  if (await heal(deps, key, marker)) tally.heals++;
-}
-
-/** A marker whose text is none counts as a fresh one of its last write: healing it writes it anew. */
-async function markerOf(
-  { markers }: SweepDeps,
-  key: ChapterKey,
-  modifiedMs: number,
-): Promise<Marker | undefined> {
-  try {
-    return await markers.read(key);
-  } catch (error) {
-    if (error instanceof UnreadableMarkerError) return freshMarker(key, modifiedMs);
-    throw error;
-  }
+  if (await heal(deps, listing.key, marker)) tally.heals++;
 }
 
 /** Heals one chapter, if it is silent by its marker itself (the listing may lag). */
