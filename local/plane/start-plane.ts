@@ -147,6 +147,8 @@ const variablesOf = (
   SIGNALBOX_EXECUTOR_PATH: executorPath,
   SIGNALBOX_TIME_SCALE: String(timeScale),
   SIGNALBOX_WORKLOADS: workloads,
+  // Here one environment handles all that Lambda would spread over many: the share of all of them is its own.
+  SIGNALBOX_INSTANCES: "1",
 });
 
 /** The sweep, and one schedule for each workload whose recipe has one; as the CDK app makes them. */
