@@ -2,7 +2,7 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import * as z from "zod";
 import { deadLetterQueueName, eventBusName, scheduleDeadLetterQueueName } from "../infra/names.ts";
-import { checked, faultsOf, jsonOf, messageOf } from "../shared/domain/body.ts";
+import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../shared/domain/body.ts";
 import { ScheduledStart } from "../shared/domain/messages.ts";
 import { scheduledTicketId } from "../shared/domain/ticket.ts";
 import { type QueueName, topology } from "../shared/topology.ts";
@@ -95,19 +95,11 @@ const withFreshTries = (value: unknown): unknown =>
 
 /** For people; a body that cannot be read names no run. */
 function runIdIn(body: string): string {
-  const value = jsonIn(body);
+  const value = jsonOrNothing(body);
   if (typeof value !== "object" || value === null) return "";
   return String(
     ("run_id" in value && value.run_id) || ("ticket_id" in value && value.ticket_id) || "",
   );
-}
-
-function jsonIn(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 const strangersTold = { runUrl: "", traceparent: undefined };
@@ -119,7 +111,7 @@ function toldByScheduler(message: Message): Told {
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "EventBridge Scheduler does not say why",
     errorName: attributeOf(message, "ERROR_CODE") ?? "StartNotDelivered",
     failedAt: sentAt(message),
-    ...ofStart(jsonIn(bodyWithTime(message))),
+    ...ofStart(jsonOrNothing(bodyWithTime(message))),
   };
 }
 
@@ -139,7 +131,7 @@ const LambdaRecord = z.object({
 
 /** Lambda took a start and could not carry it through: its record of that has the start within. */
 function toldByLambda(message: Message): Told {
-  const record = LambdaRecord.safeParse(jsonIn(message.Body ?? ""));
+  const record = LambdaRecord.safeParse(jsonOrNothing(message.Body ?? ""));
   const { timestamp, requestContext, requestPayload, responsePayload } = record.data ?? {};
   const condition = requestContext?.condition ?? "it does not say why";
   return {
@@ -171,7 +163,7 @@ const Announcement = z.object({ detail: z.object({ run_id: z.string() }) });
 
 /** EventBridge could not deliver an announcement to the example: whoever needs it asks for it with the same ticket again. */
 function toldByEventBridge(message: Message): Told {
-  const event = Announcement.safeParse(jsonIn(message.Body ?? ""));
+  const event = Announcement.safeParse(jsonOrNothing(message.Body ?? ""));
   return {
     ...strangersTold,
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "the example's listener did not take it",

@@ -6,7 +6,7 @@ import * as z from "zod";
 import { deadLetterQueueName, queueName, volumePathsOf } from "../infra/names.ts";
 import { readStages, type Stage } from "../infra/stage.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
-import { messageOf } from "../shared/domain/body.ts";
+import { jsonOrNothing, messageOf } from "../shared/domain/body.ts";
 import type { FactsPort, MarkersPort } from "../shared/ports.ts";
 import type { QueueName } from "../shared/topology.ts";
 import { type Login, loginFrom } from "./login.ts";
@@ -108,14 +108,6 @@ async function secretText(stage: Stage, SecretId: string): Promise<string> {
     );
   } finally {
     client.destroy();
-  }
-}
-
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type * as z from "zod";
-import { checked, jsonOf } from "./domain/body.ts";
+import { checked, jsonOf, jsonOrNothing } from "./domain/body.ts";
 import { jitterOf, waitSeconds } from "./domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "./domain/errors.ts";
 import { messageLimits } from "./domain/messages.ts";
@@ -249,12 +249,8 @@ function runIdOf(body: string): { readonly run_id?: string } {
 
 /** What a body says of itself, also where it is refused; only for people, never for decisions. */
 function saidBy(body: string): object {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
+  const value = jsonOrNothing(body);
+  return typeof value === "object" && value !== null ? value : {};
 }
 
 /** Until shortly before Lambda would cut the invocation off. */

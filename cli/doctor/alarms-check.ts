@@ -4,6 +4,7 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import * as z from "zod";
 import { alarmTopicName } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
+import { jsonOrNothing } from "../../shared/domain/body.ts";
 import { awsOptionsOf } from "../stage-context.ts";
 import { type Check, type Finding, ok, warn } from "./check.ts";
 
@@ -67,7 +68,7 @@ const Policy = z.object({
 
 /** Everybody is let in by SNS' default policy, with a condition on the account that alarms fulfil. */
 function letsCloudWatchIn(text: string): boolean {
-  const policy = Policy.safeParse(jsonOr(text));
+  const policy = Policy.safeParse(jsonOrNothing(text));
   const mentions = (value: unknown, word: RegExp) => word.test(JSON.stringify(value ?? ""));
   return (
     policy.success &&
@@ -78,12 +79,4 @@ function letsCloudWatchIn(text: string): boolean {
         mentions(Action, /"(sns:Publish|sns:\*|\*)"/i),
     )
   );
-}
-
-function jsonOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 // What Databricks says when it does not do what was asked. Every shape of databricks-facts §3.1 has been seen.
 import * as z from "zod";
+import { jsonOrNothing } from "../domain/body.ts";
 import type { WireReply } from "./wire.ts";
 
 /** An answer that is no success: its status, its code, and its sentence in one bounded line. */
@@ -83,13 +84,7 @@ const ErrorBody = z.object({
 });
 
 function fromJson(text: string): Parts | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const parsed = ErrorBody.safeParse(value);
+  const parsed = ErrorBody.safeParse(jsonOrNothing(text));
   if (!parsed.success) return undefined;
   const body = parsed.data;
   return {

@@ -40,6 +40,15 @@ function parsed(body: string): unknown {
   }
 }
 
+/** For people, and for what a schema judges anyway: undefined where a text is no JSON. */
+export function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws PoisonMessageError that names the first faults by their paths. */
 export function checked<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
