@@ -10,7 +10,7 @@ import {
   type TicketFact,
 } from "./facts.ts";
 import { type Audited, DatabricksRunId } from "./messages.ts";
-import { traceIdOf } from "./trace.ts";
+import { type TracedAttempt, traceIdOf } from "./trace.ts";
 
 const nullableText = z.string().nullable();
 
@@ -363,14 +363,6 @@ const resultRow = ({ result, ...fact }: DecisionFact): ExecutionResultRow => ({
   run_url: fact.run_url,
 });
 
-type TelemetrySource = {
-  readonly run_id: string;
-  readonly chapter: number;
-  readonly iter_n: number;
-  readonly attempt: number;
-  readonly traceparent?: string | undefined;
-};
-
 const requestPathOf = ({ factsVolume }: Books, fact: AcceptedSubmission): string =>
   `${factsVolume}/${factRef.submission(fact).path}`;
 
@@ -378,7 +370,7 @@ function telemetryRow(
   { planeId }: Books,
   eventType: string,
   component: string,
-  key: TelemetrySource,
+  key: TracedAttempt,
   at: string,
   metadata: Readonly<Record<string, unknown>>,
 ): TelemetryRow {

@@ -19,7 +19,8 @@ export function tracedBy(traceparent: string | undefined): { readonly trace_id?:
   return traceId === null ? {} : { trace_id: traceId };
 }
 
-type Traced = {
+/** An attempt, and the trace of its run. */
+export type TracedAttempt = {
   readonly run_id: string;
   readonly chapter: number;
   readonly iter_n: number;
@@ -28,7 +29,13 @@ type Traced = {
 };
 
 /** What every log line of an attempt says: which it is, and its trace. */
-export const attemptFields = ({ run_id, chapter, iter_n, attempt, traceparent }: Traced) => ({
+export const attemptFields = ({
+  run_id,
+  chapter,
+  iter_n,
+  attempt,
+  traceparent,
+}: TracedAttempt) => ({
   run_id,
   chapter,
   iter_n,

@@ -4,7 +4,7 @@ import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/dom
 import type { QueueName } from "../../shared/topology.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
-import { parsed } from "./parsed.ts";
+import { attemptIn, parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 import { isOurs } from "./view.ts";
 
@@ -154,12 +154,10 @@ function forgottenWatch(lookup: Lookup, said: Said, deliveredMs: number): string
   const about = attemptText(said);
   // A younger watch goes on, or a report is on its way.
   for (const { queue, body, isGone } of sqs.live)
-    if (!isGone && (queue === "watches" || queue === "reports"))
-      if (isReadable(body) && attemptText(parsed<Said>(body)) === about) return undefined;
+    if (!isGone && (queue === "watches" || queue === "reports") && attemptIn(body) === about)
+      return undefined;
   return "another watch, or a report";
 }
-
-const isReadable = (body: string): boolean => body.startsWith('{"v":1,');
 
 function forgottenReport(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
   const { files, wasSent } = lookup;

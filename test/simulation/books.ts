@@ -7,6 +7,7 @@ import {
   type OutcomeFact,
 } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
+import type { TracedAttempt } from "../../shared/domain/trace.ts";
 import { sayDifference } from "./difference.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
@@ -105,16 +106,9 @@ function checkOutcome(deps: LivenessDeps, fact: OutcomeFact): void {
     deps.violate(WHAT, `run_state ${run_id} created_at: ${row?.created_at}`);
 }
 
-type OfAttempt = {
-  readonly run_id: string;
-  readonly chapter: number;
-  readonly iter_n: number;
-  readonly attempt: number;
-};
-
 function checkEvent(
   { ledger, planeId, violate }: LivenessDeps,
-  of: OfAttempt,
+  of: TracedAttempt,
   what: string,
   at: string,
 ) {

@@ -37,7 +37,7 @@ function checkOutcome(deps: SafetyDeps, outcome: OutcomeFact): void {
   });
 }
 
-function checkDecision(deps: SafetyDeps, { fact, sinceMs }: FactEntry<"decision">): void {
+function checkDecision(deps: SafetyDeps, { fact }: FactEntry<"decision">): void {
   const { files, databricks } = deps;
   const about = attemptText(fact);
   const manifest = files.get(factRef.manifest(fact))?.fact;
@@ -54,8 +54,6 @@ function checkDecision(deps: SafetyDeps, { fact, sinceMs }: FactEntry<"decision"
       "a decision that does not follow",
       `${about} ${fact.verdict}: ${textOf(fact.next)}, and should be one of ${textOf(allowed)}`,
     );
-  if (mayStop && stop.atMs < sinceMs && fact.next.kind !== "outcome")
-    deps.violate("a stopped chapter goes on", about);
   checkSaid(deps, fact, manifest, run);
 }
 

@@ -19,6 +19,7 @@ import type {
 } from "../../shared/ports.ts";
 import { DAY, START, type VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";
+import { entriesIn } from "./folders.ts";
 import { deepFreeze } from "./freeze.ts";
 import { createMarkers } from "./markers.ts";
 import type { Caller } from "./port-call.ts";
@@ -145,25 +146,16 @@ type Paths = Pick<ReadonlyMap<string, unknown>, "keys"> & Pick<Map<string, unkno
 function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths, ...Paths[]]) {
   const removedMs = new Map<string, number>();
   const onRemoved: Files["onRemoved"] = [];
-  const entriesIn = (folder: string, paths: Iterable<string>): readonly FolderEntry[] => {
-    const entries = new Map<string, FolderEntry>();
-    for (const path of paths) {
-      if (!path.startsWith(`${folder}/`)) continue;
-      const [name = "", ...rest] = path.slice(folder.length + 1).split("/");
-      entries.set(name, { name, isFolder: rest.length > 0 });
-    }
-    return [...entries.values()];
-  };
   const present = (): readonly string[] => stores.flatMap((store) => [...store.keys()]);
   return {
     onRemoved,
     list: (folder: string) => {
       const sinceMs = clock.nowMs() - weather.lagMsMax / 2;
       const ghosts = [...removedMs].filter(([, atMs]) => atMs > sinceMs).map(([path]) => path);
-      return entriesIn(folder, [...present(), ...ghosts]);
+      return entriesIn([...present(), ...ghosts], folder);
     },
     removedMs: (path: string) => removedMs.get(path),
-    isEmpty: (folder: string) => entriesIn(folder, present()).length === 0,
+    isEmpty: (folder: string) => entriesIn(present(), folder).length === 0,
     remove: (path: string) => {
       const store = stores.find((one) => one.delete(path));
       if (store === undefined) return;

@@ -8,6 +8,7 @@ import type { Run } from "./databricks.ts";
 import { watchDecisions } from "./decisions.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
+import { attemptIn } from "./parsed.ts";
 import { watchPlans } from "./plans.ts";
 import type { Caller } from "./port-call.ts";
 import { LIE } from "./results.ts";
@@ -21,7 +22,7 @@ import { settings } from "./workloads.ts";
 export function watchSafety(deps: SafetyDeps): void {
   const lettered = new Set<string>();
   deps.sqs.onLetter.push(({ queue, body, by }) => {
-    if (queue === "reports" && by === "handler") lettered.add(attemptInBody(body));
+    if (queue === "reports" && by === "handler") lettered.add(attemptIn(body) ?? "");
   });
   deps.databricks.onStart.push((run, caller) => {
     checkStart(deps, run, caller);
@@ -33,14 +34,6 @@ export function watchSafety(deps: SafetyDeps): void {
   watchPlans(deps);
   watchSubmissions(deps);
   watchDecisions(deps);
-}
-
-function attemptInBody(body: string): string {
-  try {
-    return attemptText(JSON.parse(body));
-  } catch {
-    return "";
-  }
 }
 
 /** A Databricks run starts: the one effect that costs money and cannot be taken back. */

@@ -13,7 +13,7 @@ import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
-import { parsed } from "./parsed.ts";
+import { attemptIn, parsed } from "./parsed.ts";
 import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
@@ -113,13 +113,8 @@ function countWatches(deps: LivenessDeps): void {
 const isWithinOrAfter = (span: Span | undefined, afterMs: number, nowMs: number): boolean =>
   span !== undefined && nowMs > span.fromMs && nowMs < span.toMs + afterMs;
 
-function watchKey({ queue, body }: Message): string | undefined {
-  if (queue !== "watches") return undefined;
-  const run = /"run_id":"([^"]+)"/.exec(body)?.[1];
-  const iteration = /"iter_n":(\d+)/.exec(body)?.[1];
-  const attempt = /"attempt":(\d+)/.exec(body)?.[1];
-  return run && `${run}/${iteration}.${attempt}`;
-}
+const watchKey = ({ queue, body }: Message): string | undefined =>
+  queue === "watches" ? attemptIn(body) : undefined;
 
 /** design.md §15: Databricks calls of an iteration, looks and ledger apart; of a run beside its iterations. */
 const CALLS = { perIteration: 18, perRun: 8, perLookAgain: 5 } as const;

@@ -5,7 +5,7 @@ import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Watch, watchOf } from "../../shared/domain/messages.ts";
 import { accepted, at, manifest, result, t0 } from "../domain/examples.ts";
 import { chapter, first } from "./facts.ts";
-import type { Ending } from "./memory/jobs.ts";
+import { type Ending, endings as ofJobs } from "./memory/jobs.ts";
 import { createPlane, type GivenFacts, type Plane } from "./plane.ts";
 
 export const watch = watchOf(accepted, 0);
@@ -44,23 +44,13 @@ export const watchesSentBy = (plane: Plane): readonly Watch[] =>
 
 /** Words with which Databricks ends a run. */
 export const endings = {
-  success: { lifeCycleState: "TERMINATED", resultState: "SUCCESS", terminationCode: "SUCCESS" },
+  ...ofJobs,
   someTasksFailed: {
     lifeCycleState: "TERMINATED",
     resultState: "SUCCESS_WITH_FAILURES",
     terminationCode: "SUCCESS_WITH_FAILURES",
   },
-  failure: {
-    lifeCycleState: "INTERNAL_ERROR",
-    resultState: "FAILED",
-    terminationCode: "RUN_EXECUTION_ERROR",
-  },
-  cancelled: {
-    lifeCycleState: "TERMINATED",
-    resultState: "CANCELED",
-    terminationCode: "USER_CANCELED",
-    message: "Run cancelled.",
-  },
+  cancelled: { ...ofJobs.cancelled, message: "Run cancelled." },
   timedOut: { lifeCycleState: "TERMINATED", resultState: "TIMEDOUT", terminationCode: "CANCELED" },
   clusterLost: {
     lifeCycleState: "INTERNAL_ERROR",

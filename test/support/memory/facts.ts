@@ -2,13 +2,8 @@
 import { createHash } from "node:crypto";
 import { factOf, factText } from "../../../shared/adapters/fact-text.ts";
 import type { FactKind, FactOf, FactRef } from "../../../shared/domain/facts.ts";
-import type {
-  ClockPort,
-  FactEntry,
-  FactRemovalPort,
-  FactsPort,
-  Stored,
-} from "../../../shared/ports.ts";
+import type { ClockPort, FactRemovalPort, FactsPort, Stored } from "../../../shared/ports.ts";
+import { entriesIn } from "../../simulation/folders.ts";
 import type { MemoryFiles } from "./files.ts";
 
 export function createMemoryFacts(
@@ -41,15 +36,4 @@ export function createMemoryFacts(
       removeFolder: async (path) => entriesIn(files.keys(), path).length === 0,
     },
   };
-}
-
-/** Memory has no folders of its own: there is one wherever a path goes through it. */
-function entriesIn(paths: Iterable<string>, folder: string): readonly FactEntry[] {
-  const entries = new Map<string, FactEntry>();
-  for (const path of paths) {
-    if (!path.startsWith(`${folder}/`)) continue;
-    const [name = "", ...rest] = path.slice(folder.length + 1).split("/");
-    entries.set(name, { name, isFolder: rest.length > 0 });
-  }
-  return [...entries.values()];
 }

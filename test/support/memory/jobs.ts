@@ -11,7 +11,8 @@ export type Ending = {
   readonly message?: string;
 };
 
-const endings = {
+/** Words with which Databricks ends a run. */
+export const endings = {
   success: { lifeCycleState: "TERMINATED", resultState: "SUCCESS", terminationCode: "SUCCESS" },
   // A plain task failure shows as run-level INTERNAL_ERROR (databricks-facts §13.1).
   failure: {
