@@ -51,11 +51,13 @@ const ENTRY_BYTES_MAX = 1024 * 1024;
 
 type VolumeNames = {
   readonly facts: string;
+  readonly plans: string;
   readonly scratchpad: string;
   readonly company_codebase: string;
 };
 const usualNames: VolumeNames = {
   facts: "facts",
+  plans: "plans",
   scratchpad: "scratchpad",
   company_codebase: "company_codebase",
 };

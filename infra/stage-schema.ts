@@ -56,25 +56,28 @@ const Auth = z.discriminatedUnion(
 
 const volume = (what: string, usual: string) => identifier(`${what} volume`).default(usual);
 
-/** All three lie in the stage's own schema. */
+/** All of them lie in the stage's own schema. */
 const Volumes = z
   .strictObject(
     {
       facts: volume("facts", "facts"),
+      plans: volume("plans", "plans"),
       scratchpad: volume("scratchpad", "scratchpad"),
       company_codebase: volume("company codebase", "company_codebase"),
     },
-    "must name facts, scratchpad and company_codebase, or be absent: all have defaults",
+    "must name facts, plans, scratchpad and company_codebase, or be absent: all have defaults",
   )
   // What executed code may write must never be where its facts are.
-  .refine((names) => new Set(Object.values(names)).size === 3, {
-    error: "must name three different volumes",
+  .refine((names) => new Set(Object.values(names)).size === 4, {
+    error: "must name four different volumes",
   })
   .prefault({});
 
 const Identities = z.object({
   /** The functions' own service principal. */
   client_id: PrincipalId,
+  /** The functions' principals of before: runs that they submitted are still ours. */
+  former_client_ids: z.array(PrincipalId).max(10).default([]),
   /** The service principal as which executors run. */
   run_as: PrincipalId,
   /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
@@ -100,6 +103,8 @@ const Databricks = z
       ),
       schema: identifier("schema"),
       volumes: Volumes,
+      /** Where results are judged. `file` is for compute whose runs have no output: others may rewrite it before it is judged. */
+      evidence: z.enum(["output", "file"], "must be output or file").default("output"),
     },
     "must hold host, auth, client_id, warehouse_id, catalog, schema and run_as: see infra/stages/dev.yaml",
   )

@@ -5,7 +5,8 @@ import type * as z from "zod";
 import { checked, jsonOf, jsonOrNothing } from "./domain/body.ts";
 import { jitterOf, waitSeconds } from "./domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "./domain/errors.ts";
-import { messageLimits } from "./domain/messages.ts";
+import { messageLimits, senderCharsMax } from "./domain/messages.ts";
+import { oneLine } from "./domain/text.ts";
 import { isTraceparent, tracedBy } from "./domain/trace.ts";
 import type {
   ClockPort,
@@ -15,13 +16,23 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "./ports.ts";
-import { type MessageOf, type QueueName, topology } from "./topology.ts";
+import { FIRST_BY, type MessageOf, type QueueName, SENT_BY, topology } from "./topology.ts";
+
+/** What travels beside a message: its trace, and who sent it, by SQS' word and nobody else's. */
+export type Sent = {
+  readonly traceparent: string | undefined;
+  /** SenderId: `AIDA…` of a user, `AROA…:<session name>` of a role. What one of our own functions sends again keeps its sender's. */
+  readonly by: string;
+  /** A note, never a right: who the message itself says had sent it, where somebody else sends it. */
+  readonly firstBy?: string | undefined;
+  /** One of our own functions sent it. */
+  readonly isOwn: boolean;
+};
 
 /** A message with what travelled beside it. */
-export type Delivery<Message> = {
+export type Delivery<Message> = Sent & {
   readonly message: Message;
   readonly messageId: string;
-  readonly traceparent: string | undefined;
 };
 
 /**
@@ -40,7 +51,11 @@ export const oneByOne =
 /** Sends what is left of a message again, so that an outage costs patience and no receives. */
 export type WaitOut<Message> = (
   message: Message,
-  options: { readonly delaySeconds: number; readonly traceparent?: string | undefined },
+  options: {
+    readonly delaySeconds: number;
+    readonly traceparent?: string | undefined;
+    readonly by?: string | undefined;
+  },
 ) => Promise<void>;
 
 type Edge = QueuesPort & DeadLettersPort & ClockPort & LogPort & SettingsPort & Partial<EventsPort>;
@@ -60,7 +75,7 @@ export function queueHandler<Q extends QueueName>(
       const outOfTime = Promise.withResolvers<never>();
       const stop = deps.clock.timer(leftMs(context), () => outOfTime.reject(slow()));
       const settled = await Promise.all(
-        start(queue, event.Records, handle).map(async ({ record, message, work }) => {
+        start(queue, deps.settings, event.Records, handle).map(async ({ record, message, work }) => {
           const inTime = <T>(promise: Promise<T>): Promise<T> =>
             Promise.race([promise, outOfTime.promise]);
           try {
@@ -91,6 +106,7 @@ type Started<Message> = {
 /** Parses every record; hands the good ones on together; a bad one fails alone. */
 function start<Q extends QueueName>(
   queue: Q,
+  settings: SettingsPort["settings"],
   records: readonly SQSRecord[],
   handle: HandleBatch<MessageOf<Q>>,
 ): readonly Started<MessageOf<Q>>[] {
@@ -108,7 +124,7 @@ function start<Q extends QueueName>(
     good.map(({ record, message }) => ({
       message,
       messageId: record.messageId,
-      traceparent: traceparentOf(record),
+      ...sentOf(record, settings, message),
     })),
   );
   const workOf = new Map(
@@ -126,6 +142,38 @@ function traceparentOf(record: SQSRecord): string | undefined {
   const traceparent = record.messageAttributes?.["traceparent"]?.stringValue;
   return isTraceparent(traceparent) ? traceparent : undefined;
 }
+
+/**
+ * Decided by the part before the colon, which nobody chooses: a role's session name is its taker's choice. Whoever puts a dead letter
+ * back is its sender; what the message says of an earlier one is a note.
+ */
+function sentOf(
+  record: SQSRecord,
+  { ownSenders }: SettingsPort["settings"],
+  message: object | undefined,
+): Sent {
+  const { SenderId: sender } = record.attributes;
+  const isOwn = ownSenders.includes(sender.split(":")[0] ?? "");
+  const attribute = textIn(record, SENT_BY);
+  // Orders of before carried their sender in their body.
+  const body =
+    message !== undefined && "by" in message && typeof message.by === "string"
+      ? message.by
+      : undefined;
+  const said = attribute ?? body;
+  const by = bounded((isOwn ? said : undefined) ?? sender);
+  const firstBy = isOwn ? textIn(record, FIRST_BY) : (textIn(record, FIRST_BY) ?? said);
+  return {
+    traceparent: traceparentOf(record),
+    by,
+    ...(firstBy !== undefined && { firstBy: bounded(firstBy) }),
+    isOwn,
+  };
+}
+
+const bounded = (text: string): string => oneLine(text, senderCharsMax - 1);
+const textIn = (record: SQSRecord, name: string): string | undefined =>
+  record.messageAttributes?.[name]?.stringValue;
 
 /** What waits is sent again with its defaults written out: better refused now than when it has waited. */
 function sendable<Message>(message: Message, body: string): Message {
@@ -196,9 +244,10 @@ async function wait<Q extends QueueName>(
     timeScale: deps.settings.timeScale,
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
+  const { traceparent, by } = sentOf(record, deps.settings, message);
   await waitOut(
     { ...message, tries: message.tries + 1 },
-    { delaySeconds: delay, traceparent: traceparentOf(record) },
+    { delaySeconds: delay, traceparent, by },
   );
   deps.log("message.waited", { ...fieldsOf(fault), delay_seconds: delay, reason: trouble.message });
   return undefined;
@@ -230,6 +279,7 @@ async function reject<Q extends QueueName>(
     receiveCount: Number(record.attributes.ApproximateReceiveCount),
     ...(runId !== undefined && { runId }),
     traceparent: traceparentOf(record),
+    by: sentOf(record, deps.settings, message).by,
   });
   deps.log("message.rejected", { ...fieldsOf(fault), reason: poison.message });
 }

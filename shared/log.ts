@@ -14,6 +14,7 @@ export type LogEvent =
   | "attempt.planned"
   | "attempt.submitted"
   | "attempt.refused"
+  | "stranger.refused"
   | "attempt.cancelled"
   | "attempt.looked"
   | "state.unknown"

@@ -5,6 +5,7 @@ import type { OutcomeEvent, RejectedEvent } from "./domain/events.ts";
 import type { ChapterKey, FactKind, FactOf, FactRef, Marker } from "./domain/facts.ts";
 import type { LedgerRows } from "./domain/ledger-rows.ts";
 import type { Recipe } from "./domain/recipe.ts";
+import type { Digests } from "./domain/seed.ts";
 import type { LogEvent, LogFields } from "./log.ts";
 import type { MessageOf, QueueName } from "./topology.ts";
 
@@ -13,6 +14,8 @@ export type Stored<Fact> = {
   readonly fact: Fact;
   /** Of the stored bytes, lower-case hex: what the executor computes of its manifest, too. */
   readonly sha256: string;
+  /** The stored text, to be copied as it is. */
+  readonly text: string;
 };
 
 /** Write-once facts, in the facts volume. Paths are relative to it. */
@@ -25,23 +28,34 @@ export interface FactsPort {
       ref: FactRef<K>,
       fact: FactOf<K>,
     ) => Promise<Stored<FactOf<K>>>;
-    /** A planned file, by its content: creating it again changes nothing. */
-    readonly putFile: (path: string, content: Uint8Array) => Promise<void>;
+  };
+}
+
+/**
+ * What executors and people may read, and only controllers write: planned files, copies of manifests, judged results. Paths are
+ * relative to the plans volume, and determine what lies there: creating it again changes nothing.
+ */
+export interface PlansPort {
+  readonly plans: {
+    readonly put: (path: string, content: Uint8Array) => Promise<void>;
   };
 }
 
 export type FactEntry = { readonly name: string; readonly isFolder: boolean };
 
-/** What retention alone does with facts. Paths are relative to the facts volume. */
+type Removal = {
+  /** What lies directly in a folder, the first thousand of it; nothing, where there is no such folder. Weak: may lag. */
+  readonly list: (folder: string) => Promise<readonly FactEntry[]>;
+  /** Removing what is gone is no error. */
+  readonly remove: (path: string) => Promise<void>;
+  /** Only an empty folder goes: false where something lies in it. Removing what is gone is no error. */
+  readonly removeFolder: (path: string) => Promise<boolean>;
+};
+
+/** What retention alone does with facts, and with what was planned. Paths are relative to their volume. */
 export interface FactRemovalPort {
-  readonly facts: {
-    /** What lies directly in a folder, the first thousand of it; nothing, where there is no such folder. Weak: may lag. */
-    readonly list: (folder: string) => Promise<readonly FactEntry[]>;
-    /** Removing what is gone is no error. */
-    readonly remove: (path: string) => Promise<void>;
-    /** Only an empty folder goes: false where something lies in it. Removing what is gone is no error. */
-    readonly removeFolder: (path: string) => Promise<boolean>;
-  };
+  readonly facts: Removal;
+  readonly plans: Removal;
 }
 
 export type MarkerListing = { readonly key: ChapterKey; readonly modifiedMs: number };
@@ -65,7 +79,7 @@ export type VolumeFile =
   | { readonly kind: "too-large"; readonly bytes: number }
   | { readonly kind: "found"; readonly content: Uint8Array };
 
-/** Files outside the facts volume: results (executors write them) and the company codebase (reviewed). */
+/** Files of other volumes: the company codebase (reviewed), and results, where a stage judges those (executors write them). */
 export interface VolumesPort {
   readonly volumes: {
     /** `path` is absolute (/Volumes/…). More than `bytesMax` is not read. */
@@ -81,38 +95,56 @@ export type SubmitRequest = {
   readonly payload: string;
 };
 export type SubmitReply =
+  /** There is a run under the token; whose it is, only looking at it tells. Its link is made up without asking. */
   | { readonly kind: "accepted"; readonly databricksRunId: string; readonly runUrl: string }
   /** A closed list of codes says that the same request can never succeed. */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
 
 export type RunLook =
   | { readonly kind: "gone"; readonly message: string }
+  /** There is such a run, and the controllers may not see it. Whoever submits a run may: so it is somebody else's. */
+  | { readonly kind: "forbidden"; readonly message: string }
   | { readonly kind: "run"; readonly run: DatabricksRun };
 
 export type NamedRun = {
   readonly databricksRunId: string;
   readonly runName: string;
   readonly runUrl: string;
+  /** Who submitted it; absent where that user was deleted. */
+  readonly creator: string | undefined;
   readonly startedMs: number;
   /** When its youngest repair began; absent where nobody repaired it. */
   readonly repairedMs?: number;
 };
+
+/** What one task printed and returned. */
+export type TaskOutput =
+  | {
+      readonly kind: "output";
+      /** The end of stdout and stderr; absent where the platform has none (yet). */
+      readonly logs: string | undefined;
+      readonly isTruncated: boolean;
+    }
+  | { readonly kind: "absent"; readonly message: string }
+  | { readonly kind: "too-large"; readonly bytes: number };
 
 /** The Jobs API. Everything that waiting may mend is a PlatformTroubleError. */
 export interface JobsPort {
   readonly jobs: {
     readonly submit: (request: SubmitRequest) => Promise<SubmitReply>;
     readonly get: (databricksRunId: string) => Promise<RunLook>;
+    /** Of a task's own run, when it is over. */
+    readonly output: (taskRunId: string) => Promise<TaskOutput>;
     /**
-     * The run whose name begins with `namePrefix`, active or over, started in that time (until now), give or take what clocks may
-     * differ. Weak: a listing may lag.
+     * The runs whose names begin with `namePrefix`, whoever gave them that name, active or over, started in that time (until now), give
+     * or take what clocks may differ. Weak: a listing may lag.
      */
     readonly find: (
       namePrefix: string,
       sinceMs: number,
       untilMs?: number,
-    ) => Promise<NamedRun | undefined>;
-    /** The active runs whose names begin with `namePrefix`. Weak. */
+    ) => Promise<readonly NamedRun[]>;
+    /** The active runs whose names begin with `namePrefix`, whoever gave them that name. Weak. */
     readonly listActive: (namePrefix: string) => Promise<readonly NamedRun[]>;
     /** Asynchronous: the run is over when `get` says so. Cancelling what is over changes nothing. */
     readonly cancel: (databricksRunId: string) => Promise<void>;
@@ -124,6 +156,8 @@ export type SendOptions = {
   readonly delaySeconds?: number;
   /** W3C trace context of the run that the message speaks of, where it is known. */
   readonly traceparent?: string | undefined;
+  /** Who sent it first, where it is sent again: its handler believes it of our own functions alone. */
+  readonly by?: string | undefined;
 };
 
 /** The queues that a use case may send to. */
@@ -149,6 +183,8 @@ export type DeadLetter = {
   readonly runUrl?: string;
   /** As the message had it, so that a replay goes on in the same trace. */
   readonly traceparent?: string | undefined;
+  /** The principal who sent it, for people to read: a replay is its replayer's. */
+  readonly by?: string | undefined;
 };
 
 export interface DeadLettersPort {
@@ -179,9 +215,29 @@ export interface ClockPort {
   };
 }
 
-/** Pure, but not to be had without the platform's help: sha256 as lower-case hex. */
-export interface DigestPort {
-  readonly sha256: (content: string | Uint8Array) => string;
+/** Pure, but not to be had without the platform's help. */
+export interface DigestPort extends Digests {}
+
+/** Chance that nobody can guess. Not a capability that fails. */
+export interface RandomPort {
+  /** So many bytes in lower-case hex. */
+  readonly randomHex: (bytes: number) => string;
+}
+
+/** What a run's output carries is packed: base64 of deflate, bounded while it is opened. */
+export interface UnpackPort {
+  /** The bytes of a base64 text; undefined where it is none. */
+  readonly fromBase64: (text: string) => Uint8Array | undefined;
+  /** Undefined where it is no zlib stream, or has more than `bytesMax`. */
+  readonly inflate: (packed: Uint8Array, bytesMax: number) => Uint8Array | undefined;
+}
+
+/** As whom the controllers speak to Databricks: what `creator_user_name` says of the runs that they submit. */
+export interface IdentityPort {
+  readonly identity: {
+    /** The present principal and those of before, which a run under way may still have. Never empty. */
+    readonly own: () => Promise<readonly string[]>;
+  };
 }
 
 export interface LogPort {
@@ -207,14 +263,19 @@ export interface PlanePort {
 
 /** What a stage decides once, for all of its services. */
 export type Settings = {
-  /** `/Volumes/<catalog>/<schema>/facts`, `…/scratchpad`, `…/company_codebase`. */
+  /** `/Volumes/<catalog>/<schema>/facts`, `…/plans`, `…/scratchpad`, `…/company_codebase`. */
   readonly factsVolume: string;
+  readonly plansVolume: string;
   readonly scratchpadVolume: string;
   readonly codebaseVolume: string;
   /** The python_file of every submission: where the executor was uploaded, by its content. */
   readonly executorPath: string;
   /** The principal as which executors run, unless the recipe names one. */
   readonly runAs: string | undefined;
+  /** Where the judge finds a result: in the run's own output, or (on compute without one) in a file that others may rewrite. */
+  readonly evidence: "output" | "file";
+  /** The ids of our own functions' roles, as SQS names senders (`AROA…`): who may say on whose behalf a message is sent. */
+  readonly ownSenders: readonly string[];
   /** Who this is, for the books: the function and its log stream, where more can be read. */
   readonly worker: string;
   /** How long the facts of a run are kept after its last outcome; its ticket_id is remembered as long. */

@@ -1,9 +1,16 @@
 // The loop as data. The CDK app, the local runtime, the simulation and the IAM grants build themselves from this table.
 import type * as z from "zod";
-import { Ended, RecordsMessage, TicketsMessage, Turn, Watch } from "./domain/messages.ts";
+import {
+  Ended,
+  OrdersMessage,
+  RecordsMessage,
+  TicketsMessage,
+  Turn,
+  Watch,
+} from "./domain/messages.ts";
 
 export type ServiceName = "orchestrator" | "run-poller" | "ingester";
-/** Who sends: a service, `anyone` with the producers' policy, or an on-call engineer's command line. */
+/** Who sends of their own accord: a service, `anyone` with the producers' policy, or an on-call engineer's command line. */
 type Sender = ServiceName | "anyone" | "command-line";
 
 export type Queue = {
@@ -25,7 +32,7 @@ export type Queue = {
 export const topology = {
   tickets: {
     schema: TicketsMessage,
-    senders: ["anyone", "command-line", "orchestrator"],
+    senders: ["anyone", "orchestrator"],
     consumer: "orchestrator",
     timeoutSeconds: 60,
     visibilitySeconds: 360,
@@ -33,6 +40,18 @@ export const topology = {
     batchSize: 5,
     windowSeconds: 0,
     concurrencyMax: 4,
+  },
+  // What people want of runs that exist: apart from tickets, because other people may send it.
+  orders: {
+    schema: OrdersMessage,
+    senders: ["command-line", "orchestrator"],
+    consumer: "orchestrator",
+    timeoutSeconds: 60,
+    visibilitySeconds: 360,
+    receivesMax: 5,
+    batchSize: 5,
+    windowSeconds: 0,
+    concurrencyMax: 2,
   },
   turns: {
     schema: Turn,
@@ -69,7 +88,7 @@ export const topology = {
   },
   records: {
     schema: RecordsMessage,
-    senders: ["orchestrator", "ingester", "command-line"],
+    senders: ["orchestrator", "ingester"],
     consumer: "ingester",
     timeoutSeconds: 60,
     visibilitySeconds: 362,
@@ -83,6 +102,11 @@ export const topology = {
 export type QueueName = keyof typeof topology;
 /** What a queue carries, as its consumer sees it. */
 export type MessageOf<Q extends QueueName> = z.output<(typeof topology)[Q]["schema"]>;
+
+/** The attribute that says who sent a message first, where one of our own functions sends it again. */
+export const SENT_BY = "sent_by";
+/** The attribute of a dead letter that says who had sent it: a note for people, under a name that is never believed. */
+export const FIRST_BY = "first_by";
 
 /** DelaySeconds: SQS refuses more (an emulator may not). */
 export const DELAY_SECONDS_MAX = 900;

@@ -46,6 +46,7 @@ export const alarmShapes = (props: AlarmsProps): readonly AlarmShape[] => [
 /** What nobody consumes while a queue is stuck. */
 const waiting: Readonly<Record<QueueName, string>> = {
   tickets: "Upstream systems send tickets and nothing begins.",
+  orders: "Nobody can cancel or reopen a run; notes of what people did are late.",
   turns: "Runs under way do not get their next attempt or iteration.",
   watches: "Databricks runs end and nobody notices; outcomes come late.",
   reports: "Databricks runs that are over are not judged; outcomes come late.",

@@ -6,6 +6,8 @@ import type { Stage } from "../stage.ts";
 export type EnvironmentProps = {
   readonly stage: Stage;
   readonly executorPath: string;
+  /** The ids of all functions' roles: who may say on whose behalf a message is sent again. */
+  readonly ownRoleIds: readonly string[];
   /** How many of this function may run at once. */
   readonly instances: number;
   readonly eventBusName: string | undefined;
@@ -29,10 +31,14 @@ export function environmentOf(props: EnvironmentProps): Record<string, string> {
     SIGNALBOX_CATALOG: databricks.catalog,
     SIGNALBOX_SCHEMA: databricks.schema,
     SIGNALBOX_FACTS_VOLUME: databricks.volumes.facts,
+    SIGNALBOX_PLANS_VOLUME: databricks.volumes.plans,
     SIGNALBOX_SCRATCHPAD_VOLUME: databricks.volumes.scratchpad,
     SIGNALBOX_CODEBASE_VOLUME: databricks.volumes.company_codebase,
     SIGNALBOX_INSTANCES: String(props.instances),
     SIGNALBOX_RUN_AS: databricks.run_as,
+    SIGNALBOX_CONTROLLERS: [databricks.client_id, ...databricks.former_client_ids].join(","),
+    SIGNALBOX_EVIDENCE: databricks.evidence,
+    SIGNALBOX_OWN_ROLES: props.ownRoleIds.join(","),
     SIGNALBOX_EXECUTOR_PATH: props.executorPath,
     SIGNALBOX_RETENTION_DAYS: String(limits.retention_days),
     ...(limits.time_scale !== 1 && { SIGNALBOX_TIME_SCALE: String(limits.time_scale) }),

@@ -1,4 +1,4 @@
-// The five queues of the loop, each with its dead letters.
+// The queues of the loop, each with its dead letters.
 import { Duration, Stack } from "aws-cdk-lib";
 import { Queue, QueueEncryption, type QueueProps, RedrivePermission } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -19,6 +19,7 @@ export class LoopQueues extends Construct {
     const pairOf = (name: QueueName) => queuePair(this, stage, name);
     this.pairs = {
       tickets: pairOf("tickets"),
+      orders: pairOf("orders"),
       turns: pairOf("turns"),
       watches: pairOf("watches"),
       reports: pairOf("reports"),

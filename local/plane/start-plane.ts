@@ -144,6 +144,7 @@ const variablesOf = (
   SIGNALBOX_SCHEMA: access.schema,
   SIGNALBOX_STACK: STACK,
   SIGNALBOX_RUN_AS: access.executorsId,
+  SIGNALBOX_CONTROLLERS: access.controllersId,
   SIGNALBOX_EXECUTOR_PATH: executorPath,
   SIGNALBOX_TIME_SCALE: String(timeScale),
   SIGNALBOX_WORKLOADS: workloads,

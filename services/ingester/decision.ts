@@ -8,18 +8,24 @@ import {
   isRefused,
   isStopped,
   type StopFact,
-  scratchpadFolder,
 } from "../../shared/domain/facts.ts";
 import type { ResultReading } from "../../shared/domain/result.ts";
+import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { Evidence, Judgement } from "../../shared/domain/verdict.ts";
-import type { ClockPort, SettingsPort } from "../../shared/ports.ts";
+import type { ClockPort } from "../../shared/ports.ts";
+
+type Beside = {
+  readonly stop: StopFact | undefined;
+  /** Where the judged bytes are kept; null where no valid result was judged. */
+  readonly resultPath: string | null;
+};
 
 export function decisionFactOf(
-  deps: ClockPort & SettingsPort,
+  deps: ClockPort,
   { manifest, submission, look, result: reading }: Evidence,
   { verdict, reason }: Extract<Judgement, { kind: "verdict" }>,
-  stop: StopFact | undefined,
+  { stop, resultPath }: Beside,
 ): DecisionFact {
   const result = reading.kind === "valid" ? reading.result : undefined;
   const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
@@ -51,10 +57,11 @@ export function decisionFactOf(
     workload,
     mode,
     verdict,
-    reason:
+    reason: oneLine(
       isCancelled && stop !== undefined
         ? `${decision.reason} (${stop.by}: ${stop.reason})`
         : decision.reason,
+    ),
     next: decision.next,
     capsule,
     capsule_delta: capsuleDelta(manifest.capsule, capsule),
@@ -62,14 +69,14 @@ export function decisionFactOf(
     databricks_run_id: accepted?.databricks_run_id ?? null,
     run_url: (run?.runUrl || accepted?.run_url) ?? null,
     termination_code: run?.terminationCode ?? run?.resultState ?? null,
-    result_path:
-      result === undefined || accepted === undefined ? null : resultPathOf(deps, accepted),
+    result_path: resultPath,
     result: result === undefined ? null : saidBy(result),
+    generation: submission?.generation ?? ("generation" in manifest ? manifest.generation : undefined),
     traceparent: manifest.traceparent,
   };
 }
 
-/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in result.json. */
+/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in the judged result. */
 const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
   status: result.status,
   error: result.error && { type: result.error.type, summary: result.error.summary },
@@ -81,7 +88,3 @@ const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => 
   ended_at: result.ended_at,
   duration_seconds: result.duration_seconds,
 });
-
-/** Where the executor leaves the result of an attempt. */
-export const resultPathOf = ({ settings }: SettingsPort, key: AcceptedSubmission): string =>
-  `${settings.scratchpadVolume}/${scratchpadFolder(key)}/result.json`;

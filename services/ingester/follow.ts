@@ -67,6 +67,7 @@ async function end(
       run_url,
       result_path,
       ended_at: isoOf(deps.clock.nowMs()),
+      generation: decision.generation,
       traceparent: decision.traceparent,
     };
   };

@@ -1,44 +1,54 @@
 // The ingester decides: an attempt seems to be over. It asks Databricks itself, reads the result, judges, and sees to what follows.
-import { messageOf } from "../../shared/domain/body.ts";
 import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
-import { resultLimits } from "../../shared/domain/contract.ts";
+import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
+  type AttemptKey,
   type DecisionFact,
   factRef,
   isRefused,
   isStopped,
+  judgedResultPath,
   type Manifest,
   type RefusedSubmission,
+  type RunKey,
   type Submission,
 } from "../../shared/domain/facts.ts";
 import { raised } from "../../shared/domain/marker.ts";
 import { type Ended, endedOf, watchOf } from "../../shared/domain/messages.ts";
+import { isCreatedByUs, strangenessOf } from "../../shared/domain/ours.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
-import { type ResultReading, resultOf, tooLarge } from "../../shared/domain/result.ts";
+import type { ResultReading } from "../../shared/domain/result.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
+  DigestPort,
+  IdentityPort,
   JobsPort,
   MarkersPort,
   PlanePort,
+  PlansPort,
   QueuesPort,
-  VolumesPort,
+  RunLook,
+  SettingsPort,
 } from "../../shared/ports.ts";
-import { decisionFactOf, resultPathOf } from "./decision.ts";
+import { decisionFactOf } from "./decision.ts";
 import { type FollowDeps, follow, later } from "./follow.ts";
+import { type ReadDeps, readResult } from "./read-result.ts";
 
 export type JudgeDeps = FollowDeps &
+  ReadDeps &
   MarkersPort &
-  VolumesPort &
+  PlansPort &
   JobsPort &
+  IdentityPort &
   PlanePort &
   QueuesPort<"turns" | "watches" | "reports" | "records">;
 
-/** A file may show late: so long after its run, success without a result is looked at again. */
+/** A result may show late: so long after its run, success without one is looked at again. */
 const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
 
@@ -84,13 +94,16 @@ async function settled(
 ): Promise<boolean> {
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
-  const name = attemptName(await deps.plane.id(), manifest);
+  const name = attemptName(await deps.plane.id(), { ...manifest, ...submission });
   // Whoever judges late must not have to look through all that has run since.
   const untilMs = msOf(submission.refused_at) + REFUSAL_SETTLES_SECONDS * 1000;
-  const stray = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
+  const controllers = await deps.identity.own();
+  const named = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
+  // What others gave the attempt's name to is theirs: it is neither cancelled nor waited for.
+  const stray = named.find((run) => isCreatedByUs(run, controllers));
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
-  if (look.kind === "gone" || phaseOf(look.run) === "over") return true;
+  if (look.kind !== "run" || phaseOf(look.run) === "over") return true;
   const unknownForLong =
     phaseOf(look.run) === "unknown" &&
     ageMs > UNKNOWN_STRAY_SECONDS * deps.settings.timeScale * 1000;
@@ -113,33 +126,31 @@ async function gather(
   manifest: Manifest,
   submission: Submission | undefined,
 ): Promise<Evidence> {
-  const settleMs = RESULT_SETTLES_SECONDS * deps.settings.timeScale * 1000;
-  const base = { manifest, submission, settleMs, nowMs: deps.clock.nowMs() };
-  if (submission === undefined || isRefused(submission))
+  const { timeScale } = deps.settings;
+  const settleMs = RESULT_SETTLES_SECONDS * timeScale * 1000;
+  const base = { manifest, submission, settleMs, timeScale, nowMs: deps.clock.nowMs() };
+  if (submission === undefined || isRefused(submission) || isStopped(manifest))
     return { ...base, look: undefined, result: { kind: "absent" } };
   const look = await deps.jobs.get(submission.databricks_run_id);
-  const isOver = look.kind === "run" && phaseOf(look.run) === "over";
-  const result: ResultReading = isOver ? await readResult(deps, submission) : { kind: "absent" };
-  return { ...base, look, result, nowMs: deps.clock.nowMs() };
+  if (look.kind !== "run") return { ...base, look, result: { kind: "absent" } };
+  const strangeness = await strangenessNow(deps, manifest, submission, look);
+  const isJudged = strangeness === undefined && phaseOf(look.run) === "over";
+  const result = isJudged
+    ? await readResult(deps, { manifest, submission, run: look.run })
+    : ({ kind: "absent" } as const);
+  return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
 }
 
-async function readResult(deps: JudgeDeps, submission: AcceptedSubmission): Promise<ResultReading> {
-  const file = await deps.volumes.read(resultPathOf(deps, submission), resultLimits.resultBytesMax);
-  switch (file.kind) {
-    case "absent":
-      return { kind: "absent" };
-    case "too-large":
-      return tooLarge(file.bytes);
-    case "found":
-      try {
-        return resultOf(utf8.decode(file.content), submission);
-      } catch (error) {
-        return { kind: "invalid", reason: `result.json is not UTF-8: ${messageOf(error)}` };
-      }
-  }
+/** Asked again at the end: it was taken for ours before creators were looked at, or somebody has repaired it since. */
+async function strangenessNow(
+  deps: IdentityPort & PlanePort,
+  manifest: ExecutorManifest,
+  { generation, payload }: AcceptedSubmission,
+  { run }: Extract<RunLook, { kind: "run" }>,
+): Promise<string | undefined> {
+  const namePrefix = attemptName(await deps.plane.id(), { ...manifest, generation });
+  return strangenessOf(run, { controllers: await deps.identity.own(), namePrefix, payload });
 }
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The report came too early: the run goes on, so a watch goes on too; or its result may still show. */
 async function lookAgain(
@@ -172,9 +183,10 @@ async function decideOnce(
   evidence: Evidence,
   judgement: Extract<Judgement, { kind: "verdict" }>,
 ): Promise<DecisionFact> {
-  const { manifest } = evidence;
+  const { manifest, submission, result } = evidence;
   const stop = await deps.facts.read(factRef.stop(manifest));
-  const fact = decisionFactOf(deps, evidence, judgement, stop?.fact);
+  const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
+  const fact = decisionFactOf(deps, evidence, judgement, { stop: stop?.fact, resultPath });
   const { fact: decision } = await deps.facts.create(factRef.decision(manifest), fact);
   deps.log("run.decided", {
     ...attemptFields(decision),
@@ -183,4 +195,16 @@ async function decideOnce(
     ...(decision.run_url !== null && { run_url: decision.run_url }),
   });
   return decision;
+}
+
+/** What was judged is kept where executors cannot write, before the decision that names it. Returns where. */
+async function keepJudged(
+  { plans, sha256, settings }: PlansPort & DigestPort & SettingsPort,
+  key: AttemptKey & RunKey,
+  result: ResultReading,
+): Promise<string | null> {
+  if (result.kind !== "valid") return null;
+  const path = judgedResultPath(key, sha256(result.text));
+  await plans.put(path, new TextEncoder().encode(result.text));
+  return `${settings.plansVolume}/${path}`;
 }

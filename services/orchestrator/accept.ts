@@ -11,22 +11,32 @@ import {
 } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Retry, recordOf, type Ticket, turnOf } from "../../shared/domain/messages.ts";
-import { isWithin, type Recipe } from "../../shared/domain/recipe.ts";
+import { isWithin, mayComeFromCodebase, type Recipe } from "../../shared/domain/recipe.ts";
 import { mayBeReopened } from "../../shared/domain/retention.ts";
+import { generationOf } from "../../shared/domain/seed.ts";
 import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { isTraceparent, tracedBy, traceparentOf } from "../../shared/domain/trace.ts";
+import type { Sent } from "../../shared/lambda.ts";
 import type {
   DigestPort,
   FactsPort,
   MarkersPort,
   PlanePort,
+  QueuesPort,
+  RandomPort,
   VolumesPort,
   WorkloadsPort,
 } from "../../shared/ports.ts";
+import { waitForSubject } from "./early-order.ts";
 import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
 
-export type AcceptDeps = OrchestrateDeps & MarkersPort & VolumesPort & WorkloadsPort;
+export type AcceptDeps = OrchestrateDeps &
+  MarkersPort &
+  VolumesPort &
+  WorkloadsPort &
+  RandomPort &
+  QueuesPort<"orders">;
 
 /** An artifact is code that somebody wrote: larger than this is data, and belongs on a Volume. */
 const ARTIFACT_BYTES_MAX = 5 * 1024 * 1024;
@@ -34,7 +44,7 @@ const ARTIFACT_BYTES_MAX = 5 * 1024 * 1024;
 /** Accepts a ticket and does its first turn at once. The same ticket again is the same run. */
 export const acceptTicket =
   (deps: AcceptDeps) =>
-  async (ticket: Ticket, traceparent: string | undefined): Promise<void> => {
+  async (ticket: Ticket, sent: Sent): Promise<void> => {
     const chapter = { run_id: ticket.ticket_id, chapter: 1 };
     const ref = factRef.ticket(ticket.ticket_id);
     let accepted = (await deps.facts.read(ref))?.fact;
@@ -44,12 +54,12 @@ export const acceptTicket =
       if (await announcedAgain(deps, chapter, accepted, true)) return;
     } else {
       await waitWhileRetired(deps, ticket.ticket_id);
-      const fact = await ticketFactOf(deps, ticket, traceparent);
+      const fact = await ticketFactOf(deps, ticket, sent);
       await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
       accepted = (await deps.facts.create(ref, fact)).fact;
       refuseAnother(accepted, ticket);
       // Of two at the same moment one comes first.
-      const isFirst = accepted.accepted_at === fact.accepted_at;
+      const isFirst = accepted.seed === fact.seed;
       deps.log(isFirst ? "run.accepted" : "run.repeated", {
         ...chapter,
         workload: ticket.workload,
@@ -76,13 +86,14 @@ async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<v
 /** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */
 export const acceptRetry =
   (deps: AcceptDeps) =>
-  async (retry: Retry): Promise<void> => {
+  async (retry: Retry, sent: Sent): Promise<void> => {
     const ref = factRef.retry(retry);
     let opened = (await deps.facts.read(ref))?.fact;
     if (opened !== undefined) {
       if (await announcedAgain(deps, retry, opened, false)) return;
     } else {
-      const fact = await retryFactOf(deps, retry);
+      const fact = await retryFactOf(deps, retry, sent);
+      if (fact === undefined) return;
       await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
       opened = (await deps.facts.create(ref, fact)).fact;
       deps.log("run.reopened", {
@@ -121,11 +132,13 @@ function refuseAnother(have: TicketFact, ticket: Ticket): void {
     );
 }
 
+const SEED_BYTES = 32;
+
 /** Resolves a ticket against its recipe as it is now. All that can be refused is refused here, before anything exists. */
 async function ticketFactOf(
   deps: AcceptDeps,
   ticket: Ticket,
-  traceparent: string | undefined,
+  { traceparent, by }: Sent,
 ): Promise<TicketFact> {
   const recipe = deps.workloads.recipe(ticket.workload);
   if (recipe === undefined)
@@ -134,14 +147,16 @@ async function ticketFactOf(
     );
   const limits = limitsWithin(recipe.limits, ticket.limits);
   const code = await codeOf(deps, ticket, recipe);
+  const seed = deps.randomHex(SEED_BYTES);
+  const run = { run_id: ticket.ticket_id, generation: generationOf(deps, { seed }) };
   const files: PlannedFile[] = [];
   for (const { name, content } of code) {
     const sha256 = deps.sha256(content);
-    const path = plannedFilePath(ticket.ticket_id, sha256, name);
-    await deps.facts.putFile(path, content);
+    const path = plannedFilePath(run, sha256, name);
+    await deps.plans.put(path, content);
     files.push({
       name,
-      path: `${deps.settings.factsVolume}/${path}`,
+      path: `${deps.settings.plansVolume}/${path}`,
       sha256,
       bytes: content.byteLength,
     });
@@ -158,6 +173,8 @@ async function ticketFactOf(
     traceparent: isTraceparent(traceparent)
       ? traceparent
       : await ownTraceOf(deps, ticket.ticket_id),
+    seed,
+    by,
   };
 }
 
@@ -201,6 +218,12 @@ async function entryOf(
     throw new PoisonMessageError(
       `artifact.path: ${artifact.path} is not below ${deps.settings.codebaseVolume}, where reviewed code lies`,
     );
+  if (!mayComeFromCodebase(artifact.path, deps.settings.codebaseVolume, recipe.planner.codebase))
+    throw new PoisonMessageError(
+      recipe.planner.codebase.length === 0
+        ? `artifact.path: the workload ${ticket.workload} runs its own code only; its recipe may name folders of the company codebase from which a ticket may choose (planner.codebase)`
+        : `artifact.path: ${artifact.path} is in none of the folders from which a ticket for ${ticket.workload} may choose: ${recipe.planner.codebase.join(", ")}`,
+    );
   const code = await artifactAt(deps, artifact);
   if (recipe.planner.files.includes(code.name))
     throw new PoisonMessageError(
@@ -235,9 +258,15 @@ const nameOf = (path: string): string => {
 };
 
 /** A retry goes on where the chapter before ended: the same iteration, from the capsule that its last attempt began with. */
-async function retryFactOf(deps: AcceptDeps, retry: Retry): Promise<RetryFact> {
+async function retryFactOf(
+  deps: AcceptDeps,
+  retry: Retry,
+  sent: Sent,
+): Promise<RetryFact | undefined> {
   const before = { run_id: retry.run_id, chapter: retry.chapter - 1 };
   const ended = (await deps.facts.read(factRef.outcome(before)))?.fact;
+  if (ended === undefined && (await deps.facts.read(factRef.ticket(retry.run_id))) === undefined)
+    return await waitForSubject(deps, retry, sent);
   if (ended === undefined)
     throw new PoisonMessageError(
       `chapter ${before.chapter} of run ${retry.run_id} is not over, so chapter ${retry.chapter} cannot be opened: cancel it first, or name the chapter that follows its last outcome`,
@@ -259,7 +288,8 @@ async function retryFactOf(deps: AcceptDeps, retry: Retry): Promise<RetryFact> {
     iter_n: ended.iter_n,
     attempt: ended.attempt + 1,
     reason: retry.reason,
-    by: retry.by,
+    by: sent.by,
+    ...(sent.firstBy !== undefined && { first_by: sent.firstBy }),
     limits: limitsWithin(ticket.recipe.limits, retry.limits, ticket.limits),
     capsule: last.capsule,
     opened_at: isoOf(deps.clock.nowMs()),

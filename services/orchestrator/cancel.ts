@@ -5,21 +5,41 @@ import { factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { Cancellation } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { ClockPort, FactsPort, JobsPort, LogPort } from "../../shared/ports.ts";
+import type { Sent } from "../../shared/lambda.ts";
+import type {
+  ClockPort,
+  FactsPort,
+  JobsPort,
+  LogPort,
+  QueuesPort,
+  SettingsPort,
+} from "../../shared/ports.ts";
+import { waitForSubject } from "./early-order.ts";
 
-export type CancelDeps = FactsPort & JobsPort & ClockPort & LogPort;
+export type CancelDeps = FactsPort &
+  JobsPort &
+  QueuesPort<"orders"> &
+  ClockPort &
+  LogPort &
+  SettingsPort;
 
-/** Stops a chapter: also one whose ticket is still to come, or one that is over (which changes nothing). */
+/**
+ * Stops a chapter that was opened; one that is over stays as it is. Without what opened it there is no stop: it could strike whoever
+ * uses the id some day.
+ */
 export const cancel =
   (deps: CancelDeps) =>
-  async (
-    { run_id, chapter, reason, by }: Cancellation,
-    { traceparent }: { readonly traceparent?: string | undefined } = {},
-  ): Promise<void> => {
+  async (order: Cancellation, sent: Sent): Promise<void> => {
+    const { run_id, chapter, reason } = order;
+    const opening = chapter === 1 ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
+    if ((await deps.facts.read(opening)) === undefined)
+      return await waitForSubject(deps, order, sent);
     const stopped_at = isoOf(deps.clock.nowMs());
-    const stop = { v: 1, run_id, chapter, reason, by, stopped_at } as const;
+    const { by, firstBy } = sent;
+    const first_by = firstBy !== undefined && { first_by: firstBy };
+    const stop = { v: 1, run_id, chapter, reason, by, ...first_by, stopped_at } as const;
     await deps.facts.create(factRef.stop({ run_id, chapter }), stop);
-    deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(traceparent) });
+    deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(sent.traceparent) });
     const { attempts } = await attemptsOf(deps, { run_id, chapter });
     const last = attempts.at(-1);
     if (last === undefined || last.decision !== undefined) return;

@@ -8,7 +8,7 @@ import { createOrchestrator } from "./orchestrator.ts";
 
 const environment = readEnvironment("orchestrator", process.env);
 const { ports, through, sayHowOften } = createCommonPorts("orchestrator", environment);
-const { tickets, turns, scheduled } = createOrchestrator({
+const { tickets, orders, turns, scheduled } = createOrchestrator({
   ...ports,
   ...createEvents(environment.eventBusName),
   ...createWorkloads(environment.workloadsFolder),
@@ -17,6 +17,7 @@ const { tickets, turns, scheduled } = createOrchestrator({
 export const handler = routeByQueue(
   {
     [environment.queueUrls.tickets ?? ""]: through("tickets", tickets),
+    [environment.queueUrls.orders ?? ""]: through("orders", orders),
     [environment.queueUrls.turns ?? ""]: through("turns", turns),
   },
   { scheduled: through("schedule", scheduled), finish: sayHowOften },

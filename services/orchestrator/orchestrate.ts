@@ -12,29 +12,36 @@ import {
   isRefused,
   isStopped,
   type Manifest,
+  manifestCopyPath,
   type Submission,
   scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
-import { attemptName, submitBodyOf, tokenText } from "../../shared/domain/payload.ts";
+import { attemptName, submitBodyOf } from "../../shared/domain/payload.ts";
+import { generationOf, tokenOf } from "../../shared/domain/seed.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   DigestPort,
   FactsPort,
+  IdentityPort,
   JobsPort,
   LogPort,
   PlanePort,
+  PlansPort,
   QueuesPort,
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
 import { stepsOf } from "../../shared/steps.ts";
+import { type Attempt, adopted, refusedWith, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
+  PlansPort &
   JobsPort &
+  IdentityPort &
   PlanePort &
   QueuesPort<"watches" | "reports" | "records"> &
   ClockPort &
@@ -54,7 +61,7 @@ export const orchestrate =
     const key = { ...turn, chapter: asked.chapter, traceparent };
     const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
     if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
-    const planned = { fact: manifest.fact, sha256: manifest.sha256 };
+    const planned = { ...manifest, fact: manifest.fact };
     const { fact: submission } = await step(
       factRef.submission(turn),
       () => submit(deps, turn, asked.ticket, planned),
@@ -155,8 +162,9 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     gate: recipe.gate,
     traceparent: ticket.traceparent,
   } as const;
+  const generation = generationOf(deps, ticket);
   const stop = await deps.facts.read(factRef.stop({ run_id: turn.run_id, chapter: asked.chapter }));
-  if (stop !== undefined) return { ...common, stopped: true };
+  if (stop !== undefined) return { ...common, generation, stopped: true };
   deps.log("attempt.planned", attemptFields(common));
   return {
     ...common,
@@ -173,7 +181,7 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     },
     single_iteration: recipe.limits.iterations === 1,
     allow_failures: recipe.allow_failures,
-    scratchpad: `${deps.settings.scratchpadVolume}/${scratchpadFolder(turn)}`,
+    scratchpad: `${deps.settings.scratchpadVolume}/${scratchpadFolder({ ...turn, generation })}`,
   };
 }
 
@@ -185,88 +193,36 @@ async function submit(
   manifest: Stored<ExecutorManifest>,
 ): Promise<Submission> {
   const { fact } = manifest;
+  const key = { ...turn, generation: generationOf(deps, ticket) };
+  const copy = manifestCopyPath(key);
   const payload = JSON.stringify(
     submitBodyOf({
       recipe: ticket.recipe,
       manifest: fact,
-      manifestPath: `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`,
+      manifestPath: `${deps.settings.plansVolume}/${copy}`,
       executorPath: deps.settings.executorPath,
       runAs: deps.settings.runAs,
     }),
   );
-  const name = attemptName(fact.plane_id, turn);
-  const accepted = acceptedBy(deps, manifest, payload);
+  const namePrefix = attemptName(fact.plane_id, key);
+  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload };
   if (deps.clock.nowMs() > msOf(fact.submit_before)) {
-    const found = await deps.jobs.find(name, msOf(fact.created_at));
-    if (found !== undefined) return accepted(found, true);
     const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
-    return refusedWith(deps, fact, { code: "TOO_LATE", message });
+    return (
+      (await adopted(deps, attempt)) ?? refusedWith(deps, attempt, { code: "TOO_LATE", message })
+    );
   }
+  // Before the run that reads it: the fact itself is the controllers' alone.
+  await deps.plans.put(copy, new TextEncoder().encode(manifest.text));
   const reply = await deps.jobs.submit({
-    runName: name + fact.traceparent,
-    idempotencyToken: deps.sha256(tokenText(fact.plane_id, turn)),
+    runName: namePrefix + fact.traceparent,
+    idempotencyToken: tokenOf(deps, fact.plane_id, ticket, turn),
     payload,
   });
-  if (reply.kind === "accepted") return accepted(reply, false);
-  // The first try may have started a run before this one was refused: a run that bears the name is adopted.
-  const found = await deps.jobs.find(name, msOf(fact.created_at));
-  if (found !== undefined) return accepted(found, true);
-  return refusedWith(deps, fact, { code: reply.code, message: reply.message });
+  if (reply.kind === "accepted") return await taken(deps, attempt, reply, false);
+  // The first try may have started a run before this one was refused: a run of ours that bears the name is adopted.
+  return (
+    (await adopted(deps, attempt)) ??
+    refusedWith(deps, attempt, { code: reply.code, message: reply.message })
+  );
 }
-
-const acceptedBy =
-  (deps: OrchestrateDeps, { fact, sha256 }: Stored<ExecutorManifest>, payload: string) =>
-  (run: { databricksRunId: string; runUrl: string }, adopted: boolean): Submission => {
-    const nowMs = deps.clock.nowMs();
-    const { timeout_seconds, queue_seconds } = fact.limits;
-    const entry = fact.files.find((file) => file.name === fact.entry);
-    if (entry === undefined) throw new Error(`the manifest plans no file called ${fact.entry}`);
-    deps.log("attempt.submitted", {
-      ...attemptFields(fact),
-      databricks_run_id: run.databricksRunId,
-      run_url: run.runUrl,
-    });
-    return {
-      v: 1,
-      ...identityOf(fact),
-      workload: fact.workload,
-      mode: fact.mode,
-      databricks_run_id: run.databricksRunId,
-      run_url: run.runUrl,
-      adopted,
-      submitted_at: isoOf(nowMs),
-      deadline: isoOf(nowMs + (timeout_seconds + queue_seconds) * 1000),
-      manifest_sha256: sha256,
-      artifact_path: entry.path,
-      artifact_hash: entry.sha256,
-      payload,
-      submitted_by: deps.settings.worker,
-    };
-  };
-
-function refusedWith(
-  deps: OrchestrateDeps,
-  fact: ExecutorManifest,
-  refused: { code: string; message: string },
-): Submission {
-  deps.log("attempt.refused", {
-    ...attemptFields(fact),
-    reason: `${refused.code}: ${refused.message}`,
-  });
-  return { v: 1, ...identityOf(fact), refused, refused_at: isoOf(deps.clock.nowMs()) };
-}
-
-type Identity = {
-  readonly run_id: string;
-  readonly chapter: number;
-  readonly iter_n: number;
-  readonly attempt: number;
-  readonly traceparent: string;
-};
-const identityOf = ({ run_id, chapter, iter_n, attempt, traceparent }: Identity): Identity => ({
-  run_id,
-  chapter,
-  iter_n,
-  attempt,
-  traceparent,
-});

@@ -1,9 +1,14 @@
-// The orchestrator's three doors: people's messages, turns, and the schedule.
+// The orchestrator's doors: tickets, people's orders, turns, and the schedule.
 import { faultsOf } from "../../shared/domain/body.ts";
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { ScheduledStart, Ticket, type TicketsMessage } from "../../shared/domain/messages.ts";
+import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import {
+  type OrdersMessage,
+  ScheduledStart,
+  Ticket,
+  type TicketsMessage,
+} from "../../shared/domain/messages.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
-import { type Delivery, oneByOne, queueHandler } from "../../shared/lambda.ts";
+import { oneByOne, queueHandler, type Sent } from "../../shared/lambda.ts";
 import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
@@ -13,7 +18,7 @@ import { orchestrate } from "./orchestrate.ts";
 import { reap } from "./reap.ts";
 import { type RetireDeps, retire } from "./retire.ts";
 import { sweep } from "./sweep.ts";
-import { waitOutTicket, waitOutTurn } from "./wait-out.ts";
+import { waitOutOrder, waitOutTicket, waitOutTurn } from "./wait-out.ts";
 
 export type OrchestratorDeps = AcceptDeps & RetireDeps & QueuesPort & DeadLettersPort & EventsPort;
 
@@ -24,6 +29,12 @@ export function createOrchestrator(deps: OrchestratorDeps) {
       deps,
       oneByOne(inOwnPlane(deps, ticketsConsumer(deps))),
       waitOutTicket(deps),
+    ),
+    orders: queueHandler(
+      "orders",
+      deps,
+      oneByOne(inOwnPlane(deps, ordersConsumer(deps))),
+      waitOutOrder(deps),
     ),
     turns: queueHandler(
       "turns",
@@ -37,16 +48,31 @@ export function createOrchestrator(deps: OrchestratorDeps) {
 
 function ticketsConsumer(deps: OrchestratorDeps) {
   const accept = acceptTicket(deps);
+  const order = ordersConsumer(deps);
+  return async (message: TicketsMessage, sent: Sent): Promise<void> => {
+    if (message.type === "ticket") return await accept(message, sent);
+    // Orders came by this queue once: one that was waiting when they moved is still carried out.
+    if (sent.isOwn) return await order(message, sent);
+    throw new PoisonMessageError(
+      `a ${message.type} does not come by the queue of tickets: whoever may send tickets may not order about other people's runs; send it to the queue orders`,
+    );
+  };
+}
+
+function ordersConsumer(deps: OrchestratorDeps) {
   const stop = cancel(deps);
   const reopen = acceptRetry(deps);
-  return (message: TicketsMessage, delivery: Delivery<TicketsMessage>): Promise<void> => {
+  return async (message: OrdersMessage, sent: Sent): Promise<void> => {
     switch (message.type) {
-      case "ticket":
-        return accept(message, delivery.traceparent);
       case "cancel":
-        return stop(message, delivery);
+        return await stop(message, sent);
       case "retry":
-        return reopen(message);
+        return await reopen(message, sent);
+      case "audited": {
+        const { traceparent, by } = sent;
+        // The ledger is the ingester's: it believes what a function of ours says of the sender.
+        return await deps.queues.send("records", { ...message, by }, { traceparent, by });
+      }
     }
   };
 }

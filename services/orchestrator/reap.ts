@@ -1,12 +1,14 @@
 // The slower part of the sweep: active Databricks runs that bear the plane's name, and of which a fact older than an hour says
 // that they are not wanted. Positive evidence, never absence: a run whose facts cannot be seen is left alone.
-import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
+import { type AttemptKey, factRef, type RunKey } from "../../shared/domain/facts.ts";
+import { isCreatedByUs } from "../../shared/domain/ours.ts";
 import { attemptOfName, planePrefix } from "../../shared/domain/payload.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   FactsPort,
+  IdentityPort,
   JobsPort,
   LogPort,
   NamedRun,
@@ -15,7 +17,13 @@ import type {
 } from "../../shared/ports.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
-export type ReapDeps = FactsPort & JobsPort & PlanePort & ClockPort & LogPort & SettingsPort;
+export type ReapDeps = FactsPort &
+  JobsPort &
+  IdentityPort &
+  PlanePort &
+  ClockPort &
+  LogPort &
+  SettingsPort;
 
 /** Whoever cancels in the ordinary course has done so within it. */
 const EVIDENCE_SECONDS = 3_600;
@@ -24,7 +32,11 @@ export const reap =
   (deps: ReapDeps) =>
   async (untilMs: number): Promise<void> => {
     const planeId = await deps.plane.id();
-    await eachInTurn(deps, await deps.jobs.listActive(planePrefix(planeId)), {
+    const controllers = await deps.identity.own();
+    const named = await deps.jobs.listActive(planePrefix(planeId));
+    // What others gave our name to is theirs, to run and to end.
+    const own = named.filter((run) => isCreatedByUs(run, controllers));
+    await eachInTurn(deps, own, {
       untilMs,
       work: (run) => reapOne(deps, planeId, run),
       said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
@@ -49,11 +61,13 @@ async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<
 /** Which fact says that a run is not wanted; undefined: none does. */
 async function unwanted(
   { facts, clock, settings }: ReapDeps,
-  key: AttemptKey,
+  key: AttemptKey & RunKey,
   run: NamedRun,
 ): Promise<string | undefined> {
   const manifest = (await facts.read(factRef.manifest(key)))?.fact;
   const decision = (await facts.read(factRef.decision(key)))?.fact;
+  // Of another run under the same ticket_id, long before or after: these facts say nothing about it.
+  if (decision !== undefined && decision.generation !== key.generation) return undefined;
   // Somebody repaired it by hand after its decision: that is a person's wish, and not ours to undo.
   if (decision !== undefined && (run.repairedMs ?? 0) > msOf(decision.decided_at)) return undefined;
   const chapter = manifest && { run_id: key.run_id, chapter: manifest.chapter };

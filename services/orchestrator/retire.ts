@@ -13,11 +13,14 @@ import {
   OVER_FOLDER,
   type RetiredFact,
   runFolder,
+  sharedFolder,
 } from "../../shared/domain/facts.ts";
 import { expiredBefore, isExpired, RETIRE_SETTLES_SECONDS } from "../../shared/domain/retention.ts";
+import { generationOf } from "../../shared/domain/seed.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type {
   ClockPort,
+  DigestPort,
   FactEntry,
   FactRemovalPort,
   FactsPort,
@@ -31,6 +34,7 @@ export type RetireDeps = FactsPort &
   FactRemovalPort &
   MarkersPort &
   ClockPort &
+  DigestPort &
   LogPort &
   SettingsPort;
 
@@ -86,10 +90,12 @@ async function retireOne(deps: RetireDeps, { entryPath, key }: Over): Promise<vo
   if (sinceMs < RETIRE_SETTLES_SECONDS * 1000) return;
   switch (done) {
     case 1: // no turn begins without its ticket: what was planned and submitted is not planned again
+      // What others may read goes first: only the ticket knows where it lies.
+      await removeShared(deps, key.run_id);
       await deps.facts.remove(factRef.ticket(key.run_id).path);
       return await stepIsDone(deps, key.run_id, 2);
     case 2:
-      for (const entry of inOrder(found)) await removeTree(deps, folder, entry);
+      for (const entry of inOrder(found)) await removeTree(deps.facts, folder, entry);
       return await stepIsDone(deps, key.run_id, 3);
     default:
       return await forget(deps, key, found, entryPath);
@@ -137,11 +143,21 @@ const inOrder = (found: readonly FactEntry[]): readonly FactEntry[] =>
 const rankOf = (name: string): number =>
   name.endsWith(".manifest.json") ? 0 : name.startsWith("outcome_") ? 2 : 1;
 
-async function removeTree(deps: RetireDeps, above: string, entry: FactEntry): Promise<void> {
+async function removeTree(volume: Removal, above: string, entry: FactEntry): Promise<void> {
   const path = `${above}/${entry.name}`;
-  if (!entry.isFolder) return await deps.facts.remove(path);
-  for (const inner of await deps.facts.list(path)) await removeTree(deps, path, inner);
-  await deps.facts.removeFolder(path);
+  if (!entry.isFolder) return await volume.remove(path);
+  for (const inner of await volume.list(path)) await removeTree(volume, path, inner);
+  await volume.removeFolder(path);
+}
+type Removal = FactRemovalPort["facts"];
+
+/** Planned files, copies of manifests and judged results of a run. */
+async function removeShared(deps: RetireDeps, run_id: string): Promise<void> {
+  const ticket = (await deps.facts.read(factRef.ticket(run_id)))?.fact;
+  if (ticket === undefined) return;
+  const folder = sharedFolder({ run_id, generation: generationOf(deps, ticket) });
+  for (const entry of await deps.plans.list(folder)) await removeTree(deps.plans, folder, entry);
+  await deps.plans.removeFolder(folder);
 }
 
 /**

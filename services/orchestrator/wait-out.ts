@@ -2,7 +2,7 @@
 // platform is back. What the sweep says anyway, because the chapter's marker is silent, ends after an hour of waiting.
 import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
-import type { Retry, Ticket, TicketsMessage, Turn } from "../../shared/domain/messages.ts";
+import type { OrdersMessage, Retry, Ticket, TicketsMessage, Turn } from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import type { WaitOut } from "../../shared/lambda.ts";
@@ -19,15 +19,25 @@ export const waitOutTurn =
 
 /** A ticket and a retry do their first turn themselves: once they are accepted, they wait as turns do. */
 export const waitOutTicket =
-  (deps: FactsPort & QueuesPort<"tickets"> & LogPort): WaitOut<TicketsMessage> =>
+  (deps: FactsPort & QueuesPort<"tickets" | "orders"> & LogPort): WaitOut<TicketsMessage> =>
+  async (message, options) => {
+    if (message.type !== "ticket") return await waitOutOrder(deps)(message, options);
+    if (message.tries <= SAID_AGAIN_TRIES_MAX || !(await goesOnAnyway(deps, message)))
+      return await deps.queues.send("tickets", message, options);
+    const run_id = message.ticket_id;
+    deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
+  };
+
+export const waitOutOrder =
+  (deps: FactsPort & QueuesPort<"orders"> & LogPort): WaitOut<OrdersMessage> =>
   async (message, options) => {
     const isUnderWay =
+      message.type === "retry" &&
       message.tries > SAID_AGAIN_TRIES_MAX &&
-      message.type !== "cancel" &&
       (await goesOnAnyway(deps, message));
-    if (!isUnderWay) return await deps.queues.send("tickets", message, options);
-    const run_id = message.type === "ticket" ? message.ticket_id : message.run_id;
-    deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
+    if (!isUnderWay) return await deps.queues.send("orders", message, options);
+    const { run_id } = message;
+    deps.log("message.left", { queue: "orders", run_id, ...tracedBy(options.traceparent) });
   };
 
 /** Its chapter is open, so the sweep knows of it. Where that cannot be read now, nobody knows. */

@@ -5,6 +5,7 @@ import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.t
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
+import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
@@ -13,6 +14,7 @@ import type { WaitOut } from "../../shared/lambda.ts";
 import type {
   ClockPort,
   FactsPort,
+  IdentityPort,
   JobsPort,
   LogPort,
   MarkersPort,
@@ -24,6 +26,7 @@ import type {
 export type WatchDeps = FactsPort &
   MarkersPort &
   JobsPort &
+  IdentityPort &
   QueuesPort<"watches" | "reports"> &
   ClockPort &
   LogPort &
@@ -41,7 +44,7 @@ export const watchRun =
   async (message: Watch, delivery: Traced = {}): Promise<void> => {
     const { due, marker, watch, traceparent } = await checkedIfDue(deps, message, delivery);
     const look = await deps.jobs.get(watch.databricks_run_id);
-    const phase: RunPhase = look.kind === "gone" ? "over" : phaseOf(look.run);
+    const phase = await phaseSeen(deps, watch, look);
     const nowMs = deps.clock.nowMs();
     const endedMs = look.kind === "run" ? look.run.endedMs : undefined;
     deps.log("attempt.looked", {
@@ -61,6 +64,24 @@ export const watchRun =
     await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
   };
 
+/**
+ * What is not ours is no run to wait for: the judge says so at once. It was taken for ours before creators were looked at, or somebody
+ * has changed hands meanwhile.
+ */
+async function phaseSeen(deps: WatchDeps, watch: Watch, look: RunLook): Promise<RunPhase> {
+  switch (look.kind) {
+    case "gone":
+      return "over";
+    case "forbidden": {
+      const ageMs = deps.clock.nowMs() - msOf(watch.submitted_at);
+      const isLong = ageMs > FORBIDDEN_SECONDS_MAX * deps.settings.timeScale * 1000;
+      return isLong ? "over" : "running";
+    }
+    case "run":
+      return isCreatedByUs(look.run, await deps.identity.own()) ? phaseOf(look.run) : "over";
+  }
+}
+
 /** A state that nobody knows is said once, not at every look: the watch remembers. */
 function sayOnce(
   deps: WatchDeps,
@@ -68,7 +89,7 @@ function sayOnce(
   phase: RunPhase,
   look: RunLook,
 ): string | undefined {
-  if (phase !== "unknown" || look.kind === "gone") return watch.said;
+  if (phase !== "unknown" || look.kind !== "run") return watch.said;
   const state = (look.run.state ?? look.run.lifeCycleState ?? "").slice(0, 200);
   if (state !== watch.said) deps.log("state.unknown", { ...logged(watch), state });
   return state;

@@ -7,13 +7,28 @@ import { createDatabricksHttp } from "./databricks-http.ts";
 import { createJobs } from "./databricks-jobs.ts";
 import type { DatabricksSql } from "./databricks-sql.ts";
 import type { Environment } from "./environment.ts";
+import { createIdentity } from "./identity.ts";
 import { createMeter } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
-import { createRateLimiter, type Door, instancesOf, ratesOf, shareOf } from "./rate-limit.ts";
+import {
+  createDoorLimiters,
+  type Door,
+  instancesOf,
+  type Rates,
+  ratesOf,
+  shareOf,
+} from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
 import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
-import { createStdoutLog, systemClock, systemDigest, systemRandom } from "./system.ts";
-import { createFacts, createMarkers, createVolumes } from "./volume-facts.ts";
+import {
+  createStdoutLog,
+  systemClock,
+  systemDigest,
+  systemRandom,
+  systemSecrets,
+  systemUnpack,
+} from "./system.ts";
+import { createFacts, createMarkers, createPlans, createVolumes } from "./volume-facts.ts";
 import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
@@ -26,7 +41,9 @@ const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
-  const access = createWorkspaceAccess(environment, log);
+  const access = createWorkspaceAccess(environment, log, (door) =>
+    door === undefined ? ratesOf(1) : shareOf(service, instances, door),
+  );
   const { http, sql, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);
   const facts = createFacts({ files, factsVolume: environment.settings.factsVolume });
@@ -40,28 +57,38 @@ export function createCommonPorts(service: ServiceName, environment: Environment
         door: Door,
         handle: (...args: Args) => Promise<Answer>,
       ) =>
-      (...args: Args): Promise<Answer> => {
-        limiter.use(shareOf(service, instances, door));
-        return handle(...args);
-      },
+      (...args: Args): Promise<Answer> =>
+        limiter.through(door, () => handle(...args)),
     ports: {
       ...systemClock,
+      ...systemDigest,
+      ...systemSecrets,
+      ...systemUnpack,
       ...log,
       ...facts,
+      ...createPlans(files, environment.settings.plansVolume),
       ...createMarkers({ files, factsVolume: environment.settings.factsVolume }),
       ...createVolumes(files),
       ...createJobs(http),
       ...createQueues(sqs, environment.queueUrls),
       ...createDeadLetters(sqs, environment.deadLetterUrls),
       ...createPlanePort(facts, environment.stack),
-      sha256: systemDigest.sha256,
+      ...createIdentity({
+        http,
+        auth: environment.databricksAuth,
+        controllers: environment.controllers,
+      }),
       settings: environment.settings,
     },
   };
 }
 
 /** How this plane speaks to its workspace. */
-function createWorkspaceAccess(environment: Environment, log: LogPort) {
+function createWorkspaceAccess(
+  environment: Environment,
+  log: LogPort,
+  ratesOfDoor: (door?: Door) => Rates,
+) {
   const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
   const meter = createMeter(log);
   const wire = meter.wire(
@@ -76,7 +103,7 @@ function createWorkspaceAccess(environment: Environment, log: LogPort) {
       webIdentityToken: createWebIdentityToken(),
     }),
   );
-  const limiter = createRateLimiter(ratesOf(1), systemClock);
+  const limiter = createDoorLimiters(ratesOfDoor, systemClock);
   const http = meter.http(
     createDatabricksHttp({
       ...systemClock,

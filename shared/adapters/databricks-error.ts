@@ -1,6 +1,7 @@
 // What Databricks says when it does not do what was asked. Every shape of databricks-facts §3.1 has been seen.
 import * as z from "zod";
 import { jsonOrNothing } from "../domain/body.ts";
+import { oneLine } from "../domain/text.ts";
 import type { WireReply } from "./wire.ts";
 
 /** An answer that is no success: its status, its code, and its sentence in one bounded line. */
@@ -59,6 +60,13 @@ export const isTokenRefused = ({ status, message }: DatabricksError): boolean =>
   status === 401 ||
   (status === 403 && /\btoken\b/i.test(message) && /invalid|expired/i.test(message));
 
+/** The API says that whoever asks may not: the token was good. */
+export const isDenied = (error: DatabricksError): boolean =>
+  error.status === 403 &&
+  error.code === "PERMISSION_DENIED" &&
+  error.isFromApi &&
+  !isTokenRefused(error);
+
 /** The API says that what was named does not exist; an unknown path or a switched-off feature says no such thing. */
 export const isMissing = ({ status, code, isFromApi }: DatabricksError): boolean =>
   status === 404 && isFromApi && !["ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"].includes(code);
@@ -107,10 +115,3 @@ function fromText(text: string): Parts {
     ? { message: text, isFromApi: false }
     : { code: match[1], message: match[2], isFromApi: true };
 }
-
-const CHARS_MAX = 500;
-/** Foreign text goes into facts, logs and letters: one line, bounded, without control characters. */
-const oneLine = (text: string): string => {
-  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
-  return line.length > CHARS_MAX ? `${line.slice(0, CHARS_MAX)}…` : line;
-};

@@ -6,6 +6,7 @@ import type { TokenSource } from "./databricks-auth.ts";
 import {
   type DatabricksError,
   databricksError,
+  isDenied,
   isPassing,
   isTokenRefused,
   isTrouble,
@@ -31,6 +32,8 @@ export type DatabricksCall = {
   readonly bytesMax?: number;
   /** For all tries together. Default 15 s: a handler has 30 to 60 s for all of its calls. */
   readonly totalMs?: number;
+  /** A 403 PERMISSION_DENIED about what was named is an answer; otherwise it is trouble that a person mends. */
+  readonly forbiddenIsAnswer?: boolean;
 };
 
 export type DatabricksReply =
@@ -146,16 +149,21 @@ async function sendOnce(
     bytesMax: call.bytesMax ?? REPLY_BYTES_MAX,
     timeoutMs,
   });
-  return judged(reply, clock.nowMs());
+  return judged(call, reply, clock.nowMs());
 }
 
-function judged(reply: WireReply, nowMs: number): DatabricksReply | Trouble {
+function judged(
+  call: DatabricksCall,
+  reply: WireReply,
+  nowMs: number,
+): DatabricksReply | Trouble {
   if (reply.status >= 200 && reply.status < 300)
     return reply.tooLargeBytes === undefined
       ? { kind: "ok", content: reply.content }
       : { kind: "too-large", bytes: reply.tooLargeBytes };
   const error = databricksError(reply);
-  if (!isTrouble(error)) return { kind: "refused", error };
+  const isAnswer = call.forbiddenIsAnswer === true && isDenied(error);
+  if (isAnswer || !isTrouble(error)) return { kind: "refused", error };
   const retryAfterSeconds = retryAfterOf(reply, nowMs);
   return {
     kind: "trouble",

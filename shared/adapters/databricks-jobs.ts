@@ -3,8 +3,15 @@ import * as z from "zod";
 import { faultsOf } from "../domain/body.ts";
 import { CLOCKS_DIFFER_SECONDS } from "../domain/cadence.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
-import type { JobsPort, NamedRun, RunLook, SubmitReply, SubmitRequest } from "../ports.ts";
-import { type DatabricksError, isMissing } from "./databricks-error.ts";
+import type {
+  JobsPort,
+  NamedRun,
+  RunLook,
+  SubmitReply,
+  SubmitRequest,
+  TaskOutput,
+} from "../ports.ts";
+import { type DatabricksError, isDenied, isMissing } from "./databricks-error.ts";
 import { type DatabricksCall, type DatabricksHttp, jsonOfReply } from "./databricks-http.ts";
 import {
   Id,
@@ -21,6 +28,7 @@ export const createJobs = (http: DatabricksHttp): JobsPort => ({
   jobs: {
     submit: (request) => submit(http, request),
     get: (databricksRunId) => get(http, databricksRunId),
+    output: (taskRunId) => output(http, taskRunId),
     find: (namePrefix, sinceMs, untilMs) => find(http, namePrefix, sinceMs, untilMs),
     listActive: (namePrefix) => listActive(http, namePrefix),
     cancel: (databricksRunId) => cancel(http, databricksRunId),
@@ -49,7 +57,7 @@ async function submit(http: DatabricksHttp, request: SubmitRequest): Promise<Sub
   if (reply.kind === "refused" && isRefusal(reply.error))
     return { kind: "refused", code: reply.error.code, message: reply.error.sentence };
   const { run_id } = okOf(call, reply, z.object({ run_id: Id }));
-  return { kind: "accepted", databricksRunId: run_id, runUrl: await urlOf(http, run_id) };
+  return { kind: "accepted", databricksRunId: run_id, runUrl: builtUrl(http.host, run_id) };
 }
 
 /** Name and token are put in front of the payload's text, so that it goes out as it is stored, int64 and all. */
@@ -59,19 +67,6 @@ function bodyOf({ runName, idempotencyToken, payload }: SubmitRequest): string {
     throw new Error("the payload of a submission must be a JSON object, as text");
   const head = JSON.stringify({ run_name: runName, idempotency_token: idempotencyToken });
   return inside.trim() === "" ? head : `${head.slice(0, -1)},${inside}}`;
-}
-
-const URL_MS_MAX = 3_000;
-
-/** The platform's own link. It is for people: where it cannot be had, one is built, and nothing waits for it. */
-async function urlOf(http: DatabricksHttp, databricksRunId: string): Promise<string> {
-  try {
-    const look = await get(http, databricksRunId, URL_MS_MAX);
-    if (look.kind === "run") return look.run.runUrl;
-  } catch (error) {
-    if (!(error instanceof PlatformTroubleError)) throw error;
-  }
-  return builtUrl(http.host, databricksRunId);
 }
 
 const builtUrl = (host: string, databricksRunId: string): string =>
@@ -85,23 +80,16 @@ const urlIn =
 // 1,000 tasks are ten pages of 100; each attempt of a task counts.
 const TASK_PAGES_MAX = 100;
 
-async function get(
-  http: DatabricksHttp,
-  databricksRunId: string,
-  totalMs?: number,
-): Promise<RunLook> {
-  const call = {
-    method: "GET",
-    path: `${RUNS}/get`,
-    rate: "get",
-    ...(totalMs !== undefined && { totalMs }),
-  } as const;
+async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLook> {
+  const call = { method: "GET", path: `${RUNS}/get`, rate: "get", forbiddenIsAnswer: true } as const;
   const pages: RunReply[] = [];
   for (let token: string | undefined; pages.length < TASK_PAGES_MAX; ) {
     const query = { run_id: Id.parse(databricksRunId), ...(token && { page_token: token }) };
     const reply = await http.call({ ...call, query });
     if (reply.kind === "refused" && isGone(reply.error))
       return { kind: "gone", message: reply.error.sentence };
+    if (reply.kind === "refused" && isDenied(reply.error))
+      return { kind: "forbidden", message: reply.error.sentence };
     const page = okOf(call, reply, RunSchema);
     if (page.run_id !== databricksRunId)
       throw strange(call, `asked for run ${databricksRunId}, it answers for run ${page.run_id}`);
@@ -118,9 +106,26 @@ async function get(
 const isGone = (error: DatabricksError): boolean =>
   isMissing(error) || (error.status === 400 && /\b(does not|doesn't) exist\b/.test(error.message));
 
+const OutputReply = z.object({
+  logs: z.string().nullish(),
+  logs_truncated: z.boolean().nullish(),
+});
+
+async function output(http: DatabricksHttp, taskRunId: string): Promise<TaskOutput> {
+  const call = { method: "GET", path: `${RUNS}/get-output`, rate: "get" } as const;
+  const query = { run_id: Id.parse(taskRunId) };
+  // The client's own bound will do: an executor prints a fraction of it, and what prints more is no evidence.
+  const reply = await http.call({ ...call, query });
+  if (reply.kind === "too-large") return { kind: "too-large", bytes: reply.bytes };
+  if (reply.kind === "refused" && isGone(reply.error))
+    return { kind: "absent", message: reply.error.sentence };
+  const { logs, logs_truncated } = okOf(call, reply, OutputReply);
+  return { kind: "output", logs: logs ?? undefined, isTruncated: logs_truncated ?? false };
+}
+
 const PAGE_RUNS = 25; // the platform's maximum
 const RUN_PAGES_MAX = 100; // ten seconds of listing
-/** Names are unique, so a wider search can only cost a page. */
+/** What bears the name is looked at again, so a wider search can only cost a page. */
 const SKEW_MS = CLOCKS_DIFFER_SECONDS * 1000;
 
 async function find(
@@ -128,14 +133,15 @@ async function find(
   namePrefix: string,
   sinceMs: number,
   untilMs?: number,
-): Promise<NamedRun | undefined> {
+): Promise<readonly NamedRun[]> {
   const started = {
     start_time_from: String(Math.max(0, Math.floor(sinceMs) - SKEW_MS)),
     ...(untilMs !== undefined && { start_time_to: String(Math.ceil(untilMs) + SKEW_MS) }),
   };
+  const named: NamedRun[] = [];
   for await (const run of listed(http, started))
-    if (run.run_name?.startsWith(namePrefix)) return namedRunOf(run, urlIn(http));
-  return undefined;
+    if (run.run_name?.startsWith(namePrefix)) named.push(namedRunOf(run, urlIn(http)));
+  return named;
 }
 
 async function listActive(http: DatabricksHttp, namePrefix: string): Promise<readonly NamedRun[]> {

@@ -24,7 +24,16 @@ const State = {
     .nullish(),
 };
 
-const Task = z.object({ task_key: z.string(), attempt_number: z.int().nullish(), ...State });
+const Task = z.object({
+  task_key: z.string(),
+  run_id: Id.nullish().catch(undefined),
+  attempt_number: z.int().nullish(),
+  spark_python_task: z
+    .object({ python_file: text, parameters: z.array(z.string()).nullish() })
+    .nullish()
+    .catch(undefined),
+  ...State,
+});
 
 const Repair = z.object({ type: text, start_time: ms });
 
@@ -32,6 +41,11 @@ export const RunReply = z.object({
   run_id: Id,
   run_name: text,
   run_page_url: text,
+  run_type: text,
+  /** Who submitted it; missing where that user was deleted. */
+  creator_user_name: text,
+  /** What a repair changed. */
+  overriding_parameters: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   start_time: ms,
   end_time: ms,
   tasks: z.array(Task).nullish(),
@@ -51,6 +65,9 @@ export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): Da
   return {
     databricksRunId: first.run_id,
     runName: first.run_name ?? "",
+    creator: first.creator_user_name || undefined,
+    runType: first.run_type ?? undefined,
+    isOverridden: isOverridden(pages),
     runUrl: url(first),
     lifeCycleState: first.state?.life_cycle_state ?? undefined,
     resultState: first.state?.result_state ?? undefined,
@@ -70,11 +87,27 @@ export function namedRunOf(run: RunReply, url: UrlOf): NamedRun {
   return {
     databricksRunId: run.run_id,
     runName: run.run_name ?? "",
+    creator: run.creator_user_name || undefined,
     runUrl: url(run),
     startedMs: run.start_time ?? 0,
     ...(repairs.length > 0 && { repairedMs: Math.max(...repairs) }),
   };
 }
+
+/**
+ * Only a repair can have changed something: a field that the platform fills in for its own reasons must not make a run a stranger.
+ */
+function isOverridden(pages: readonly RunReply[]): boolean {
+  const isRepaired = pages.some(
+    ({ tasks, repair_history }) =>
+      (tasks ?? []).some(({ attempt_number }) => (attempt_number ?? 0) > 0) ||
+      (repair_history ?? []).some(({ type }) => type !== "ORIGINAL"),
+  );
+  return isRepaired && pages.some(({ overriding_parameters }) => holdsAnything(overriding_parameters));
+}
+
+const holdsAnything = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length > 0;
 
 type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
 
@@ -89,6 +122,9 @@ function lastAttempts(tasks: readonly z.infer<typeof Task>[]): readonly Databric
     if (attemptNumber < (byKey.get(task.task_key)?.attemptNumber ?? 0)) continue;
     byKey.set(task.task_key, {
       taskKey: task.task_key,
+      taskRunId: task.run_id ?? undefined,
+      pythonFile: task.spark_python_task?.python_file ?? undefined,
+      parameters: task.spark_python_task?.parameters ?? undefined,
       attemptNumber,
       lifeCycleState: task.state?.life_cycle_state ?? undefined,
       resultState: task.state?.result_state ?? undefined,

@@ -10,6 +10,8 @@ export type Environment = {
   /** `https://…`, without a slash at the end. */
   readonly databricksHost: string;
   readonly databricksAuth: AuthChoice;
+  /** Who the controllers are and were, by their application ids. */
+  readonly controllers: readonly string[];
   /** A file with the authority of the workspace's certificate, where it is not a public one. */
   readonly caFile: string | undefined;
   /** `/sql/1.0/warehouses/<id>` */
@@ -75,10 +77,15 @@ const remedies: Readonly<Record<string, string>> = {
   SIGNALBOX_CATALOG: "the catalog of the volumes and tables: letters, digits, _ and -",
   SIGNALBOX_SCHEMA: "the schema of the volumes and tables: letters, digits, _ and -",
   SIGNALBOX_FACTS_VOLUME: "the volume of the facts, by its name alone",
+  SIGNALBOX_PLANS_VOLUME: "the volume of manifests, planned files and judged results, by its name alone",
   SIGNALBOX_SCRATCHPAD_VOLUME: "the volume of the results, by its name alone",
   SIGNALBOX_CODEBASE_VOLUME: "the volume of the reviewed code, by its name alone",
   SIGNALBOX_STACK: "the stack's name, as plane.json has it",
   SIGNALBOX_RUN_AS: "the application id of the principal as which executors run",
+  SIGNALBOX_CONTROLLERS:
+    "the application ids of the controllers' principals, the present one and those of before, with commas between them",
+  SIGNALBOX_EVIDENCE: "where results are judged: output (of the run itself) or file",
+  SIGNALBOX_OWN_ROLES: "the ids of the functions' own roles (AROA…), with commas between them",
   SIGNALBOX_EXECUTOR_PATH: "the /Volumes/… path to which the executor was uploaded",
   SIGNALBOX_RETENTION_DAYS:
     "for how many days facts are kept after a run is over: a whole number from 30 to 3650",
@@ -96,16 +103,28 @@ const host = z
   .transform((text) => text.replace(/\/+$/, ""))
   .pipe(z.string().regex(/^https:\/\/[A-Za-z0-9.-]+(:[0-9]{1,5})?$/));
 
+/** Names with commas between them. */
+const list = z.string().transform((text): readonly string[] =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== ""),
+);
+
 const common = {
   DATABRICKS_HOST: host,
   DATABRICKS_AUTH: z.enum(["oauth-m2m", "federation", "pat"]).default("oauth-m2m"),
   SIGNALBOX_CATALOG: identifier,
   SIGNALBOX_SCHEMA: identifier,
   SIGNALBOX_FACTS_VOLUME: identifier.default("facts"),
+  SIGNALBOX_PLANS_VOLUME: identifier.default("plans"),
   SIGNALBOX_SCRATCHPAD_VOLUME: identifier.default("scratchpad"),
   SIGNALBOX_CODEBASE_VOLUME: identifier.default("company_codebase"),
   SIGNALBOX_STACK: z.string().min(1),
   SIGNALBOX_RUN_AS: z.string().min(1).optional(),
+  SIGNALBOX_CONTROLLERS: list.refine((ids) => ids.length > 0, "must name at least one"),
+  SIGNALBOX_EVIDENCE: z.enum(["output", "file"]).default("output"),
+  SIGNALBOX_OWN_ROLES: list.default([]),
   SIGNALBOX_EXECUTOR_PATH: z.string().startsWith("/"),
   SIGNALBOX_RETENTION_DAYS: z.coerce
     .number()
@@ -182,6 +201,7 @@ function environmentOf(
   return {
     databricksHost: data.DATABRICKS_HOST,
     databricksAuth,
+    controllers: data.SIGNALBOX_CONTROLLERS,
     caFile: data.SIGNALBOX_CA_FILE,
     httpPath: data.DATABRICKS_HTTP_PATH,
     catalog: data.SIGNALBOX_CATALOG,
@@ -189,10 +209,13 @@ function environmentOf(
     stack: data.SIGNALBOX_STACK,
     settings: {
       factsVolume: `${volumes}/${data.SIGNALBOX_FACTS_VOLUME}`,
+      plansVolume: `${volumes}/${data.SIGNALBOX_PLANS_VOLUME}`,
       scratchpadVolume: `${volumes}/${data.SIGNALBOX_SCRATCHPAD_VOLUME}`,
       codebaseVolume: `${volumes}/${data.SIGNALBOX_CODEBASE_VOLUME}`,
       executorPath: data.SIGNALBOX_EXECUTOR_PATH,
       runAs: data.SIGNALBOX_RUN_AS,
+      evidence: data.SIGNALBOX_EVIDENCE,
+      ownSenders: data.SIGNALBOX_OWN_ROLES,
       worker: [given["AWS_LAMBDA_FUNCTION_NAME"], given["AWS_LAMBDA_LOG_STREAM_NAME"]]
         .filter((name) => name !== undefined)
         .join(" "),

@@ -1,6 +1,6 @@
 // How a fact lies in its file: JSON that a person can read, ending with a line feed; and how it is read back.
 import type * as z from "zod";
-import { faultsOf, messageOf } from "../domain/body.ts";
+import { faultsOf, messageOf, strictJson } from "../domain/body.ts";
 import { PoisonMessageError, UnreadableMarkerError } from "../domain/errors.ts";
 import {
   type ChapterKey,
@@ -13,7 +13,6 @@ import {
   markerKey,
   markerName,
 } from "../domain/facts.ts";
-import { shapeOf } from "../domain/json-shape.ts";
 import { RunId } from "../domain/messages.ts";
 
 /** What is larger is read by programs alone. */
@@ -99,8 +98,6 @@ const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
 const DEPTH_MAX = 64;
 
 function readText<T>(what: string, schema: z.ZodType<T>, text: string): T {
-  const { depth } = shapeOf(text);
-  if (depth > DEPTH_MAX) throw refused(what, `it nests ${depth} levels deep, at most ${DEPTH_MAX}`);
   const parsed = schema.safeParse(parse(what, text));
   if (parsed.success) return parsed.data;
   throw refused(what, faultsOf(parsed.error), parsed.error);
@@ -118,9 +115,9 @@ function utf8(what: string, content: Uint8Array): string {
 
 function parse(what: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return strictJson("it", text, DEPTH_MAX);
   } catch (error) {
-    throw refused(what, `it is not JSON: ${messageOf(error)}`, error);
+    throw refused(what, messageOf(error), error);
   }
 }
 

@@ -19,7 +19,7 @@ type Table = {
   readonly whenMatched?: string;
 };
 
-const attemptKey = ["run_id", "iter_n", "attempt"] as const;
+const attemptKey = ["run_id", "generation", "iter_n", "attempt"] as const;
 const attemptColumns = { run_id: "string", iter_n: "int", attempt: "int" } as const;
 
 const tables: Readonly<Record<LedgerTable, Table>> = {
@@ -42,8 +42,9 @@ const tables: Readonly<Record<LedgerTable, Table>> = {
       created_at: "timestamp",
       updated_at: "timestamp",
       version: "bigint",
+      generation: "string",
     },
-    key: ["run_id"],
+    key: ["run_id", "generation"],
     stays: "r.version DESC",
     // What a later record does not know stays as it was; a late or repeated one changes nothing at all.
     whenMatched: `WHEN MATCHED AND s.version > t.version THEN UPDATE SET
@@ -65,6 +66,7 @@ const tables: Readonly<Record<LedgerTable, Table>> = {
       run_url: "string",
       submitted_at: "timestamp",
       submitted_by_worker: "string",
+      generation: "string",
     },
     key: attemptKey,
     stays: "r.submitted_at",
@@ -86,6 +88,7 @@ const tables: Readonly<Record<LedgerTable, Table>> = {
       duration_seconds: "double",
       termination_code: "string",
       run_url: "string",
+      generation: "string",
     },
     key: attemptKey,
     stays: "r.ended_at",
@@ -123,9 +126,12 @@ USING (
   )
   QUALIFY row_number() OVER (PARTITION BY ${key.map((column) => `r.${column}`).join(", ")} ORDER BY ${stays}) = 1
 ) AS s
-ON ${key.map((column) => `t.${column} = s.${column}`).join(" AND ")}
+ON ${key.map((column) => `t.${column} ${equals(column)} s.${column}`).join(" AND ")}
 ${whenMatched === undefined ? "" : `${whenMatched}\n`}WHEN NOT MATCHED THEN INSERT (${names.join(", ")}) VALUES (${names.map((column) => `s.${column}`).join(", ")})`;
 }
+
+/** Rows of runs of before there were generations have none: NULL equals NULL there, and nowhere else. */
+const equals = (column: string): string => (column === "generation" ? "<=>" : "=");
 
 /** All rows of a table; 64-bit numbers as text, because the driver's column path rounds them. */
 export function selectStatement(name: LedgerTable): string {

@@ -1,4 +1,5 @@
 // The platform's limits hold for a whole workspace and nothing else enforces them: each instance keeps to its share.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
 import { type QueueName, type ServiceName, topology } from "../topology.ts";
@@ -26,16 +27,17 @@ export type Door = QueueName | "schedule";
 
 /**
  * What each door gets of a workspace's limits, for all of its instances; together all of them. By what it does: tickets and turns
- * submit, watches look; a report of an end asks Databricks once and a few facts; a batch of a hundred records reads five facts for
+ * submit, watches look; orders are rare; a report of an end asks Databricks twice and a few facts; a batch of a hundred records reads five facts for
  * each, and writes the ledger once for all of them if it is done in time; the schedule sweeps and deletes, alone.
  */
 export const shares = {
-  tickets: { submit: 0.48, get: 0.05, files: 0.15 },
-  turns: { submit: 0.48, get: 0.05, files: 0.15 },
-  watches: { submit: 0.01, get: 0.6, files: 0.12 },
-  reports: { submit: 0.01, get: 0.2, files: 0.14 },
-  records: { submit: 0.01, get: 0.05, files: 0.34 },
-  schedule: { submit: 0.01, get: 0.05, files: 0.1 },
+  tickets: { submit: 0.46, get: 0.05, files: 0.15 },
+  orders: { submit: 0.04, get: 0.03, files: 0.05 },
+  turns: { submit: 0.46, get: 0.05, files: 0.15 },
+  watches: { submit: 0.01, get: 0.55, files: 0.12 },
+  reports: { submit: 0.01, get: 0.24, files: 0.13 },
+  records: { submit: 0.01, get: 0.04, files: 0.31 },
+  schedule: { submit: 0.01, get: 0.04, files: 0.09 },
 } as const satisfies Readonly<Record<Door, Readonly<Record<DividedKind, number>>>>;
 
 // The calls of one attempt, with some to spare.
@@ -82,8 +84,6 @@ export const instancesOf = (service: ServiceName): number =>
 export type RateLimiter = {
   /** @throws PlatformTroubleError where the wait would be longer than a message should be held. */
   readonly run: <T>(kind: RateKind, work: () => Promise<T>) => Promise<T>;
-  /** Other rates from now on. What has been asked for keeps its turn. */
-  readonly use: (rates: Rates) => void;
 };
 
 const WAIT_MS_MAX = 20_000;
@@ -96,12 +96,6 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
     files: createLane(rates.files, { clock }),
   };
   return {
-    use: (next) => {
-      lanes.submit.use(next.submit);
-      lanes.get.use(next.get);
-      lanes.list.use(next.list);
-      lanes.files.use(next.files);
-    },
     run: async (kind, work) => {
       const lane = lanes[kind];
       const waitMs = lane.reserve();
@@ -116,16 +110,39 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
   };
 }
 
+/**
+ * A limiter for each door, because an invocation keeps to the share of the door that started it: where invocations of several doors
+ * overlap in one process (on one machine they do, in Lambda not), none of them spends or slows down another's.
+ * @param ratesOfDoor its share; asked once
+ */
+export function createDoorLimiters(
+  ratesOfDoor: (door?: Door) => Rates,
+  clock: ClockPort,
+): DoorLimiters {
+  const current = new AsyncLocalStorage<RateLimiter>();
+  const outside = createRateLimiter(ratesOfDoor(), clock);
+  const byDoor = new Map<Door, RateLimiter>();
+  return {
+    run: (kind, work) => (current.getStore() ?? outside).run(kind, work),
+    through: (door, work) => {
+      const limiter = byDoor.get(door) ?? createRateLimiter(ratesOfDoor(door), clock);
+      byDoor.set(door, limiter);
+      return current.run(limiter, work);
+    },
+  };
+}
+
+export type DoorLimiters = RateLimiter & {
+  /** Everything that `work` asks for, however deep, counts for the door. */
+  readonly through: <T>(door: Door, work: () => T) => T;
+};
+
 /** A token bucket, kept as the time at which the next call is due; and a count of the calls under way. */
-function createLane(initial: Rate, { clock }: ClockPort) {
-  let rate = initial;
+function createLane(rate: Rate, { clock }: ClockPort) {
   const waiting: (() => void)[] = [];
   let dueMs = Number.NEGATIVE_INFINITY;
   let underWay = 0;
   return {
-    use: (next: Rate): void => {
-      rate = next;
-    },
     reserve: (): number => {
       const { perSecond, burst } = rate;
       const intervalMs = 1000 / perSecond;

@@ -2,7 +2,7 @@
 import { type MessageAttributeValue, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { isoOf } from "../domain/time.ts";
 import type { DeadLetter, DeadLettersPort, QueuesPort } from "../ports.ts";
-import type { QueueName } from "../topology.ts";
+import { FIRST_BY, type QueueName, SENT_BY } from "../topology.ts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
 import { checkDelay } from "./delay.ts";
 
@@ -13,11 +13,14 @@ export const createSqsClient = (): SQSClient => new SQSClient(awsClientOptions);
 
 export const createQueues = (client: SQSClient, urls: QueueUrls): QueuesPort => ({
   queues: {
-    send: (queue, message, { delaySeconds, traceparent } = {}) => {
+    send: (queue, message, { delaySeconds, traceparent, by } = {}) => {
       checkDelay(queue, delaySeconds);
       return send(client, queue, urlOf(queue, urls, "QUEUE_URL"), jsonBody(message), {
         ...(delaySeconds !== undefined && { delaySeconds }),
-        attributes: traceparent === undefined ? {} : { traceparent },
+        attributes: {
+          ...(traceparent !== undefined && { traceparent }),
+          ...(by !== undefined && { [SENT_BY]: by }),
+        },
       });
     },
   },
@@ -45,6 +48,8 @@ const attributesOf = (queue: QueueName, letter: DeadLetter): Readonly<Record<str
   ...(letter.runId !== undefined && { run_id: letter.runId }),
   ...(letter.runUrl !== undefined && { run_url: letter.runUrl }),
   ...(letter.traceparent !== undefined && { traceparent: letter.traceparent }),
+  // By another name than SENT_BY: put back as it is, a letter must not speak for whoever sent it first.
+  ...(letter.by !== undefined && { [FIRST_BY]: letter.by }),
 });
 
 type Sent = {

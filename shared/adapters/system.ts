@@ -1,9 +1,10 @@
 // What only the machine can give: time, randomness, digests, and the standard output.
-import { createHash, randomInt } from "node:crypto";
+import { createHash, createHmac, randomBytes, randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inflateSync } from "node:zlib";
 import { metricsOf } from "../domain/metrics.ts";
 import { createLog } from "../log.ts";
-import type { ClockPort, DigestPort, LogPort } from "../ports.ts";
+import type { ClockPort, DigestPort, LogPort, RandomPort, UnpackPort } from "../ports.ts";
 
 export const systemClock: ClockPort = {
   clock: {
@@ -18,6 +19,27 @@ export const systemClock: ClockPort = {
 
 export const systemDigest: DigestPort = {
   sha256: (content) => createHash("sha256").update(content).digest("hex"),
+  hmacSha256: (keyHex, text) =>
+    createHmac("sha256", Buffer.from(keyHex, "hex")).update(text).digest("hex"),
+};
+
+export const systemSecrets: RandomPort = {
+  randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+};
+
+export const systemUnpack: UnpackPort = {
+  fromBase64: (text) => {
+    const bytes = Buffer.from(text, "base64");
+    // Node passes over what is no base64; its own form of the bytes tells.
+    return bytes.toString("base64") === text ? bytes : undefined;
+  },
+  inflate: (packed, bytesMax) => {
+    try {
+      return inflateSync(packed, { maxOutputLength: bytesMax });
+    } catch {
+      return undefined; // torn, no zlib stream, or larger than it may be
+    }
+  },
 };
 
 /** 0 ≤ random() < 1 */

@@ -1,4 +1,4 @@
-// FactsPort, MarkersPort and VolumesPort over Unity Catalog Volumes.
+// FactsPort, PlansPort, MarkersPort and VolumesPort over Unity Catalog Volumes.
 import { createHash } from "node:crypto";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
@@ -7,6 +7,7 @@ import type {
   FactsPort,
   MarkerListing,
   MarkersPort,
+  PlansPort,
   Stored,
   VolumesPort,
 } from "../ports.ts";
@@ -29,18 +30,34 @@ export type VolumeFactsOptions = {
   readonly factsVolume: string;
 };
 
-export const createFacts = (options: VolumeFactsOptions): FactsPort & FactRemovalPort => ({
+export const createFacts = (
+  options: VolumeFactsOptions,
+): FactsPort & Pick<FactRemovalPort, "facts"> => ({
   facts: {
     read: (ref) => readFact(options, ref),
     create: (ref, fact) => createFact(options, ref, fact),
-    putFile: async (path, content) => {
-      // Its path holds its sha256: whoever was there before wrote the same.
-      await options.files.create(pathIn(options, path), content);
-    },
-    list: (folder) => options.files.listPage(pathIn(options, folder)),
-    remove: (path) => options.files.remove(pathIn(options, path)),
-    removeFolder: (path) => options.files.removeFolder(pathIn(options, path)),
+    ...removalIn(options.files, options.factsVolume),
   },
+});
+
+/** @param plansVolume `/Volumes/<catalog>/<schema>/plans` */
+export const createPlans = (
+  files: VolumeFiles,
+  plansVolume: string,
+): PlansPort & Pick<FactRemovalPort, "plans"> => ({
+  plans: {
+    put: async (path, content) => {
+      // Its path says what it is, and controllers alone write here: whoever was there before wrote the same.
+      await files.create(pathIn(plansVolume, path), content);
+    },
+    ...removalIn(files, plansVolume),
+  },
+});
+
+const removalIn = (files: VolumeFiles, volume: string): FactRemovalPort["facts"] => ({
+  list: (folder) => files.listPage(pathIn(volume, folder)),
+  remove: (path) => files.remove(pathIn(volume, path)),
+  removeFolder: (path) => files.removeFolder(pathIn(volume, path)),
 });
 
 export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
@@ -51,8 +68,8 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
       return content && markerOf(path, content);
     },
     write: (marker: Marker) =>
-      options.files.overwrite(pathIn(options, markerPath(marker)), Buffer.from(markerText(marker))),
-    remove: (key) => options.files.remove(pathIn(options, markerPath(key))),
+      options.files.overwrite(pathIn(options.factsVolume, markerPath(marker)), Buffer.from(markerText(marker))),
+    remove: (key) => options.files.remove(pathIn(options.factsVolume, markerPath(key))),
     list: () => listMarkers(options),
   },
 });
@@ -81,8 +98,8 @@ async function createFact<K extends FactKind>(
   const { text, fact: kept } = factText(ref, fact);
   const content = Buffer.from(text);
   try {
-    const created = await options.files.create(pathIn(options, ref.path), content);
-    if (created === "created") return { fact: kept, sha256: sha256Of(content) };
+    const created = await options.files.create(pathIn(options.factsVolume, ref.path), content);
+    if (created === "created") return { fact: kept, sha256: sha256Of(content), text };
   } catch (error) {
     if (!(error instanceof PlatformTroubleError) || !mayHaveHappened(error)) throw error;
     const winner = await readFact(options, ref).catch(() => undefined);
@@ -92,13 +109,14 @@ async function createFact<K extends FactKind>(
   const winner = await readFact(options, ref);
   if (winner !== undefined) return winner;
   throw new PlatformTroubleError(
-    `Databricks says that ${pathIn(options, ref.path)} exists, and cannot find it`,
+    `Databricks says that ${pathIn(options.factsVolume, ref.path)} exists, and cannot find it`,
   );
 }
 
 const stored = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): Stored<FactOf<K>> => ({
   fact: factOf(ref, content),
   sha256: sha256Of(content),
+  text: Buffer.from(content).toString("utf8"),
 });
 
 const sha256Of = (content: Uint8Array): string =>
@@ -108,7 +126,7 @@ async function readBytes(
   options: VolumeFactsOptions,
   path: string,
 ): Promise<Uint8Array | undefined> {
-  const file = await options.files.read(pathIn(options, path), FACT_BYTES_MAX);
+  const file = await options.files.read(pathIn(options.factsVolume, path), FACT_BYTES_MAX);
   switch (file.kind) {
     case "absent":
       return undefined;
@@ -122,7 +140,7 @@ async function readBytes(
 }
 
 async function listMarkers(options: VolumeFactsOptions): Promise<readonly MarkerListing[]> {
-  const files = await options.files.list(pathIn(options, MARKERS_FOLDER));
+  const files = await options.files.list(pathIn(options.factsVolume, MARKERS_FOLDER));
   return files.flatMap(({ name, modifiedMs }) => {
     const key = markerKeyOf(name);
     return key === undefined ? [] : [{ key, modifiedMs }];
@@ -132,7 +150,7 @@ async function listMarkers(options: VolumeFactsOptions): Promise<readonly Marker
 // No dots alone, no slashes, nothing that needs encoding: aws-facts §5.3.
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 
-function pathIn({ factsVolume }: VolumeFactsOptions, path: string): string {
-  if (path.split("/").every((segment) => SEGMENT.test(segment))) return `${factsVolume}/${path}`;
+function pathIn(volume: string, path: string): string {
+  if (path.split("/").every((segment) => SEGMENT.test(segment))) return `${volume}/${path}`;
   throw new Error(`${JSON.stringify(path.slice(0, 200))} is no path of a fact`);
 }

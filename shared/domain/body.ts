@@ -3,6 +3,7 @@ import type * as z from "zod";
 import { PoisonMessageError } from "./errors.ts";
 import { repeatedKey, shapeOf } from "./json-shape.ts";
 import { messageLimits } from "./messages.ts";
+import { oneLine } from "./text.ts";
 
 /**
  * Parses the body of a message.
@@ -15,28 +16,33 @@ export function jsonOf(body: string): unknown {
     throw new PoisonMessageError(
       `the message has ${bytes} bytes; at most ${messageLimits.bodyBytesMax} are read: put large data on a Volume and send its path`,
     );
-  const { depth, keys } = shapeOf(body);
-  if (depth > messageLimits.depthMax)
-    throw new PoisonMessageError(
-      `the message nests ${depth} levels deep; at most ${messageLimits.depthMax} are read`,
-    );
-  const value = parsed(body);
-  const repeated = repeatedKey(body, keys, value);
+  return strictJson("the message", body, messageLimits.depthMax);
+}
+
+/**
+ * JSON that means one thing: no key twice, no number that would become another one, no half character, no `__proto__`, and no deeper
+ * than whoever walks it can bear.
+ * @throws PoisonMessageError with one sentence that begins with `what`
+ */
+export function strictJson(what: string, text: string, depthMax: number): unknown {
+  const { depth, keys } = shapeOf(text);
+  if (depth > depthMax)
+    throw new PoisonMessageError(`${what} nests ${depth} levels deep; at most ${depthMax} are read`);
+  const value = parsed(what, text);
+  const repeated = repeatedKey(text, keys, value);
   if (repeated !== undefined)
     throw new PoisonMessageError(
-      `the message has the key "${repeated.slice(0, 100)}" twice in one object: which of the two is meant, nobody can say; send it once`,
+      `${what} has the key "${oneLine(repeated, 100)}" twice in one object: which of the two is meant, nobody can say; send it once`,
     );
   return value;
 }
 
-function parsed(body: string): unknown {
+function parsed(what: string, text: string): unknown {
   try {
-    return MAY_NOT_SURVIVE.test(body)
-      ? JSON.parse(body, refuseWhatDoesNotSurvive)
-      : JSON.parse(body);
+    return MAY_NOT_SURVIVE.test(text) ? JSON.parse(text, refuserIn(what)) : JSON.parse(text);
   } catch (error) {
     if (error instanceof PoisonMessageError) throw error;
-    throw new PoisonMessageError(`the message is not JSON: ${messageOf(error)}`, { cause: error });
+    throw new PoisonMessageError(`${what} is not JSON: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -64,8 +70,11 @@ const FAULTS_SHOWN_MAX = 3;
 export function faultsOf(error: z.ZodError): string {
   const faults = error.issues.flatMap((issue) => sayIssue(issue));
   const more = faults.length - FAULTS_SHOWN_MAX;
-  return faults.slice(0, FAULTS_SHOWN_MAX).join("; ") + (more > 0 ? `; and ${more} more` : "");
+  const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => oneLine(fault, FAULT_CHARS_MAX));
+  return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
+/** A key that nobody knows is quoted in its fault, and may be as long as its sender likes. */
+const FAULT_CHARS_MAX = 150;
 
 /** Of a union, the branch that is nearest says what is wrong: "Invalid input" says nothing. */
 function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): readonly string[] {
@@ -87,26 +96,36 @@ export const messageOf = (error: unknown): string =>
 const MAY_NOT_SURVIVE = /__proto__|\\u|(?:^|[:,[])\s*-?(?:[0-9.]{16}|[0-9.]+[eE])/;
 
 /** Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text access). */
-export function refuseWhatDoesNotSurvive(
+const refuserIn =
+  (what: string) =>
+  (key: string, value: unknown, context?: { source?: string }): unknown =>
+    refuseWhatDoesNotSurvive(what, key, value, context?.source);
+
+function refuseWhatDoesNotSurvive(
+  what: string,
   key: string,
   value: unknown,
-  context?: { source?: string },
-) {
+  source = String(value),
+): unknown {
   if (key === "__proto__")
-    throw new PoisonMessageError('the message has a key "__proto__", which is refused');
+    throw new PoisonMessageError(`${what} has a key "__proto__", which is refused`);
+  const place = `"${oneLine(key, 100)}"`;
   if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed()))
     throw new PoisonMessageError(
-      `the text at "${key.toWellFormed()}" has half a surrogate pair, which is no character`,
+      `${what} has half a surrogate pair at ${place}, which is no character`,
     );
-  if (typeof value === "number") {
-    const source = context?.source ?? String(value);
-    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-      throw new PoisonMessageError(
-        `the number ${source.slice(0, 40)} at "${key}" cannot be held exactly: send it as text`,
-      );
-  }
+  if (typeof value === "number" && isAnother(value, source))
+    throw new PoisonMessageError(
+      `${what} has the number ${source.slice(0, 40)} at ${place}, which cannot be held exactly: send it as text`,
+    );
   return value;
 }
+
+/** Too large for a number, an integer beyond 2^53, or so small that it becomes 0. */
+const isAnother = (value: number, source: string): boolean =>
+  !Number.isFinite(value) ||
+  (Number.isInteger(value) && !Number.isSafeInteger(value)) ||
+  (value === 0 && /[1-9]/.test(source.split(/e/i)[0] ?? ""));
 
 /** The length in UTF-8, of which the pure core has no encoder. */
 export function utf8Bytes(text: string): number {

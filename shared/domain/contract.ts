@@ -71,6 +71,12 @@ export const Limits = z.strictObject({
 });
 export type Limits = z.infer<typeof Limits>;
 
+/** Of a metric: something that a person can read and a table can hold. */
+const MetricName = z
+  .string()
+  .max(200)
+  .regex(/^[^\u0000-\u001F\u007F-\u009F]+$/, "must be a name without control characters");
+
 /** Thresholds on a result's metrics. All must hold; a metric that is missing fails. */
 export const Gate = z
   .array(
@@ -131,7 +137,7 @@ const ResultError = z.strictObject({
 /** result.json: what the executor says happened. Evidence, not truth. */
 export const Result = z.strictObject({
   v: z.literal(1),
-  run_id: z.string(),
+  run_id: z.string().max(64),
   iter_n: Count,
   attempt: Count,
   manifest_sha256: Sha256,
@@ -141,7 +147,7 @@ export const Result = z.strictObject({
   duration_seconds: z.number().min(0),
   error: ResultError.nullable(),
   /** Finite numbers only: NaN and infinities are no JSON, and no metric. */
-  metrics: z.record(z.string().max(200), z.number()),
+  metrics: z.record(MetricName, z.number()),
   produced_artifacts: z
     .array(z.strictObject({ path: VolumePath, sha256: Sha256, bytes: z.int().min(0) }))
     .max(resultLimits.artifactsMax),
@@ -157,7 +163,7 @@ export const Result = z.strictObject({
     stdout_tail: z.string().max(resultLimits.logTailCharsMax),
     stderr_tail: z.string().max(resultLimits.logTailCharsMax),
   }),
-  traceparent: z.string(),
+  traceparent: z.string().max(200),
 });
 export type Result = z.infer<typeof Result>;
 

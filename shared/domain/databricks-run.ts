@@ -1,7 +1,12 @@
 // A Databricks run as the Jobs API shows it, reduced to what a judgement needs. Values nobody knows stay as they are.
 
 export type DatabricksTask = {
+  /** The task's own run, which alone has an output; absent where the answer does not name it. */
+  readonly taskRunId?: string | undefined;
   readonly taskKey: string;
+  /** As it was submitted, where the answer shows it. */
+  readonly pythonFile?: string | undefined;
+  readonly parameters?: readonly string[] | undefined;
   readonly attemptNumber: number;
   readonly lifeCycleState: string | undefined;
   readonly resultState: string | undefined;
@@ -11,6 +16,12 @@ export type DatabricksTask = {
 export type DatabricksRun = {
   readonly databricksRunId: string;
   readonly runName: string;
+  /** Who submitted it: an application id, or a user's name; absent where that user was deleted. */
+  readonly creator: string | undefined;
+  /** SUBMIT_RUN is what the controllers start. */
+  readonly runType: string | undefined;
+  /** Somebody repaired it with parameters of their own. */
+  readonly isOverridden: boolean;
   readonly runUrl: string;
   /** The old `state`; deprecated, still sent. */
   readonly lifeCycleState: string | undefined;

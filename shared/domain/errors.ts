@@ -1,8 +1,12 @@
 // An error class means something different to do. There are two; everything else is a surprise, and SQS redelivers it.
+import { oneLine } from "./text.ts";
 
-/** The message can never succeed. It goes to the dead letters at once, with this sentence, for a person. */
+/** The message can never succeed. It goes to the dead letters at once, with this sentence (one bounded line), for a person. */
 export class PoisonMessageError extends Error {
   override readonly name = "PoisonMessageError";
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(oneLine(message), options);
+  }
 }
 
 /** The platform cannot answer now (429, 5xx, a lost connection, expired credentials, a sleeping warehouse): wait it out. */
@@ -14,7 +18,7 @@ export class PlatformTroubleError extends Error {
     message: string,
     options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
   ) {
-    super(message, { cause: options.cause });
+    super(oneLine(message), { cause: options.cause });
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

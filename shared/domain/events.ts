@@ -1,15 +1,16 @@
 // What upstream systems hear on the event bus.
 import * as z from "zod";
 import { Count, Instant } from "./contract.ts";
-import { Outcome, type OutcomeFact } from "./facts.ts";
+import { Outcome, type OutcomeFact, type RunKey } from "./facts.ts";
 import { RunId } from "./messages.ts";
+import { oneLine } from "./text.ts";
 
 export const EVENT_SOURCE = "signalbox";
 
 /** How a chapter ended. At least once, always with the same `id`. */
 export const OutcomeEvent = z.strictObject({
   v: z.literal(1),
-  /** `<plane_id>/<run_id>/<chapter>`: whoever has seen it may pass over the second. */
+  /** `<plane_id>/<run_id>[/<generation>]/<chapter>`: whoever has seen it may pass over the second. */
   id: z.string(),
   plane_id: z.string(),
   run_id: RunId,
@@ -40,19 +41,26 @@ export const detailTypes = {
   rejected: "Ticket Rejected",
 } as const;
 
+/** Names one run for ever: a ticket_id that is used again after its retention is another. */
+export const runIdentity = (planeId: string, { run_id, generation }: RunKey): string =>
+  generation === undefined ? `${planeId}/${run_id}` : `${planeId}/${run_id}/${generation}`;
+
 export const outcomeEventOf = (planeId: string, fact: OutcomeFact): OutcomeEvent => ({
   v: 1,
-  id: `${planeId}/${fact.run_id}/${fact.chapter}`,
+  id: `${runIdentity(planeId, fact)}/${fact.chapter}`,
   plane_id: planeId,
   run_id: fact.run_id,
   workload: fact.workload,
   chapter: fact.chapter,
   outcome: fact.outcome,
-  reason: fact.reason,
+  reason: oneLine(fact.reason),
   iter_n: fact.iter_n,
   attempt: fact.attempt,
   metrics: fact.metrics,
-  run_url: fact.run_url,
+  run_url: fact.run_url && oneLine(fact.run_url, URL_CHARS_MAX),
   result_path: fact.result_path,
   ended_at: fact.ended_at,
 });
+
+/** A link is for people; one that is longer leads nowhere. */
+const URL_CHARS_MAX = 2_000;

@@ -10,7 +10,7 @@ import {
   PlannedFile,
   Sha256,
 } from "./contract.ts";
-import { type AskedBy, DatabricksRunId, RunId, Ticket } from "./messages.ts";
+import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
 import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
@@ -18,6 +18,10 @@ const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Cou
 const reason = z.string();
 /** The trace of the ticket; absent in facts that were written before it was kept there. */
 const traceparent = z.string().optional();
+/** Which of the runs under one ticket_id it belongs to (payload.ts); absent in facts of tickets without a seed. */
+const generation = z.string().regex(/^[0-9a-f]{10}$/).optional();
+/** The principal who sent it, as SQS says (SenderId); absent in facts that were written before it was kept there. */
+const by = z.string().max(senderCharsMax);
 
 /** Whose volume this is. Part of every token and run name, so that two deployments never mix. */
 export const Plane = z.strictObject({
@@ -41,6 +45,12 @@ export const TicketFact = z.strictObject({
   files: z.array(PlannedFile).min(1),
   entry: z.string(),
   traceparent: z.string(),
+  /**
+   * 32 random bytes, in hex, that only controllers can read: what tokens are made of. In no manifest, message, log, event or table.
+   * Absent in tickets that were accepted before there were seeds.
+   */
+  seed: Sha256.optional(),
+  by: by.optional(),
 });
 export type TicketFact = z.infer<typeof TicketFact>;
 
@@ -56,6 +66,7 @@ export const StoppedManifest = z.strictObject({
   capsule: JsonObject,
   limits: Limits,
   gate: Gate,
+  generation,
   traceparent,
 });
 export type StoppedManifest = z.infer<typeof StoppedManifest>;
@@ -64,6 +75,21 @@ export type StoppedManifest = z.infer<typeof StoppedManifest>;
 export const Manifest = z.union([ExecutorManifest, StoppedManifest]);
 export type Manifest = z.infer<typeof Manifest>;
 export const isStopped = (manifest: Manifest): manifest is StoppedManifest => "stopped" in manifest;
+
+/** What Databricks showed of a run when it was taken for ours, or refused: that is what was really run. */
+export const Seen = z.strictObject({
+  creator: z.string().nullable(),
+  run_name: z.string(),
+  run_type: z.string().nullable(),
+  tasks: z.array(
+    z.strictObject({
+      task_key: z.string(),
+      python_file: z.string().nullable(),
+      parameters: z.array(z.string()).nullable(),
+    }),
+  ),
+});
+export type Seen = z.infer<typeof Seen>;
 
 /** Databricks accepted the attempt. */
 export const AcceptedSubmission = z.strictObject({
@@ -84,6 +110,9 @@ export const AcceptedSubmission = z.strictObject({
   payload: z.string(),
   /** The function that wrote this, and its log stream. */
   submitted_by: z.string().optional(),
+  /** Absent where the run was gone before it could be looked at, and in facts of before. */
+  seen: Seen.optional(),
+  generation,
   traceparent,
 });
 export type AcceptedSubmission = z.infer<typeof AcceptedSubmission>;
@@ -92,8 +121,10 @@ export type AcceptedSubmission = z.infer<typeof AcceptedSubmission>;
 export const RefusedSubmission = z.strictObject({
   v,
   ...attemptKeys,
-  refused: z.strictObject({ code: z.string(), message: z.string() }),
+  /** Of NOT_OURS, `seen` is what came under our token or name instead; absent where we are not let see it. */
+  refused: z.strictObject({ code: z.string(), message: z.string(), seen: Seen.optional() }),
   refused_at: Instant,
+  generation,
   traceparent,
 });
 export type RefusedSubmission = z.infer<typeof RefusedSubmission>;
@@ -176,6 +207,7 @@ export const DecisionFact = z.strictObject({
       duration_seconds: z.number(),
     })
     .nullable(),
+  generation,
   traceparent,
 });
 export type DecisionFact = z.infer<typeof DecisionFact>;
@@ -186,7 +218,9 @@ export const StopFact = z.strictObject({
   run_id: RunId,
   chapter: Count,
   reason,
-  by: z.string(),
+  by,
+  /** A note, never a right: who a replayed order says had sent it first. */
+  first_by: by.optional(),
   stopped_at: Instant,
 });
 export type StopFact = z.infer<typeof StopFact>;
@@ -203,6 +237,7 @@ export const OutcomeFact = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
+  generation,
   traceparent,
 });
 export type OutcomeFact = z.infer<typeof OutcomeFact>;
@@ -212,7 +247,9 @@ export const RetryFact = z.strictObject({
   v,
   ...attemptKeys,
   reason,
-  by: z.string(),
+  by,
+  /** A note, never a right: who a replayed order says had sent it first. */
+  first_by: by.optional(),
   /** As the ticket's, lowered or raised by the person within the recipe's. */
   limits: Limits,
   capsule: JsonObject,
@@ -280,8 +317,10 @@ export type FactRef<K extends FactKind = FactKind> = { readonly kind: K; readonl
 const padded = (n: number): string => String(n).padStart(3, "0");
 /** Everything of a run but its markers and entries lies in it. */
 export const runFolder = (runId: string): string => `run_${runId}`;
+const attemptName = (key: AttemptKey): string =>
+  `iter_${padded(key.iter_n)}.attempt_${padded(key.attempt)}`;
 const attemptFile = (key: AttemptKey, what: string): string =>
-  `${runFolder(key.run_id)}/iter_${padded(key.iter_n)}.attempt_${padded(key.attempt)}.${what}.json`;
+  `${runFolder(key.run_id)}/${attemptName(key)}.${what}.json`;
 
 /** A folder for each day, with an entry for each chapter that ended on it (UTC). */
 export const OVER_FOLDER = "over";
@@ -326,13 +365,28 @@ export const factRef = {
   }),
 } as const;
 
-/** Where a planned file lies, by its content, below the facts volume. */
-export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
-  `${runFolder(runId)}/files/${sha256}/${name}`;
+/** One run of those that may have had the same ticket_id, one after the other. */
+export type RunKey = { readonly run_id: string; readonly generation?: string | undefined };
+
+/** The folder of a run in the volumes that others may look into: a ticket_id that is used again finds it empty. */
+export const sharedFolder = ({ run_id, generation }: RunKey): string =>
+  generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}.${generation}`;
+
+/** Where a planned file lies, by its content, below the plans volume. */
+export const plannedFilePath = (run: RunKey, sha256: string, name: string): string =>
+  `${sharedFolder(run)}/files/${sha256}/${name}`;
+
+/** Where the executor reads the manifest of an attempt, below the plans volume. */
+export const manifestCopyPath = (key: AttemptKey & RunKey): string =>
+  `${sharedFolder(key)}/${attemptName(key)}.manifest.json`;
+
+/** Where the judged bytes of a result lie, below the plans volume: by their content, so that no other bytes can be meant. */
+export const judgedResultPath = (key: AttemptKey & RunKey, sha256: string): string =>
+  `${sharedFolder(key)}/${attemptName(key)}.result.${sha256}.json`;
 
 /** The folder of an attempt, below the scratchpad volume. */
-export const scratchpadFolder = (key: AttemptKey): string =>
-  `${runFolder(key.run_id)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
+export const scratchpadFolder = (key: AttemptKey & RunKey): string =>
+  `${sharedFolder(key)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
 
 /** `open/<run_id>.<chapter>`: a run id may contain dots, a chapter none. */
 export const markerName = ({ run_id, chapter }: ChapterKey): string => `${run_id}.${chapter}`;

@@ -1,12 +1,14 @@
 // The ledger as a projection of the facts: which rows a record brings. Pure, so that the books can be rebuilt at any time.
 import * as z from "zod";
 import { Count, Instant, Sha256 } from "./contract.ts";
+import { runIdentity } from "./events.ts";
 import {
   type AcceptedSubmission,
   type DecisionFact,
   factRef,
   type OutcomeFact,
   type RetryFact,
+  type RunKey,
   type TicketFact,
 } from "./facts.ts";
 import { type Audited, DatabricksRunId } from "./messages.ts";
@@ -14,7 +16,10 @@ import { type TracedAttempt, traceIdOf } from "./trace.ts";
 
 const nullableText = z.string().nullable();
 
-/** One row a run: MERGE by `run_id`, guarded by `version`. */
+/** Which of the runs under one ticket_id; null for those of before there were generations. */
+const generation = z.string().nullable();
+
+/** One row a run: MERGE by `run_id` and `generation`, guarded by `version`. */
 export const RunStateRow = z.strictObject({
   run_id: z.string(),
   workload: z.string(),
@@ -35,10 +40,11 @@ export const RunStateRow = z.strictObject({
   created_at: Instant,
   updated_at: Instant,
   version: z.int().min(1),
+  generation,
 });
 export type RunStateRow = z.infer<typeof RunStateRow>;
 
-/** Insert-only, key (run_id, iter_n, attempt). */
+/** Insert-only, key (run_id, generation, iter_n, attempt). */
 export const ExecutionRequestRow = z.strictObject({
   run_id: z.string(),
   iter_n: Count,
@@ -50,10 +56,11 @@ export const ExecutionRequestRow = z.strictObject({
   run_url: z.string(),
   submitted_at: Instant,
   submitted_by_worker: z.string(),
+  generation,
 });
 export type ExecutionRequestRow = z.infer<typeof ExecutionRequestRow>;
 
-/** Insert-only, key (run_id, iter_n, attempt). */
+/** Insert-only, key (run_id, generation, iter_n, attempt). */
 export const ExecutionResultRow = z.strictObject({
   run_id: z.string(),
   iter_n: Count,
@@ -75,6 +82,7 @@ export const ExecutionResultRow = z.strictObject({
   duration_seconds: z.number().nullable(),
   termination_code: nullableText,
   run_url: nullableText,
+  generation,
 });
 export type ExecutionResultRow = z.infer<typeof ExecutionResultRow>;
 
@@ -100,12 +108,14 @@ export type LedgerRows = {
   readonly telemetry: readonly TelemetryRow[];
 };
 
+const attemptKey = ["run_id", "generation", "iter_n", "attempt"] as const;
+
 /** The four tables, in the order in which they are written: `run_state` last, so that what it points to is there. */
 export const ledgerTables = {
-  execution_requests: { row: ExecutionRequestRow, key: ["run_id", "iter_n", "attempt"] },
-  execution_results: { row: ExecutionResultRow, key: ["run_id", "iter_n", "attempt"] },
+  execution_requests: { row: ExecutionRequestRow, key: attemptKey },
+  execution_results: { row: ExecutionResultRow, key: attemptKey },
   telemetry: { row: TelemetryRow, key: ["event_id"] },
-  run_state: { row: RunStateRow, key: ["run_id"] },
+  run_state: { row: RunStateRow, key: ["run_id", "generation"] },
 } as const;
 export type LedgerTable = keyof typeof ledgerTables;
 
@@ -220,8 +230,8 @@ export function rowsOfOutcome(
   };
 }
 
-/** What a person's action brings; its trace, where the message came with one. */
-export const rowsOfAudit = (message: Audited, traceparent?: string): LedgerRows => ({
+/** What a person's action brings: by the sender whom SQS names, in the trace that the message came with. */
+export const rowsOfAudit = (message: Audited, by: string, traceparent?: string): LedgerRows => ({
   ...noRows,
   telemetry: [
     {
@@ -233,7 +243,7 @@ export const rowsOfAudit = (message: Audited, traceparent?: string): LedgerRows 
       attempt: null,
       timestamp: message.at,
       trace_id: traceIdOf(traceparent),
-      metadata: JSON.stringify({ ...message.detail, by: message.by, action: message.action }),
+      metadata: JSON.stringify({ ...message.detail, by, action: message.action }),
     },
   ],
 });
@@ -246,7 +256,7 @@ export function mergedRows(batch: readonly LedgerRows[]): LedgerRows {
   return {
     run_state: onePerKey(
       batch.flatMap((rows) => rows.run_state),
-      (row) => row.run_id,
+      runKeyOf,
       laterState,
     ),
     execution_requests: onePerKey(
@@ -264,8 +274,10 @@ export function mergedRows(batch: readonly LedgerRows[]): LedgerRows {
   };
 }
 
-const attemptKeyOf = (row: { run_id: string; iter_n: number; attempt: number }): string =>
-  `${row.run_id}/${row.iter_n}.${row.attempt}`;
+type OfRun = { readonly run_id: string; readonly generation: string | null };
+const runKeyOf = (row: OfRun): string => `${row.run_id}/${row.generation ?? ""}`;
+const attemptKeyOf = (row: OfRun & { iter_n: number; attempt: number }): string =>
+  `${runKeyOf(row)}/${row.iter_n}.${row.attempt}`;
 
 /** The later version, with what only the earlier one knows. */
 const laterState = (a: RunStateRow, b: RunStateRow): RunStateRow => {
@@ -295,6 +307,7 @@ function onePerKey<Row>(
 
 type StateSource = {
   readonly run_id: string;
+  readonly generation?: string | undefined;
   readonly workload: string;
   readonly mode: string;
   readonly chapter: number;
@@ -310,6 +323,7 @@ function stateRow(
 ): RunStateRow {
   return {
     run_id: fact.run_id,
+    generation: fact.generation ?? null,
     workload: fact.workload,
     current_mode: fact.mode,
     fsm_state: fsmState,
@@ -332,6 +346,7 @@ function stateRow(
 
 const requestRow = (fact: AcceptedSubmission): ExecutionRequestRow => ({
   run_id: fact.run_id,
+  generation: fact.generation ?? null,
   iter_n: fact.iter_n,
   attempt: fact.attempt,
   artifact_path: fact.artifact_path,
@@ -345,6 +360,7 @@ const requestRow = (fact: AcceptedSubmission): ExecutionRequestRow => ({
 
 const resultRow = ({ result, ...fact }: DecisionFact): ExecutionResultRow => ({
   run_id: fact.run_id,
+  generation: fact.generation ?? null,
   iter_n: fact.iter_n,
   attempt: fact.attempt,
   verdict: fact.verdict,
@@ -370,12 +386,12 @@ function telemetryRow(
   { planeId }: Books,
   eventType: string,
   component: string,
-  key: TracedAttempt,
+  key: TracedAttempt & RunKey,
   at: string,
   metadata: Readonly<Record<string, unknown>>,
 ): TelemetryRow {
   return {
-    event_id: `${planeId}/${key.run_id}/${key.chapter}/${key.iter_n}.${key.attempt}/${eventType}`,
+    event_id: `${runIdentity(planeId, key)}/${key.chapter}/${key.iter_n}.${key.attempt}/${eventType}`,
     event_type: eventType,
     component,
     run_id: key.run_id,

@@ -44,6 +44,13 @@ export const Ticket = z.strictObject({
 });
 export type Ticket = z.infer<typeof Ticket>;
 
+/** Longer is no principal: a role's id, a colon and at most 64 characters of session name. */
+export const senderCharsMax = 256;
+/** Who a message says had sent it. SQS knows better: only what one of our own functions sends again is believed. */
+const claimedBy = z.string().max(messageLimits.textCharsMax).optional();
+/** How often an order has waited for what it is about; queues keep no order among themselves. */
+const early = z.int().min(0).max(9).default(0);
+
 /** Somebody wants a chapter to stop: the first, if none is named. */
 export const Cancellation = z.strictObject({
   v,
@@ -51,7 +58,8 @@ export const Cancellation = z.strictObject({
   run_id: RunId,
   chapter: Count.default(1),
   reason: text,
-  by: text,
+  by: claimedBy,
+  early,
   tries,
 });
 export type Cancellation = z.infer<typeof Cancellation>;
@@ -63,8 +71,9 @@ export const Retry = z.strictObject({
   run_id: RunId,
   chapter: z.int().min(2),
   reason: text,
-  by: text,
+  by: claimedBy,
   limits: Limits.partial().default({}),
+  early,
   tries,
 });
 export type Retry = z.infer<typeof Retry>;
@@ -122,13 +131,13 @@ export const Record = z.strictObject({
 });
 export type Record = z.infer<typeof Record>;
 
-/** A person did something: it goes into the telemetry. */
+/** A person did something: it goes into the telemetry. By `orders`; to `records` the orchestrator sends it on. */
 export const Audited = z.strictObject({
   v,
   type: z.literal("audited"),
   /** Names the action, so that a redelivery is not a second row. */
   event_id: z.string().min(1).max(200),
-  by: text,
+  by: claimedBy,
   action: text,
   run_id: RunId.optional(),
   detail: JsonObject.default({}),
@@ -143,11 +152,15 @@ const ticketByDefault = (value: unknown): unknown =>
     ? { ...value, type: "ticket" }
     : value;
 
+/** Orders came by this queue once, and those that were waiting then may still do. */
 export const TicketsMessage = z.preprocess(
   ticketByDefault,
   z.discriminatedUnion("type", [Ticket, Cancellation, Retry]),
 );
 export type TicketsMessage = z.infer<typeof TicketsMessage>;
+/** What people want of runs that exist, and the notes of what they did. */
+export const OrdersMessage = z.discriminatedUnion("type", [Cancellation, Retry, Audited]);
+export type OrdersMessage = z.infer<typeof OrdersMessage>;
 export const RecordsMessage = z.discriminatedUnion("type", [Record, Audited]);
 export type RecordsMessage = z.infer<typeof RecordsMessage>;
 

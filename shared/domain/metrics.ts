@@ -21,6 +21,8 @@ export const metrics = {
   runs_accepted: { event: "run.accepted", unit: "Count" },
   attempts_submitted: { event: "attempt.submitted", unit: "Count" },
   attempts_refused: { event: "attempt.refused", unit: "Count" },
+  /** Somebody else's run came under our token or name. */
+  strangers_refused: { event: "stranger.refused", unit: "Count" },
   looks: { event: "attempt.looked", unit: "Count" },
   /** From the end of a Databricks run to the look that saw it. */
   detection_lag: { event: "attempt.looked", unit: "Milliseconds", value: "lag_ms" },

@@ -1,32 +1,45 @@
-// What is submitted: the run's name, its token and the body of runs/submit. Pure, so that the same request can be sent again.
+// What is submitted: the run's name and the body of runs/submit. Pure, so that the same request can be sent again.
 import type { ExecutorManifest } from "./contract.ts";
-import type { AttemptKey } from "./facts.ts";
+import type { AttemptKey, RunKey } from "./facts.ts";
 import type { Compute, Recipe } from "./recipe.ts";
 
 /** Every Databricks run of a plane bears its name, so that it can be found without its id. */
 export const planePrefix = (planeId: string): string => `signalbox/${planeId}/`;
 
-/** The part of a run's name that identifies the attempt; the name goes on with the trace. Ends with a blank: 1.1 is not 1.11. */
-export const attemptName = (planeId: string, key: AttemptKey): string =>
-  `${planePrefix(planeId)}${key.run_id}/${key.iter_n}.${key.attempt} `;
+/**
+ * The part of a run's name that identifies the attempt; the name goes on with the trace. Ends with a blank: 1.1 is not 1.11. Anybody
+ * may give a run any name: a name finds a run, and never proves whose it is.
+ */
+export const attemptName = (planeId: string, key: AttemptKey & RunKey): string =>
+  [
+    `${planePrefix(planeId)}${key.run_id}`,
+    ...(key.generation === undefined ? [] : [key.generation]),
+    `${key.iter_n}.${key.attempt} `,
+  ].join("/");
+
+const NAME =
+  /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63})\/(?:(?<generation>[0-9a-f]{10})\/)?(?<iter>[1-9][0-9]?)\.(?<attempt>[1-9][0-9]{0,2}) /;
 
 /** Whose run a name says it is. */
-export function attemptOfName(planeId: string, runName: string): AttemptKey | undefined {
+export function attemptOfName(
+  planeId: string,
+  runName: string,
+): (AttemptKey & RunKey) | undefined {
   if (!runName.startsWith(planePrefix(planeId))) return undefined;
-  const rest = runName.slice(planePrefix(planeId).length);
-  const match = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([1-9][0-9]?)\.([1-9][0-9]{0,2}) /.exec(rest);
-  if (match?.[1] === undefined) return undefined;
-  return { run_id: match[1], iter_n: Number(match[2]), attempt: Number(match[3]) };
+  const said = NAME.exec(runName.slice(planePrefix(planeId).length))?.groups;
+  if (said?.["id"] === undefined) return undefined;
+  return {
+    run_id: said["id"],
+    generation: said["generation"],
+    iter_n: Number(said["iter"]),
+    attempt: Number(said["attempt"]),
+  };
 }
-
-/** What the idempotency token is the sha256 of. The attempt is part of it: a retry never gets the dead run back (airflow#64828). */
-export const tokenText = (planeId: string, key: AttemptKey): string =>
-  JSON.stringify([planeId, key.run_id, key.iter_n, key.attempt]);
 
 export type SubmitPlan = {
   readonly recipe: Recipe;
   readonly manifest: ExecutorManifest;
-  /** The absolute path of the manifest, the executor's one parameter. */
+  /** The absolute path of the manifest's copy, the executor's one parameter. */
   readonly manifestPath: string;
   readonly executorPath: string;
   readonly runAs: string | undefined;

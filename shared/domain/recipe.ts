@@ -71,6 +71,18 @@ const Planner = z
     files: z.array(FileName).max(50).default([]),
     /** Whether a ticket may bring its code along as text. */
     inline: z.boolean().default(false),
+    /**
+     * Folders below the company codebase from which a ticket may name its artifact; `.` is all of it. None: a ticket brings data, and
+     * must not run a maintenance script with a workload's compute, identity and name.
+     */
+    codebase: z
+      .array(
+        z.string().regex(/^(\.|[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$/, {
+          error: "must be a folder below the company codebase, such as reports/daily, or . for all",
+        }),
+      )
+      .max(50)
+      .default([]),
   })
   .refine(({ artifact, files }) => new Set([artifact, ...files]).size === files.length + 1, {
     path: ["files"],
@@ -106,6 +118,14 @@ export const AcceptedRecipe = Recipe.extend({
 });
 
 export const WorkloadName = Name;
+
+/** Whether a path of the company codebase lies in one of the folders that a recipe opens to tickets. */
+export const mayComeFromCodebase = (
+  path: string,
+  codebase: string,
+  folders: readonly string[],
+): boolean =>
+  folders.some((folder) => isWithin(path, folder === "." ? codebase : `${codebase}/${folder}`));
 
 /** Where a ticket's own artifact may lie: below the reviewed code, nowhere else. */
 export const isWithin = (path: string, folder: string): boolean =>

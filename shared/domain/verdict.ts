@@ -1,7 +1,16 @@
 // How one attempt ended. This is the only judge of a run: one total function over Databricks' word, the result and the facts.
 import { type DatabricksRun, phaseOf } from "./databricks-run.ts";
-import { isRefused, isStopped, type Manifest, type Submission, type Verdict } from "./facts.ts";
+import {
+  type AcceptedSubmission,
+  isRefused,
+  isStopped,
+  type Manifest,
+  type Submission,
+  type Verdict,
+} from "./facts.ts";
+import { FORBIDDEN_SECONDS_MAX, NOT_OURS } from "./ours.ts";
 import type { ResultReading } from "./result.ts";
+import { oneLine } from "./text.ts";
 import { msOf } from "./time.ts";
 
 export type Evidence = {
@@ -11,12 +20,20 @@ export type Evidence = {
   /** What Databricks says now; absent where nothing was accepted. */
   readonly look:
     | { readonly kind: "gone"; readonly message: string }
-    | { readonly kind: "run"; readonly run: DatabricksRun }
+    | { readonly kind: "forbidden"; readonly message: string }
+    | {
+        readonly kind: "run";
+        readonly run: DatabricksRun;
+        /** Why it is not the run that was submitted; undefined: it is. */
+        readonly strangeness: string | undefined;
+      }
     | undefined;
   readonly result: ResultReading;
   readonly nowMs: number;
-  /** How long a file may show late after the run is over. */
+  /** How long a result may show late after the run is over. */
   readonly settleMs: number;
+  /** Multiplies the platform's own waits, as in the settings. */
+  readonly timeScale: number;
 };
 
 export type Judgement =
@@ -33,7 +50,22 @@ export function verdictOf(evidence: Evidence): Judgement {
     return judged("rejected", `${submission.refused.code}: ${submission.refused.message}`);
   if (look === undefined) return { kind: "wait", for: "run" };
   if (look.kind === "gone") return judged("lost", `Databricks has no such run: ${look.message}`);
+  if (look.kind === "forbidden") return judgeUnseen(evidence, look.message, submission);
+  // Whatever it says of itself, it is not what we asked for: nobody can explain it but a person.
+  if (look.strangeness !== undefined)
+    return judged("unknown", `${NOT_OURS}: ${look.strangeness}`);
   return judgeRun(evidence, look.run, manifest.allow_failures, msOf(submission.deadline));
+}
+
+/** Whoever submits a run may see it. Permissions may show late, but not for so long. */
+function judgeUnseen(
+  { nowMs, timeScale }: Evidence,
+  message: string,
+  { submitted_at }: AcceptedSubmission,
+): Judgement {
+  return nowMs - msOf(submitted_at) > FORBIDDEN_SECONDS_MAX * timeScale * 1000
+    ? judged("unknown", `${NOT_OURS}: the controllers may not see the run: ${message}`)
+    : { kind: "wait", for: "run" };
 }
 
 /** How a run ended in Databricks' own word, before the result has been looked at. */
@@ -87,14 +119,14 @@ function judgeResult({ result, nowMs, settleMs }: Evidence, run: DatabricksRun):
       ? judged("succeeded", result.result.summary || "run and result say SUCCESS")
       : judged("task_failed", failureOf(result) ?? "its result says FAILED");
   if (nowMs - (run.endedMs ?? 0) < settleMs) return { kind: "wait", for: "result" };
-  const why = result.kind === "absent" ? "there is no result.json" : result.reason;
+  const why = result.kind === "absent" ? "there is no result" : result.reason;
   return judged("unreported", `the run says SUCCESS, but ${why}`);
 }
 
 const judged = (verdict: Verdict, reason: string): Judgement => ({
   kind: "verdict",
   verdict,
-  reason,
+  reason: oneLine(reason),
 });
 
 const failureOf = (result: ResultReading): string | undefined =>

@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS execution_results (
-  run_id              STRING    NOT NULL COMMENT 'key (run_id, iter_n, attempt)',
+  run_id              STRING    NOT NULL COMMENT 'key (run_id, generation, iter_n, attempt)',
   iter_n              INT       NOT NULL,
   attempt             INT       NOT NULL,
   verdict             STRING    NOT NULL COMMENT 'how the attempt ended, judged from run, result and facts together',
@@ -15,9 +15,10 @@ CREATE TABLE IF NOT EXISTS execution_results (
   ended_at            TIMESTAMP,
   duration_seconds    DOUBLE,
   termination_code    STRING    COMMENT 'the termination code, as Databricks says it',
-  run_url             STRING
+  run_url             STRING,
+  generation          STRING    COMMENT 'which of the runs under one ticket id; NULL for those of before there were generations'
 )
 USING DELTA
 CLUSTER BY (run_id)
-COMMENT 'how attempts ended; insert-only MERGE, key (run_id, iter_n, attempt)'
+COMMENT 'how attempts ended; insert-only MERGE, key (run_id, generation, iter_n, attempt)'
 TBLPROPERTIES ('delta.enableDeletionVectors' = 'true', 'delta.appendOnly' = 'true');

@@ -1,7 +1,7 @@
 -- Applied by the bootstrap in the session's catalog and schema. With an existing table the statement does nothing: a later
 -- change of a column is a migration of its own.
 CREATE TABLE IF NOT EXISTS run_state (
-  run_id              STRING    NOT NULL COMMENT 'key: the ticket id; one row a run',
+  run_id              STRING    NOT NULL COMMENT 'key, with generation: the ticket id; one row a run',
   workload            STRING    NOT NULL COMMENT 'the recipe',
   current_mode        STRING    NOT NULL COMMENT 'PROD or DEV',
   fsm_state           STRING    NOT NULL COMMENT 'running, decided or over',
@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS run_state (
   reason              STRING,
   created_at          TIMESTAMP NOT NULL,
   updated_at          TIMESTAMP NOT NULL,
-  version             BIGINT    NOT NULL COMMENT 'of chapter, iteration, attempt and phase; never goes back'
+  version             BIGINT    NOT NULL COMMENT 'of chapter, iteration, attempt and phase; never goes back',
+  generation          STRING    COMMENT 'which of the runs under one ticket id; NULL for those of before there were generations'
 )
 USING DELTA
 CLUSTER BY (run_id)

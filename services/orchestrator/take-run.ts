@@ -1,0 +1,172 @@
+// Which Databricks run is taken for an attempt: one that the controllers created, and that runs what they submitted. A name or a token
+// that leads to another's is a refusal, with what was seen: it must neither be believed, nor hold up the ticket.
+import type { ExecutorManifest } from "../../shared/domain/contract.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import type { Seen, Submission } from "../../shared/domain/facts.ts";
+import {
+  FORBIDDEN_SECONDS_MAX,
+  isCreatedByUs,
+  NOT_OURS,
+  seenOf,
+  strangenessOf,
+} from "../../shared/domain/ours.ts";
+import { oneLine } from "../../shared/domain/text.ts";
+import { isoOf, msOf } from "../../shared/domain/time.ts";
+import { attemptFields } from "../../shared/domain/trace.ts";
+import type {
+  ClockPort,
+  IdentityPort,
+  JobsPort,
+  LogPort,
+  NamedRun,
+  SettingsPort,
+  Stored,
+} from "../../shared/ports.ts";
+
+type TakeDeps = JobsPort & IdentityPort & ClockPort & LogPort & SettingsPort;
+
+export type Attempt = {
+  readonly manifest: Stored<ExecutorManifest>;
+  readonly generation: string | undefined;
+  /** What the name of its run begins with. */
+  readonly namePrefix: string;
+  readonly payload: string;
+};
+
+/** The run of ours that bears the attempt's name; undefined where there is none, whatever others called theirs. */
+export async function adopted(
+  deps: TakeDeps,
+  attempt: Attempt,
+): Promise<Submission | undefined> {
+  const controllers = await deps.identity.own();
+  const named = await deps.jobs.find(
+    attempt.namePrefix,
+    msOf(attempt.manifest.fact.created_at),
+  );
+  const own = named.find((run) => isCreatedByUs(run, controllers));
+  return own && (await taken(deps, attempt, own, true));
+}
+
+/**
+ * The submission that names a run, if it is ours; otherwise a refusal.
+ * @throws PlatformTroubleError where we may not see it yet: permissions may show late, but not for ten minutes
+ */
+export async function taken(
+  deps: TakeDeps,
+  attempt: Attempt,
+  { databricksRunId, runUrl }: Pick<NamedRun, "databricksRunId" | "runUrl">,
+  isAdopted: boolean,
+): Promise<Submission> {
+  const look = await deps.jobs.get(databricksRunId);
+  switch (look.kind) {
+    case "gone":
+      // Nobody can make a success of it any more: the judge will find it lost.
+      return accepted(deps, attempt, { databricksRunId, runUrl, isAdopted });
+    case "forbidden":
+      return forbidden(deps, attempt, databricksRunId, look.message);
+    case "run": {
+      const { namePrefix, payload } = attempt;
+      const controllers = await deps.identity.own();
+      const strangeness = strangenessOf(look.run, { controllers, namePrefix, payload });
+      const seen = seenOf(look.run);
+      if (strangeness !== undefined)
+        return refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen });
+      return accepted(deps, attempt, {
+        databricksRunId,
+        runUrl: look.run.runUrl,
+        isAdopted,
+        seen,
+      });
+    }
+  }
+}
+
+/** Counted from the plan: our own run is seen by then, however long a submission takes. */
+function forbidden(
+  deps: TakeDeps,
+  attempt: Attempt,
+  databricksRunId: string,
+  said: string,
+): Submission {
+  const ageMs = deps.clock.nowMs() - msOf(attempt.manifest.fact.created_at);
+  const message = `under the attempt's token there is run ${databricksRunId}, which the controllers may not see: ${said}`;
+  if (ageMs < FORBIDDEN_SECONDS_MAX * deps.settings.timeScale * 1000)
+    throw new PlatformTroubleError(message);
+  return refusedWith(deps, attempt, { code: NOT_OURS, message });
+}
+
+type Taken = {
+  readonly databricksRunId: string;
+  readonly runUrl: string;
+  readonly isAdopted: boolean;
+  readonly seen?: Seen;
+};
+
+function accepted(
+  deps: ClockPort & LogPort & SettingsPort,
+  { manifest: { fact, sha256 }, generation, payload }: Attempt,
+  { databricksRunId, runUrl, isAdopted, seen }: Taken,
+): Submission {
+  const nowMs = deps.clock.nowMs();
+  const { timeout_seconds, queue_seconds } = fact.limits;
+  const entry = fact.files.find((file) => file.name === fact.entry);
+  if (entry === undefined) throw new Error(`the manifest plans no file called ${fact.entry}`);
+  deps.log("attempt.submitted", {
+    ...attemptFields(fact),
+    databricks_run_id: databricksRunId,
+    run_url: runUrl,
+  });
+  return {
+    v: 1,
+    ...identityOf(fact),
+    workload: fact.workload,
+    mode: fact.mode,
+    databricks_run_id: databricksRunId,
+    run_url: runUrl,
+    adopted: isAdopted,
+    submitted_at: isoOf(nowMs),
+    deadline: isoOf(nowMs + (timeout_seconds + queue_seconds) * 1000),
+    manifest_sha256: sha256,
+    artifact_path: entry.path,
+    artifact_hash: entry.sha256,
+    payload,
+    submitted_by: deps.settings.worker,
+    seen,
+    generation,
+  };
+}
+
+/** Databricks said no for good, or what it has is not ours. */
+export function refusedWith(
+  deps: ClockPort & LogPort,
+  { manifest: { fact }, generation }: Attempt,
+  refused: { readonly code: string; readonly message: string; readonly seen?: Seen },
+): Submission {
+  const message = oneLine(refused.message);
+  deps.log(refused.code === NOT_OURS ? "stranger.refused" : "attempt.refused", {
+    ...attemptFields(fact),
+    reason: `${refused.code}: ${message}`,
+  });
+  return {
+    v: 1,
+    ...identityOf(fact),
+    refused: { ...refused, code: oneLine(refused.code, 100), message },
+    refused_at: isoOf(deps.clock.nowMs()),
+    generation,
+  };
+}
+
+type Identity = {
+  readonly run_id: string;
+  readonly chapter: number;
+  readonly iter_n: number;
+  readonly attempt: number;
+  readonly traceparent: string;
+};
+const identityOf = ({ run_id, chapter, iter_n, attempt, traceparent }: Identity): Identity => ({
+  run_id,
+  chapter,
+  iter_n,
+  attempt,
+  traceparent,
+});

@@ -1,0 +1,98 @@
+// Whether a Databricks run is ours. Anybody in the workspace may submit a run under any name and any token that they know, so the one
+// proof is who created it; name, kind, file and parameters find slips, and repairs by hand with other parameters.
+import * as z from "zod";
+import type { DatabricksRun } from "./databricks-run.ts";
+import type { Seen } from "./facts.ts";
+import { oneLine } from "./text.ts";
+
+/** What the controllers submitted, and who they are. */
+export type Expected = {
+  /** The controllers' principals: the present one and those of before. Never empty. */
+  readonly controllers: readonly string[];
+  /** What the run's name begins with. */
+  readonly namePrefix: string;
+  /** The body of runs/submit, as text. */
+  readonly payload: string;
+};
+
+/** The code of a refusal, and the first word of a reason. */
+export const NOT_OURS = "NOT_OURS";
+
+/** How long the controllers put up with a run under their token that they may not see: permissions may show late. */
+export const FORBIDDEN_SECONDS_MAX = 600;
+
+/** Security is this one comparison. A run without a creator is nobody's we know. */
+export const isCreatedByUs = (
+  { creator }: Pick<DatabricksRun, "creator">,
+  controllers: readonly string[],
+): boolean =>
+  creator !== undefined &&
+  controllers.some((own) => own.toLowerCase() === creator.toLowerCase());
+
+/** Why a run is not the one that was submitted, in one sentence; undefined: it is ours. */
+export function strangenessOf(run: DatabricksRun, expected: Expected): string | undefined {
+  const id = `run ${run.databricksRunId}`;
+  if (!isCreatedByUs(run, expected.controllers))
+    return run.creator === undefined
+      ? `Databricks does not say who created ${id}`
+      : `${id} was created by ${quoted(run.creator)}, not by the controllers (${expected.controllers.join(", ")})`;
+  if (!run.runName.startsWith(expected.namePrefix))
+    return `${id} is called ${quoted(run.runName)}, the attempt ${quoted(expected.namePrefix)}`;
+  if (run.runType !== undefined && run.runType !== "SUBMIT_RUN")
+    return `${id} is a ${quoted(run.runType)}, not a SUBMIT_RUN`;
+  if (run.isOverridden) return `somebody repaired ${id} with other parameters`;
+  return otherTask(run, expected.payload);
+}
+
+/** What the run shows of its tasks is what was submitted; what it does not show proves nothing. */
+function otherTask(run: DatabricksRun, payload: string): string | undefined {
+  const planned = new Map(tasksIn(payload).map((task) => [task.task_key, task]));
+  for (const task of run.tasks) {
+    const id = `task ${quoted(task.taskKey)} of run ${run.databricksRunId}`;
+    const plan = planned.get(task.taskKey);
+    if (plan === undefined) return `${id} was never submitted`;
+    const { python_file, parameters } = plan.spark_python_task ?? {};
+    if (task.pythonFile !== undefined && plainPath(task.pythonFile) !== python_file)
+      return `${id} runs ${quoted(task.pythonFile)}, submitted was ${quoted(python_file ?? "")}`;
+    if (task.parameters !== undefined && !isSame(task.parameters, parameters ?? []))
+      return `${id} has other parameters than were submitted`;
+  }
+  return undefined;
+}
+
+/** The same file in the older form of its address. */
+const plainPath = (path: string): string => path.replace(/^dbfs:(?=\/Volumes\/)/, "");
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
+
+const Payload = z.object({
+  tasks: z.array(
+    z.object({
+      task_key: z.string(),
+      spark_python_task: z
+        .object({ python_file: z.string(), parameters: z.array(z.string()) })
+        .optional(),
+    }),
+  ),
+});
+
+const tasksIn = (payload: string) => Payload.parse(JSON.parse(payload)).tasks;
+
+const SHOWN_CHARS_MAX = 300;
+const SHOWN_MAX = 20;
+
+/** What is kept of it, bounded: the words are whoever's who submitted it. */
+export const seenOf = (run: DatabricksRun): Seen => ({
+  creator: run.creator === undefined ? null : shown(run.creator),
+  run_name: shown(run.runName),
+  run_type: run.runType === undefined ? null : shown(run.runType),
+  tasks: run.tasks.slice(0, SHOWN_MAX).map((task) => ({
+    task_key: shown(task.taskKey),
+    python_file: task.pythonFile === undefined ? null : shown(task.pythonFile),
+    parameters: task.parameters?.slice(0, SHOWN_MAX).map(shown) ?? null,
+  })),
+});
+
+const shown = (text: string): string => oneLine(text, SHOWN_CHARS_MAX);
+const quoted = (text: string): string => JSON.stringify(oneLine(text, 100));
