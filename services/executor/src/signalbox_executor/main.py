@@ -25,6 +25,7 @@ from .manifest import ManifestError, ManifestFile, identity_of, parse_manifest, 
 from .own_streams import OwnStream
 from .result import Clock, encoded, failed, failure_of, iso
 from .stop_signal import Events, StopSignal
+from .undumpable import make_undumpable
 
 EXIT_FAILED, EXIT_MANIFEST, EXIT_NOT_WRITTEN, EXIT_RESULT_EXISTS = 1, 2, 3, 4
 
@@ -74,6 +75,7 @@ def run_and_exit() -> None:
 def main(arguments: list[str]) -> Exit:
     """Runs the attempt of one manifest."""
     clock = Clock(datetime.now(timezone.utc), time.monotonic())
+    make_undumpable()
     own = Own(OwnStream(sys.stdout), OwnStream(sys.stderr))
     if len(arguments) != 1:
         sentence = f"one parameter is needed, the manifest's path; there are {len(arguments)}"
