@@ -23,8 +23,10 @@ from .limits import LOG_TAIL_CHARS_MAX
 from .logs import BoundedLog
 from .manifest import ManifestError, ManifestFile, identity_of, parse_manifest, read_manifest_file
 from .own_streams import OwnStream
+from .redact import CONTEXT_CHARS, redacted
 from .result import Clock, encoded, failed, failure_of, iso
 from .stop_signal import Events, StopSignal
+from .text import tail
 from .undumpable import make_undumpable
 
 EXIT_FAILED, EXIT_MANIFEST, EXIT_NOT_WRITTEN, EXIT_RESULT_EXISTS = 1, 2, 3, 4
@@ -205,7 +207,8 @@ def _stored_log(own: Own, scratchpad: str, name: str, log: BoundedLog) -> dict[s
         sentence = f"{path} could not be written, its tail is in the result: {error}"
         own.say(Exit(EXIT_NOT_WRITTEN, sentence))
         stored = None
-    return {name: stored, f"{name}_tail": log.tail_text(LOG_TAIL_CHARS_MAX)}
+    seen = redacted(log.tail_text(LOG_TAIL_CHARS_MAX + CONTEXT_CHARS))
+    return {name: stored, f"{name}_tail": tail(seen, LOG_TAIL_CHARS_MAX)}
 
 
 def _write(
