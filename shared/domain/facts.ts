@@ -19,7 +19,10 @@ const reason = z.string();
 /** The trace of the ticket; absent in facts that were written before it was kept there. */
 const traceparent = z.string().optional();
 /** Which of the runs under one ticket_id it belongs to (payload.ts); absent in facts of tickets without a seed. */
-const generation = z.string().regex(/^[0-9a-f]{10}$/).optional();
+const generation = z
+  .string()
+  .regex(/^[0-9a-f]{10}$/)
+  .optional();
 /** The principal who sent it, as SQS says (SenderId); absent in facts that were written before it was kept there. */
 const by = z.string().max(senderCharsMax);
 

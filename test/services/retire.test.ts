@@ -24,7 +24,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 async function oldPlane(days = 91) {
   const plane = createPlane();
   await plane.given(facts);
-  await plane.facts.putFile(`run_ORD-1/files/${"a".repeat(64)}/main.py`, Buffer.from("1"));
+  plane.putFact(`run_ORD-1/files/${"a".repeat(64)}/main.py`, "1");
   plane.at(days * DAY);
   return plane;
 }
@@ -47,7 +47,11 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
   const plane = await oldPlane();
   expect(await visit(plane, 0)).toEqual({ did: ["create retired 1"], hasMore: true });
   expect(await visit(plane, 3)).toEqual({ did: [], hasMore: true });
-  expect((await visit(plane, 5)).did).toEqual(["remove run_ORD-1/ticket.json", "create retired 2"]);
+  expect((await visit(plane, 5)).did).toEqual([
+    "remove folder of plans run_ORD-1",
+    "remove run_ORD-1/ticket.json",
+    "create retired 2",
+  ]);
   expect((await visit(plane, 10)).did).toEqual([
     "remove run_ORD-1/iter_001.attempt_001.manifest.json",
     `remove run_ORD-1/files/${"a".repeat(64)}/main.py`,
@@ -139,7 +143,7 @@ test("a visit ends in time, and the next goes on", async () => {
 test("somebody's file among the entries is left alone, and brings nobody back at every tick", async () => {
   const plane = createPlane();
   const path = `over/2026-01-01/notes.txt`;
-  await plane.facts.putFile(path, Buffer.from("mine"));
+  plane.putFact(path, "mine");
   plane.at(91 * DAY);
   expect(await retire(plane.ports)(NEVER)).toBe(false);
   expect(Object.keys(plane.factTexts())).toContain(path);
