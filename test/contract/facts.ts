@@ -141,7 +141,7 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
   test("a planned file is stored byte for byte, and creating it again changes nothing", async () => {
     const { plans, planAt, contentAt } = await open();
     const content = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 7) % 256);
-    const path = plannedFilePath({ run_id: "planned" }, sha256(content), "main.py");
+    const path = plannedFilePath("planned", sha256(content), "main.py");
     await plans.put(path, content);
     await plans.put(path, content);
     expect(Buffer.from((await planAt(path)) ?? []).equals(content)).toBe(true);
@@ -165,7 +165,7 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
       const stop = stopFact({ run_id: "listed" });
       await facts.create(factRef.stop(stop), stop);
       for (const run_id of ["listed", "listed.1"])
-        await plans.put(plannedFilePath({ run_id }, "a".repeat(64), "main.py"), Buffer.from("1"));
+        await plans.put(plannedFilePath(run_id, "a".repeat(64), "main.py"), Buffer.from("1"));
       expect(names(await facts.list("run_listed"))).toEqual(["stop_1.json"]);
       expect(names(await plans.list("run_listed"))).toEqual(["files/"]);
       expect(names(await plans.list("run_listed/files"))).toEqual([`${"a".repeat(64)}/`]);

@@ -106,9 +106,8 @@ test("facts lie where their identity says, in an order that tells the story", ()
     factRef.stop(key).path,
     factRef.outcome(key).path,
     factRef.retry(key).path,
-    plannedFilePath({ run_id: "ORD-1" }, "ab", "main.py"),
+    plannedFilePath("ORD-1", "ab", "main.py"),
     scratchpadFolder(key),
-    plannedFilePath({ run_id: "ORD-1", generation }, "ab", "main.py"),
     manifestCopyPath({ ...key, generation }),
     judgedResultPath({ ...key, generation }, "cd"),
     scratchpadFolder({ ...key, generation }),
@@ -123,10 +122,9 @@ test("facts lie where their identity says, in an order that tells the story", ()
     "run_ORD-1/retry_2.json",
     "run_ORD-1/files/ab/main.py",
     "run_ORD-1/iter_003/attempt_012",
-    "run_ORD-1.0123456789/files/ab/main.py",
-    "run_ORD-1.0123456789/iter_003.attempt_012.manifest.json",
-    "run_ORD-1.0123456789/iter_003.attempt_012.result.cd.json",
-    "run_ORD-1.0123456789/iter_003/attempt_012",
+    "run_ORD-1/0123456789/iter_003.attempt_012.manifest.json",
+    "run_ORD-1/0123456789/iter_003.attempt_012.result.cd.json",
+    "run_ORD-1/0123456789/iter_003/attempt_012",
   ]);
 });
 

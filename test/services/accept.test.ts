@@ -2,7 +2,6 @@
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
-import { generationOf } from "../../shared/domain/seed.ts";
 import {
   accepted,
   at,
@@ -37,8 +36,7 @@ test("a new ticket: its code, its marker, its fact, and then its first turn, in 
   const stored = await plane.facts.read(factRef.ticket("ORD-1"));
   const seed = stored?.fact.seed ?? "";
   expect(seed).toMatch(/^[0-9a-f]{64}$/);
-  const run = { run_id: "ORD-1", generation: generationOf(plane.ports, { seed }) };
-  const path = plannedFilePath(run, sha256, "main.py");
+  const path = plannedFilePath("ORD-1", sha256, "main.py");
   expect(stored?.fact).toEqual({
     v: 1,
     run_id: "ORD-1",
@@ -108,9 +106,8 @@ test.each([
   plane.recipes.set("weather-model", { ...recipe, planner });
   plane.put(`${codebase}/team/fit.py`, "fit()\n");
   await deliver(plane.ports, ticketOf({ artifact }));
-  const { files, entry, seed = "" } = (await plane.facts.read(factRef.ticket("ORD-1")))!.fact;
-  const run = { run_id: "ORD-1", generation: generationOf(plane.ports, { seed }) };
-  const path = plannedFilePath(run, sha256Of(expected.content), expected.name);
+  const { files, entry } = (await plane.facts.read(factRef.ticket("ORD-1")))!.fact;
+  const path = plannedFilePath("ORD-1", sha256Of(expected.content), expected.name);
   expect([entry, files[0]?.sha256]).toEqual([expected.name, sha256Of(expected.content)]);
   expect(plane.planTexts()[path]).toBe(expected.content);
 });

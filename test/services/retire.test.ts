@@ -25,6 +25,8 @@ async function oldPlane(days = 91) {
   const plane = createPlane();
   await plane.given(facts);
   plane.putFact(`run_ORD-1/files/${"a".repeat(64)}/main.py`, "1");
+  await plane.ports.plans.put(`run_ORD-1/files/${"b".repeat(64)}/main.py`, Buffer.from("1"));
+  plane.forget();
   plane.at(days * DAY);
   return plane;
 }
@@ -47,11 +49,7 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
   const plane = await oldPlane();
   expect(await visit(plane, 0)).toEqual({ did: ["create retired 1"], hasMore: true });
   expect(await visit(plane, 3)).toEqual({ did: [], hasMore: true });
-  expect((await visit(plane, 5)).did).toEqual([
-    "remove folder of plans run_ORD-1",
-    "remove run_ORD-1/ticket.json",
-    "create retired 2",
-  ]);
+  expect((await visit(plane, 5)).did).toEqual(["remove run_ORD-1/ticket.json", "create retired 2"]);
   expect((await visit(plane, 10)).did).toEqual([
     "remove run_ORD-1/iter_001.attempt_001.manifest.json",
     `remove run_ORD-1/files/${"a".repeat(64)}/main.py`,
@@ -60,6 +58,10 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
     "remove run_ORD-1/iter_001.attempt_001.decision.json",
     "remove run_ORD-1/iter_001.attempt_001.submission.json",
     "remove run_ORD-1/outcome_1.json",
+    `remove plan run_ORD-1/files/${"b".repeat(64)}/main.py`,
+    `remove folder of plans run_ORD-1/files/${"b".repeat(64)}`,
+    "remove folder of plans run_ORD-1/files",
+    "remove folder of plans run_ORD-1",
     "create retired 3",
   ]);
   expect(await visit(plane, 15)).toEqual({
@@ -115,6 +117,7 @@ test("a stop that comes in the middle goes as well, before the id is free", asyn
   expect((await visit(plane, 15)).did).toEqual(["remove run_ORD-1/retired_3.json"]);
   expect((await visit(plane, 20)).did).toEqual([
     "remove run_ORD-1/stop_1.json",
+    "remove folder of plans run_ORD-1",
     "create retired 3",
   ]);
   expect((await visit(plane, 25)).did).toContain("remove run_ORD-1/retired_1.json");
