@@ -1,5 +1,5 @@
 // YAML that people write, read as strictly as messages are: what would become something else than what stands there is refused.
-import { isScalar, parseDocument, visit } from "yaml";
+import { isCollection, isScalar, parseDocument, visit } from "yaml";
 import { messageOf } from "../domain/body.ts";
 
 const CHARS_MAX = 256 * 1024;
@@ -16,13 +16,11 @@ export function strictYaml(text: string): unknown {
     throw new Error(`it has ${text.length} characters; at most ${CHARS_MAX} are read`);
   const document = parsed(text);
   const fault = document.errors[0] ?? document.warnings[0];
-  if (fault !== undefined) throw new Error(firstLine(messageOf(fault)));
+  if (fault !== undefined) throw errorOf(fault);
   visit(document, {
-    Node: (_key, _node, path) => {
-      // Pairs and collections take turns on the way down.
-      if (path.length > 2 * DEPTH_MAX) throw new Error(`it nests deeper than ${DEPTH_MAX} levels`);
-    },
-    Map: (_key, map) => {
+    Seq: (_key, _list, path) => checkDepth(path),
+    Map: (_key, map, path) => {
+      checkDepth(path);
       for (const { key } of map.items)
         if (isScalar(key) && key.value === "__proto__")
           throw new Error('it has a key "__proto__", which is refused');
@@ -41,14 +39,21 @@ function parsed(text: string) {
   try {
     return parseDocument(text, { strict: true, uniqueKeys: true });
   } catch (error) {
-    // A hundred thousand brackets overflow the parser's stack; nobody has written them by hand.
-    if (error instanceof RangeError)
-      throw new Error(`it nests deeper than ${DEPTH_MAX} levels`, { cause: error });
-    throw error;
+    throw errorOf(error);
   }
+}
+
+function checkDepth(above: readonly unknown[]): void {
+  if (above.filter((node) => isCollection(node)).length >= DEPTH_MAX) throw tooDeep();
+}
+
+const tooDeep = (): Error => new Error(`it nests deeper than ${DEPTH_MAX} levels`);
+
+/** A hundred thousand brackets overflow the parser's stack; nobody has written them by hand. */
+function errorOf(error: unknown): Error {
+  const [said = ""] = messageOf(error).split("\n");
+  return said.startsWith("Maximum call stack") ? tooDeep() : new Error(said, { cause: error });
 }
 
 const isAnother = (value: number): boolean =>
   !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
-
-const firstLine = (text: string): string => text.split("\n")[0] ?? text;
