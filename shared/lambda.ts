@@ -48,15 +48,14 @@ export const oneByOne =
   (deliveries: readonly Delivery<Message>[]): readonly Promise<void>[] =>
     deliveries.map((delivery) => consume(delivery.message, delivery));
 
+/** When and in whose name a message is sent again. */
+export type WaitOptions = {
+  readonly delaySeconds: number;
+  readonly traceparent?: string | undefined;
+  readonly by?: string | undefined;
+};
 /** Sends what is left of a message again, so that an outage costs patience and no receives. */
-export type WaitOut<Message> = (
-  message: Message,
-  options: {
-    readonly delaySeconds: number;
-    readonly traceparent?: string | undefined;
-    readonly by?: string | undefined;
-  },
-) => Promise<void>;
+export type WaitOut<Message> = (message: Message, options: WaitOptions) => Promise<void>;
 
 type Edge = QueuesPort & DeadLettersPort & ClockPort & LogPort & SettingsPort & Partial<EventsPort>;
 

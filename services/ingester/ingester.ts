@@ -1,4 +1,5 @@
 // The ingester's two doors: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
+import type { Ended } from "../../shared/domain/messages.ts";
 import { oneByOne, queueHandler } from "../../shared/lambda.ts";
 import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
@@ -8,6 +9,15 @@ import { type RecordDeps, record, waitOutRecord } from "./record.ts";
 export type IngesterDeps = JudgeDeps & RecordDeps & QueuesPort & DeadLettersPort & SettingsPort;
 
 export const createIngester = (deps: IngesterDeps) => ({
-  reports: queueHandler("reports", deps, oneByOne(inOwnPlane(deps, judge(deps)))),
-  records: queueHandler("records", deps, record(deps), waitOutRecord(deps)),
+  reports: queueHandler(
+    "reports",
+    deps,
+    oneByOne(inOwnPlane(deps, (ended: Ended) => judge(deps, ended))),
+  ),
+  records: queueHandler(
+    "records",
+    deps,
+    (deliveries) => record(deps, deliveries),
+    (message, options) => waitOutRecord(deps, message, options),
+  ),
 });

@@ -27,23 +27,21 @@ export type CancelDeps = FactsPort &
  * Stops a chapter that was opened; one that is over stays as it is. Without what opened it there is no stop: it could strike whoever
  * uses the id some day.
  */
-export const cancel =
-  (deps: CancelDeps) =>
-  async (order: Cancellation, sent: Sent): Promise<void> => {
-    const { run_id, chapter, reason } = order;
-    const opening = chapter === 1 ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
-    if ((await deps.facts.read(opening)) === undefined)
-      return await waitForSubject(deps, order, sent);
-    const stopped_at = isoOf(deps.clock.nowMs());
-    const { by, firstBy } = sent;
-    const first_by = firstBy !== undefined && { first_by: firstBy };
-    const stop = { v: 1, run_id, chapter, reason, by, ...first_by, stopped_at } as const;
-    await deps.facts.create(factRef.stop({ run_id, chapter }), stop);
-    deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(sent.traceparent) });
-    const { attempts } = await attemptsOf(deps, { run_id, chapter });
-    const last = attempts.at(-1);
-    if (last === undefined || last.decision !== undefined) return;
-    const submission = (await deps.facts.read(factRef.submission({ run_id, ...last })))?.fact;
-    if (submission !== undefined && !isRefused(submission))
-      await deps.jobs.cancel(submission.databricks_run_id);
-  };
+export async function cancel(deps: CancelDeps, order: Cancellation, sent: Sent): Promise<void> {
+  const { run_id, chapter, reason } = order;
+  const opening = chapter === 1 ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
+  if ((await deps.facts.read(opening)) === undefined)
+    return await waitForSubject(deps, order, sent);
+  const stopped_at = isoOf(deps.clock.nowMs());
+  const { by, firstBy } = sent;
+  const first_by = firstBy !== undefined && { first_by: firstBy };
+  const stop = { v: 1, run_id, chapter, reason, by, ...first_by, stopped_at } as const;
+  await deps.facts.create(factRef.stop({ run_id, chapter }), stop);
+  deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(sent.traceparent) });
+  const { attempts } = await attemptsOf(deps, { run_id, chapter });
+  const last = attempts.at(-1);
+  if (last === undefined || last.decision !== undefined) return;
+  const submission = (await deps.facts.read(factRef.submission({ run_id, ...last })))?.fact;
+  if (submission !== undefined && !isRefused(submission))
+    await deps.jobs.cancel(submission.databricks_run_id);
+}

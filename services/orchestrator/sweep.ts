@@ -41,7 +41,7 @@ const TICK_MS_MAX = 40_000;
 const ORPHAN_SECONDS = 24 * 3600;
 
 /** One tick: one listing where nothing is silent. */
-export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
+export async function sweep(deps: SweepDeps): Promise<void> {
   const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000;
   const nowMs = deps.clock.nowMs();
   const listed = await deps.markers.list();
@@ -57,7 +57,7 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
     said: ({ key }) => ["marker.failed", key],
   });
   deps.log("sweep.finished", { count: tally.heals, silent: tally.silent });
-};
+}
 
 type Tally = {
   heals: number;

@@ -1,5 +1,6 @@
 // The run-poller's one door.
-import { oneByOne, queueHandler } from "../../shared/lambda.ts";
+import type { Watch } from "../../shared/domain/messages.ts";
+import { oneByOne, queueHandler, type Sent } from "../../shared/lambda.ts";
 import { inOwnPlane } from "../../shared/own-plane.ts";
 import type { DeadLettersPort, PlanePort, QueuesPort } from "../../shared/ports.ts";
 import { type WatchDeps, waitOutWatch, watchRun } from "./watch-run.ts";
@@ -10,7 +11,7 @@ export const createRunPoller = (deps: RunPollerDeps) => ({
   watches: queueHandler(
     "watches",
     deps,
-    oneByOne(inOwnPlane(deps, watchRun(deps))),
-    waitOutWatch(deps),
+    oneByOne(inOwnPlane(deps, (watch: Watch, sent: Sent) => watchRun(deps, watch, sent))),
+    (watch, options) => waitOutWatch(deps, watch, options),
   ),
 });

@@ -55,9 +55,6 @@ test.each([
     given: "with another stream's lines between its own",
     logs: whole.map((line) => `warning\n signalbox-result end\n${line}\n\n`).join(""),
   },
-  { given: "after an earlier one", logs: printed(lines("{}"), whole) },
-  { given: "after an earlier one that was cut off", logs: printed(long.slice(0, 3), whole) },
-  { given: "after an earlier one that lies", logs: printed(lines("{}", { bytes: 9 }), whole) },
   { given: "in short lines", logs: printed(lines(text, { chars: 7 })) },
 ])("a whole block is found $given", ({ logs }) => {
   expect(read(logs)).toEqual(found);
@@ -223,8 +220,11 @@ test.each([
   { given: "that lies", later: printed(lines("{}", { sha256: digest })) },
   { given: "of which an end alone is there", later: `${whole.at(-1)}\n` },
   { given: "whose beginning cannot be read", later: "signalbox-result begin\n" },
-])("an earlier whole block does not count before a later one $given", ({ later }) => {
+  { given: "that is whole", later: printed(lines("{}")) },
+  { given: "that is the same", later: printed(whole) },
+])("a whole block does not count beside another $given, whichever comes first", ({ later }) => {
   expect(read(printed(whole) + later).kind).toBe("broken");
+  expect(read(later + printed(whole)).kind).toBe("broken");
 });
 
 test("a bomb is never inflated beyond what it says that it is, and never beyond the limit", () => {
