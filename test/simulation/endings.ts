@@ -42,7 +42,7 @@ const failing = { exists: 0.7, saysSuccess: 0.05 };
 const seldom = { exists: 0.2, saysSuccess: 0.5 };
 const never = { exists: 0, saysSuccess: 0 };
 
-/** databricks-facts §2.5 and §2.6. */
+/** docs/facts/databricks.md#old-and-new-states-pair, docs/facts/databricks.md#termination-codes */
 const endings = {
   success: {
     weight: 56,
