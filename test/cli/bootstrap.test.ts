@@ -7,6 +7,7 @@ import * as z from "zod";
 import { bootstrap } from "../../cli/commands/bootstrap.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { ioTo } from "./io.ts";
 
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
@@ -50,18 +51,16 @@ const usual = (): Principals => ({
 async function type(name: string) {
   const { credentials, caFile } = access.operator;
   const lines: string[] = [];
-  const code = await bootstrap.run(["--stage", name, "--stages", stages], {
-    environment: {
-      PATH: "",
-      SIGNALBOX_CA_FILE: caFile,
-      ...(credentials.kind === "oauth-m2m" && {
-        DATABRICKS_CLIENT_ID: credentials.clientId,
-        DATABRICKS_CLIENT_SECRET: credentials.clientSecret,
-      }),
-    },
-    print: (line) => lines.push(line),
-    user: "somebody",
-  });
+  const environment = {
+    PATH: "",
+    SIGNALBOX_CA_FILE: caFile,
+    ...(credentials.kind === "oauth-m2m" && {
+      DATABRICKS_CLIENT_ID: credentials.clientId,
+      DATABRICKS_CLIENT_SECRET: credentials.clientSecret,
+    }),
+  };
+  const args = ["--stage", name, "--stages", stages];
+  const code = await bootstrap.run(args, ioTo(lines, environment));
   return { code, lines };
 }
 

@@ -325,7 +325,7 @@ describe("mappings", () => {
   const change = (queue: string, to: Partial<MappingFacts>) =>
     mappings.map((each) => (each.uuid === `uuid-${queue}` ? { ...each, ...to } : each));
   test.each([
-    { given: "as deployed", found: mappings, status: "ok", says: /all 5 queues/ },
+    { given: "as deployed", found: mappings, status: "ok", says: /all 6 queues/ },
     {
       given: "one too few",
       found: mappings.slice(1),
@@ -363,19 +363,19 @@ describe("mappings", () => {
 
 describe("the account's concurrency", () => {
   test.each([
-    { free: 19, text: stageText, status: "ok", says: /19 executions at once .*; 19 are needed/ },
+    { free: 21, text: stageText, status: "ok", says: /21 executions at once .*; 21 are needed/ },
     {
       free: 10,
       text: stageText,
       status: "warn",
-      says: /10 executions at once are free, and 19 may be needed/,
+      says: /10 executions at once are free, and 21 may be needed/,
       remedy: /Service Quotas, Lambda, Concurrent executions/,
     },
     {
       free: 19,
       text: `${stageText}limits: { concurrency: { watches: 40 } }\n`,
       status: "warn",
-      says: /55 may be needed/,
+      says: /57 may be needed/,
       remedy: /limits\.concurrency of the stage/,
     },
   ] as const)("$free free: $status", ({ free, text, ...expected }) => {

@@ -23,6 +23,7 @@ import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-clien
 import type { Stage } from "../../infra/stage.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
 import { stageOf, stageText } from "../infra/support.ts";
+import { ioTo } from "./io.ts";
 
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
@@ -289,8 +290,7 @@ describe("where nothing can be reached", () => {
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     const lines: string[] = [];
     const command = ["--stage", "test", "--stages", stages, "--json", ...args];
-    const io = { environment: {}, print: (line: string) => lines.push(line), user: "x" };
-    const code = await doctor.run(command, io);
+    const code = await doctor.run(command, ioTo(lines));
     vi.unstubAllEnvs();
     const { answers } = JSON.parse(lines.join("")) as { answers: Answer[] };
     return { code, answers: new Map(answers.map((answer) => [answer.id, answer])) };
