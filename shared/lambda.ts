@@ -75,17 +75,19 @@ export function queueHandler<Q extends QueueName>(
       const outOfTime = Promise.withResolvers<never>();
       const stop = deps.clock.timer(leftMs(context), () => outOfTime.reject(slow()));
       const settled = await Promise.all(
-        start(queue, deps.settings, event.Records, handle).map(async ({ record, message, work }) => {
-          const inTime = <T>(promise: Promise<T>): Promise<T> =>
-            Promise.race([promise, outOfTime.promise]);
-          try {
-            await inTime(work);
-            return undefined;
-          } catch (error) {
-            const fault = { queue, deps, waitOut, record, message, error };
-            return await inTime(settle(fault)).catch((late: unknown) => failed(fault, late));
-          }
-        }),
+        start(queue, deps.settings, event.Records, handle).map(
+          async ({ record, message, work }) => {
+            const inTime = <T>(promise: Promise<T>): Promise<T> =>
+              Promise.race([promise, outOfTime.promise]);
+            try {
+              await inTime(work);
+              return undefined;
+            } catch (error) {
+              const fault = { queue, deps, waitOut, record, message, error };
+              return await inTime(settle(fault)).catch((late: unknown) => failed(fault, late));
+            }
+          },
+        ),
       );
       stop();
       return {
@@ -245,10 +247,7 @@ async function wait<Q extends QueueName>(
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
   const { traceparent, by } = sentOf(record, deps.settings, message);
-  await waitOut(
-    { ...message, tries: message.tries + 1 },
-    { delaySeconds: delay, traceparent, by },
-  );
+  await waitOut({ ...message, tries: message.tries + 1 }, { delaySeconds: delay, traceparent, by });
   deps.log("message.waited", { ...fieldsOf(fault), delay_seconds: delay, reason: trouble.message });
   return undefined;
 }

@@ -13,7 +13,6 @@ import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Retry, recordOf, type Ticket, turnOf } from "../../shared/domain/messages.ts";
 import { isWithin, mayComeFromCodebase, type Recipe } from "../../shared/domain/recipe.ts";
 import { mayBeReopened } from "../../shared/domain/retention.ts";
-import { generationOf } from "../../shared/domain/seed.ts";
 import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { isTraceparent, tracedBy, traceparentOf } from "../../shared/domain/trace.ts";
@@ -147,12 +146,10 @@ async function ticketFactOf(
     );
   const limits = limitsWithin(recipe.limits, ticket.limits);
   const code = await codeOf(deps, ticket, recipe);
-  const seed = deps.randomHex(SEED_BYTES);
-  const run = { run_id: ticket.ticket_id, generation: generationOf(deps, { seed }) };
   const files: PlannedFile[] = [];
   for (const { name, content } of code) {
     const sha256 = deps.sha256(content);
-    const path = plannedFilePath(run, sha256, name);
+    const path = plannedFilePath(ticket.ticket_id, sha256, name);
     await deps.plans.put(path, content);
     files.push({
       name,
@@ -173,7 +170,7 @@ async function ticketFactOf(
     traceparent: isTraceparent(traceparent)
       ? traceparent
       : await ownTraceOf(deps, ticket.ticket_id),
-    seed,
+    seed: deps.randomHex(SEED_BYTES),
     by,
   };
 }

@@ -2,7 +2,13 @@
 // platform is back. What the sweep says anyway, because the chapter's marker is silent, ends after an hour of waiting.
 import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
-import type { OrdersMessage, Retry, Ticket, TicketsMessage, Turn } from "../../shared/domain/messages.ts";
+import type {
+  OrdersMessage,
+  Retry,
+  Ticket,
+  TicketsMessage,
+  Turn,
+} from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import type { WaitOut } from "../../shared/lambda.ts";

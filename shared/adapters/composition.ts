@@ -24,9 +24,9 @@ import {
   createStdoutLog,
   systemClock,
   systemDigest,
+  systemInflate,
   systemRandom,
   systemSecrets,
-  systemUnpack,
 } from "./system.ts";
 import { createFacts, createMarkers, createPlans, createVolumes } from "./volume-facts.ts";
 import { createVolumeFiles } from "./volume-files.ts";
@@ -63,7 +63,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
       ...systemClock,
       ...systemDigest,
       ...systemSecrets,
-      ...systemUnpack,
+      ...systemInflate,
       ...log,
       ...facts,
       ...createPlans(files, environment.settings.plansVolume),

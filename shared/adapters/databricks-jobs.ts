@@ -81,7 +81,12 @@ const urlIn =
 const TASK_PAGES_MAX = 100;
 
 async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLook> {
-  const call = { method: "GET", path: `${RUNS}/get`, rate: "get", forbiddenIsAnswer: true } as const;
+  const call = {
+    method: "GET",
+    path: `${RUNS}/get`,
+    rate: "get",
+    forbiddenIsAnswer: true,
+  } as const;
   const pages: RunReply[] = [];
   for (let token: string | undefined; pages.length < TASK_PAGES_MAX; ) {
     const query = { run_id: Id.parse(databricksRunId), ...(token && { page_token: token }) };

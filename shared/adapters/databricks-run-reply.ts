@@ -103,7 +103,9 @@ function isOverridden(pages: readonly RunReply[]): boolean {
       (tasks ?? []).some(({ attempt_number }) => (attempt_number ?? 0) > 0) ||
       (repair_history ?? []).some(({ type }) => type !== "ORIGINAL"),
   );
-  return isRepaired && pages.some(({ overriding_parameters }) => holdsAnything(overriding_parameters));
+  return (
+    isRepaired && pages.some(({ overriding_parameters }) => holdsAnything(overriding_parameters))
+  );
 }
 
 const holdsAnything = (value: unknown): boolean =>

@@ -32,11 +32,11 @@ export type Door = QueueName | "schedule";
  */
 export const shares = {
   tickets: { submit: 0.46, get: 0.05, files: 0.15 },
-  orders: { submit: 0.04, get: 0.03, files: 0.05 },
+  orders: { submit: 0.04, get: 0.03, files: 0.03 },
   turns: { submit: 0.46, get: 0.05, files: 0.15 },
   watches: { submit: 0.01, get: 0.55, files: 0.12 },
   reports: { submit: 0.01, get: 0.24, files: 0.13 },
-  records: { submit: 0.01, get: 0.04, files: 0.31 },
+  records: { submit: 0.01, get: 0.04, files: 0.33 },
   schedule: { submit: 0.01, get: 0.04, files: 0.09 },
 } as const satisfies Readonly<Record<Door, Readonly<Record<DividedKind, number>>>>;
 

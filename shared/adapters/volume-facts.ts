@@ -68,7 +68,10 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
       return content && markerOf(path, content);
     },
     write: (marker: Marker) =>
-      options.files.overwrite(pathIn(options.factsVolume, markerPath(marker)), Buffer.from(markerText(marker))),
+      options.files.overwrite(
+        pathIn(options.factsVolume, markerPath(marker)),
+        Buffer.from(markerText(marker)),
+      ),
     remove: (key) => options.files.remove(pathIn(options.factsVolume, markerPath(key))),
     list: () => listMarkers(options),
   },

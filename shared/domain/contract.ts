@@ -75,6 +75,7 @@ export type Limits = z.infer<typeof Limits>;
 const MetricName = z
   .string()
   .max(200)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no metric may have
   .regex(/^[^\u0000-\u001F\u007F-\u009F]+$/, "must be a name without control characters");
 
 /** Thresholds on a result's metrics. All must hold; a metric that is missing fails. */

@@ -52,8 +52,7 @@ export function verdictOf(evidence: Evidence): Judgement {
   if (look.kind === "gone") return judged("lost", `Databricks has no such run: ${look.message}`);
   if (look.kind === "forbidden") return judgeUnseen(evidence, look.message, submission);
   // Whatever it says of itself, it is not what we asked for: nobody can explain it but a person.
-  if (look.strangeness !== undefined)
-    return judged("unknown", `${NOT_OURS}: ${look.strangeness}`);
+  if (look.strangeness !== undefined) return judged("unknown", `${NOT_OURS}: ${look.strangeness}`);
   return judgeRun(evidence, look.run, manifest.allow_failures, msOf(submission.deadline));
 }
 

@@ -15,6 +15,7 @@ import {
   refused,
   t0,
 } from "../domain/examples.ts";
+import { byOurs } from "../support/beside.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, first, retryFact, ticketFact } from "../support/facts.ts";
 import { createPlane, type GivenFacts, planeId } from "../support/plane.ts";
@@ -27,7 +28,7 @@ const over: GivenFacts = {
   outcome,
 };
 const ofOutcome = recordOf(first, "outcome");
-const deliveryOf = (message: Record) => ({ message, messageId: "m-1", traceparent: undefined });
+const deliveryOf = (message: Record) => ({ ...byOurs, message });
 
 /** A plane whose one chapter has a marker. */
 async function openPlane(facts: GivenFacts = over) {

@@ -4,6 +4,7 @@ import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { LedgerRows } from "../../shared/domain/ledger-rows.ts";
 import { Audited, recordOf } from "../../shared/domain/messages.ts";
 import { at, decision } from "../domain/examples.ts";
+import { byOurs } from "../support/beside.ts";
 import { settings } from "../support/plane.ts";
 
 const key = { run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
@@ -84,9 +85,8 @@ test("a batch with more to read than one invocation may ask for: what is read is
     log: () => {},
   };
   const deliveries = Array.from({ length: 60 }, () => ({
+    ...byOurs,
     message: recordOf(key, "decision"),
-    messageId: "m",
-    traceparent: undefined,
   }));
   const settled = await Promise.allSettled(record(deps)(deliveries));
   const waiting = settled.filter((one) => one.status === "rejected");

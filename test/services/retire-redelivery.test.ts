@@ -35,7 +35,7 @@ async function oldPlane(): Promise<Plane> {
   await plane.lay("decision", { ...lastDecision, ...second });
   await plane.lay("outcome", { ...outcome, ...second });
   await plane.lay("over", filed(2));
-  await plane.facts.putFile(`run_ORD-1/files/${"a".repeat(64)}/main.py`, Buffer.from("1"));
+  plane.putFact(`run_ORD-1/files/${"a".repeat(64)}/main.py`, "1");
   plane.at(91 * DAY);
   return plane;
 }

@@ -9,17 +9,7 @@ import type { FactKind, FactRef, Marker } from "../../shared/domain/facts.ts";
 import { freshMarker, SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import type { MarkerListing } from "../../shared/ports.ts";
 import { outcome, t0 } from "../domain/examples.ts";
-
-const settings = {
-  factsVolume: "",
-  scratchpadVolume: "",
-  codebaseVolume: "",
-  executorPath: "",
-  runAs: undefined,
-  worker: "orchestrator",
-  retentionDays: 90,
-  timeScale: 1,
-};
+import { settings } from "../support/plane.ts";
 
 /** A plane whose runs are all over, with markers that are still there. */
 function createPlane(read: (runId: string) => Marker) {
@@ -40,7 +30,6 @@ function createPlane(read: (runId: string) => Marker) {
         create: async () => {
           throw new Error("a sweep creates no facts");
         },
-        putFile: async () => {},
       },
       markers: {
         list: async (): Promise<MarkerListing[]> =>

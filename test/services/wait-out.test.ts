@@ -17,6 +17,7 @@ const retry = {
   reason: "again",
   by: "ada",
   limits: {},
+  early: 0,
   tries: 0,
 } as const;
 const cancellation = {
@@ -25,7 +26,7 @@ const cancellation = {
   run_id: "ORD-1",
   chapter: 1,
   reason: "enough",
-  by: "ada",
+  early: 0,
   tries: 0,
 } as const;
 

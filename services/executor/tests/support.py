@@ -1,14 +1,17 @@
 """Runs the real executor as a real process, on a folder that behaves as a Volume does."""
 
+import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 import unittest
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +158,9 @@ class Ran:
     """How an executor ended, and what it left."""
 
     def __init__(self, test: ExecutorTest, code: int, stdout: bytes, stderr: bytes) -> None:
-        self.code, self.stdout, self.stderr = code, stdout, stderr.decode("utf-8", "replace")
+        self.code, self.stderr = code, stderr.decode("utf-8", "replace")
+        self.stdout, self.evidence = evidence_in(stdout)
+        """What the artifact printed, and the bytes in the block that the executor printed last."""
         path = test.real(f"{SCRATCHPAD}/result.json")
         self.bytes = path.read_bytes() if path.exists() else None
         self._test = test
@@ -168,10 +173,36 @@ class Ran:
         )
         assert self.bytes is not None
         result = json.loads(self.bytes)
+        self._test.assertEqual(self.evidence, self.bytes, "it is in the output as well")
         self._test.assertEqual(problems(result, RESULT_SCHEMA, "result"), [])
         self._test.assertLessEqual(len(self.bytes), RESULT_BYTES_MAX)
         self._test.assertEqual(result["status"] == "SUCCESS", result["error"] is None)
         return result
+
+
+_BLOCK = re.compile(
+    rb"signalbox-result begin (?P<sha256>[0-9a-f]{64}) (?P<bytes>[0-9]+)\n"
+    rb"(?P<lines>(?:signalbox-result [0-9]+/[0-9]+ [A-Za-z0-9+/=]{1,1000}\n)+)"
+    rb"signalbox-result end (?P=sha256)\n"
+)
+
+
+def evidence_in(output: bytes) -> "tuple[bytes, bytes | None]":
+    """What stands before the last block, and the bytes in it. Nothing may come after it; where none
+    began there is None.
+    """
+    begin = (b"\n" + output).rfind(b"\nsignalbox-result begin ")
+    if begin == -1:
+        return output, None
+    block = _BLOCK.fullmatch(output, begin)
+    assert block is not None, f"no whole block at the end: {output[begin:][:2000]!r}"
+    lines = [line.split(b" ") for line in block["lines"].splitlines()]
+    numbers = [line[1] for line in lines]
+    assert numbers == [f"{n}/{len(lines)}".encode() for n in range(1, len(lines) + 1)], numbers
+    content = zlib.decompress(base64.b64decode(b"".join(line[2] for line in lines), validate=True))
+    assert len(content) == int(block["bytes"])
+    assert hashlib.sha256(content).hexdigest().encode() == block["sha256"]
+    return output[:begin], content
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -1,12 +1,14 @@
-"""What an artifact prints is kept, forwarded and bounded."""
+"""What an artifact prints is kept, bounded, and forwarded as harmless text."""
 
 import os
 import sys
 import unittest
+from random import Random
 
-from support import ExecutorTest
+from support import ExecutorTest, evidence_in
 
-from signalbox_executor.limits import LOG_BYTES_MAX, LOG_TAIL_CHARS_MAX
+from signalbox_executor.harmless import Harmless, harmless
+from signalbox_executor.limits import FORWARD_BYTES_MAX, LOG_BYTES_MAX, LOG_TAIL_CHARS_MAX
 from signalbox_executor.logs import BoundedLog
 
 
@@ -52,20 +54,27 @@ class LogsTest(ExecutorTest):
         self.assertEqual(
             mark, f"[signalbox: {cut} bytes were cut here, of {whole}; a log keeps {LOG_BYTES_MAX}]"
         )
+        shown, _ = evidence_in((self.root / "forwarded").read_bytes())
+        self.assertLessEqual(len(shown), FORWARD_BYTES_MAX)
+        self.assertGreater(len(shown), FORWARD_BYTES_MAX - 1000)
+        self.assertTrue(shown.startswith(b"first\nxxx") and shown.endswith(b"xxx\nlast\n"))
+        mark = next(line for line in shown.decode().splitlines() if line.startswith("[signalbox"))
         self.assertEqual(
-            (self.root / "forwarded").read_bytes(), kept, "what is forwarded is what is kept"
+            mark,
+            f"[signalbox: {whole - (len(shown) - len(mark) - 2)} bytes were cut here, of {whole}; "
+            f"at most {FORWARD_BYTES_MAX} are shown here, the log in the scratchpad keeps more]",
         )
         kilobytes = usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
         self.assertLess(
             kilobytes, 80 * 1024, "the executor and its artifact hold only what is kept"
         )
 
-    def test_bytes_that_are_no_text_are_kept_as_they_are(self) -> None:
+    def test_bytes_that_are_no_text_are_kept_as_they_are_and_forwarded_as_text(self) -> None:
         ran = self.run_code("import os\nos.write(1, b'\\xff\\xfe\\x00 latin \\xe4\\n')\n")
         logs = ran.result["logs"]
         self.assertEqual(self.real(logs["stdout"]).read_bytes(), b"\xff\xfe\x00 latin \xe4\n")
         self.assertEqual(logs["stdout_tail"], "\ufffd\ufffd\x00 latin \ufffd\n")
-        self.assertEqual(ran.stdout, b"\xff\xfe\x00 latin \xe4\n")
+        self.assertEqual(ran.stdout, b"??? latin ?\n")
 
     def test_printing_what_is_no_text_does_not_fail_the_artifact(self) -> None:
         result = self.succeed("print('\\ud800 😀')\n")
@@ -99,24 +108,85 @@ class BoundedLogTest(unittest.TestCase):
         for size in (1, 7, 100, 1000, len(data)):
             with self.subTest(size):
                 forwarded: list[bytes] = []
-                log = BoundedLog(forwarded.append, bytes_max=1200)
+                log = BoundedLog(forwarded.append, bytes_max=1200, forward_bytes_max=400)
                 for start in range(0, len(data), size):
                     log.add(data[start : start + size])
+                self.assertEqual(b"".join(forwarded), data[:100], "the head goes at once")
                 kept = log.freeze()
                 log.add(b"too late")
                 log.forward_rest()
-                mark = (
-                    f"\n[signalbox: {len(data) - 1000} bytes were cut here, of {len(data)}; a "
-                    "log keeps 1200]\n"
-                ).encode()
-                self.assertEqual(kept, data[:500] + mark + data[-500:])
-                self.assertEqual(b"".join(forwarded), kept)
+                self.assertEqual(kept, data[:500] + self.mark(len(data) - 1000, 1200) + data[-500:])
+                shown = b"".join(forwarded)
+                self.assertTrue(
+                    shown.startswith(data[:100] + b"\n[signalbox: 10040 bytes were cut")
+                )
+                self.assertTrue(shown.endswith(b"]\n" + data[-100:]))
+                self.assertLessEqual(len(shown), 400)
 
     def test_nothing_is_cut_up_to_the_limit(self) -> None:
-        for size in (0, 1, 499, 500, 501, 999, 1000):
-            log = BoundedLog(lambda _: None, bytes_max=1200)
-            log.add(b"x" * size)
-            self.assertEqual(log.freeze(), b"x" * size)
+        for size in (0, 1, 99, 100, 101, 199, 200, 201, 499, 500, 501, 999, 1000):
+            forwarded: list[bytes] = []
+            log = BoundedLog(forwarded.append, bytes_max=1200, forward_bytes_max=400)
+            data = (bytes(range(256)) * 4)[:size]
+            log.add(data)
+            self.assertEqual(log.freeze(), data)
+            log.forward_rest()
+            if size <= 200:
+                self.assertEqual(b"".join(forwarded), data)
+            else:
+                self.assertIn(f"{size - 200} bytes were cut here".encode(), b"".join(forwarded))
+
+    def mark(self, cut: int, keeps: int) -> bytes:
+        return (
+            f"\n[signalbox: {cut} bytes were cut here, of {cut + keeps - 200}; "
+            f"a log keeps {keeps}]\n"
+        ).encode()
+
+
+class HarmlessTest(unittest.TestCase):
+    """Whatever the pieces in which it comes."""
+
+    def test_what_is_changed(self) -> None:
+        for given, expected in [
+            (b"", ""),
+            ("plain ä 表 😀\n\tindented\n".encode(), "plain ä 表 😀\n\tindented\n"),
+            (b"a\r\nb\rc\r", "a\nb?c?"),
+            (b"\r\r\n", "?\n"),
+            (b"\0\x07\x1b[31m\x7f", "???[31m?"),
+            ("\x85\u2028\u2029\x9b".encode(), "????"),
+            (b"\xff\xe4\xf0\x9f\x98", "???"),
+            (b"\xed\xa0\x80", "???"),
+            (b"signalbox-result begin", "signalbox-resul? begin"),
+            (b"x signalbox-result", "x signalbox-resul?"),
+            (b"\nsignalbox-resultsignalbox-result\n", "\nsignalbox-resul?signalbox-resul?\n"),
+            (b"signalbox-resul\0", "signalbox-resul?"),
+            (b"signalbox-\r\nresult", "signalbox-\nresult"),
+            (b"signalbox-\0result", "signalbox-?result"),
+            (b"Signalbox-Result", "Signalbox-Result"),
+        ]:
+            for size in (1, 2, 3, 5, 15, 16, 17, 100):
+                with self.subTest(given, size=size):
+                    pieces = [given[at : at + size] for at in range(0, len(given), size)]
+                    stream = Harmless()
+                    shown = "".join([*map(stream.text, pieces), stream.text(b"", last=True)])
+                    self.assertEqual(shown, expected)
+
+    def test_a_text_of_our_own_that_quotes_others(self) -> None:
+        self.assertEqual(harmless("a\ud800\nsignalbox-result end\r"), "a?\nsignalbox-resul? end?")
+
+    def test_it_is_never_longer_than_what_came(self) -> None:
+        random = Random(7)
+        alphabet = [
+            *(b"\xff", b"\xe4", b"\0", b"\r", b"\n", b"signalbox-result", b"signal"),
+            *("表".encode(), "\u2028".encode()),
+        ]
+        for _ in range(300):
+            given = b"".join(random.choices(alphabet, k=random.randrange(30)))
+            stream = Harmless()
+            at = random.randrange(len(given) + 1)
+            shown = stream.text(given[:at]) + stream.text(given[at:]) + stream.text(b"", last=True)
+            self.assertLessEqual(len(shown.encode()), len(given))
+            self.assertNotIn("signalbox-result", shown)
 
 
 if __name__ == "__main__":

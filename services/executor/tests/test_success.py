@@ -272,10 +272,10 @@ class SuccessTest(ExecutorTest):
             with self.subTest(name):
                 command = [sys.executable, "-c", program.replace("NAME", name), script, manifest]
                 done = subprocess.run(command, env=self.environment(), capture_output=True, cwd="/")
+                ran = Ran(self, done.returncode, done.stdout, done.stderr)
                 self.assertEqual(
-                    Ran(self, done.returncode, done.stdout, done.stderr).result["status"], "SUCCESS"
+                    (ran.result["status"], ran.code, ran.stdout), ("SUCCESS", 0, b"ran\n")
                 )
-                self.assertEqual((done.returncode, done.stdout), (0, b"ran\n"))
                 self.real(f"{SCRATCHPAD}/result.json").unlink()
 
     def test_where_the_exception_is_shown_it_says_why_the_attempt_failed(self) -> None:

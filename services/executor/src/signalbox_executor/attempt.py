@@ -10,7 +10,7 @@ from typing import Any
 
 from .logs import BoundedLog
 from .reports import Reports
-from .result import failure_of
+from .result import failure_of, without_secrets
 from .stop_signal import Events, Stopped, StopSignal
 from .supervise import End, run_artifact
 from .volume import FileMismatchError, copy_verified, retried
@@ -112,7 +112,7 @@ def _judged(
             f"the artifact's process {_exit_words(end.code)} before the artifact came to its end",
         )
     if reports.end["error"] is not None:
-        return {"trace": "", **reports.end["error"]}
+        return without_secrets({"trace": "", **reports.end["error"]})
     if reports.refused is not None:
         return failure_of("RefusedError", reports.refused)
     if end.code != 0:

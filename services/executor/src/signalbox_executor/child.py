@@ -24,6 +24,7 @@ from .limits import (
     SUMMARY_CHARS_MAX,
     TRACE_CHARS_MAX,
 )
+from .redact import redacted_and_cut
 from .text import head, head_and_tail
 
 # Kept from before the artifact runs: one that replaces these must not cost us the report of its
@@ -180,7 +181,8 @@ def _described(error: BaseException) -> dict[str, Any]:
         summary = ""  # an exception whose own text fails
     return {
         "type": head(module + kind.__qualname__, ERROR_TYPE_CHARS_MAX),
-        "summary": head(summary or kind.__name__, SUMMARY_CHARS_MAX),
+        # Here as well: the artifact may have put a secret into its environment.
+        "summary": redacted_and_cut(summary or kind.__name__, SUMMARY_CHARS_MAX, head),
         "transient": isinstance(error, TransientError),
     }
 
@@ -199,7 +201,7 @@ def _trace(error: BaseException, folder: str) -> str:
         sys.stderr.write(text)
     except Exception:
         pass  # the artifact closed it; the result has the traceback
-    return head_and_tail(text, TRACE_CHARS_MAX)
+    return redacted_and_cut(text, TRACE_CHARS_MAX, head_and_tail)
 
 
 def _leave_out_executor(described: traceback.TracebackException | None) -> None:

@@ -45,5 +45,9 @@ REPORT_LINE_BYTES_MAX = (
 INTEGER_MAX = (
     2**53 - 1
 )  # JavaScript's largest exact integer: beyond it a number comes back as another one
+FORWARD_BYTES_MAX = 1024 * 1024
+"""Of each stream, to the executor's own. Jobs keeps the last 5 MB of a run's output: both streams
+and the evidence after them fit into it.
+"""
 GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL for an artifact that is stopped
 DRAIN_SECONDS = 5.0  # for output that is still in the pipes when everything has been killed

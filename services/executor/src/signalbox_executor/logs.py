@@ -1,13 +1,12 @@
-"""What an artifact prints: kept in bounded memory, its beginning and its end, and forwarded as it
-comes.
+"""What an artifact prints: kept in bounded memory, its beginning and its end, and less of it
+forwarded.
 """
 
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
-from .limits import LOG_BYTES_MAX
+from .limits import FORWARD_BYTES_MAX, LOG_BYTES_MAX
 from .text import tail
 
 _CHUNK_BYTES = 64 * 1024
@@ -15,14 +14,20 @@ _MARK_BYTES_MAX = 200
 
 
 class BoundedLog:
-    """Keeps head and tail of a stream within bytes_max. Its head is forwarded at once, mark and
-    tail by finish().
+    """Keeps head and tail of a stream within bytes_max, and forwards head and tail of it within
+    forward_bytes_max: the head at once, mark and tail by forward_rest().
     """
 
-    def __init__(self, forward: Callable[[bytes], None], bytes_max: int = LOG_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        forward: Callable[[bytes], None],
+        bytes_max: int = LOG_BYTES_MAX,
+        forward_bytes_max: int = FORWARD_BYTES_MAX,
+    ) -> None:
         self._forward = forward
         self._half = (bytes_max - _MARK_BYTES_MAX) // 2
-        self._bytes_max = bytes_max
+        self._forward_half = min(self._half, (forward_bytes_max - _MARK_BYTES_MAX) // 2)
+        self._bytes_max, self._forward_bytes_max = bytes_max, forward_bytes_max
         self._head, self._tail = bytearray(), bytearray()
         self._size = 0
         self._frozen = False
@@ -32,6 +37,7 @@ class BoundedLog:
         with self._lock:
             if self._frozen:
                 return  # what comes after the end of the attempt belongs to nobody
+            at_once = chunk[: max(0, self._forward_half - self._size)]
             self._size += len(chunk)
             room = max(0, self._half - len(self._head))
             self._head += chunk[:room]
@@ -40,21 +46,33 @@ class BoundedLog:
                 len(self._tail) > 2 * self._half
             ):  # cut seldom, so that each byte is moved about once
                 del self._tail[: -self._half]
-        if room:
-            self._forward(chunk[:room])
+        if at_once:
+            self._forward(at_once)
 
     def freeze(self) -> bytes:
         """The content of the log file. Nothing is added after this."""
         with self._lock:
             self._frozen = True
-            return bytes(self._head) + self._rest()
+            cut = self._size - len(self._head) - min(len(self._tail), self._half)
+            if cut == 0:
+                return bytes(self._head + self._tail)
+            mark = _mark(cut, self._size, f"a log keeps {self._bytes_max}")
+            return bytes(self._head + mark + self._tail[-self._half :])
 
     def forward_rest(self) -> None:
         """Forwards what came after the head; called last, because a platform that does not read
         must not hold up a result.
         """
         with self._lock:
-            rest = self._rest()
+            half, size = self._forward_half, self._size
+            if size <= 2 * half:
+                rest = bytes(self._head + self._tail)[half:]
+            else:
+                why = (
+                    f"at most {self._forward_bytes_max} are shown here, "
+                    "the log in the scratchpad keeps more"
+                )
+                rest = _mark(size - 2 * half, size, why) + bytes(self._head + self._tail)[-half:]
         if rest:
             self._forward(rest)
 
@@ -64,15 +82,9 @@ class BoundedLog:
             kept = bytes((self._head + self._tail)[-(4 * chars_max + 4) :])
         return tail(kept.decode("utf-8", "replace"), chars_max)
 
-    def _rest(self) -> bytes:
-        cut = self._size - len(self._head) - min(len(self._tail), self._half)
-        if cut == 0:
-            return bytes(self._tail)
-        mark = (
-            f"\n[signalbox: {cut} bytes were cut here, of {self._size}; "
-            f"a log keeps {self._bytes_max}]\n"
-        )
-        return mark.encode() + bytes(self._tail[-self._half :])
+
+def _mark(cut: int, size: int, why: str) -> bytes:
+    return f"\n[signalbox: {cut} bytes were cut here, of {size}; {why}]\n".encode()
 
 
 def pump(fd: int, log: BoundedLog) -> threading.Thread:
@@ -85,21 +97,3 @@ def pump(fd: int, log: BoundedLog) -> threading.Thread:
     thread = threading.Thread(target=read, name=f"pump-{fd}", daemon=True)
     thread.start()
     return thread
-
-
-def forwarder(stream: Any) -> Callable[[bytes], None]:
-    """Writes bytes to one of the executor's own streams, which in a notebook's process is text
-    only, and may be closed.
-    """
-
-    def forward(chunk: bytes) -> None:
-        try:
-            if hasattr(stream, "buffer"):
-                stream.buffer.write(chunk)
-            else:
-                stream.write(chunk.decode("utf-8", "replace"))
-            stream.flush()
-        except Exception:
-            pass  # nobody reads it: the log files and the result still have it
-
-    return forward

@@ -1,4 +1,5 @@
-"""The executor: one manifest in, one result out.
+"""The executor: one manifest in, one result out: result.json for people, and the last words on
+stdout, by which the attempt is judged.
 
 Exit codes: 0 the result says SUCCESS; 1 the result says FAILED; 2 there is no manifest that can be
 run; 3 result.json could not be written; 4 this attempt has a result already; 128 + n the platform
@@ -16,11 +17,17 @@ from typing import Any
 
 from . import volume
 from .attempt import Ending, run_attempt
+from .evidence import block
+from .harmless import harmless
 from .limits import LOG_TAIL_CHARS_MAX
-from .logs import BoundedLog, forwarder
+from .logs import BoundedLog
 from .manifest import ManifestError, ManifestFile, identity_of, parse_manifest, read_manifest_file
+from .own_streams import OwnStream
+from .redact import CONTEXT_CHARS, redacted
 from .result import Clock, encoded, failed, failure_of, iso
 from .stop_signal import Events, StopSignal
+from .text import tail
+from .undumpable import make_undumpable
 
 EXIT_FAILED, EXIT_MANIFEST, EXIT_NOT_WRITTEN, EXIT_RESULT_EXISTS = 1, 2, 3, 4
 
@@ -33,6 +40,18 @@ class Exit:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Own:
+    """The executor's own two streams."""
+
+    stdout: OwnStream
+    stderr: OwnStream
+
+    def say(self, exit: Exit) -> Exit:
+        self.stderr.say(f"signalbox: {exit.sentence}")
+        return exit
+
+
 class AttemptFailed(SystemExit):
     """Exits with the code; where a platform shows the exception, it shows the sentence and not a
     bare number.
@@ -40,7 +59,7 @@ class AttemptFailed(SystemExit):
 
     def __init__(self, exit: Exit) -> None:
         super().__init__(exit.code)
-        self._sentence = exit.sentence
+        self._sentence = harmless(exit.sentence)  # it quotes the artifact, after the evidence
 
     def __str__(self) -> str:
         return self._sentence
@@ -58,55 +77,73 @@ def run_and_exit() -> None:
 def main(arguments: list[str]) -> Exit:
     """Runs the attempt of one manifest."""
     clock = Clock(datetime.now(timezone.utc), time.monotonic())
+    make_undumpable()
+    own = Own(OwnStream(sys.stdout), OwnStream(sys.stderr))
     if len(arguments) != 1:
-        return _say(
-            EXIT_MANIFEST,
-            f"one parameter is needed, the manifest's path; there are {len(arguments)}",
-        )
+        sentence = f"one parameter is needed, the manifest's path; there are {len(arguments)}"
+        return own.say(Exit(EXIT_MANIFEST, sentence))
     events: Events = queue.SimpleQueue()
     with StopSignal(events) as stop:
         try:
             file = read_manifest_file(arguments[0])
         except ManifestError as error:
-            return _say(EXIT_MANIFEST, str(error))
+            return own.say(Exit(EXIT_MANIFEST, str(error)))
         try:
             manifest = parse_manifest(file)
         except ManifestError as error:
-            return _refuse_manifest(file, error, clock)
-        return _run(manifest, file, clock, stop, events)
+            return _refuse_manifest(own, file, error, clock)
+        return _run(own, manifest, file, clock, stop, events)
 
 
 def _run(
-    manifest: dict[str, Any], file: ManifestFile, clock: Clock, stop: StopSignal, events: Events
+    own: Own,
+    manifest: dict[str, Any],
+    file: ManifestFile,
+    clock: Clock,
+    stop: StopSignal,
+    events: Events,
 ) -> Exit:
     path = _result_path(manifest)
     try:
         if volume.exists(path):
-            return _say(
-                EXIT_RESULT_EXISTS,
-                f"{path} exists already: this attempt has been run, and is not run twice",
-            )
+            sentence = f"{path} exists already: this attempt has been run, and is not run twice"
+            return own.say(Exit(EXIT_RESULT_EXISTS, sentence))
         # Now and not at the end: where no result can be written, nothing should be run for hours.
         os.makedirs(manifest["scratchpad"], exist_ok=True)
     except OSError as error:
-        return _say(EXIT_NOT_WRITTEN, f"the scratchpad cannot be used, so nothing was run: {error}")
-    stdout, stderr = BoundedLog(forwarder(sys.stdout)), BoundedLog(forwarder(sys.stderr))
+        sentence = f"the scratchpad cannot be used, so nothing was run: {error}"
+        return own.say(Exit(EXIT_NOT_WRITTEN, sentence))
+    stdout, stderr = BoundedLog(own.stdout.forward), BoundedLog(own.stderr.forward)
     ending = run_attempt(manifest, stop, events, stdout, stderr)
-    exit = _conclude(manifest, file, clock, ending, {"stdout": stdout, "stderr": stderr})
+    exit, content = _conclude(own, manifest, file, clock, ending, stdout, stderr)
     stdout.forward_rest()
     stderr.forward_rest()
+    own.stdout.end_forwarding()
+    own.stderr.end_forwarding()
+    own.say(exit)
+    _print_evidence(own, content)
     if exit.code == EXIT_FAILED and ending.stopped_by is not None:
         return replace(exit, code=128 + ending.stopped_by)
     return exit
 
 
+def _print_evidence(own: Own, content: bytes | None) -> None:
+    """The last thing that is printed: of blocks in a run's output, the last one counts. None where
+    no result was written, and the exit code says so.
+    """
+    if content is not None:
+        own.stdout.print_evidence(block(content))
+
+
 def _conclude(
+    own: Own,
     manifest: dict[str, Any],
     file: ManifestFile,
     clock: Clock,
     ending: Ending,
-    logs: dict[str, BoundedLog],
-) -> Exit:
+    stdout: BoundedLog,
+    stderr: BoundedLog,
+) -> tuple[Exit, bytes | None]:
     reports, end = ending.reports, ending.reports.end or {}
     result = {
         **_identity(manifest, file, clock),
@@ -119,16 +156,19 @@ def _conclude(
         "summary": end.get("summary", ""),
         "capsule": end.get("capsule"),
         "finished": end.get("finished"),
-        "logs": _stored_logs(manifest["scratchpad"], logs),
+        "logs": {
+            **_stored_log(own, manifest["scratchpad"], "stdout", stdout),
+            **_stored_log(own, manifest["scratchpad"], "stderr", stderr),
+        },
     }
     if ending.error is not None:
         result = failed(result, ending.error, manifest["capsule"])
-    return _write(result, _result_path(manifest), manifest["capsule"])
+    return _write(own, result, _result_path(manifest), manifest["capsule"])
 
 
-def _refuse_manifest(file: ManifestFile, error: ManifestError, clock: Clock) -> Exit:
+def _refuse_manifest(own: Own, file: ManifestFile, error: ManifestError, clock: Clock) -> Exit:
     """Says so in a result as well, where the manifest tells whose it is and where it goes."""
-    identity = identity_of(file)
+    identity, content = identity_of(file), None
     if identity is not None:
         nothing: dict[str, Any] = {
             "metrics": {},
@@ -140,8 +180,11 @@ def _refuse_manifest(file: ManifestFile, error: ManifestError, clock: Clock) -> 
         logs = {"stdout": None, "stderr": None, "stdout_tail": "", "stderr_tail": ""}
         result = {**_identity(identity, file, clock), **nothing, "logs": logs}
         result = failed(result, failure_of("ManifestError", str(error)), identity["capsule"])
-        _write(result, _result_path(identity), identity["capsule"])
-    return _say(EXIT_MANIFEST, str(error))
+        exit, content = _write(own, result, _result_path(identity), identity["capsule"])
+        own.say(exit)
+    refused = own.say(Exit(EXIT_MANIFEST, str(error)))
+    _print_evidence(own, content)
+    return refused
 
 
 def _identity(manifest: dict[str, Any], file: ManifestFile, clock: Clock) -> dict[str, Any]:
@@ -155,54 +198,43 @@ def _identity(manifest: dict[str, Any], file: ManifestFile, clock: Clock) -> dic
     }
 
 
-def _stored_logs(scratchpad: str, logs: dict[str, BoundedLog]) -> dict[str, Any]:
-    stored: dict[str, Any] = {}
-    for name, log in logs.items():
-        path = f"{scratchpad}/{name}.log"
-        try:
-            volume.write_file(path, log.freeze())
-            stored[name] = path
-        except OSError as error:
-            _say(
-                EXIT_NOT_WRITTEN, f"{path} could not be written, its tail is in the result: {error}"
-            )
-            stored[name] = None
-        stored[f"{name}_tail"] = log.tail_text(LOG_TAIL_CHARS_MAX)
-    return stored
+def _stored_log(own: Own, scratchpad: str, name: str, log: BoundedLog) -> dict[str, Any]:
+    path = f"{scratchpad}/{name}.log"
+    stored: str | None = path
+    try:
+        volume.write_file(path, log.freeze())
+    except OSError as error:
+        sentence = f"{path} could not be written, its tail is in the result: {error}"
+        own.say(Exit(EXIT_NOT_WRITTEN, sentence))
+        stored = None
+    seen = redacted(log.tail_text(LOG_TAIL_CHARS_MAX + CONTEXT_CHARS))
+    return {name: stored, f"{name}_tail": tail(seen, LOG_TAIL_CHARS_MAX)}
 
 
-def _write(result: dict[str, Any], path: str, capsule: dict[str, Any]) -> Exit:
+def _write(
+    own: Own, result: dict[str, Any], path: str, capsule: dict[str, Any]
+) -> tuple[Exit, bytes | None]:
     """Exit 0 is for one case: a result that says SUCCESS lies where it belongs, and reads back as
-    it was written.
+    it was written. Without one there are no bytes.
     """
     try:
         content, said = encoded(result, capsule)
         volume.write_result(path, content)
     except volume.ResultExistsError:
-        return _say(
-            EXIT_RESULT_EXISTS,
+        sentence = (
             f"{path} was written by somebody else while this attempt ran, and a result is "
-            "written once: the attempt fails",
+            "written once: the attempt fails"
         )
+        return Exit(EXIT_RESULT_EXISTS, sentence), None
     except Exception as error:
-        traceback.print_exc()
-        return _say(
-            EXIT_NOT_WRITTEN,
-            f"{path} could not be written, so the attempt counts for nothing: {error}",
-        )
+        own.stderr.say(traceback.format_exc())
+        sentence = f"{path} could not be written, so the attempt counts for nothing: {error}"
+        return Exit(EXIT_NOT_WRITTEN, sentence), None
     failure = said["error"]
     if failure is None:
-        return _say(0, f"SUCCESS ({path})")
-    return _say(EXIT_FAILED, f"FAILED: {failure['type']}: {failure['summary']} ({path})")
+        return Exit(0, f"SUCCESS ({path})"), content
+    return Exit(EXIT_FAILED, f"FAILED: {failure['type']}: {failure['summary']} ({path})"), content
 
 
 def _result_path(manifest: dict[str, Any]) -> str:
     return f"{manifest['scratchpad']}/result.json"
-
-
-def _say(code: int, sentence: str) -> Exit:
-    try:
-        print(f"signalbox: {sentence}", file=sys.stderr, flush=True)
-    except Exception:
-        pass  # a closed stderr changes nothing of what the result says
-    return Exit(code, sentence)

@@ -40,7 +40,7 @@ class Reports:
         try:
             report = json.loads(line)
             self._take(report["report"], report)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except Exception as error:  # else one report ended the reading of all others
             self._refuse(
                 f"a report of the artifact could not be read ({type(error).__name__}: {error})"
             )

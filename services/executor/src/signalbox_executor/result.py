@@ -14,6 +14,7 @@ from .limits import (
     SUMMARY_CHARS_MAX,
     TRACE_CHARS_MAX,
 )
+from .redact import redacted_and_cut
 from .schema import problems
 from .text import head, head_and_tail, tail
 
@@ -30,11 +31,26 @@ class Clock:
 
 def failure_of(kind: str, summary: str, trace: str = "", transient: bool = False) -> dict[str, Any]:
     """A result's `error`."""
+    return without_secrets(
+        {
+            "type": head(kind, ERROR_TYPE_CHARS_MAX),
+            "summary": summary,
+            "trace": trace,
+            "transient": transient,
+        }
+    )
+
+
+def without_secrets(error: dict[str, Any]) -> dict[str, Any]:
+    """The same error with its texts masked, and within their limits. What is no text stays: the
+    schema says so later.
+    """
+    cuts = {"summary": (SUMMARY_CHARS_MAX, head), "trace": (TRACE_CHARS_MAX, head_and_tail)}
     return {
-        "type": head(kind, ERROR_TYPE_CHARS_MAX),
-        "summary": head(summary, SUMMARY_CHARS_MAX),
-        "trace": head_and_tail(trace, TRACE_CHARS_MAX),
-        "transient": transient,
+        name: redacted_and_cut(value, *cuts[name])
+        if name in cuts and isinstance(value, str)
+        else value
+        for name, value in error.items()
     }
 
 
