@@ -12,7 +12,6 @@ import {
   factRef,
   type OutcomeFact,
   plannedFilePath,
-  type RunKey,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { rowsOfOutcome } from "../../shared/domain/ledger-rows.ts";
@@ -38,8 +37,8 @@ export type Ancient = {
   readonly run_id: string;
   /** Absent where it is older than seeds are. */
   readonly generation: string | undefined;
-  /** Where its planned files, manifests and results lie, below the plans volume. */
-  readonly plansFolder: string;
+  /** Where its manifests and results lie, below the plans and the scratchpad volume; its code lies above that. */
+  readonly folder: string;
   /** What the ledger has of it, which nobody may touch. */
   readonly rows: ReadonlyMap<string, string>;
   /** As its sender may send it again. */
@@ -97,17 +96,17 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
   const ticket = { ticket_id: run_id, workload: "report-once" };
   const seed = random.chance(0.7) ? laying.secrets.randomHex(32) : undefined;
   const generation = seed === undefined ? undefined : sha256Of(`generation ${seed}`).slice(0, 10);
-  const accepted = ticketFactOf({ run_id, generation }, ticket, planeId, seed);
-  const plansFolder = generation === undefined ? `run_${run_id}` : `run_${run_id}.${generation}`;
+  const accepted = ticketFactOf(run_id, ticket, planeId, seed);
+  const folder = generation === undefined ? `run_${run_id}` : `run_${run_id}/${generation}`;
   lay(factRef.ticket(run_id), accepted);
   for (const { path } of accepted.files) {
     if (path.startsWith(`${settings.plansVolume}/`))
       files.plans.put(path.slice(settings.plansVolume.length + 1), main);
     else files.layAncient(path.slice(settings.factsVolume.length + 1), undefined);
   }
-  files.plans.put(`${plansFolder}/iter_001.attempt_001.manifest.json`, main);
-  files.plans.put(`${plansFolder}/iter_001.attempt_001.result.${"2".repeat(64)}.json`, main);
-  layDatabricksRun(laying, { run_id, generation, seed, plansFolder });
+  files.plans.put(`${folder}/iter_001.attempt_001.manifest.json`, main);
+  files.plans.put(`${folder}/iter_001.attempt_001.result.${"2".repeat(64)}.json`, main);
+  layDatabricksRun(laying, { run_id, generation, seed, folder });
   let endedMs = 0;
   endedDaysAgo.forEach((days, i) => {
     endedMs = START - Math.round(days * DAY);
@@ -132,7 +131,7 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
   });
   const dueMs = endOfDay(endedMs) + settings.retentionDays * DAY;
   const rows = new Map(rowsOfRun(laying.ledger, { run_id, generation }));
-  return { run_id, generation, plansFolder, ticket, rows, dueMs };
+  return { run_id, generation, folder, ticket, rows, dueMs };
 }
 
 /** All that the ledger has of one run, as text. */
@@ -146,14 +145,14 @@ export function* rowsOfRun(
         yield [`${key} ${Object.keys(row).length}`, JSON.stringify(row)];
 }
 
-type Old = Pick<Ancient, "run_id" | "generation" | "plansFolder"> & {
+type Old = Pick<Ancient, "run_id" | "generation" | "folder"> & {
   readonly seed: string | undefined;
 };
 
 /** Its token is taken for ever, whether its run is still to be seen or not; what it left in the scratchpad is still there. */
 function layDatabricksRun(
   { databricks, files, random, planeId }: Laying,
-  { run_id, generation, seed, plansFolder }: Old,
+  { run_id, generation, seed, folder }: Old,
 ): void {
   const key = { run_id, iter_n: 1, attempt: 1 };
   const token = tokenOf(systemDigest, planeId, { seed }, key);
@@ -162,11 +161,11 @@ function layDatabricksRun(
     creator: firstController,
     name: `${attemptName(planeId, { ...key, generation })}old`,
     token,
-    payload: `{"parameters":["${settings.plansVolume}/${plansFolder}/iter_001.attempt_001.manifest.json"],"timeout_seconds":1800}`,
+    payload: `{"parameters":["${settings.plansVolume}/${folder}/iter_001.attempt_001.manifest.json"],"timeout_seconds":1800}`,
     endsMs: START,
   });
   if (run !== undefined && random.chance(0.5)) run.lostFromMs = START;
-  const old = `${settings.scratchpadVolume}/${plansFolder}/iter_001/attempt_001/result.json`;
+  const old = `${settings.scratchpadVolume}/${folder}/iter_001/attempt_001/result.json`;
   files.volumes.set(old, () => main);
 }
 
@@ -175,18 +174,17 @@ const main = Buffer.from("# main.py\n");
 const endOfDay = (ms: number): number => (Math.floor(ms / DAY) + 1) * DAY;
 
 function ticketFactOf(
-  run: RunKey,
+  run_id: string,
   ticket: object,
   planeId: string,
   seed: string | undefined,
 ): TicketFact {
-  const { run_id } = run;
   const recipe = bundledWorkloads(false).recipe("report-once");
   if (recipe === undefined) throw new Error("the simulated plane has no workload report-once");
   const sha256 = sha256Of("# main.py\n");
   // Before there were seeds, what was planned lay among the facts.
   const volume = seed === undefined ? settings.factsVolume : settings.plansVolume;
-  const path = `${volume}/${plannedFilePath(run, sha256, "main.py")}`;
+  const path = `${volume}/${plannedFilePath(run_id, sha256, "main.py")}`;
   return {
     v: 1,
     run_id,

@@ -17,7 +17,7 @@ export type Ports = ports.FactsPort &
   ports.ClockPort &
   ports.DigestPort &
   ports.RandomPort &
-  ports.UnpackPort &
+  ports.InflatePort &
   ports.LogPort &
   ports.WorkloadsPort &
   ports.PlanePort &
@@ -49,7 +49,6 @@ export const spared = {
   "clock.sleep": "time itself; the function that sleeps is cut off and killed",
   sha256: "pure",
   hmacSha256: "pure",
-  fromBase64: "pure",
   inflate: "pure",
   randomHex: "chance itself, drawn from the seed",
   log: "writes to the function's own output and never fails",

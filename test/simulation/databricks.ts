@@ -362,9 +362,7 @@ export function orderedBy(payload: string): {
   readonly timeoutMs: number;
 } {
   const path =
-    /\/run_([^/"]+?)(?:\.([0-9a-f]{10}))?\/iter_(\d+)\.attempt_(\d+)\.manifest\.json"/.exec(
-      payload,
-    );
+    /\/run_([^/"]+)(?:\/([0-9a-f]{10}))?\/iter_(\d+)\.attempt_(\d+)\.manifest\.json"/.exec(payload);
   const timeout = /"timeout_seconds":(\d+)/.exec(payload);
   if (path === null || timeout === null)
     throw new Error(`the submission names no manifest or no timeout: ${payload}`);

@@ -122,7 +122,7 @@ function scratchpadOf(
   { run_id, iter_n, attempt }: Manifest,
   generation: string | undefined,
 ): string {
-  const run = generation === undefined ? `run_${run_id}` : `run_${run_id}.${generation}`;
+  const run = generation === undefined ? `run_${run_id}` : `run_${run_id}/${generation}`;
   const padded = (n: number): string => String(n).padStart(3, "0");
   return `${settings.scratchpadVolume}/${run}/iter_${padded(iter_n)}/attempt_${padded(attempt)}`;
 }

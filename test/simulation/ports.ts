@@ -1,6 +1,6 @@
 // The ports of one execution environment: every call goes through `call`, where the world may interfere.
 
-import { systemDigest, systemUnpack } from "../../shared/adapters/system.ts";
+import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Controllers } from "./controllers.ts";
@@ -292,7 +292,7 @@ function platformPorts(deps: PortDeps, env: Environment) {
       },
     },
     ...systemDigest,
-    ...systemUnpack,
+    ...systemInflate,
     randomHex: secrets.randomHex,
     log: (event, fields) => {
       secrets.look(`the log line ${event}`, fields);

@@ -55,24 +55,24 @@ export function watchRetention(deps: LivenessDeps): void {
   });
 }
 
-/** What others may read goes with its run, and before the ticket does, which alone knows where it lies. */
+/** What others may read goes with its run. */
 function watchPlansRemoved({ clock, files, ancient, violate }: LivenessDeps): void {
   files.plans.onRemoved.push((path) => {
-    const owner = ancient.find(({ plansFolder }) => path.startsWith(`${plansFolder}/`));
+    const owner = ancient.find(({ run_id }) => ownerOf(path) === run_id);
     if (owner === undefined || clock.nowMs() < owner.dueMs || isReopened(files, owner.run_id))
       violate("what was planned was deleted before its time", path);
   });
-  files.onRemoved.push((path, isAncient) => {
-    const owner = ancient.find(({ run_id }) => path === factRef.ticket(run_id).path);
-    if (isAncient && owner !== undefined && plansLeft(files, owner) !== undefined)
-      violate("a ticket was deleted before what was planned for it", path);
-  });
 }
 
-const plansLeft = (files: Files, { plansFolder }: Ancient): string | undefined => {
-  for (const [path] of files.plans.all()) if (path.startsWith(`${plansFolder}/`)) return path;
+/** What was planned or judged for a run of long ago; whoever begins anew under its id has other folders, and the same code. */
+function plansLeft(files: Files, { run_id, folder }: Ancient): string | undefined {
+  const isReborn = [...files.all()].some(({ ref }) => ref.path === factRef.ticket(run_id).path);
+  for (const [path] of files.plans.all()) {
+    const isItsOwn = path.startsWith(`${folder}/iter_`);
+    if (ownerOf(path) === run_id && (isItsOwn || !isReborn)) return path;
+  }
   return undefined;
-};
+}
 
 /** A handler and the calls that it left behind, less what clocks differ. */
 const CALLS_LIVE_MS = 3.3 * MINUTE;

@@ -72,7 +72,7 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
 
 /** Executors read the manifest's copy: the fact itself is not theirs to read. */
 const copyPath = (key: AttemptKey, generation: string | undefined): string =>
-  `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", generation === undefined ? "/" : `.${generation}/`)}`;
+  `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", generation === undefined ? "/" : `/${generation}/`)}`;
 
 /** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
 function checkToken(
