@@ -1,8 +1,9 @@
 // The ingester's two doors: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
 import type { Ended } from "../../shared/domain/messages.ts";
-import { oneByOne, queueHandler } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import { oneByOne } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { type JudgeDeps, judge } from "./judge.ts";
 import { type RecordDeps, record, waitOutRecord } from "./record.ts";
 

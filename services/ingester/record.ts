@@ -1,6 +1,6 @@
 // The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
 // after the ledger has it, never before. Only it removes a marker, and only then.
-import { attemptsOf } from "../../shared/chapter.ts";
+
 import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
@@ -18,7 +18,8 @@ import {
 } from "../../shared/domain/ledger-rows.ts";
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { Delivery, WaitOptions } from "../../shared/lambda.ts";
+import type { Delivery } from "../../shared/edge/delivery.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -30,6 +31,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
 
 export type RecordDeps = FactsPort &
   MarkersPort &
@@ -109,7 +111,7 @@ export async function waitOutRecord(
 ): Promise<void> {
   const isSaidAgain = message.type === "record" && !message.again;
   if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
-    return deps.queues.send("records", message, options);
+    return await deps.queues.send("records", message, options);
   deps.log("record.left", {
     run_id: message.run_id,
     chapter: message.chapter,

@@ -16,7 +16,7 @@ import { mayBeReopened } from "../../shared/domain/retention.ts";
 import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { isTraceparent, tracedBy, traceparentOf } from "../../shared/domain/trace.ts";
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import type {
   DigestPort,
   FactsPort,

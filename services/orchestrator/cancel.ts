@@ -1,11 +1,11 @@
 // Somebody wants a chapter to stop. The canceller writes stop, then reads the submission; the orchestrator does it the other
 // way round. Whichever comes second sees both and cancels. The outcome waits until Databricks says that it is over.
-import { attemptsOf } from "../../shared/chapter.ts";
+
 import { factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { Cancellation } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -14,6 +14,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
 import { waitForSubject } from "./early-order.ts";
 
 export type CancelDeps = FactsPort &

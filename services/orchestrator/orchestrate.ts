@@ -35,7 +35,7 @@ import type {
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/steps.ts";
+import { stepsOf } from "../../shared/story/steps.ts";
 import { type Attempt, adopted, refusedWith, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
@@ -62,7 +62,8 @@ export async function orchestrate(
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
   const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
-  if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
+  if (isStopped(manifest.fact))
+    return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
   const { fact: submission } = await step(
     factRef.submission(turn),
@@ -70,7 +71,7 @@ export async function orchestrate(
     !manifest.found,
   );
   if (isRefused(submission))
-    return deps.queues.send("reports", endedOf(key), {
+    return await deps.queues.send("reports", endedOf(key), {
       delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
       traceparent,
     });

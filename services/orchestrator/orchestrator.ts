@@ -8,9 +8,10 @@ import {
   type TicketsMessage,
 } from "../../shared/domain/messages.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
-import { oneByOne, queueHandler, type Sent } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import { oneByOne, type Sent } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
 import { cancel } from "./cancel.ts";

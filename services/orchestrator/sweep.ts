@@ -1,7 +1,6 @@
 // The proof of liveness. Every chain of messages can break where nobody foresaw it: for a marker that has been silent for longer
 // than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
 
-import { attemptsOf } from "../../shared/chapter.ts";
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
 import {
@@ -14,7 +13,6 @@ import {
 import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import { listedMarker } from "../../shared/listed-marker.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -24,6 +22,8 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
 export type SweepDeps = FactsPort &

@@ -11,7 +11,7 @@ import type {
 } from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { WaitOptions } from "../../shared/lambda.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type { FactsPort, LogPort, QueuesPort } from "../../shared/ports.ts";
 
 export async function waitOutTurn(

@@ -1,8 +1,9 @@
 // The run-poller's one door.
 import type { Watch } from "../../shared/domain/messages.ts";
-import { oneByOne, queueHandler, type Sent } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import { oneByOne, type Sent } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, PlanePort, QueuesPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { type WatchDeps, waitOutWatch, watchRun } from "./watch-run.ts";
 
 export type RunPollerDeps = WatchDeps & PlanePort & QueuesPort & DeadLettersPort;

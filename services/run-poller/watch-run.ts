@@ -10,7 +10,7 @@ import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages
 import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
-import type { WaitOptions } from "../../shared/lambda.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -55,13 +55,13 @@ export async function watchRun(
     count: watch.looks + 1,
     ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
   });
-  if (phase === "over") return deps.queues.send("reports", endedOf(watch), { traceparent });
+  if (phase === "over") return await deps.queues.send("reports", endedOf(watch), { traceparent });
   const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
   // A younger watch is on its way: this one has looked once more, and ends.
   if (numberOf(marker, watch) > watch.number) return;
   if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
   if (phase === "unknown" && nowMs > msOf(watch.deadline))
-    return deps.queues.send("reports", endedOf(watch), { traceparent });
+    return await deps.queues.send("reports", endedOf(watch), { traceparent });
   const going = { due, marker, phase, traceparent };
   await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
 }
@@ -229,13 +229,13 @@ export async function waitOutWatch(
     (marker) => ({ marker }),
     () => undefined, // the trouble may be the facts' own: wait, as a watch that read nothing
   );
-  if (read === undefined) return deps.queues.send("watches", watch, options);
+  if (read === undefined) return await deps.queues.send("watches", watch, options);
   const { marker } = read;
   if (marker === undefined) return;
   const number = numberOf(marker, watch);
   if (number > watch.number) return;
   if (isOfAttempt(marker, watch) && !isOld(deps, marker.touched_at))
-    return deps.queues.send("watches", watch, options);
+    return await deps.queues.send("watches", watch, options);
   const nowMs = deps.clock.nowMs();
   const raised = numberAbove(marker, watch);
   const next = { ...watch, number: raised, touched_at: isoOf(nowMs) };
