@@ -236,6 +236,8 @@ async function wait<Q extends QueueName>(
 ): Promise<string | undefined> {
   const { deps, waitOut, message, record } = fault;
   if (message === undefined) return record.messageId; // nobody knows how often it has waited: SQS counts
+  const { traceparent, by, isOwn } = sentOf(record, deps.settings, message);
+  if (!isOwn && isMisplaced(fault.queue, message)) return failed(fault, trouble);
   if (message.tries >= messageLimits.triesMax) {
     const reason = `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`;
     return await reject(fault, new PoisonMessageError(reason, { cause: trouble }));
@@ -246,11 +248,18 @@ async function wait<Q extends QueueName>(
     timeScale: deps.settings.timeScale,
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
-  const { traceparent, by } = sentOf(record, deps.settings, message);
   await waitOut({ ...message, tries: message.tries + 1 }, { delaySeconds: delay, traceparent, by });
   deps.log("message.waited", { ...fieldsOf(fault), delay_seconds: delay, reason: trouble.message });
   return undefined;
 }
+
+/**
+ * What counts on this queue only if one of ours sent it. Sent again by us it would be ours, so it waits where it is, with its sender,
+ * and SQS counts.
+ */
+const isMisplaced = (queue: QueueName, message: { readonly type: string }): boolean =>
+  (queue === "tickets" && message.type !== "ticket") ||
+  (queue === "records" && message.type === "audited");
 
 /**
  * Poison: to the dead letters at once, with its reason. A ticket's sender, who may not read those, hears it on the bus before:
