@@ -135,14 +135,9 @@ async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]
 
 async function project(
   deps: RecordDeps,
-  { message, traceparent, by, isOwn }: Delivery<RecordsMessage>,
+  { message, traceparent, by }: Delivery<RecordsMessage>,
 ): Promise<Projection> {
-  if (message.type === "audited") {
-    if (isOwn) return { rows: rowsOfAudit(message, by, traceparent) };
-    throw new PoisonMessageError(
-      "a note of what somebody did does not come by the queue of records, where it could name anybody: send it to the queue orders",
-    );
-  }
+  if (message.type === "audited") return { rows: rowsOfAudit(message, by, traceparent) };
   const planeId = await deps.plane.id();
   const books = { planeId, factsVolume: deps.settings.factsVolume };
   switch (message.of) {

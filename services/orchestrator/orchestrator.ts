@@ -1,6 +1,6 @@
 // The orchestrator's doors: tickets, people's orders, turns, and the schedule.
 import { faultsOf } from "../../shared/domain/body.ts";
-import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import {
   type OrdersMessage,
   ScheduledStart,
@@ -57,11 +57,7 @@ async function takeTicket(
   sent: Sent,
 ): Promise<void> {
   if (message.type === "ticket") return await acceptTicket(deps, message, sent);
-  // Orders came by this queue once: one that was waiting when they moved is still carried out.
-  if (sent.isOwn) return await takeOrder(deps, message, sent);
-  throw new PoisonMessageError(
-    `a ${message.type} does not come by the queue of tickets: whoever may send tickets may not order about other people's runs; send it to the queue orders`,
-  );
+  return await takeOrder(deps, message, sent);
 }
 
 async function takeOrder(deps: OrchestratorDeps, order: OrdersMessage, sent: Sent): Promise<void> {

@@ -27,7 +27,7 @@ export function queueHandler<Q extends QueueName>(
     .use(endInTime(deps))
     .use(rejectPoison(waiting))
     .use(waitOutTrouble(waiting))
-    .use(readMessages(queue))
+    .use(readMessages(queue, deps))
     .handler(async (batch) => {
       await workOn(deps, batch, handle);
       return { batchItemFailures: [] };

@@ -1,25 +1,45 @@
-// Reads each record as a message of its queue. A bad one fails alone.
+// Reads each record as a message of its queue, from somebody who may send it there. A bad one fails alone.
 import type { SQSRecord } from "aws-lambda";
 import type * as z from "zod";
 import { checked, jsonOf } from "../domain/body.ts";
+import { PoisonMessageError } from "../domain/errors.ts";
 import { messageLimits } from "../domain/messages.ts";
-import { type MessageOf, type QueueName, topology } from "../topology.ts";
+import type { SettingsPort } from "../ports.ts";
+import { type MessageOf, type Queue, type QueueName, topology } from "../topology.ts";
+import { sentOf } from "./delivery.ts";
 import type { EdgeMiddleware, Entry } from "./entry.ts";
 
-export const readMessages = <Q extends QueueName>(queue: Q): EdgeMiddleware<Q> => ({
+export const readMessages = <Q extends QueueName>(
+  queue: Q,
+  { settings }: SettingsPort,
+): EdgeMiddleware<Q> => ({
   before: ({ event }) => {
-    event.entries = event.Records.map((record) => readOne(queue, record));
+    event.entries = event.Records.map((record) => readOne(queue, record, settings));
   },
 });
 
-function readOne<Q extends QueueName>(queue: Q, record: SQSRecord): Entry<MessageOf<Q>> {
+function readOne<Q extends QueueName>(
+  queue: Q,
+  record: SQSRecord,
+  settings: SettingsPort["settings"],
+): Entry<MessageOf<Q>> {
   const schema: z.ZodType<MessageOf<Q>> = topology[queue].schema as never;
   try {
     const message = checked("the message", schema, jsonOf(record.body));
+    if (!sentOf(record, settings, message).isOwn) refuseMisplaced(queue, message.type);
     return { record, message: sendable(message, record.body), error: undefined };
   } catch (error) {
     return { record, message: undefined, error };
   }
+}
+
+/** At once: sent again by us while the platform is out of order, it would become one of ours. */
+function refuseMisplaced(queue: QueueName, type: string): void {
+  const { ownOnly }: Queue = topology[queue];
+  if (!ownOnly.includes(type)) return;
+  throw new PoisonMessageError(
+    `a message of type ${type} does not come by the queue ${queue}, to whose senders other people's runs are none of their business: send it to the queue orders`,
+  );
 }
 
 /** What waits is sent again with its defaults written out: better refused now than when it has waited. */

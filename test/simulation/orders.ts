@@ -20,10 +20,17 @@ type Said = {
   readonly chapter?: number;
   readonly reason?: string;
   readonly event_id?: string;
+  readonly early?: number;
   readonly by?: string;
 };
 
-type Order = { readonly senders: Set<string>; readonly firstMs: number; lastMs: number };
+type Order = {
+  readonly senders: Set<string>;
+  readonly firstMs: number;
+  lastMs: number;
+  /** Somebody sent it again as it was when it had waited. */
+  isReplayed: boolean;
+};
 type Orders = Map<string, Order>;
 
 /** Its queue has it after that: what comes later waits out trouble, which it says itself. */
@@ -45,8 +52,14 @@ export function watchOrders(deps: LivenessDeps): void {
     const from = isOwnSender(sender) && caller === undefined ? (by ?? said?.by) : sender;
     if (from === undefined || !mayCome(queue, said, sender)) return;
     const nowMs = clock.nowMs();
-    const order = known ?? { senders: new Set<string>(), firstMs: nowMs, lastMs: nowMs };
+    const order = known ?? {
+      senders: new Set<string>(),
+      firstMs: nowMs,
+      lastMs: nowMs,
+      isReplayed: false,
+    };
     order.senders.add(from);
+    order.isReplayed ||= (said?.early ?? 0) > 0;
     order.lastMs = nowMs;
     orders.set(key, order);
   });
@@ -174,6 +187,8 @@ function isTrue(
   if (!reason.startsWith("there is no chapter")) return false;
   const isOpening = type === "retry" || chapter === 1;
   const opened = isOpening ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
-  const hasWaited = order !== undefined && clock.nowMs() - order.firstMs >= EARLY_WAITS - MINUTE;
+  const hasWaited =
+    order !== undefined &&
+    (order.isReplayed || clock.nowMs() - order.firstMs >= EARLY_WAITS - MINUTE);
   return hasWaited && isNew(files.get(opened)?.atMs);
 }

@@ -7,6 +7,7 @@ import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, SECOND, START } from "./clock.ts";
 import { forge, replay } from "./forgers.ts";
 import { type Outside, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
+import { pretend } from "./pretenders.ts";
 import type { Random } from "./random.ts";
 import { botherAncient } from "./retention.ts";
 import type { Run } from "./runs.ts";
@@ -85,6 +86,7 @@ export function createPeople(deps: PeopleDeps): People {
   if (interferes(weather)) watchAndMeddle(outside);
   if (weather.isFaulty) {
     bringRefused(outside, refusedIds);
+    pretend(outside);
     watchByHand(outside);
     replay(outside);
     for (const one of deps.ancient) botherAncient(outside, one);

@@ -100,8 +100,10 @@ const GONE_WITHIN = 12 * HOUR;
 
 export const isTidy = ({ files, ancient, clock }: LivenessDeps): boolean =>
   ancient.every(
-    ({ run_id, dueMs }) =>
-      dueMs > clock.nowMs() || remainsOf(files, run_id).length === 0 || isReopened(files, run_id),
+    (old) =>
+      old.dueMs > clock.nowMs() ||
+      (remainsOf(files, old.run_id).length === 0 && plansLeft(files, old) === undefined) ||
+      isReopened(files, old.run_id),
   );
 
 export function checkRetention({ files, ancient, clock, ledger, violate }: LivenessDeps): void {
