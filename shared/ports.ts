@@ -224,11 +224,9 @@ export interface RandomPort {
   readonly randomHex: (bytes: number) => string;
 }
 
-/** What a run's output carries is packed: base64 of deflate, bounded while it is opened. */
-export interface UnpackPort {
-  /** The bytes of a base64 text; undefined where it is none. */
-  readonly fromBase64: (text: string) => Uint8Array | undefined;
-  /** Undefined where it is no zlib stream, or has more than `bytesMax`. */
+/** What a run's output carries is deflated. */
+export interface InflatePort {
+  /** Undefined where it is no zlib stream (RFC 1950), or has more than `bytesMax`. */
   readonly inflate: (packed: Uint8Array, bytesMax: number) => Uint8Array | undefined;
 }
 

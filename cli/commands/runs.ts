@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { aliveAtMs } from "../../shared/domain/marker.ts";
-import { listedMarker } from "../../shared/listed-marker.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { openFacts, stageOf, stageOptions } from "../stage-context.ts";
 import { table } from "../terminal.ts";
 import type { Command } from "../usage.ts";

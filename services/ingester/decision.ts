@@ -3,7 +3,6 @@ import { capsuleDelta } from "../../shared/domain/capsule.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { decide } from "../../shared/domain/decide.ts";
 import {
-  type AcceptedSubmission,
   type DecisionFact,
   isRefused,
   isStopped,
@@ -71,7 +70,8 @@ export function decisionFactOf(
     termination_code: run?.terminationCode ?? run?.resultState ?? null,
     result_path: resultPath,
     result: result === undefined ? null : saidBy(result),
-    generation: submission?.generation ?? ("generation" in manifest ? manifest.generation : undefined),
+    generation:
+      submission?.generation ?? ("generation" in manifest ? manifest.generation : undefined),
     traceparent: manifest.traceparent,
   };
 }

@@ -7,14 +7,14 @@ import type { AcceptedSubmission } from "../../shared/domain/facts.ts";
 import { type ResultReading, resultOf, tooLarge } from "../../shared/domain/result.ts";
 import type {
   DigestPort,
+  InflatePort,
   JobsPort,
   SettingsPort,
   TaskOutput,
-  UnpackPort,
   VolumesPort,
 } from "../../shared/ports.ts";
 
-export type ReadDeps = JobsPort & VolumesPort & UnpackPort & DigestPort & SettingsPort;
+export type ReadDeps = JobsPort & VolumesPort & InflatePort & DigestPort & SettingsPort;
 
 export type Over = {
   readonly manifest: ExecutorManifest;
@@ -40,14 +40,17 @@ async function resultInOutput(deps: ReadDeps, { submission, run }: Over): Promis
 
 function textOf(deps: ReadDeps, output: TaskOutput): string | ResultReading {
   if (output.kind === "too-large")
-    return { kind: "invalid", reason: `its output has over ${output.bytes} bytes, too many to read` };
+    return {
+      kind: "invalid",
+      reason: `its output has over ${output.bytes} bytes, too many to read`,
+    };
   if (output.kind === "absent" || output.logs === undefined) return { kind: "absent" };
   const evidence = evidenceIn(output.logs, deps);
   switch (evidence.kind) {
     case "found":
       return evidence.text;
     case "broken":
-      return { kind: "invalid", reason: `the result in its output is ${evidence.reason}` };
+      return { kind: "invalid", reason: evidence.reason };
     case "absent":
       return { kind: "absent" };
   }

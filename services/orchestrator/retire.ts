@@ -2,7 +2,8 @@
 // its day, the youngest chapter's outcome, and no marker. Facts are written once, so nobody expects them to vanish: a run is first
 // declared dead, and then deleted in steps, each of which leaves a fact of its own. The next step waits until that is older than
 // any call can live, so no handler that still saw the run, and no call that is stuck on its way, meets what may begin anew
-// under the same ticket_id. The ledger, the results and the Databricks run are not ours to delete.
+// under the same ticket_id. What was planned and judged goes with the facts; the ledger, the scratchpad and the Databricks run are not
+// ours to delete.
 //
 // A run costs some thirty Files calls: one tick has time for about fifteen, a day for some 4,000. A plane with more of them keeps
 // its facts longer than it must, never shorter.
@@ -13,14 +14,11 @@ import {
   OVER_FOLDER,
   type RetiredFact,
   runFolder,
-  sharedFolder,
 } from "../../shared/domain/facts.ts";
 import { expiredBefore, isExpired, RETIRE_SETTLES_SECONDS } from "../../shared/domain/retention.ts";
-import { generationOf } from "../../shared/domain/seed.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type {
   ClockPort,
-  DigestPort,
   FactEntry,
   FactRemovalPort,
   FactsPort,
@@ -34,7 +32,6 @@ export type RetireDeps = FactsPort &
   FactRemovalPort &
   MarkersPort &
   ClockPort &
-  DigestPort &
   LogPort &
   SettingsPort;
 
@@ -42,24 +39,22 @@ export type RetireDeps = FactsPort &
  * One visit, which ends at `untilMs`: one listing where nothing is long over.
  * @returns whether something is left to do at the next tick
  */
-export const retire =
-  (deps: RetireDeps) =>
-  async (untilMs: number): Promise<boolean> => {
-    const firstKept = expiredBefore(deps.clock.nowMs(), deps.settings.retentionDays);
-    const days = (await deps.facts.list(OVER_FOLDER))
-      .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
-      .map(({ name }) => `${OVER_FOLDER}/${name}`)
-      .toSorted();
-    let hasMore = false;
-    for (const day of days) {
-      const entries = await deps.facts.list(day);
-      if (entries.length === 0) await deps.facts.removeFolder(day);
-      const over = entries.flatMap((entry) => overOf(day, entry));
-      hasMore ||= over.length > 0;
-      if (!(await retireDay(deps, over, untilMs))) break;
-    }
-    return hasMore;
-  };
+export async function retire(deps: RetireDeps, untilMs: number): Promise<boolean> {
+  const firstKept = expiredBefore(deps.clock.nowMs(), deps.settings.retentionDays);
+  const days = (await deps.facts.list(OVER_FOLDER))
+    .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
+    .map(({ name }) => `${OVER_FOLDER}/${name}`)
+    .toSorted();
+  let hasMore = false;
+  for (const day of days) {
+    const entries = await deps.facts.list(day);
+    if (entries.length === 0) await deps.facts.removeFolder(day);
+    const over = entries.flatMap((entry) => overOf(day, entry));
+    hasMore ||= over.length > 0;
+    if (!(await retireDay(deps, over, untilMs))) break;
+  }
+  return hasMore;
+}
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -90,12 +85,13 @@ async function retireOne(deps: RetireDeps, { entryPath, key }: Over): Promise<vo
   if (sinceMs < RETIRE_SETTLES_SECONDS * 1000) return;
   switch (done) {
     case 1: // no turn begins without its ticket: what was planned and submitted is not planned again
-      // What others may read goes first: only the ticket knows where it lies.
-      await removeShared(deps, key.run_id);
       await deps.facts.remove(factRef.ticket(key.run_id).path);
       return await stepIsDone(deps, key.run_id, 2);
     case 2:
       for (const entry of inOrder(found)) await removeTree(deps.facts, folder, entry);
+      for (const entry of await deps.plans.list(folder))
+        await removeTree(deps.plans, folder, entry);
+      await deps.plans.removeFolder(folder);
       return await stepIsDone(deps, key.run_id, 3);
     default:
       return await forget(deps, key, found, entryPath);
@@ -150,15 +146,6 @@ async function removeTree(volume: Removal, above: string, entry: FactEntry): Pro
   await volume.removeFolder(path);
 }
 type Removal = FactRemovalPort["facts"];
-
-/** Planned files, copies of manifests and judged results of a run. */
-async function removeShared(deps: RetireDeps, run_id: string): Promise<void> {
-  const ticket = (await deps.facts.read(factRef.ticket(run_id)))?.fact;
-  if (ticket === undefined) return;
-  const folder = sharedFolder({ run_id, generation: generationOf(deps, ticket) });
-  for (const entry of await deps.plans.list(folder)) await removeTree(deps.plans, folder, entry);
-  await deps.plans.removeFolder(folder);
-}
 
 /**
  * The last step settled, and nothing but the steps is left: they go, then folder and entry. The first holds the ticket_id; the third

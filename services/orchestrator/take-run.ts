@@ -34,15 +34,9 @@ export type Attempt = {
 };
 
 /** The run of ours that bears the attempt's name; undefined where there is none, whatever others called theirs. */
-export async function adopted(
-  deps: TakeDeps,
-  attempt: Attempt,
-): Promise<Submission | undefined> {
+export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<Submission | undefined> {
   const controllers = await deps.identity.own();
-  const named = await deps.jobs.find(
-    attempt.namePrefix,
-    msOf(attempt.manifest.fact.created_at),
-  );
+  const named = await deps.jobs.find(attempt.namePrefix, msOf(attempt.manifest.fact.created_at));
   const own = named.find((run) => isCreatedByUs(run, controllers));
   return own && (await taken(deps, attempt, own, true));
 }

@@ -24,16 +24,19 @@ import {
   createStdoutLog,
   systemClock,
   systemDigest,
+  systemInflate,
   systemRandom,
   systemSecrets,
-  systemUnpack,
 } from "./system.ts";
 import { createFacts, createMarkers, createPlans, createVolumes } from "./volume-facts.ts";
 import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
-/** As the workspace's logs show us, in the form by which Databricks counts its clients (databricks-facts §1.4). */
+/**
+ * As the workspace's logs show us, in the form by which Databricks counts its clients
+ * (docs/facts/databricks.md#user-agent-form).
+ */
 const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
@@ -63,7 +66,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
       ...systemClock,
       ...systemDigest,
       ...systemSecrets,
-      ...systemUnpack,
+      ...systemInflate,
       ...log,
       ...facts,
       ...createPlans(files, environment.settings.plansVolume),

@@ -152,11 +152,7 @@ async function sendOnce(
   return judged(call, reply, clock.nowMs());
 }
 
-function judged(
-  call: DatabricksCall,
-  reply: WireReply,
-  nowMs: number,
-): DatabricksReply | Trouble {
+function judged(call: DatabricksCall, reply: WireReply, nowMs: number): DatabricksReply | Trouble {
   if (reply.status >= 200 && reply.status < 300)
     return reply.tooLargeBytes === undefined
       ? { kind: "ok", content: reply.content }

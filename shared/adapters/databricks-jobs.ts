@@ -81,7 +81,12 @@ const urlIn =
 const TASK_PAGES_MAX = 100;
 
 async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLook> {
-  const call = { method: "GET", path: `${RUNS}/get`, rate: "get", forbiddenIsAnswer: true } as const;
+  const call = {
+    method: "GET",
+    path: `${RUNS}/get`,
+    rate: "get",
+    forbiddenIsAnswer: true,
+  } as const;
   const pages: RunReply[] = [];
   for (let token: string | undefined; pages.length < TASK_PAGES_MAX; ) {
     const query = { run_id: Id.parse(databricksRunId), ...(token && { page_token: token }) };
@@ -102,7 +107,10 @@ async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLo
   throw strange(call, `run ${databricksRunId} has more than ${TASK_PAGES_MAX} pages of tasks`);
 }
 
-/** 404, or 400 with a sentence (databricks-facts §3.2): deleted, or older than the 60 days that a run is kept. */
+/**
+ * 404, or 400 with a sentence (docs/facts/databricks.md#missing-run-is-400-or-404): deleted, or
+ * older than the 60 days that a run is kept.
+ */
 const isGone = (error: DatabricksError): boolean =>
   isMissing(error) || (error.status === 400 && /\b(does not|doesn't) exist\b/.test(error.message));
 

@@ -77,7 +77,8 @@ const remedies: Readonly<Record<string, string>> = {
   SIGNALBOX_CATALOG: "the catalog of the volumes and tables: letters, digits, _ and -",
   SIGNALBOX_SCHEMA: "the schema of the volumes and tables: letters, digits, _ and -",
   SIGNALBOX_FACTS_VOLUME: "the volume of the facts, by its name alone",
-  SIGNALBOX_PLANS_VOLUME: "the volume of manifests, planned files and judged results, by its name alone",
+  SIGNALBOX_PLANS_VOLUME:
+    "the volume of manifests, planned files and judged results, by its name alone",
   SIGNALBOX_SCRATCHPAD_VOLUME: "the volume of the results, by its name alone",
   SIGNALBOX_CODEBASE_VOLUME: "the volume of the reviewed code, by its name alone",
   SIGNALBOX_STACK: "the stack's name, as plane.json has it",

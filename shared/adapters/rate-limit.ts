@@ -13,7 +13,10 @@ export type Rate = {
 };
 export type Rates = Readonly<Record<RateKind, Rate>>;
 
-/** Of a workspace (databricks-facts §4; runs/list is an assumption, nobody documents it). */
+/**
+ * Of a workspace (docs/facts/databricks.md#request-rates; runs/list is an assumption, nobody
+ * documents it).
+ */
 const platform = {
   submit: { perSecond: 35, atOnce: 35 },
   get: { perSecond: 100, atOnce: 100 },
@@ -32,11 +35,11 @@ export type Door = QueueName | "schedule";
  */
 export const shares = {
   tickets: { submit: 0.46, get: 0.05, files: 0.15 },
-  orders: { submit: 0.04, get: 0.03, files: 0.05 },
+  orders: { submit: 0.04, get: 0.03, files: 0.03 },
   turns: { submit: 0.46, get: 0.05, files: 0.15 },
   watches: { submit: 0.01, get: 0.55, files: 0.12 },
   reports: { submit: 0.01, get: 0.24, files: 0.13 },
-  records: { submit: 0.01, get: 0.04, files: 0.31 },
+  records: { submit: 0.01, get: 0.04, files: 0.33 },
   schedule: { submit: 0.01, get: 0.04, files: 0.09 },
 } as const satisfies Readonly<Record<Door, Readonly<Record<DividedKind, number>>>>;
 

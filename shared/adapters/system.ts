@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inflateSync } from "node:zlib";
 import { metricsOf } from "../domain/metrics.ts";
 import { createLog } from "../log.ts";
-import type { ClockPort, DigestPort, LogPort, RandomPort, UnpackPort } from "../ports.ts";
+import type { ClockPort, DigestPort, InflatePort, LogPort, RandomPort } from "../ports.ts";
 
 export const systemClock: ClockPort = {
   clock: {
@@ -27,12 +27,7 @@ export const systemSecrets: RandomPort = {
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),
 };
 
-export const systemUnpack: UnpackPort = {
-  fromBase64: (text) => {
-    const bytes = Buffer.from(text, "base64");
-    // Node passes over what is no base64; its own form of the bytes tells.
-    return bytes.toString("base64") === text ? bytes : undefined;
-  },
+export const systemInflate: InflatePort = {
   inflate: (packed, bytesMax) => {
     try {
       return inflateSync(packed, { maxOutputLength: bytesMax });

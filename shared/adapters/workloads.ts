@@ -2,10 +2,10 @@
 // once, so that a bad recipe stops a deployment or a cold start, and not a ticket.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
 import { faultsOf, messageOf } from "../domain/body.ts";
 import { Recipe, WorkloadName } from "../domain/recipe.ts";
 import type { WorkloadsPort } from "../ports.ts";
+import { strictYaml } from "./strict-yaml.ts";
 
 /**
  * @param folder as it is bundled beside the handler, or in the source tree
@@ -67,12 +67,8 @@ function recipeOf(path: string, text: string): Recipe {
 
 function yamlOf(path: string, text: string): unknown {
   try {
-    const document = parseDocument(text, { strict: true, uniqueKeys: true });
-    const fault = document.errors[0] ?? document.warnings[0];
-    if (fault !== undefined) throw fault;
-    return document.toJS({ maxAliasCount: 20 });
+    return strictYaml(text);
   } catch (error) {
-    const [fault] = messageOf(error).split("\n");
-    throw new Error(`${path} is no valid YAML: ${fault}`, { cause: error });
+    throw new Error(`${path} is no valid YAML: ${messageOf(error)}`, { cause: error });
   }
 }

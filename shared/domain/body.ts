@@ -27,7 +27,9 @@ export function jsonOf(body: string): unknown {
 export function strictJson(what: string, text: string, depthMax: number): unknown {
   const { depth, keys } = shapeOf(text);
   if (depth > depthMax)
-    throw new PoisonMessageError(`${what} nests ${depth} levels deep; at most ${depthMax} are read`);
+    throw new PoisonMessageError(
+      `${what} nests ${depth} levels deep; at most ${depthMax} are read`,
+    );
   const value = parsed(what, text);
   const repeated = repeatedKey(text, keys, value);
   if (repeated !== undefined)

@@ -19,7 +19,10 @@ const reason = z.string();
 /** The trace of the ticket; absent in facts that were written before it was kept there. */
 const traceparent = z.string().optional();
 /** Which of the runs under one ticket_id it belongs to (payload.ts); absent in facts of tickets without a seed. */
-const generation = z.string().regex(/^[0-9a-f]{10}$/).optional();
+const generation = z
+  .string()
+  .regex(/^[0-9a-f]{10}$/)
+  .optional();
 /** The principal who sent it, as SQS says (SenderId); absent in facts that were written before it was kept there. */
 const by = z.string().max(senderCharsMax);
 
@@ -368,25 +371,31 @@ export const factRef = {
 /** One run of those that may have had the same ticket_id, one after the other. */
 export type RunKey = { readonly run_id: string; readonly generation?: string | undefined };
 
-/** The folder of a run in the volumes that others may look into: a ticket_id that is used again finds it empty. */
-export const sharedFolder = ({ run_id, generation }: RunKey): string =>
-  generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}.${generation}`;
+/**
+ * The folder of one run in the volumes that others may look into: a ticket_id that is used again finds another. A folder within the
+ * id's, because an id may have dots, but no slash: no other id leads into it.
+ */
+const generationFolder = ({ run_id, generation }: RunKey): string =>
+  generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}/${generation}`;
 
-/** Where a planned file lies, by its content, below the plans volume. */
-export const plannedFilePath = (run: RunKey, sha256: string, name: string): string =>
-  `${sharedFolder(run)}/files/${sha256}/${name}`;
+/**
+ * Where a planned file lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
+ * each try to accept a ticket would leave another.
+ */
+export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
+  `${runFolder(runId)}/files/${sha256}/${name}`;
 
 /** Where the executor reads the manifest of an attempt, below the plans volume. */
 export const manifestCopyPath = (key: AttemptKey & RunKey): string =>
-  `${sharedFolder(key)}/${attemptName(key)}.manifest.json`;
+  `${generationFolder(key)}/${attemptName(key)}.manifest.json`;
 
 /** Where the judged bytes of a result lie, below the plans volume: by their content, so that no other bytes can be meant. */
 export const judgedResultPath = (key: AttemptKey & RunKey, sha256: string): string =>
-  `${sharedFolder(key)}/${attemptName(key)}.result.${sha256}.json`;
+  `${generationFolder(key)}/${attemptName(key)}.result.${sha256}.json`;
 
 /** The folder of an attempt, below the scratchpad volume. */
 export const scratchpadFolder = (key: AttemptKey & RunKey): string =>
-  `${sharedFolder(key)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
+  `${generationFolder(key)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
 
 /** `open/<run_id>.<chapter>`: a run id may contain dots, a chapter none. */
 export const markerName = ({ run_id, chapter }: ChapterKey): string => `${run_id}.${chapter}`;

@@ -26,8 +26,7 @@ export const isCreatedByUs = (
   { creator }: Pick<DatabricksRun, "creator">,
   controllers: readonly string[],
 ): boolean =>
-  creator !== undefined &&
-  controllers.some((own) => own.toLowerCase() === creator.toLowerCase());
+  creator !== undefined && controllers.some((own) => own.toLowerCase() === creator.toLowerCase());
 
 /** Why a run is not the one that was submitted, in one sentence; undefined: it is ours. */
 export function strangenessOf(run: DatabricksRun, expected: Expected): string | undefined {
@@ -67,14 +66,16 @@ const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i]);
 
 const Payload = z.object({
-  tasks: z.array(
-    z.object({
-      task_key: z.string(),
-      spark_python_task: z
-        .object({ python_file: z.string(), parameters: z.array(z.string()) })
-        .optional(),
-    }),
-  ),
+  tasks: z
+    .array(
+      z.object({
+        task_key: z.string(),
+        spark_python_task: z
+          .object({ python_file: z.string(), parameters: z.array(z.string()) })
+          .optional(),
+      }),
+    )
+    .default([]),
 });
 
 const tasksIn = (payload: string) => Payload.parse(JSON.parse(payload)).tasks;

@@ -21,10 +21,7 @@ const NAME =
   /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63})\/(?:(?<generation>[0-9a-f]{10})\/)?(?<iter>[1-9][0-9]?)\.(?<attempt>[1-9][0-9]{0,2}) /;
 
 /** Whose run a name says it is. */
-export function attemptOfName(
-  planeId: string,
-  runName: string,
-): (AttemptKey & RunKey) | undefined {
+export function attemptOfName(planeId: string, runName: string): (AttemptKey & RunKey) | undefined {
   if (!runName.startsWith(planePrefix(planeId))) return undefined;
   const said = NAME.exec(runName.slice(planePrefix(planeId).length))?.groups;
   if (said?.["id"] === undefined) return undefined;

@@ -21,6 +21,7 @@ function variables(service: ServiceName): Record<string, string> {
     SIGNALBOX_CATALOG: "main",
     SIGNALBOX_SCHEMA: "ops",
     SIGNALBOX_STACK: "box",
+    SIGNALBOX_CONTROLLERS: "controllers, the-controllers-of-before",
     SIGNALBOX_EXECUTOR_PATH: "/Volumes/main/ops/company_codebase/executor/run_executor.py",
     SIGNALBOX_WORKLOADS: "./workloads",
     EVENT_BUS_NAME: "box",
@@ -55,11 +56,15 @@ test.each(services)("the environment of the %s is read", (service) => {
     databricksHost: "https://dbc-1.cloud.databricks.com",
     databricksAuth: { kind: "oauth-m2m", secretId: "box/databricks" },
     stack: "box",
+    controllers: ["controllers", "the-controllers-of-before"],
     settings: {
       factsVolume: "/Volumes/main/ops/facts",
+      plansVolume: "/Volumes/main/ops/plans",
       scratchpadVolume: "/Volumes/main/ops/scratchpad",
       codebaseVolume: "/Volumes/main/ops/company_codebase",
       runAs: undefined,
+      evidence: "output",
+      ownSenders: [],
       worker: service,
       retentionDays: 90,
       timeScale: 1,
@@ -71,7 +76,10 @@ test.each(services)("the environment of the %s is read", (service) => {
 });
 
 test.each([
-  { service: "orchestrator", queues: ["tickets", "turns", "watches", "reports", "records"] },
+  {
+    service: "orchestrator",
+    queues: ["tickets", "orders", "turns", "watches", "reports", "records"],
+  },
   { service: "run-poller", queues: ["watches", "reports"] },
   { service: "ingester", queues: ["turns", "watches", "reports", "records"] },
 ] as const)("by topology the $service sends to $queues", ({ service, queues }) => {
@@ -82,11 +90,15 @@ test("volumes have the names that the stage gives them", () => {
   const environment = readEnvironment("ingester", {
     ...variables("ingester"),
     SIGNALBOX_FACTS_VOLUME: "blue_facts",
+    SIGNALBOX_PLANS_VOLUME: "blue_plans",
+    SIGNALBOX_OWN_ROLES: "AROA1,AROA2",
     SIGNALBOX_SCRATCHPAD_VOLUME: "blue_results",
     SIGNALBOX_CODEBASE_VOLUME: "code",
   });
   expect(environment.settings).toMatchObject({
     factsVolume: "/Volumes/main/ops/blue_facts",
+    plansVolume: "/Volumes/main/ops/blue_plans",
+    ownSenders: ["AROA1", "AROA2"],
     scratchpadVolume: "/Volumes/main/ops/blue_results",
     codebaseVolume: "/Volumes/main/ops/code",
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe } from "vitest";
 import { systemClock } from "../../shared/adapters/system.ts";
-import { createFacts, createMarkers } from "../../shared/adapters/volume-facts.ts";
+import { createFacts, createMarkers, createPlans } from "../../shared/adapters/volume-facts.ts";
 import { createMemoryFacts } from "../support/memory/facts.ts";
 import { createMemoryFiles } from "../support/memory/files.ts";
 import { createMemoryMarkers } from "../support/memory/markers.ts";
@@ -16,15 +16,17 @@ const { clock } = systemClock;
 describe("over memory", () => {
   const open = async () => {
     const files = createMemoryFiles();
+    const plans = createMemoryFiles();
     const lay = async (path: string, content: Uint8Array) => {
       files.set(path, { content, modifiedMs: clock.nowMs() });
     };
     return {
-      ...createMemoryFacts(files, { clock }),
+      ...createMemoryFacts(files, plans, { clock }),
       ...createMemoryMarkers(files, { clock }),
       ...createMemoryVolumes(files),
       lay,
       contentAt: async (path: string) => files.get(path)?.content,
+      planAt: async (path: string) => plans.get(path)?.content,
       nowMs: clock.nowMs,
     };
   };
@@ -45,16 +47,21 @@ describe("over the Files API", () => {
   /** Each test has a folder of its own, so that one workspace serves all. */
   const open = async () => {
     const { files } = connected;
-    const factsVolume = `/Volumes/main/ops/facts/${randomUUID()}`;
+    const own = randomUUID();
+    const factsVolume = `/Volumes/main/ops/facts/${own}`;
+    const plansVolume = `/Volumes/main/ops/plans/${own}`;
     const below = (path: string) => `${factsVolume}/${path}`;
+    const read = async (path: string) => {
+      const file = await files.read(path, 1_000_000);
+      return file.kind === "found" ? file.content : undefined;
+    };
     return {
       ...createFacts({ files, factsVolume }),
+      ...createPlans(files, plansVolume),
       ...createMarkers({ files, factsVolume }),
       lay: (path: string, content: Uint8Array) => files.overwrite(below(path), content),
-      contentAt: async (path: string) => {
-        const file = await files.read(below(path), 1_000_000);
-        return file.kind === "found" ? file.content : undefined;
-      },
+      contentAt: (path: string) => read(below(path)),
+      planAt: (path: string) => read(`${plansVolume}/${path}`),
       nowMs: clock.nowMs,
     };
   };

@@ -3,11 +3,14 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
-import type { FactEntry, FactRemovalPort, FactsPort } from "../../shared/ports.ts";
+import type { FactEntry, FactRemovalPort, FactsPort, PlansPort } from "../../shared/ports.ts";
 import { outcomeFact, stopFact } from "./examples.ts";
 
 export type FactsUnderTest = FactsPort &
+  PlansPort &
   FactRemovalPort & {
+    /** What lies at a path below the plans volume. */
+    readonly planAt: (path: string) => Promise<Uint8Array | undefined>;
     readonly lay: (path: string, content: Uint8Array) => Promise<void>;
     readonly contentAt: (path: string) => Promise<Uint8Array | undefined>;
   };
@@ -31,6 +34,7 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
     expect(created.fact).toEqual(stop);
     expect(read).toEqual(created);
     expect(content && sha256(content)).toBe(created.sha256);
+    expect(created.text).toBe(Buffer.from(content ?? []).toString());
   });
 
   test("a stored fact is JSON for a person: indented, and ending with a line feed", async () => {
@@ -135,12 +139,14 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
   });
 
   test("a planned file is stored byte for byte, and creating it again changes nothing", async () => {
-    const { facts, contentAt } = await open();
+    const { plans, planAt, contentAt } = await open();
     const content = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 7) % 256);
     const path = plannedFilePath("planned", sha256(content), "main.py");
-    await facts.putFile(path, content);
-    await facts.putFile(path, content);
-    expect(Buffer.from((await contentAt(path)) ?? []).equals(content)).toBe(true);
+    await plans.put(path, content);
+    await plans.put(path, content);
+    expect(Buffer.from((await planAt(path)) ?? []).equals(content)).toBe(true);
+    // Executors read plans, and never facts.
+    expect(await contentAt(path)).toBeUndefined();
   });
 
   describe("what is deleted at the end of its retention", () => {
@@ -155,13 +161,14 @@ export function factsContract(open: () => Promise<FactsUnderTest>): void {
     });
 
     test("a listing names files and folders directly in it, and nothing below or beside", async () => {
-      const { facts } = await open();
+      const { facts, plans } = await open();
       const stop = stopFact({ run_id: "listed" });
       await facts.create(factRef.stop(stop), stop);
-      await facts.putFile(plannedFilePath("listed", "a".repeat(64), "main.py"), Buffer.from("1"));
-      await facts.putFile(plannedFilePath("listed.1", "a".repeat(64), "main.py"), Buffer.from("1"));
-      expect(names(await facts.list("run_listed"))).toEqual(["files/", "stop_1.json"]);
-      expect(names(await facts.list("run_listed/files"))).toEqual([`${"a".repeat(64)}/`]);
+      for (const run_id of ["listed", "listed.1"])
+        await plans.put(plannedFilePath(run_id, "a".repeat(64), "main.py"), Buffer.from("1"));
+      expect(names(await facts.list("run_listed"))).toEqual(["stop_1.json"]);
+      expect(names(await plans.list("run_listed"))).toEqual(["files/"]);
+      expect(names(await plans.list("run_listed/files"))).toEqual([`${"a".repeat(64)}/`]);
     });
 
     test("a removed fact is absent, and may be created anew", async () => {

@@ -155,7 +155,7 @@ describe("over the Jobs API", () => {
     },
   );
 
-  test("a link that cannot be had is built, and holds up nothing", async () => {
+  test("a link is built without asking, and holds up nothing", async () => {
     fixture.workspace.fail({ route: GET, status: 503 });
     const reply = await connected.jobs.submit(requestOf());
     if (reply.kind !== "accepted") throw new Error(reply.message);
@@ -178,7 +178,9 @@ describe("over the Jobs API", () => {
     test.each([
       { what: "a proxy's 404", fault: { kind: "html", status: 404 } },
       { what: "an empty 404", fault: { status: 404, body: "" } },
-      { what: "403", fault: { status: 403 } },
+      { what: "an empty 403", fault: { status: 403, body: "" } },
+      { what: "an access list's 403", fault: answer(403, "ACCESS_DENIED", "Source IP is blocked") },
+      { what: "a proxy's 403", fault: { kind: "html", status: 403 } },
       { what: "a wrong path", fault: answer(404, "ENDPOINT_NOT_FOUND", "No API found") },
       { what: "another 400", fault: answer(400, "INVALID_PARAMETER_VALUE", "Invalid page token") },
       { what: "another run's answer", fault: { status: 200, body: { run_id: 7 } } },
@@ -186,6 +188,46 @@ describe("over the Jobs API", () => {
     ] as const)("and $what is trouble", async ({ fault }) => {
       fixture.workspace.fail({ route: GET, ...fault });
       await expect(look()).rejects.toBeInstanceOf(PlatformTroubleError);
+    });
+  });
+
+  test("a run that the API says is not ours to see is no trouble to wait out", async () => {
+    const sentence = "controllers does not have View permissions on run 7.";
+    fixture.workspace.fail({ route: GET, ...answer(403, "PERMISSION_DENIED", sentence) });
+    expect(await connected.jobs.get("7")).toEqual({ kind: "forbidden", message: sentence });
+  });
+
+  describe("the output of a task", () => {
+    const OUTPUT = "GET /api/2.2/jobs/runs/get-output";
+    test.each([
+      { given: "logs", body: { logs: "a\nb\n" }, logs: "a\nb\n", isTruncated: false },
+      {
+        given: "cut logs",
+        body: { logs: "b", logs_truncated: true },
+        logs: "b",
+        isTruncated: true,
+      },
+      { given: "no logs (yet)", body: { metadata: {} }, logs: undefined, isTruncated: false },
+    ])("$given", async ({ body, logs, isTruncated }) => {
+      fixture.workspace.fail({ route: OUTPUT, status: 200, body });
+      expect(await connected.jobs.output("7")).toEqual({ kind: "output", logs, isTruncated });
+    });
+
+    test("a task that is gone has none", async () => {
+      const said = answer(400, "INVALID_PARAMETER_VALUE", "Run 7 does not exist.");
+      fixture.workspace.fail({ route: OUTPUT, ...said });
+      expect((await connected.jobs.output("7")).kind).toBe("absent");
+    });
+
+    test("one that nobody should hold in memory is too large, and not trouble", async () => {
+      const body = `{"logs":"${"\\u0000".repeat(3 * 1024 * 1024)}"}`;
+      fixture.workspace.fail({ route: OUTPUT, status: 200, body });
+      expect((await connected.jobs.output("7")).kind).toBe("too-large");
+    });
+
+    test("an answer that is none is trouble", async () => {
+      fixture.workspace.fail({ route: OUTPUT, status: 200, body: { logs: 7 } });
+      await expect(connected.jobs.output("7")).rejects.toBeInstanceOf(PlatformTroubleError);
     });
   });
 
@@ -225,7 +267,9 @@ describe("over the Jobs API", () => {
     const since = Date.now();
     const id = await submitted(connected, request);
     await Promise.all(Array.from({ length: 60 }, () => submitted(connected)));
-    expect((await connected.jobs.find(request.runName, since))?.databricksRunId).toBe(id);
+    expect(await connected.jobs.find(request.runName, since)).toMatchObject([
+      { databricksRunId: id },
+    ]);
   });
 
   test("a listing without an end is trouble: nobody can say that the run is not in it", async () => {

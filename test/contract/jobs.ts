@@ -29,7 +29,10 @@ export function requestOf(more: Partial<SubmitRequest> = {}): SubmitRequest {
         {
           task_key: "main",
           environment_key: "default",
-          spark_python_task: { python_file: "/Volumes/main/ops/company_codebase/none.py" },
+          spark_python_task: {
+            python_file: "/Volumes/main/ops/company_codebase/none.py",
+            parameters: ["/Volumes/main/ops/plans/manifest.json"],
+          },
         },
       ],
       environments: [{ environment_key: "default", spec: { environment_version: "4" } }],
@@ -45,7 +48,7 @@ export async function submitted(port: JobsPort, request = requestOf()): Promise<
 }
 
 const runIn = (look: RunLook) => {
-  if (look.kind !== "run") throw new Error(`gone: ${look.message}`);
+  if (look.kind !== "run") throw new Error(`${look.kind}: ${look.message}`);
   return look.run;
 };
 
@@ -58,8 +61,7 @@ export function jobsContract(open: () => Promise<JobsUnderTest>): void {
     const run = runIn(await port.jobs.get(reply.databricksRunId));
     expect(run.databricksRunId).toBe(reply.databricksRunId);
     expect(run.runName).toBe(request.runName);
-    expect(run.runUrl).toBe(reply.runUrl);
-    expect(run.runUrl).toMatch(/^https?:\/\//);
+    for (const url of [run.runUrl, reply.runUrl]) expect(url).toMatch(/^https?:\/\//);
     expect(phaseOf(run)).not.toBe("over");
     expect(run.endedMs).toBeUndefined();
   });
@@ -147,11 +149,13 @@ export function jobsContract(open: () => Promise<JobsUnderTest>): void {
     const since = port.nowMs();
     const id = await submitted(port, request);
     const prefix = request.runName.slice(0, -"trace".length);
-    expect((await port.jobs.find(prefix, since))?.databricksRunId).toBe(id);
+    expect(await port.jobs.find(prefix, since)).toMatchObject([{ databricksRunId: id }]);
     await port.end(id, FAILED);
     const found = await port.jobs.find(prefix, since);
-    expect(found).toMatchObject({ databricksRunId: id, runName: request.runName });
-    expect(found?.startedMs).toBeGreaterThan(since - HOUR_MS);
+    const { creator } = runIn(await port.jobs.get(id));
+    expect(creator).toBeTruthy();
+    expect(found).toMatchObject([{ databricksRunId: id, runName: request.runName, creator }]);
+    expect(found[0]?.startedMs).toBeGreaterThan(since - HOUR_MS);
   });
 
   test("a run is not found by another's name, nor when it started long before or after", async () => {
@@ -160,15 +164,41 @@ export function jobsContract(open: () => Promise<JobsUnderTest>): void {
     const before = port.nowMs() - HOUR_MS;
     await submitted(port, request);
     const plane = request.runName.split("/")[1];
-    expect(await port.jobs.find(`signalbox/${plane}/ORD-1/1.11 `, 0)).toBeUndefined();
-    expect(await port.jobs.find(`${plane}`, 0)).toBeUndefined();
-    expect(await port.jobs.find(request.runName, port.nowMs() + HOUR_MS)).toBeUndefined();
-    expect(await port.jobs.find(request.runName, before - HOUR_MS, before)).toBeUndefined();
-    expect(await port.jobs.find(request.runName, before, port.nowMs())).toBeDefined();
+    expect(await port.jobs.find(`signalbox/${plane}/ORD-1/1.11 `, 0)).toEqual([]);
+    expect(await port.jobs.find(`${plane}`, 0)).toEqual([]);
+    expect(await port.jobs.find(request.runName, port.nowMs() + HOUR_MS)).toEqual([]);
+    expect(await port.jobs.find(request.runName, before - HOUR_MS, before)).toEqual([]);
+    expect(await port.jobs.find(request.runName, before, port.nowMs())).toHaveLength(1);
     // Databricks' clock is not ours: what began a little earlier or later by its own is found, too.
     const minutes = 4 * 60_000;
-    expect(await port.jobs.find(request.runName, port.nowMs() + minutes)).toBeDefined();
-    expect(await port.jobs.find(request.runName, 0, port.nowMs() - minutes)).toBeDefined();
+    expect(await port.jobs.find(request.runName, port.nowMs() + minutes)).toHaveLength(1);
+    expect(await port.jobs.find(request.runName, 0, port.nowMs() - minutes)).toHaveLength(1);
+  });
+
+  test("a run shows its kind, its tasks as they were submitted, and each task's own run", async () => {
+    const port = await open();
+    const run = runIn(await port.jobs.get(await submitted(port)));
+    expect(run.runType).toBe("SUBMIT_RUN");
+    expect(run.isOverridden).toBe(false);
+    expect(run.tasks).toHaveLength(1);
+    expect(run.tasks[0]).toMatchObject({
+      taskKey: "main",
+      taskRunId: expect.stringMatching(/^[0-9]+$/),
+      pythonFile: "/Volumes/main/ops/company_codebase/none.py",
+      parameters: ["/Volumes/main/ops/plans/manifest.json"],
+    });
+  });
+
+  test("two runs under one name are both found: a name proves nothing", async () => {
+    const port = await open();
+    const { runName } = requestOf();
+    const since = port.nowMs();
+    const ids = [
+      await submitted(port, requestOf({ runName })),
+      await submitted(port, requestOf({ runName })),
+    ];
+    const found = await port.jobs.find(runName, since);
+    expect(found.map((run) => run.databricksRunId).toSorted()).toEqual(ids.toSorted());
   });
 
   test("the active runs of a plane are listed, and no others", async () => {

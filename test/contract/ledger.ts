@@ -38,6 +38,7 @@ export const stateRow = (more: Partial<RunStateRow> = {}): RunStateRow => ({
   created_at: AT,
   updated_at: AT,
   version: versionOf({ chapter: 1, iter_n: 1, attempt: 1 }, "running"),
+  generation: "0123456789",
   ...more,
 });
 
@@ -52,6 +53,7 @@ const requestRow = (more: Partial<ExecutionRequestRow> = {}): ExecutionRequestRo
   run_url: "https://workspace.example/#job/1/run/2",
   submitted_at: AT,
   submitted_by_worker: "orchestrator",
+  generation: "0123456789",
   ...more,
 });
 
@@ -74,6 +76,7 @@ const resultRow = (more: Partial<ExecutionResultRow> = {}): ExecutionResultRow =
   duration_seconds: 1.5,
   termination_code: "SUCCESS",
   run_url: null,
+  generation: "0123456789",
   ...more,
 });
 
@@ -210,6 +213,26 @@ export function ledgerContract(open: () => Promise<LedgerUnderTest>): void {
         version: "12",
       },
     ]);
+  });
+
+  test("a ticket id that is used again has rows of its own, and those of before stay as they are", async () => {
+    const { ledger, rows } = await open();
+    const generations = [null, "aaaaaaaaaa", "bbbbbbbbbb"];
+    for (const generation of [...generations, ...generations])
+      await ledger.merge({
+        run_state: [stateRow({ generation, reason: `run ${generation}` })],
+        execution_requests: [requestRow({ generation })],
+        execution_results: [resultRow({ generation })],
+        telemetry: [],
+      });
+    for (const table of ["run_state", "execution_requests", "execution_results"] as const) {
+      const found = (await rows(table)).map((row) => row["generation"]);
+      expect(found.toSorted()).toEqual(generations.toSorted());
+    }
+    const later = stateRow({ generation: null, version: 99_999_999, reason: "of before" });
+    await ledger.merge({ ...noRows, run_state: [later] });
+    const reasons = (await rows("run_state")).map((row) => String(row["reason"]));
+    expect(reasons.toSorted()).toEqual(["of before", "run aaaaaaaaaa", "run bbbbbbbbbb"]);
   });
 
   test("attempts, iterations and runs are rows of their own", async () => {

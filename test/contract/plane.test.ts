@@ -13,7 +13,7 @@ const OTHER_ID = "11111111-1111-4222-8333-444455556666";
 function volume() {
   const files = createMemoryFiles();
   let reads = 0;
-  const { facts } = createMemoryFacts(files, systemClock);
+  const { facts } = createMemoryFacts(files, createMemoryFiles(), systemClock);
   const counted: FactsPort = {
     facts: {
       ...facts,

@@ -1,6 +1,7 @@
 // The client's own rate limits, in a time that passes only as the test says.
 import { describe, expect, test } from "vitest";
 import {
+  createDoorLimiters,
   createRateLimiter,
   type Door,
   instancesOf,
@@ -115,7 +116,7 @@ test("no more calls than allowed are under way at once, and failures free their 
 
 describe("a share", () => {
   test.each([
-    { service: "orchestrator", instances: 8 },
+    { service: "orchestrator", instances: 10 },
     { service: "run-poller", instances: 4 },
     { service: "ingester", instances: 6 },
   ] as const)("the $service may run $instances times at once, by topology", (given) => {
@@ -163,14 +164,24 @@ describe("a share", () => {
     expect((700 - files.burst) / files.perSecond).toBeLessThanOrEqual(45);
   });
 
-  test("an instance may be given another share between two batches", async () => {
-    const { clock, run, limiter } = limiterOf({ perSecond: 1, burst: 1, atOnce: 1 });
-    await limiter.run("files", async () => {});
-    limiter.use({ ...ratesOf(1), files: { perSecond: 10, burst: 1, atOnce: 1 } });
-    const startedMs: number[] = [];
-    for (let i = 0; i < 3; i++)
-      void limiter.run("files", async () => startedMs.push(clock.nowMs()));
+  test("invocations of several doors in one process keep to the share of their own door", async () => {
+    const { clock, run } = virtualClock();
+    const of = { tickets: 1, schedule: 10 } as const;
+    const limiters = createDoorLimiters(
+      (door) => {
+        const perSecond = door === "tickets" || door === "schedule" ? of[door] : 100;
+        return { ...ratesOf(1), files: { perSecond, burst: 1, atOnce: 1 } };
+      },
+      { clock },
+    );
+    const startedMs: Record<string, number[]> = { tickets: [], schedule: [] };
+    const ask = async (door: "tickets" | "schedule") => {
+      for (let i = 0; i < 3; i++)
+        await limiters.run("files", async () => startedMs[door]?.push(clock.nowMs()));
+    };
+    for (const door of ["tickets", "schedule"] as const)
+      void limiters.through(door, () => ask(door));
     await run(10_000);
-    expect(startedMs).toEqual([1_000, 1_100, 1_200]);
+    expect(startedMs).toEqual({ tickets: [0, 1_000, 2_000], schedule: [0, 100, 200] });
   });
 });

@@ -14,7 +14,12 @@ import { createDatabricksSql, type DatabricksSql } from "../../shared/adapters/d
 import { createRateLimiter, type Rates } from "../../shared/adapters/rate-limit.ts";
 import type { SecretsPort } from "../../shared/adapters/secrets.ts";
 import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
-import { createFacts, createMarkers, createVolumes } from "../../shared/adapters/volume-facts.ts";
+import {
+  createFacts,
+  createMarkers,
+  createPlans,
+  createVolumes,
+} from "../../shared/adapters/volume-facts.ts";
 import { createVolumeFiles, type VolumeFiles } from "../../shared/adapters/volume-files.ts";
 import { createWire } from "../../shared/adapters/wire.ts";
 import type {
@@ -23,12 +28,14 @@ import type {
   FactsPort,
   JobsPort,
   MarkersPort,
+  PlansPort,
   VolumesPort,
 } from "../../shared/ports.ts";
 
 const FACTS_VOLUME = "/Volumes/main/ops/facts";
 
 export type Connected = FactsPort &
+  PlansPort &
   FactRemovalPort &
   MarkersPort &
   VolumesPort &
@@ -49,7 +56,9 @@ export async function startFixture(options: WorkspaceOptions = {}): Promise<Fixt
   const ending = new AsyncDisposableStack();
   const workspace = ending.use(
     await startWorkspace({
-      volumes: ["main.ops.facts", "main.ops.scratchpad", "main.ops.company_codebase"],
+      volumes: ["facts", "plans", "scratchpad", "company_codebase"].map(
+        (name) => `main.ops.${name}`,
+      ),
       ...options,
     }),
   );
@@ -105,6 +114,7 @@ function connect(workspace: Workspace, host: string, ending: AsyncDisposableStac
     files,
     sql,
     ...createFacts({ files, factsVolume: FACTS_VOLUME }),
+    ...createPlans(files, "/Volumes/main/ops/plans"),
     ...createMarkers({ files, factsVolume: FACTS_VOLUME }),
     ...createVolumes(files),
     ...createJobs(http),

@@ -23,7 +23,7 @@ describe("what a body may not be", () => {
     {
       given: "an integer beyond 2^53",
       body: '{"id":9007199254740993}',
-      expected: /number 9007199254740993 at "id" cannot be held exactly: send it as text/,
+      expected: /number 9007199254740993 at "id", which cannot be held exactly: send it as text/,
     },
     { given: "a number beyond every double", body: '{"x":1e400}', expected: /number 1e400 at "x"/ },
     {

@@ -11,6 +11,11 @@ import type {
 import type { Recipe } from "../../shared/domain/recipe.ts";
 
 const sha256 = "a".repeat(64);
+/** As whom the services speak to Databricks. */
+export const controllers = "3f1c9c0e-0000-4000-8000-00000000000c";
+/** Who sends tickets and orders, as SQS says. */
+export const upstream = "AIDAUPSTREAM";
+export const ada = "AROAONCALL:ada";
 export const t0 = Date.parse("2026-11-21T06:00:00.000Z");
 export const at = (seconds: number): string => new Date(t0 + seconds * 1000).toISOString();
 
@@ -26,7 +31,7 @@ export const manifest: ExecutorManifest = {
   try: 1,
   created_at: at(0),
   submit_before: at(7 * 24 * 3600),
-  files: [{ name: "main.py", path: "/Volumes/main/ops/facts/main.py", sha256, bytes: 10 }],
+  files: [{ name: "main.py", path: "/Volumes/main/ops/plans/main.py", sha256, bytes: 10 }],
   entry: "main.py",
   code_paths: ["/Volumes/main/ops/company_codebase"],
   parameters: {},
@@ -66,9 +71,19 @@ export const accepted: AcceptedSubmission = {
   submitted_at: at(1),
   deadline: at(901),
   manifest_sha256: sha256,
-  artifact_path: "/Volumes/main/ops/facts/main.py",
+  artifact_path: "/Volumes/main/ops/plans/main.py",
   artifact_hash: sha256,
-  payload: "{}",
+  payload: JSON.stringify({
+    tasks: [
+      {
+        task_key: "main",
+        spark_python_task: {
+          python_file: "/Volumes/main/ops/company_codebase/run_executor.py",
+          parameters: ["/Volumes/main/ops/plans/run_ORD-1/iter_001.attempt_001.manifest.json"],
+        },
+      },
+    ],
+  }),
   submitted_by: "orchestrator",
   traceparent,
 };
@@ -84,6 +99,9 @@ export const refused: RefusedSubmission = {
 export const run: DatabricksRun = {
   databricksRunId: accepted.databricks_run_id,
   runName: "signalbox/plane/ORD-1/1.1 trace",
+  creator: controllers,
+  runType: "SUBMIT_RUN",
+  isOverridden: false,
   runUrl: accepted.run_url,
   lifeCycleState: "TERMINATED",
   resultState: "SUCCESS",
@@ -139,7 +157,7 @@ export const decision: DecisionFact = {
   databricks_run_id: accepted.databricks_run_id,
   run_url: accepted.run_url,
   termination_code: "SUCCESS",
-  result_path: `${manifest.scratchpad}/result.json`,
+  result_path: `/Volumes/main/ops/plans/run_ORD-1/iter_001.attempt_001.result.${sha256}.json`,
   result: {
     status: "SUCCESS",
     error: null,
@@ -175,7 +193,7 @@ export const outcome: OutcomeFact = {
 
 export const recipe: Recipe = {
   v: 1,
-  planner: { kind: "artifact", artifact: "main.py", files: [], inline: false },
+  planner: { kind: "artifact", artifact: "main.py", files: [], inline: false, codebase: [] },
   task: {
     kind: "spark_python_task",
     compute: { serverless: { environment_version: "4", dependencies: [] } },

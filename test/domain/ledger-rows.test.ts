@@ -120,12 +120,12 @@ test("a person's action is a row of telemetry, once", () => {
   const audited = Audited.parse({
     type: "audited",
     event_id: "e1",
-    by: "ada",
+    by: "the CEO",
     action: "replay",
-    detail: { queue: "reports" },
+    detail: { queue: "reports", by: "somebody else" },
     at: at(5),
   });
-  expect(rowsOfAudit(audited)).toEqual({
+  expect(rowsOfAudit(audited, "AROAONCALL:ada")).toEqual({
     ...noRows,
     telemetry: [
       {
@@ -137,11 +137,12 @@ test("a person's action is a row of telemetry, once", () => {
         attempt: null,
         timestamp: at(5),
         trace_id: null,
-        metadata: '{"queue":"reports","by":"ada","action":"replay"}',
+        // By whom SQS names, whatever the message says.
+        metadata: '{"queue":"reports","by":"AROAONCALL:ada","action":"replay"}',
       },
     ],
   });
-  expect(rowsOfAudit({ ...audited, run_id: "ORD-1" }).telemetry[0]?.run_id).toBe("ORD-1");
+  expect(rowsOfAudit({ ...audited, run_id: "ORD-1" }, "a").telemetry[0]?.run_id).toBe("ORD-1");
 });
 
 test("telemetry is found by its trace; what was written before facts kept it has none", () => {
@@ -178,7 +179,7 @@ describe("the version", () => {
       }),
     );
   });
-  test("is as the design writes it", () => {
+  test("is as docs/architecture.md#the-ledger writes it", () => {
     expect(versionOf({ chapter: 2, iter_n: 3, attempt: 4 }, "decided")).toBe(
       ((2 * 100 + 3) * 1000 + 4) * 10 + 2,
     );

@@ -8,7 +8,7 @@ const read = (change: object) => resultOf(JSON.stringify({ ...result, ...change 
 const whole = JSON.stringify(result);
 
 test("a whole result of this attempt is valid", () => {
-  expect(resultOf(whole, accepted)).toEqual({ kind: "valid", result });
+  expect(resultOf(whole, accepted)).toEqual({ kind: "valid", result, text: whole });
 });
 
 test.each([
@@ -46,7 +46,52 @@ test.each([
   {
     given: "with an infinite metric",
     when: resultOf(whole.replace("2.5", "1e400"), accepted),
-    expected: /metrics\.rmse: /,
+    expected: /number 1e400 at "rmse", which cannot be held exactly/,
+  },
+  {
+    given: "with a key twice",
+    when: resultOf(whole.replace('"status"', '"status":"FAILED","status"'), accepted),
+    expected: /has the key "status" twice in one object/,
+  },
+  {
+    given: "with an integer beyond 2^53 in its capsule",
+    when: resultOf(whole.replace('"rounds":2', '"rounds":9007199254740993'), accepted),
+    expected: /number 9007199254740993 at "rounds"/,
+  },
+  {
+    given: "with a number that would become 0",
+    when: resultOf(whole.replace("2.5", "1e-400"), accepted),
+    expected: /number 1e-400 at "rmse"/,
+  },
+  {
+    given: "with a key that is none of data's",
+    when: resultOf(whole.replace('"rounds":2', '"__proto__":{"x":1}'), accepted),
+    expected: /has a key "__proto__", which is refused/,
+  },
+  {
+    given: "over before it began",
+    when: read({ ended_at: result.started_at, started_at: result.ended_at }),
+    expected: /ends before it starts/,
+  },
+  {
+    given: "with a metric without a name",
+    when: read({ metrics: { "": 1 } }),
+    expected: /metrics/,
+  },
+  {
+    given: "with a metric that no table can hold",
+    when: read({ metrics: { "a\u0000": 1 } }),
+    expected: /metrics\.a : Invalid key in record/,
+  },
+  {
+    given: "of a run whose id is a megabyte",
+    when: read({ run_id: "x".repeat(1_000_000) }),
+    expected: /^.{1,501}$/,
+  },
+  {
+    given: "with a key of a megabyte that nobody knows",
+    when: read({ ["x".repeat(1_000_000)]: 1 }),
+    expected: /^.{1,501}$/,
   },
   {
     given: "with a metric as text",
@@ -66,7 +111,7 @@ test.each([
       whole.replace('"output":null', `"output":${"[".repeat(70)}${"]".repeat(70)}`),
       accepted,
     ),
-    expected: /nests deeper than 64 levels/,
+    expected: /nests 71 levels deep; at most 64 are read/,
   },
   {
     given: "with too many metrics",

@@ -1,15 +1,18 @@
 import { expect, test } from "vitest";
-import { factRef, plannedFilePath, scratchpadFolder } from "../../shared/domain/facts.ts";
-import { Ticket } from "../../shared/domain/messages.ts";
 import {
-  attemptName,
-  attemptOfName,
-  submitBodyOf,
-  tokenText,
-} from "../../shared/domain/payload.ts";
-import { isWithin, Recipe } from "../../shared/domain/recipe.ts";
+  factRef,
+  judgedResultPath,
+  manifestCopyPath,
+  plannedFilePath,
+  scratchpadFolder,
+} from "../../shared/domain/facts.ts";
+import { Ticket } from "../../shared/domain/messages.ts";
+import { attemptName, attemptOfName, submitBodyOf } from "../../shared/domain/payload.ts";
+import { isWithin, mayComeFromCodebase, Recipe } from "../../shared/domain/recipe.ts";
 import { limitsWithin, sameTicket, scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { limits, manifest, recipe } from "./examples.ts";
+
+const generation = "0123456789";
 
 test("a ticket lowers limits, and raises none", () => {
   expect(limitsWithin(limits, { attempts: 1 })).toEqual({ ...limits, attempts: 1 });
@@ -71,8 +74,29 @@ test.each([
   expect(isWithin(path, "/Volumes/main/ops/company_codebase")).toBe(expected);
 });
 
+test.each([
+  { folders: [], expected: false },
+  { folders: ["."], expected: true },
+  { folders: ["reports"], expected: true },
+  { folders: ["reports/daily"], expected: false },
+  { folders: ["report"], expected: false },
+  { folders: ["admin", "reports"], expected: true },
+])("reports/a.py may be a ticket's code where the recipe opens $folders: $expected", (row) => {
+  const codebase = "/Volumes/main/ops/company_codebase";
+  expect(mayComeFromCodebase(`${codebase}/reports/a.py`, codebase, row.folders)).toBe(row.expected);
+});
+
+test.each(["/reports", "../facts", "a/../b", "a//b", "a/", "", ".."])(
+  "a recipe cannot open %j to tickets",
+  (folder) => {
+    const planner = { ...recipe.planner, codebase: [folder] };
+    expect(Recipe.safeParse({ ...recipe, planner }).success).toBe(false);
+  },
+);
+
 test("facts lie where their identity says, in an order that tells the story", () => {
   const key = { run_id: "ORD-1", chapter: 2, iter_n: 3, attempt: 12 };
+  // What is the controllers' alone needs no generation: retention deletes it before an id begins anew.
   expect([
     factRef.plane().path,
     factRef.ticket("ORD-1").path,
@@ -84,6 +108,9 @@ test("facts lie where their identity says, in an order that tells the story", ()
     factRef.retry(key).path,
     plannedFilePath("ORD-1", "ab", "main.py"),
     scratchpadFolder(key),
+    manifestCopyPath({ ...key, generation }),
+    judgedResultPath({ ...key, generation }, "cd"),
+    scratchpadFolder({ ...key, generation }),
   ]).toEqual([
     "plane.json",
     "run_ORD-1/ticket.json",
@@ -95,12 +122,18 @@ test("facts lie where their identity says, in an order that tells the story", ()
     "run_ORD-1/retry_2.json",
     "run_ORD-1/files/ab/main.py",
     "run_ORD-1/iter_003/attempt_012",
+    "run_ORD-1/0123456789/iter_003.attempt_012.manifest.json",
+    "run_ORD-1/0123456789/iter_003.attempt_012.result.cd.json",
+    "run_ORD-1/0123456789/iter_003/attempt_012",
   ]);
 });
 
-test("token and name carry plane, run, iteration and attempt; a name is no prefix of another's", () => {
-  const key = { run_id: "a", iter_n: 1, attempt: 1 };
-  expect(tokenText("p", key)).toBe('["p","a",1,1]');
+test("a name carries plane, run, generation and attempt, and is no prefix of another's", () => {
+  const key = { run_id: "a", generation: undefined, iter_n: 1, attempt: 1 };
+  const ours = { ...key, generation };
+  expect(attemptName("p", key)).toBe("signalbox/p/a/1.1 ");
+  expect(attemptName("p", ours)).toBe("signalbox/p/a/0123456789/1.1 ");
+  expect(attemptOfName("p", `${attemptName("p", ours)}00-trace`)).toEqual(ours);
   expect(attemptName("p", { ...key, attempt: 11 }).startsWith(attemptName("p", key))).toBe(false);
   expect(attemptOfName("p", `${attemptName("p", key)}00-trace`)).toEqual(key);
   const late = { ...key, iter_n: 12, attempt: 110 };

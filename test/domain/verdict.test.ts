@@ -17,23 +17,24 @@ import {
 const DEADLINE_MS = Date.parse(accepted.deadline);
 const SETTLE_MS = 120_000;
 const settled = t0 + 60_000 + SETTLE_MS;
-const valid: ResultReading = { kind: "valid", result };
-const failed: ResultReading = { kind: "valid", result: failedResult };
+const valid: ResultReading = { kind: "valid", result, text: "" };
+const failed: ResultReading = { kind: "valid", result: failedResult, text: "" };
 const absent: ResultReading = { kind: "absent" };
 const torn: ResultReading = { kind: "invalid", reason: "result.json is not JSON: it ends early" };
 
 const evidence: Evidence = {
   manifest,
   submission: accepted,
-  look: { kind: "run", run },
+  look: { kind: "run", run, strangeness: undefined },
   result: valid,
   nowMs: settled,
   settleMs: SETTLE_MS,
+  timeScale: 1,
 };
 const ofRun = (change: Partial<DatabricksRun>, more: Partial<Evidence> = {}): Evidence => ({
   ...evidence,
   ...more,
-  look: { kind: "run", run: { ...run, ...change } },
+  look: { kind: "run", run: { ...run, ...change }, strangeness: undefined },
 });
 const words = (
   lifeCycleState: string | undefined,
@@ -82,6 +83,41 @@ describe("each row of the verdict table", () => {
       because: "its task failed",
     },
     {
+      given: "somebody else's run, whatever it says",
+      when: { ...evidence, look: { kind: "run", run, strangeness: "run 1 was created by bob" } },
+      expected: "unknown",
+      because: "NOT_OURS: run 1 was created by bob",
+    },
+    {
+      given: "somebody else's run that is not over",
+      when: {
+        ...evidence,
+        look: {
+          kind: "run",
+          run: { ...run, ...words("RUNNING", undefined, undefined, "RUNNING") },
+          strangeness: "run 1 was created by bob",
+        },
+      },
+      expected: "unknown",
+      because: "NOT_OURS: run 1 was created by bob",
+    },
+    {
+      given: "a run that the controllers may not see, for more than ten minutes",
+      when: {
+        ...evidence,
+        look: { kind: "forbidden", message: "no View permission" },
+        nowMs: Date.parse(accepted.submitted_at) + 600_001,
+      },
+      expected: "unknown",
+      because: "NOT_OURS: the controllers may not see the run: no View permission",
+    },
+    {
+      given: "a reason of many lines and a megabyte",
+      when: { ...evidence, result: { kind: "invalid", reason: `a\n\u202eb${"c".repeat(1e6)}` } },
+      expected: "unreported",
+      because: `the run says SUCCESS, but a b${"c".repeat(500 - 29)}…`,
+    },
+    {
       given: "a run that succeeds and a result that says FAILED",
       when: { ...evidence, result: failed },
       expected: "task_failed",
@@ -89,7 +125,10 @@ describe("each row of the verdict table", () => {
     },
     {
       given: "a result that says FAILED without an error",
-      when: { ...evidence, result: { kind: "valid", result: { ...failedResult, error: null } } },
+      when: {
+        ...evidence,
+        result: { kind: "valid", result: { ...failedResult, error: null }, text: "" },
+      },
       expected: "task_failed",
       because: "its result says FAILED",
     },
@@ -129,7 +168,7 @@ describe("each row of the verdict table", () => {
       given: "success without a result, long after",
       when: { ...evidence, result: absent },
       expected: "unreported",
-      because: "the run says SUCCESS, but there is no result.json",
+      because: "the run says SUCCESS, but there is no result",
     },
     {
       given: "success with a torn result, long after",
@@ -415,7 +454,7 @@ describe("the full product of what may be said", () => {
     lenient: { ...manifest, allow_failures: true },
     stopped: stoppedManifest,
   };
-  const looks = ["none", "gone", "run"] as const;
+  const looks = ["none", "gone", "forbidden", "stranger", "run"] as const;
   const times = [settled - 1, settled, DEADLINE_MS + 1];
 
   /** Exactly these rows succeed, in words of their own. */
@@ -455,17 +494,20 @@ describe("the full product of what may be said", () => {
                 for (const resultState of resultStates)
                   for (const code of codes)
                     for (const nowMs of times) {
-                      if (lookName !== "run" && (lifeCycle || state || resultState || code))
-                        continue;
+                      const hasWords = lifeCycle || state || resultState || code;
+                      if (hasWords && lookName !== "run" && lookName !== "stranger") continue;
+                      // Of somebody else's run, only those rows that would be believed of ours.
+                      if (lookName === "stranger" && resultName !== "valid") continue;
                       rows++;
                       const look =
                         lookName === "none"
                           ? undefined
-                          : lookName === "gone"
-                            ? ({ kind: "gone", message: "404" } as const)
+                          : lookName === "gone" || lookName === "forbidden"
+                            ? ({ kind: lookName, message: "no" } as const)
                             : ({
                                 kind: "run",
                                 run: { ...run, ...words(lifeCycle, resultState, code), state },
+                                strangeness: lookName === "run" ? undefined : "another's",
                               } as const);
                       const judgement = verdictOf({
                         manifest: m,
@@ -474,6 +516,7 @@ describe("the full product of what may be said", () => {
                         result: r,
                         nowMs,
                         settleMs: SETTLE_MS,
+                        timeScale: 1,
                       });
                       const isSuccess =
                         judgement.kind === "verdict" && judgement.verdict === "succeeded";

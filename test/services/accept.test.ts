@@ -2,7 +2,15 @@
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
-import { accepted, at, lastDecision, manifest, outcome, recipe } from "../domain/examples.ts";
+import {
+  accepted,
+  at,
+  lastDecision,
+  manifest,
+  outcome,
+  recipe,
+  upstream,
+} from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, retryFact, stopFact, ticketFact, ticketOf } from "../support/facts.ts";
 import { createPlane, type GivenFacts, planeId, settings, sha256Of } from "../support/plane.ts";
@@ -11,6 +19,7 @@ const codebase = settings.codebaseVolume;
 const traceparent = "00-11111111111111111111111111111111-2222222222222222-01";
 const firstTurn = [
   "create 1.1 manifest",
+  "put copy of 1.1 manifest",
   "submit 1.1",
   "create 1.1 submission",
   "send watches 1.1 #0 in 30 s",
@@ -24,8 +33,10 @@ test("a new ticket: its code, its marker, its fact, and then its first turn, in 
   expect(plane.effects()).toEqual(["put main.py", "write marker 1", "create ticket", ...firstTurn]);
   const content = "# main.py\n";
   const sha256 = sha256Of(content);
-  const path = plannedFilePath("ORD-1", sha256, "main.py");
   const stored = await plane.facts.read(factRef.ticket("ORD-1"));
+  const seed = stored?.fact.seed ?? "";
+  expect(seed).toMatch(/^[0-9a-f]{64}$/);
+  const path = plannedFilePath("ORD-1", sha256, "main.py");
   expect(stored?.fact).toEqual({
     v: 1,
     run_id: "ORD-1",
@@ -33,11 +44,13 @@ test("a new ticket: its code, its marker, its fact, and then its first turn, in 
     ticket: ticketOf({ limits: { attempts: 1 } }),
     recipe,
     limits: { ...recipe.limits, attempts: 1 },
-    files: [{ name: "main.py", path: `${settings.factsVolume}/${path}`, sha256, bytes: 10 }],
+    files: [{ name: "main.py", path: `${settings.plansVolume}/${path}`, sha256, bytes: 10 }],
     entry: "main.py",
     traceparent,
+    seed,
+    by: upstream,
   });
-  expect(plane.factTexts()[path]).toBe(content);
+  expect(plane.planTexts()[path]).toBe(content);
   expect(await plane.markers.read(chapter)).toEqual({
     v: 1,
     ...chapter,
@@ -89,13 +102,14 @@ test.each([
   },
 ])("a ticket's own code, as $given, is what runs", async ({ artifact, expected }) => {
   const plane = createPlane();
-  plane.recipes.set("weather-model", { ...recipe, planner: { ...recipe.planner, inline: true } });
+  const planner = { ...recipe.planner, inline: true, codebase: ["team"] };
+  plane.recipes.set("weather-model", { ...recipe, planner });
   plane.put(`${codebase}/team/fit.py`, "fit()\n");
   await deliver(plane.ports, ticketOf({ artifact }));
   const { files, entry } = (await plane.facts.read(factRef.ticket("ORD-1")))!.fact;
   const path = plannedFilePath("ORD-1", sha256Of(expected.content), expected.name);
   expect([entry, files[0]?.sha256]).toEqual([expected.name, sha256Of(expected.content)]);
-  expect(plane.factTexts()[path]).toBe(expected.content);
+  expect(plane.planTexts()[path]).toBe(expected.content);
 });
 
 const dashed = `${codebase}/-c.py`;
@@ -104,7 +118,8 @@ test.each([
   {
     given: "a workload that nobody knows",
     ticket: { workload: "weather-forcast" },
-    reason: 'there is no workload "weather-forcast"; there are: weather-model, weather-report',
+    reason:
+      'there is no workload "weather-forcast"; there are: weather-model, weather-report, own-code, reports',
   },
   {
     given: "a limit above the recipe's",
@@ -126,6 +141,23 @@ test.each([
     given: "code in a volume whose name begins as the codebase's",
     ticket: { artifact: { path: `${codebase}_2/a.py`, sha256: sha256Of("a") } },
     reason: `artifact.path: ${codebase}_2/a.py is not below ${codebase}, where reviewed code lies`,
+  },
+  {
+    given: "reviewed code, where the workload runs its own alone",
+    ticket: {
+      workload: "own-code",
+      artifact: { path: `${codebase}/a.py`, sha256: sha256Of("a") },
+    },
+    reason:
+      "artifact.path: the workload own-code runs its own code only; its recipe may name folders of the company codebase from which a ticket may choose (planner.codebase)",
+  },
+  {
+    given: "reviewed code of another folder than the workload opens",
+    ticket: {
+      workload: "reports",
+      artifact: { path: `${codebase}/a.py`, sha256: sha256Of("a") },
+    },
+    reason: `artifact.path: ${codebase}/a.py is in none of the folders from which a ticket for reports may choose: reports`,
   },
   {
     given: "code that is not there",
@@ -165,8 +197,10 @@ test.each([
   plane.put(dashed, "a");
   plane.put(spaced, "a");
   plane.recipes.set("weather-report", recipe);
-  const planner = { ...recipe.planner, files: ["helper.py"] };
+  const planner = { ...recipe.planner, files: ["helper.py"], codebase: ["."] };
   plane.recipes.set("weather-model", { ...recipe, planner });
+  plane.recipes.set("own-code", recipe);
+  plane.recipes.set("reports", { ...recipe, planner: { ...planner, codebase: ["reports"] } });
   plane.put(`${codebase}/large.py`, Buffer.alloc(5 * 1024 * 1024 + 1));
   plane.put(`${codebase}_2/a.py`, "a");
   plane.put("/Volumes/main/ops/scratchpad/a.py", "a");
@@ -198,7 +232,7 @@ test.each<{ given: string; facts: GivenFacts; expected: readonly string[] }>([
   {
     given: "submitted",
     facts: { ...under, manifest, submission: accepted },
-    expected: firstTurn.slice(3),
+    expected: firstTurn.slice(4),
   },
   { given: "over", facts: over, expected: ["send records 1.1 outcome again"] },
 ])("the same ticket again, where the run is $given, goes on from there", async (row) => {

@@ -18,8 +18,8 @@ const another = "result.json belongs to another attempt: its";
 const contract = "result.json is not as the contract has it:";
 
 test.each<{ given: string; content: string | undefined; why: string | RegExp }>([
-  { given: "missing", content: undefined, why: "there is no result.json" },
-  { given: "empty", content: "", why: /result\.json is not JSON: / },
+  { given: "missing", content: undefined, why: "there is no result" },
+  { given: "empty", content: "", why: /the result in the run's output cannot be read: / },
   { given: "truncated", content: whole.slice(0, 300), why: /result\.json is not JSON: / },
   {
     given: "with NaN",
@@ -29,7 +29,7 @@ test.each<{ given: string; content: string | undefined; why: string | RegExp }>(
   {
     given: "with a metric beyond all numbers",
     content: whole.replace("2.5", "1e999"),
-    why: `${contract} metrics.rmse: Invalid input: expected number, received Infinity`,
+    why: 'result.json has the number 1e999 at "rmse", which cannot be held exactly: send it as text',
   },
   {
     given: "without its metrics",
@@ -64,12 +64,12 @@ test.each<{ given: string; content: string | undefined; why: string | RegExp }>(
   {
     given: "larger than anybody reads",
     content: whole.padEnd(1024 * 1024 + 1),
-    why: "result.json has 1048577 bytes, at most 1048576 are read",
+    why: "the result in the run's output cannot be read: it has 1048577 bytes, at most 1048576 are read",
   },
   {
     given: "nested without end",
     content: withOutput(deep(64)),
-    why: "result.json nests deeper than 64 levels",
+    why: "result.json nests 65 levels deep; at most 64 are read",
   },
   {
     given: "with an output that nests too deeply",
@@ -79,7 +79,7 @@ test.each<{ given: string; content: string | undefined; why: string | RegExp }>(
   {
     given: "with half a character",
     content: withOutput('{"city":"\\ud83d"}'),
-    why: 'result.json is not JSON: the text at "city" has half a surrogate pair, which is no character',
+    why: 'result.json has half a surrogate pair at "city", which is no character',
   },
   {
     given: "with more metrics than anybody reads",

@@ -1,9 +1,12 @@
 // The canceller writes stop, then reads the submission: whoever comes second, it or the orchestrator, sees both.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { cancel } from "../../services/orchestrator/cancel.ts";
+import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { Cancellation } from "../../shared/domain/messages.ts";
 import {
   accepted,
+  ada,
   at,
   decision,
   lastDecision,
@@ -11,6 +14,7 @@ import {
   outcome,
   refused,
 } from "../domain/examples.ts";
+import { byAda, byOurs } from "../support/beside.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, retryFact, stopFact, ticketFact } from "../support/facts.ts";
 import { createPlane, type GivenFacts } from "../support/plane.ts";
@@ -21,7 +25,6 @@ const cancellation = (more: object = {}): Cancellation =>
 const submitted: GivenFacts = { ticket: ticketFact, manifest, submission: accepted };
 
 test.each<{ given: string; facts: GivenFacts; expected: readonly string[] }>([
-  { given: "whose ticket is still to come", facts: {}, expected: [] },
   { given: "that is not planned", facts: { ticket: ticketFact }, expected: [] },
   { given: "that is planned", facts: { ticket: ticketFact, manifest }, expected: [] },
   { given: "that runs", facts: submitted, expected: ["cancel 1.1"] },
@@ -38,10 +41,54 @@ test.each<{ given: string; facts: GivenFacts; expected: readonly string[] }>([
   expect(plane.effects()).toEqual(["create stop 1", ...expected]);
 });
 
-test("where nobody opened the chapter, no attempt is looked for", async () => {
+describe("a stop of a chapter that nobody has opened", () => {
+  test.each([
+    { given: "no ticket", facts: {}, chapter: 1 },
+    { given: "no retry", facts: { ticket: ticketFact }, chapter: 2 },
+  ])(
+    "waits a quarter of an hour ($given), and is then a dead letter",
+    async ({ facts, chapter }) => {
+      const plane = createPlane();
+      await plane.given(facts);
+      plane.forget();
+      let order: Cancellation = cancellation({ chapter });
+      for (let waits = 0; waits < 3; waits++) {
+        await deliver(plane.ports, order);
+        const { body, options } = plane.sent[waits]!;
+        expect(options).toMatchObject({ delaySeconds: 300, by: ada });
+        order = Cancellation.parse(JSON.parse(body));
+      }
+      expect(plane.effects()).toEqual(Array(3).fill("send orders in 300 s"));
+      await expect(deliver(plane.ports, order)).rejects.toThrow(
+        new PoisonMessageError(
+          `there is no chapter ${chapter} of run ORD-1 to cancel: it was waited for for a quarter of an hour; look at the id, and send it again when there is one`,
+        ),
+      );
+      expect(Object.keys(plane.factTexts()).filter((path) => path.includes("stop_"))).toEqual([]);
+    },
+  );
+
+  test("is carried out when the ticket comes meanwhile, as its first sender's", async () => {
+    const plane = createPlane();
+    await deliver(plane.ports, cancellation());
+    await plane.given({ ticket: ticketFact });
+    await cancel(plane.ports, Cancellation.parse(JSON.parse(plane.sent[0]!.body)), {
+      ...byOurs,
+      by: ada,
+    });
+    expect((await plane.facts.read(factRef.stop(chapter)))?.fact.by).toBe(ada);
+  });
+});
+
+test("who stopped it is who sent it, whatever the message says; a replay keeps the first as a note", async () => {
   const plane = createPlane();
-  await deliver(plane.ports, cancellation());
-  expect(plane.calls()).toEqual(["create stop 1", "read ticket"]);
+  await plane.given({ ticket: ticketFact });
+  const order = cancellation({ by: "the CEO" });
+  await cancel(plane.ports, order, { ...byAda, firstBy: "AIDAGRACE" });
+  expect((await plane.facts.read(factRef.stop(chapter)))?.fact).toMatchObject({
+    by: ada,
+    first_by: "AIDAGRACE",
+  });
 });
 
 test("stop is written before the submission is looked for", async () => {
@@ -55,7 +102,7 @@ test("stop is written before the submission is looked for", async () => {
     v: 1,
     ...chapter,
     reason: "not needed",
-    by: "ada",
+    by: ada,
     stopped_at: at(20),
   });
 });
@@ -84,7 +131,6 @@ test("a later iteration and a later try are found along the decisions", async ()
 test.each([
   { named: 2, expected: ["create stop 2", "cancel 1.2"] },
   { named: 1, expected: ["create stop 1"] },
-  { named: 3, expected: ["create stop 3"] },
 ])("of a run in its second chapter, a stop of chapter $named does: $expected", async (row) => {
   const plane = createPlane();
   await plane.given({ ...submitted, decision: lastDecision, outcome, retry: retryFact });

@@ -1,17 +1,17 @@
 // What a decision says of its attempt: all that follows, and all that the ledger will hold, is taken from it.
 import { expect, test } from "vitest";
-import { type DecisionFact, factRef } from "../../shared/domain/facts.ts";
+import { type DecisionFact, factRef, judgedResultPath } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";
 import { accepted, decision, failedResult, manifest, result } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { first, stopFact, ticketFact } from "../support/facts.ts";
-import type { Plane } from "../support/plane.ts";
+import { type Plane, settings, sha256Of } from "../support/plane.ts";
 import { endings, overPlane, submitted } from "../support/under-way.ts";
 
 const ended = endedOf(first);
 const decisionIn = async (plane: Plane): Promise<DecisionFact | undefined> =>
   (await plane.facts.read(factRef.decision(first)))?.fact;
-const path = `${manifest.scratchpad}/result.json`;
+const path = `${settings.plansVolume}/${judgedResultPath(first, sha256Of(JSON.stringify(result)))}`;
 const transient = { ...failedResult, error: { ...failedResult.error!, transient: true } };
 
 test("a decision holds all that the ledger wants to know of an attempt", async () => {

@@ -112,6 +112,7 @@ test("of two judges at the same time, the second follows the first one's decisio
   plane.meanwhile("create 1.1 decision", () => plane.lay("decision", decision));
   await deliver(plane.ports, ended);
   expect(plane.effects()).toEqual([
+    "put judged result of 1.1",
     "create 1.1 decision",
     "send turns 2.1",
     "send records 1.1 decision",
@@ -150,7 +151,7 @@ test("a stop that comes while the judge decides changes nothing of a decision th
     run_id: "ORD-1",
     chapter: 1,
     reason: "r",
-    by: "ada",
+    early: 0,
     tries: 0,
   });
   await deliver(plane.ports, ended);

@@ -29,8 +29,10 @@ test("Databricks is asked before the result is read, and the decision is written
     "read 1.1 manifest",
     "read 1.1 submission",
     "look at 1.1",
-    "read result.json",
+    "read plane",
+    "read output",
     "read stop 1",
+    "put judged result of 1.1",
     "create 1.1 decision",
     "send turns 2.1",
     "send records 1.1 decision",
@@ -40,6 +42,8 @@ test("Databricks is asked before the result is read, and the decision is written
 const ends = ["create 1.1 decision", "create outcome 1", "send records 1.1 outcome"];
 const goesOn = ["create 1.1 decision", "send turns 2.1", "send records 1.1 decision"];
 const triesAgain = ["create 1.1 decision", "send turns 1.2 in 60 s", "send records 1.1 decision"];
+/** What was judged is kept before the decision that names it. */
+const keeps = (...does: readonly string[]) => ["put judged result of 1.1", ...does];
 const asksAPerson = (why: string): readonly string[] => [
   "create 1.1 decision",
   `dead letter of reports: ${why}`,
@@ -56,49 +60,53 @@ type Row = {
   readonly does: readonly string[];
 } & Parameters<typeof overPlane>[0];
 test.each<Row>([
-  { given: "succeeded, and there is more to do", verdict: "succeeded", does: goesOn },
+  {
+    given: "succeeded, and there is more to do",
+    verdict: "succeeded",
+    does: keeps(...goesOn),
+  },
   {
     given: "succeeded, and is finished",
     result: { ...result, finished: "converged" },
     verdict: "succeeded",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded, by a recipe of one iteration",
     facts: { ...submitted, manifest: { ...manifest, single_iteration: true } },
     verdict: "succeeded",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded, with its iterations spent",
     facts: { ...submitted, manifest: { ...manifest, limits: { ...limits, iterations: 1 } } },
     verdict: "succeeded",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded but for some tasks, which the recipe allows",
     facts: { ...submitted, manifest: { ...manifest, allow_failures: true } },
     ending: endings.someTasksFailed,
     verdict: "succeeded",
-    does: goesOn,
+    does: keeps(...goesOn),
   },
   {
     given: "succeeded but for some tasks, which the recipe does not allow",
     ending: endings.someTasksFailed,
     verdict: "task_failed",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded in one word and failed in another",
     ending: { ...endings.success, terminationCode: "RUN_EXECUTION_ERROR" },
     verdict: "task_failed",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded, but for what its result says",
     result: failedResult,
     verdict: "task_failed",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "was cancelled at its deadline",
@@ -112,34 +120,34 @@ test.each<Row>([
     given: "succeeded, and the gate refused",
     facts: { ...submitted, manifest: { ...manifest, gate } },
     verdict: "succeeded",
-    does: goesOn,
+    does: keeps(...goesOn),
   },
   {
     given: "succeeded, and was stopped too late to undo it",
     facts: { ...submitted, stop: stopFact },
     result: { ...result, finished: "converged" },
     verdict: "succeeded",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "succeeded, and was stopped before more followed",
     facts: { ...submitted, stop: stopFact },
     verdict: "succeeded",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "failed",
     ending: endings.failure,
     result: failedResult,
     verdict: "task_failed",
-    does: ends,
+    does: keeps(...ends),
   },
   {
     given: "failed for a while, as it says",
     ending: endings.failure,
     result: transient,
     verdict: "task_failed",
-    does: triesAgain,
+    does: keeps(...triesAgain),
   },
   {
     given: "was let down by the platform",
@@ -175,7 +183,7 @@ test.each<Row>([
     result: undefined,
     second: 180,
     verdict: "unreported",
-    does: asksAPerson("unreported: the run says SUCCESS, but there is no result.json"),
+    does: asksAPerson("unreported: the run says SUCCESS, but there is no result"),
   },
   {
     given: "left bytes that are no text",
@@ -183,7 +191,7 @@ test.each<Row>([
     second: 180,
     verdict: "unreported",
     does: asksAPerson(
-      "unreported: the run says SUCCESS, but result.json is not UTF-8: The encoded data was not valid for encoding utf-8",
+      "unreported: the run says SUCCESS, but the result in the run's output cannot be read: it is not UTF-8",
     ),
   },
   {
@@ -192,7 +200,7 @@ test.each<Row>([
     second: 180,
     verdict: "unreported",
     does: asksAPerson(
-      "unreported: the run says SUCCESS, but result.json has 1048577 bytes, at most 1048576 are read",
+      "unreported: the run says SUCCESS, but the result in the run's output cannot be read: it has 1048577 bytes, at most 1048576 are read",
     ),
   },
   {

@@ -24,6 +24,8 @@ const second = turnOf({ ...first, iter_n: 2 }, { iter_n: 1, attempt: 1 });
 const watch = "send watches 1.1 #0 in 30 s";
 const record = "send records 1.1 submission";
 const watched = [watch, record];
+/** The executor finds its manifest where it may read; the fact itself is the controllers' alone. */
+const submits = ["put copy of 1.1 manifest", "submit 1.1", "create 1.1 submission"];
 const ticket = { ticket: ticketFact };
 const submitted: GivenFacts = { ...ticket, manifest, submission: accepted };
 
@@ -31,12 +33,12 @@ test.each<{ given: string; facts: GivenFacts; expected: readonly string[] }>([
   {
     given: "asked for",
     facts: ticket,
-    expected: ["create 1.1 manifest", "submit 1.1", "create 1.1 submission", ...watched],
+    expected: ["create 1.1 manifest", ...submits, ...watched],
   },
   {
     given: "planned",
     facts: { ...ticket, manifest },
-    expected: ["submit 1.1", "create 1.1 submission", ...watched],
+    expected: [...submits, ...watched],
   },
   { given: "submitted", facts: submitted, expected: watched },
   {
@@ -57,7 +59,7 @@ test.each<{ given: string; facts: GivenFacts; expected: readonly string[] }>([
   {
     given: "planned, and stopped since: a plan is carried through, then cancelled",
     facts: { ...ticket, manifest, stop: stopFact },
-    expected: ["submit 1.1", "create 1.1 submission", watch, "cancel 1.1", record],
+    expected: [...submits, watch, "cancel 1.1", record],
   },
   {
     given: "submitted, and stopped since",
@@ -85,7 +87,9 @@ test("a turn of an attempt that is new looks for nothing that cannot be there", 
     "read 1.1 manifest",
     "read stop 1",
     "create 1.1 manifest",
+    "put copy of 1.1 manifest",
     "submit 1.1",
+    "look at 1.1",
     "create 1.1 submission",
     watch,
     "read stop 1",

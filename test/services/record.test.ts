@@ -4,6 +4,7 @@ import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { LedgerRows } from "../../shared/domain/ledger-rows.ts";
 import { Audited, recordOf } from "../../shared/domain/messages.ts";
 import { at, decision } from "../domain/examples.ts";
+import { byOurs } from "../support/beside.ts";
 import { settings } from "../support/plane.ts";
 
 const key = { run_id: "ORD-1", chapter: 1, iter_n: 1, attempt: 1 };
@@ -46,7 +47,7 @@ test.each([
       queues: { send: async (queue: string, body: unknown) => void sent.push([queue, body]) },
       log: (event: string) => void left.push(event),
     };
-    await waitOutRecord(deps)(message, { delaySeconds: 60 });
+    await waitOutRecord(deps, message, { delaySeconds: 60 });
     expect(sent).toEqual(expected === "waits" ? [["records", message]] : []);
     expect(left).toEqual(expected === "waits" ? [] : ["record.left"]);
   },
@@ -84,11 +85,10 @@ test("a batch with more to read than one invocation may ask for: what is read is
     log: () => {},
   };
   const deliveries = Array.from({ length: 60 }, () => ({
+    ...byOurs,
     message: recordOf(key, "decision"),
-    messageId: "m",
-    traceparent: undefined,
   }));
-  const settled = await Promise.allSettled(record(deps)(deliveries));
+  const settled = await Promise.allSettled(record(deps, deliveries));
   const waiting = settled.filter((one) => one.status === "rejected");
   expect(waiting.length).toBeGreaterThan(10);
   expect(waiting.length).toBeLessThan(50);

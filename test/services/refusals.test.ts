@@ -73,13 +73,14 @@ test.each<{ given: string; body: string | object; id?: string; reason: string }>
     given: "half a character",
     id: "ORD-1",
     body: '{"ticket_id":"ORD-1","workload":"weather-model","parameters":{"city":"\\ud83d"}}',
-    reason: 'the text at "city" has half a surrogate pair, which is no character',
+    reason: 'the message has half a surrogate pair at "city", which is no character',
   },
   {
     given: "a number that JavaScript cannot hold",
     id: "ORD-1",
     body: '{"ticket_id":"ORD-1","workload":"weather-model","parameters":{"run":9007199254740993}}',
-    reason: 'the number 9007199254740993 at "run" cannot be held exactly: send it as text',
+    reason:
+      'the message has the number 9007199254740993 at "run", which cannot be held exactly: send it as text',
   },
   {
     given: "a key that comes twice",
@@ -192,13 +193,13 @@ test("what is no JSON at all is announced without an id", async () => {
 
 test.each<{ door: Door; given: string; body: object; reason: string }>([
   {
-    door: "tickets",
+    door: "orders",
     given: "a cancellation without a reason",
     body: { type: "cancel", run_id: "ORD-1", by: "ada" },
     reason: "the message is not valid: reason: Invalid input: expected string, received undefined",
   },
   {
-    door: "tickets",
+    door: "orders",
     given: "a retry of the first chapter",
     body: { type: "retry", run_id: "ORD-1", chapter: 1, reason: "r", by: "ada" },
     reason: "the message is not valid: chapter: Too small: expected number to be >=2",
@@ -260,13 +261,41 @@ test.each<{ door: Door; message: object; begins: string }>([
   {
     door: "tickets",
     message: { type: "cancel", run_id: "ORD-1", reason: "r", by: "ada" },
-    begins: "create stop 1",
+    begins:
+      "dead letter of tickets: a message of type cancel does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
   {
     door: "tickets",
     message: { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r", by: "ada" },
     begins:
-      "dead letter of tickets: chapter 1 of run ORD-1 is not over, so chapter 2 cannot be opened: cancel it first, or name the chapter that follows its last outcome",
+      "dead letter of tickets: a message of type retry does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
+  },
+  {
+    door: "orders",
+    message: { type: "cancel", run_id: "ORD-1", reason: "r" },
+    begins: "send orders in 300 s",
+  },
+  {
+    door: "orders",
+    message: { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r" },
+    begins: "send orders in 300 s",
+  },
+  {
+    door: "orders",
+    message: { type: "audited", event_id: "e", action: "a", at: "2026-11-21T06:00:00Z" },
+    begins: "send records",
+  },
+  {
+    door: "records",
+    message: {
+      type: "audited",
+      event_id: "e",
+      by: "the CEO",
+      action: "a",
+      at: "2026-11-21T06:00:00Z",
+    },
+    begins:
+      "dead letter of records: a message of type audited does not come by the queue records, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
 ])("a message of $door is handled by its type, and begins with: $begins", async (row) => {
   const plane = await received(row.door, row.message);

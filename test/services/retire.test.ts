@@ -24,7 +24,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 async function oldPlane(days = 91) {
   const plane = createPlane();
   await plane.given(facts);
-  await plane.facts.putFile(`run_ORD-1/files/${"a".repeat(64)}/main.py`, Buffer.from("1"));
+  plane.putFact(`run_ORD-1/files/${"a".repeat(64)}/main.py`, "1");
+  await plane.ports.plans.put(`run_ORD-1/files/${"b".repeat(64)}/main.py`, Buffer.from("1"));
+  plane.forget();
   plane.at(days * DAY);
   return plane;
 }
@@ -33,13 +35,13 @@ async function oldPlane(days = 91) {
 async function visit(plane: Awaited<ReturnType<typeof oldPlane>>, minutes: number) {
   plane.at(91 * DAY + minutes * 60);
   const before = plane.effects().length;
-  const hasMore = await retire(plane.ports)(NEVER);
+  const hasMore = await retire(plane.ports, NEVER);
   return { did: plane.effects().slice(before), hasMore };
 }
 
 test("where nothing is long over, a visit costs one listing", async () => {
   const plane = await oldPlane(90);
-  expect(await retire(plane.ports)(NEVER)).toBe(false);
+  expect(await retire(plane.ports, NEVER)).toBe(false);
   expect(plane.calls()).toEqual(["list over"]);
 });
 
@@ -56,6 +58,10 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
     "remove run_ORD-1/iter_001.attempt_001.decision.json",
     "remove run_ORD-1/iter_001.attempt_001.submission.json",
     "remove run_ORD-1/outcome_1.json",
+    `remove plan run_ORD-1/files/${"b".repeat(64)}/main.py`,
+    `remove folder of plans run_ORD-1/files/${"b".repeat(64)}`,
+    "remove folder of plans run_ORD-1/files",
+    "remove folder of plans run_ORD-1",
     "create retired 3",
   ]);
   expect(await visit(plane, 15)).toEqual({
@@ -111,6 +117,7 @@ test("a stop that comes in the middle goes as well, before the id is free", asyn
   expect((await visit(plane, 15)).did).toEqual(["remove run_ORD-1/retired_3.json"]);
   expect((await visit(plane, 20)).did).toEqual([
     "remove run_ORD-1/stop_1.json",
+    "remove folder of plans run_ORD-1",
     "create retired 3",
   ]);
   expect((await visit(plane, 25)).did).toContain("remove run_ORD-1/retired_1.json");
@@ -131,7 +138,7 @@ test("a run that began anew under the id is not touched by what is left of the s
 
 test("a visit ends in time, and the next goes on", async () => {
   const plane = await oldPlane();
-  expect(await retire(plane.ports)(0)).toBe(true);
+  expect(await retire(plane.ports, 0)).toBe(true);
   expect(plane.effects()).toEqual([]);
   expect((await visit(plane, 1)).did).toEqual(["create retired 1"]);
 });
@@ -139,8 +146,8 @@ test("a visit ends in time, and the next goes on", async () => {
 test("somebody's file among the entries is left alone, and brings nobody back at every tick", async () => {
   const plane = createPlane();
   const path = `over/2026-01-01/notes.txt`;
-  await plane.facts.putFile(path, Buffer.from("mine"));
+  plane.putFact(path, "mine");
   plane.at(91 * DAY);
-  expect(await retire(plane.ports)(NEVER)).toBe(false);
+  expect(await retire(plane.ports, NEVER)).toBe(false);
   expect(Object.keys(plane.factTexts())).toContain(path);
 });

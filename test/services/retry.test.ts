@@ -4,7 +4,7 @@ import type { Limits } from "../../shared/domain/contract.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { Retry } from "../../shared/domain/messages.ts";
-import { accepted, at, lastDecision, limits, manifest, outcome } from "../domain/examples.ts";
+import { accepted, ada, at, lastDecision, limits, manifest, outcome } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { retryFact, stopFact, ticketFact } from "../support/facts.ts";
 import { createPlane, type GivenFacts } from "../support/plane.ts";
@@ -27,6 +27,7 @@ const over: GivenFacts = {
 };
 const firstTurn = [
   "create 1.2 manifest",
+  "put copy of 1.2 manifest",
   "submit 1.2",
   "create 1.2 submission",
   "send watches 1.2 #0 in 30 s",
@@ -47,7 +48,7 @@ test("a retry opens its chapter: a marker, its fact, and a new attempt of the it
     iter_n: 1,
     attempt: 2,
     reason: "the data is there now",
-    by: "ada",
+    by: ada,
     limits,
     capsule: manifest.capsule,
     opened_at: at(100),
@@ -99,7 +100,14 @@ const notOver = (before: number, next: number): Error =>
     `chapter ${before} of run ORD-1 is not over, so chapter ${next} cannot be opened: cancel it first, or name the chapter that follows its last outcome`,
   );
 test.each<{ given: string; facts: GivenFacts; retry: object; reason: Error }>([
-  { given: "of a run that nobody knows", facts: {}, retry: {}, reason: notOver(1, 2) },
+  {
+    given: "of a run that nobody knows, and that was waited for",
+    facts: {},
+    retry: { early: 3 },
+    reason: new PoisonMessageError(
+      "there is no chapter 2 of run ORD-1 to retry: it was waited for for a quarter of an hour; look at the id, and send it again when there is one",
+    ),
+  },
   { given: "of a run that is not over", facts: open, retry: {}, reason: notOver(1, 2) },
   { given: "two chapters on", facts: over, retry: { chapter: 3 }, reason: notOver(2, 3) },
   {
@@ -131,6 +139,13 @@ test.each<{ given: string; facts: GivenFacts; retry: object; reason: Error }>([
   await expect(accepting).rejects.toThrow(reason);
   await expect(accepting).rejects.toBeInstanceOf(reason.constructor);
   expect(plane.effects()).toEqual([]);
+});
+
+test("a retry whose run is not there yet waits for it", async () => {
+  const plane = createPlane();
+  await deliver(plane.ports, retryOf());
+  expect(plane.effects()).toEqual(["send orders in 300 s"]);
+  expect(JSON.parse(plane.sent[0]!.body)).toMatchObject({ type: "retry", early: 1 });
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import { turnOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
-import { accepted, at, limits, manifest } from "../domain/examples.ts";
+import { accepted, at, controllers, limits, manifest } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { first, ticketFact } from "../support/facts.ts";
 import { createPlane, planeId, settings, sha256Of } from "../support/plane.ts";
@@ -34,8 +34,27 @@ test("a submission says what was sent, by whom it is known, and until when it ma
     deadline: at(10 + limits.timeout_seconds + limits.queue_seconds),
     manifest_sha256: sha256,
     payload: expect.any(String),
+    seen: {
+      creator: controllers,
+      run_name: `signalbox/${planeId}/ORD-1/1.1 ${manifest.traceparent}`,
+      run_type: "SUBMIT_RUN",
+      tasks: [
+        {
+          task_key: "main",
+          python_file: settings.executorPath,
+          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+        },
+      ],
+    },
+    generation: undefined,
     traceparent: manifest.traceparent,
   });
+  // The copy that the executor reads is the fact, byte for byte.
+  const [[path, text] = []] = Object.entries(plane.planTexts());
+  expect([path, text]).toEqual([
+    "run_ORD-1/iter_001.attempt_001.manifest.json",
+    plane.factTexts()[factRef.manifest(first).path],
+  ]);
   const { payload } = stored as typeof accepted;
   const idempotencyToken = sha256Of(JSON.stringify([planeId, "ORD-1", 1, 1]));
   const runName = `signalbox/${planeId}/ORD-1/1.1 ${manifest.traceparent}`;
@@ -91,7 +110,8 @@ test.each<{ given: string; seconds: number; runs: boolean; refuses: boolean; exp
   const stored: Submission | undefined = (await plane.facts.read(factRef.submission(first)))?.fact;
   expect(stored).toMatchObject(runs ? { databricks_run_id: started } : {});
   expect(stored).toMatchObject(expected as object);
-  const asks = refuses ? ["submit 1.1", "find 1.1"] : ["find 1.1"];
+  const submits = refuses ? ["put copy of 1.1 manifest", "submit 1.1"] : [];
+  const asks = [...submits, "find 1.1", ...(runs ? ["look at 1.1"] : [])];
   const follows = runs ? watched : ["send reports 1.1 in 150 s"];
   const told = plane.calls().filter((call) => !call.startsWith("read"));
   expect(told).toEqual([...asks, "create 1.1 submission", ...follows]);
@@ -114,7 +134,7 @@ test("platform trouble at the submission writes no submission: the turn is to co
   };
   const turning = deliver({ ...plane.ports, jobs: { ...plane.ports.jobs, submit } }, turn);
   await expect(turning).rejects.toThrow("429");
-  expect(plane.effects()).toEqual(["create 1.1 manifest"]);
+  expect(plane.effects()).toEqual(["create 1.1 manifest", "put copy of 1.1 manifest"]);
 });
 
 test("a manifest whose entry is none of its files is a surprise", async () => {
@@ -130,5 +150,5 @@ test("a plan may be submitted up to its last second", async () => {
   await plane.given({ ...ticket, manifest });
   plane.at(7 * 24 * 3600);
   await deliver(plane.ports, turn);
-  expect(plane.effects()[0]).toBe("submit 1.1");
+  expect(plane.effects()[1]).toBe("submit 1.1");
 });

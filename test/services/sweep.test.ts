@@ -9,17 +9,7 @@ import type { FactKind, FactRef, Marker } from "../../shared/domain/facts.ts";
 import { freshMarker, SILENT_SECONDS } from "../../shared/domain/marker.ts";
 import type { MarkerListing } from "../../shared/ports.ts";
 import { outcome, t0 } from "../domain/examples.ts";
-
-const settings = {
-  factsVolume: "",
-  scratchpadVolume: "",
-  codebaseVolume: "",
-  executorPath: "",
-  runAs: undefined,
-  worker: "orchestrator",
-  retentionDays: 90,
-  timeScale: 1,
-};
+import { settings } from "../support/plane.ts";
 
 /** A plane whose runs are all over, with markers that are still there. */
 function createPlane(read: (runId: string) => Marker) {
@@ -40,7 +30,6 @@ function createPlane(read: (runId: string) => Marker) {
         create: async () => {
           throw new Error("a sweep creates no facts");
         },
-        putFile: async () => {},
       },
       markers: {
         list: async (): Promise<MarkerListing[]> =>
@@ -69,7 +58,7 @@ test("a marker whose text is none is healed as a fresh one, and written anew", a
     if (run_id === "a") throw new UnreadableMarkerError("the marker open/a.1 is no JSON");
     return freshMarker({ run_id, chapter: 1 }, t0);
   });
-  await sweep(plane.deps)();
+  await sweep(plane.deps);
   expect(plane.sent).toEqual([
     ["records", "a"],
     ["records", "b"],
@@ -92,7 +81,7 @@ test("a chapter whose facts nobody can read does not keep the sweep from the oth
   await sweep({
     ...deps,
     markers: { ...deps.markers, list: async () => [torn, ...listed.slice(1)] },
-  })();
+  });
   expect(plane.sent).toEqual([
     ["records", "b"],
     ["records", "c"],
@@ -114,7 +103,7 @@ test.each([
     modifiedMs: t0 + i,
   }));
   const { deps } = plane;
-  await sweep({ ...deps, markers: { ...deps.markers, list: async () => listed } })();
+  await sweep({ ...deps, markers: { ...deps.markers, list: async () => listed } });
   expect(plane.sent).toEqual(healed.map((run_id) => ["records", run_id]));
   expect(plane.logged.filter((event) => event === "marker.failed")).toHaveLength(troubled.length);
   expect(plane.logged.at(-1)).toBe("sweep.finished");

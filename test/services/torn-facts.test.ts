@@ -28,7 +28,7 @@ test.each<{ given: string; content: string | Uint8Array; reason: string | RegExp
   {
     given: "nested too deeply",
     content: "[".repeat(65) + "]".repeat(65),
-    reason: refusal("it nests 65 levels deep, at most 64"),
+    reason: refusal("it nests 65 levels deep; at most 64 are read"),
   },
   {
     given: "of another version",

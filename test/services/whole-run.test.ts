@@ -7,7 +7,7 @@ import { attemptName } from "../../shared/domain/payload.ts";
 import { recipe, result } from "../domain/examples.ts";
 import { first, ticketOf } from "../support/facts.ts";
 import { runLoop, type Script } from "../support/loop.ts";
-import { createPlane, type Mishap, type Plane, planeId } from "../support/plane.ts";
+import { createPlane, generation, type Mishap, type Plane, planeId } from "../support/plane.ts";
 import { endings } from "../support/under-way.ts";
 
 const starts = ticketOf();
@@ -110,11 +110,11 @@ const rows: readonly Row[] = [
       "attempt.submitted 1.1",
       "run.stopped as ada wants it",
       "attempt.looked 1.1 over",
-      "run.decided 1.1 cancelled it was cancelled (ada: as ada wants it)",
-      "run.ended 1.1 cancelled it was cancelled (ada: as ada wants it)",
+      "run.decided 1.1 cancelled it was cancelled (AROAONCALL:ada: as ada wants it)",
+      "run.ended 1.1 cancelled it was cancelled (AROAONCALL:ada: as ada wants it)",
       "outcome.announced cancelled",
     ],
-    announced: ["1 cancelled: it was cancelled (ada: as ada wants it)"],
+    announced: ["1 cancelled: it was cancelled (AROAONCALL:ada: as ada wants it)"],
     runs: ["1.1"],
   },
   {
@@ -127,7 +127,11 @@ const rows: readonly Row[] = [
     given: "that Databricks refuses",
     script: { starts },
     prepare: (plane) =>
-      plane.jobs.refuse(attemptName(planeId, first), "INVALID", "no such cluster"),
+      plane.jobs.refuse(
+        attemptName(planeId, { ...first, generation }),
+        "INVALID",
+        "no such cluster",
+      ),
     told: [
       "run.accepted weather-model",
       "attempt.planned 1.1",
@@ -142,9 +146,9 @@ const rows: readonly Row[] = [
   {
     given: "that succeeds and leaves nothing",
     script: { starts, plays: { "1.1": { ending: success } } },
-    announced: ["1 unknown: the run says SUCCESS, but there is no result.json"],
+    announced: ["1 unknown: the run says SUCCESS, but there is no result"],
     runs: ["1.1"],
-    letters: ["unreported: the run says SUCCESS, but there is no result.json"],
+    letters: ["unreported: the run says SUCCESS, but there is no result"],
   },
   {
     given: "that leaves another run's result",

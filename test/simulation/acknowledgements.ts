@@ -2,11 +2,11 @@
 // hour later, and nobody who looks at the end would know.
 import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/domain/facts.ts";
 import type { QueueName } from "../../shared/topology.ts";
-import { attemptText } from "./ledger.ts";
+import { attemptText, rowText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { attemptIn, parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
-import { isOurs } from "./view.ts";
+import { generationOf, isAnnounced, isOurs } from "./view.ts";
 
 type Said = AttemptKey & {
   readonly type?: string;
@@ -54,8 +54,8 @@ export function watchAcknowledgements(deps: LivenessDeps): void {
 
 /** What a message is about; people write it in many ways, and who waits writes it anew. */
 const noteOf = (queue: QueueName, said: Said): string =>
-  queue === "tickets"
-    ? `${queue} ${said.type ?? "ticket"} ${idOf(said)} ${said.chapter ?? 1}`
+  queue === "tickets" || queue === "orders"
+    ? `orders ${said.type ?? "ticket"} ${idOf(said)} ${said.chapter ?? 1}`
     : `${queue} ${attemptText(said)} ${said.of ?? ""}`;
 
 const idOf = ({ run_id, ticket_id }: Said): string => ticket_id ?? run_id;
@@ -73,7 +73,9 @@ function forgottenBy(
   deliveredMs: number,
 ): string | undefined {
   switch (queue) {
+    case "orders":
     case "tickets":
+      if (said.type === "audited") return forgottenNote(lookup, said);
       if (said.type === "cancel") return forgottenStop(lookup, said, deliveredMs);
       return said.type === "retry"
         ? forgottenRetry(lookup, said, deliveredMs)
@@ -96,6 +98,11 @@ const firstOf = (said: Said): Said => ({
   iter_n: 1,
   attempt: 1,
 });
+
+/** The ledger is the ingester's: the orchestrator sends it on. */
+function forgottenNote({ wasSent }: Lookup, said: Said): string | undefined {
+  return wasSent("records", said) ? undefined : "the note of what somebody did";
+}
 
 function forgottenRetry(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
   const retry = lookup.files.get(factRef.retry(said))?.fact;
@@ -181,7 +188,7 @@ function forgottenReport(lookup: Lookup, said: Said, deliveredMs: number): strin
 }
 
 function forgottenRecord({ files, ledger, bus }: Lookup, said: Said): string | undefined {
-  const row = attemptText(said);
+  const row = rowText({ ...said, generation: generationOf(files, said.run_id) });
   if (said.type === "audited") return undefined;
   if (said.of === "submission") {
     const submission = files.get(factRef.submission(said))?.fact;
@@ -190,6 +197,6 @@ function forgottenRecord({ files, ledger, bus }: Lookup, said: Said): string | u
   }
   if (said.of === "decision") return ledger.results.has(row) ? undefined : "the ledger's row";
   const outcome = files.get(factRef.outcome(said));
-  const isSaid = outcome === undefined || bus.announced.has(`${said.run_id}/${said.chapter}`);
+  const isSaid = outcome === undefined || isAnnounced({ files, bus }, said);
   return isSaid ? undefined : "the announcement";
 }

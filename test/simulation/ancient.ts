@@ -1,7 +1,11 @@
 // Runs of long ago, whose facts are at the end of their retention, or not yet. Nobody of this world has made them: they lie there when
-// it begins, and only retention may touch them.
+// it begins, and only retention may touch them. Who uses one of their ids again begins another run: the token, the folder, the event and
+// the rows of the old one stay its own, and a token lives for ever.
 import { factText } from "../../shared/adapters/fact-text.ts";
+import { systemDigest } from "../../shared/adapters/system.ts";
+import { outcomeEventOf } from "../../shared/domain/events.ts";
 import {
+  type DecisionFact,
   type FactKind,
   type FactOf,
   type FactRef,
@@ -10,20 +14,33 @@ import {
   plannedFilePath,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
+import { rowsOfOutcome } from "../../shared/domain/ledger-rows.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
+import { attemptName } from "../../shared/domain/payload.ts";
+import { tokenOf } from "../../shared/domain/seed.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { traceparentOf } from "../../shared/domain/trace.ts";
 import { DAY, HOUR, START } from "./clock.ts";
+import { firstController } from "./controllers.ts";
+import type { Databricks } from "./databricks.ts";
 import { sha256Of } from "./digest.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { deepFreeze } from "./freeze.ts";
+import { type Bus, type Ledger, runText, tablesInOrder } from "./ledger.ts";
 import type { Random } from "./random.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Weather } from "./weather.ts";
 import { bundledWorkloads, settings } from "./workloads.ts";
 
 export type Ancient = {
   readonly run_id: string;
+  /** Absent where it is older than seeds are. */
+  readonly generation: string | undefined;
+  /** Where its manifests and results lie, below the plans and the scratchpad volume; its code lies above that. */
+  readonly folder: string;
+  /** What the ledger has of it, which nobody may touch. */
+  readonly rows: ReadonlyMap<string, string>;
   /** As its sender may send it again. */
   readonly ticket: object;
   /** From then on its facts may go: when the last day of its retention is over. */
@@ -45,13 +62,28 @@ export function layAncient({ weather, ...laying }: Laying & Sky): readonly Ancie
   if (random.chance(0.3)) {
     ancient.push(lay("unheard", [due()]));
     const marker = freshMarker({ run_id: "unheard", chapter: 1 }, START - 91 * DAY);
-    files.writeMarker(marker, { service: "nobody", purpose: "", sinceMs: START, calledMs: START });
+    files.writeMarker(marker, nobody);
+  }
+  // Somebody is about to open another chapter, or died when its marker was there.
+  if (random.chance(0.3)) {
+    ancient.push(lay("half-opened", [due()]));
+    files.writeMarker(freshMarker({ run_id: "half-opened", chapter: 2 }, START), nobody);
   }
   return ancient;
 }
 
+const nobody = { service: "nobody", purpose: "", sinceMs: START, calledMs: START };
+
 type Sky = { readonly weather: Weather };
-type Laying = { readonly files: Files; readonly random: Random; readonly planeId: string };
+type Laying = {
+  readonly files: Files;
+  readonly databricks: Databricks;
+  readonly ledger: Ledger;
+  readonly bus: Bus;
+  readonly secrets: Secrets;
+  readonly random: Random;
+  readonly planeId: string;
+};
 
 /** A run that failed, chapter by chapter. */
 function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[]): Ancient {
@@ -62,16 +94,31 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
     files.layAncient(ref.path, entry as unknown as FactEntry);
   };
   const ticket = { ticket_id: run_id, workload: "report-once" };
-  const accepted = ticketFactOf(run_id, ticket, planeId);
+  const seed = random.chance(0.7) ? laying.secrets.randomHex(32) : undefined;
+  const generation = seed === undefined ? undefined : sha256Of(`generation ${seed}`).slice(0, 10);
+  const accepted = ticketFactOf(run_id, ticket, planeId, seed);
+  const folder = generation === undefined ? `run_${run_id}` : `run_${run_id}/${generation}`;
   lay(factRef.ticket(run_id), accepted);
-  for (const { path } of accepted.files)
-    files.layAncient(path.slice(settings.factsVolume.length + 1), undefined);
+  for (const { path } of accepted.files) {
+    if (path.startsWith(`${settings.plansVolume}/`))
+      files.plans.put(path.slice(settings.plansVolume.length + 1), main);
+    else files.layAncient(path.slice(settings.factsVolume.length + 1), undefined);
+  }
+  files.plans.put(`${folder}/iter_001.attempt_001.manifest.json`, main);
+  files.plans.put(`${folder}/iter_001.attempt_001.result.${"2".repeat(64)}.json`, main);
+  layDatabricksRun(laying, { run_id, generation, seed, folder });
   let endedMs = 0;
   endedDaysAgo.forEach((days, i) => {
     endedMs = START - Math.round(days * DAY);
     const key = { run_id, chapter: i + 1, iter_n: 1, attempt: i + 1 };
-    if (i > 0) lay(factRef.retry(key), retryOf(key, accepted, endedMs));
-    layAttempt(lay, key, accepted, endedMs);
+    const retry = i > 0 ? retryOf(key, accepted, endedMs) : undefined;
+    if (retry !== undefined) lay(factRef.retry(key), retry);
+    const { decision, outcome } = layAttempt(lay, key, accepted, endedMs, generation);
+    const books = { planeId, factsVolume: settings.factsVolume };
+    const attempts = [{ submission: undefined, decision }];
+    const rows = rowsOfOutcome(books, outcome, retry ?? accepted, attempts);
+    for (const table of tablesInOrder) laying.ledger.mergeTable(table, rows);
+    if (run_id !== "unheard") laying.bus.announce(outcomeEventOf(planeId, outcome), nobody);
     if (random.chance(0.3))
       lay(factRef.stop(key), {
         v: 1,
@@ -82,16 +129,62 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
         stopped_at: isoOf(endedMs),
       });
   });
-  return { run_id, ticket, dueMs: endOfDay(endedMs) + settings.retentionDays * DAY };
+  const dueMs = endOfDay(endedMs) + settings.retentionDays * DAY;
+  const rows = new Map(rowsOfRun(laying.ledger, { run_id, generation }));
+  return { run_id, generation, folder, ticket, rows, dueMs };
 }
+
+/** All that the ledger has of one run, as text. */
+export function* rowsOfRun(
+  { requests, results, runState }: Ledger,
+  run: Pick<Ancient, "run_id" | "generation">,
+): Generator<[string, string]> {
+  for (const table of [requests, results, runState] as ReadonlyMap<string, object>[])
+    for (const [key, row] of table)
+      if (key === runText(run) || key.startsWith(`${runText(run)}/`))
+        yield [`${key} ${Object.keys(row).length}`, JSON.stringify(row)];
+}
+
+type Old = Pick<Ancient, "run_id" | "generation" | "folder"> & {
+  readonly seed: string | undefined;
+};
+
+/** Its token is taken for ever, whether its run is still to be seen or not; what it left in the scratchpad is still there. */
+function layDatabricksRun(
+  { databricks, files, random, planeId }: Laying,
+  { run_id, generation, seed, folder }: Old,
+): void {
+  const key = { run_id, iter_n: 1, attempt: 1 };
+  const token = tokenOf(systemDigest, planeId, { seed }, key);
+  const run = databricks.bring({
+    owner: "before",
+    creator: firstController,
+    name: `${attemptName(planeId, { ...key, generation })}old`,
+    token,
+    payload: `{"parameters":["${settings.plansVolume}/${folder}/iter_001.attempt_001.manifest.json"],"timeout_seconds":1800}`,
+    endsMs: START,
+  });
+  if (run !== undefined && random.chance(0.5)) run.lostFromMs = START;
+  const old = `${settings.scratchpadVolume}/${folder}/iter_001/attempt_001/result.json`;
+  files.volumes.set(old, () => main);
+}
+
+const main = Buffer.from("# main.py\n");
 
 const endOfDay = (ms: number): number => (Math.floor(ms / DAY) + 1) * DAY;
 
-function ticketFactOf(run_id: string, ticket: object, planeId: string): TicketFact {
+function ticketFactOf(
+  run_id: string,
+  ticket: object,
+  planeId: string,
+  seed: string | undefined,
+): TicketFact {
   const recipe = bundledWorkloads(false).recipe("report-once");
   if (recipe === undefined) throw new Error("the simulated plane has no workload report-once");
   const sha256 = sha256Of("# main.py\n");
-  const path = `${settings.factsVolume}/${plannedFilePath(run_id, sha256, "main.py")}`;
+  // Before there were seeds, what was planned lay among the facts.
+  const volume = seed === undefined ? settings.factsVolume : settings.plansVolume;
+  const path = `${volume}/${plannedFilePath(run_id, sha256, "main.py")}`;
   return {
     v: 1,
     run_id,
@@ -102,6 +195,7 @@ function ticketFactOf(run_id: string, ticket: object, planeId: string): TicketFa
     files: [{ name: "main.py", path, sha256, bytes: 10 }],
     entry: "main.py",
     traceparent: traceparentOf(sha256Of(`${planeId}/${run_id}`)),
+    ...(seed !== undefined && { seed }),
   };
 }
 
@@ -126,12 +220,14 @@ function layAttempt(
   key: Key,
   { limits, traceparent }: TicketFact,
   endedMs: number,
-): void {
+  generation: string | undefined,
+) {
   const common = {
     v: 1,
     ...key,
     workload: "report-once",
     mode: "PROD",
+    generation,
     traceparent,
   } as const;
   const reason = "NO_SUCH_CLUSTER: it is gone";
@@ -149,9 +245,10 @@ function layAttempt(
     ...key,
     refused: { code: "NO_SUCH_CLUSTER", message: "it is gone" },
     refused_at: isoOf(endedMs - HOUR),
+    generation,
     traceparent,
   });
-  lay(factRef.decision(key), {
+  const decision: DecisionFact = {
     ...common,
     try: 1,
     decided_at: isoOf(endedMs),
@@ -166,10 +263,20 @@ function layAttempt(
     termination_code: null,
     result_path: null,
     result: null,
-  });
-  const outcome = { ...common, outcome: "failed", reason, metrics: {}, run_url: null } as const;
-  lay(factRef.outcome(key), { ...outcome, result_path: null, ended_at: isoOf(endedMs) });
+  };
+  lay(factRef.decision(key), decision);
+  const outcome: OutcomeFact = {
+    ...common,
+    outcome: "failed",
+    reason,
+    metrics: {},
+    run_url: null,
+    result_path: null,
+    ended_at: isoOf(endedMs),
+  };
+  lay(factRef.outcome(key), outcome);
   const { run_id, chapter } = key;
   const over = { v: 1, run_id, chapter, ended_at: isoOf(endedMs) } as const;
   lay(factRef.over(over), over);
+  return { decision, outcome };
 }

@@ -1,11 +1,12 @@
 // What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
-import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
-import { attemptText, type Bus } from "./ledger.ts";
+import { attemptText, type Bus, eventText, rowText, runText } from "./ledger.ts";
 import { isGoalMet, isTrulySucceeded } from "./truth.ts";
-import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
+import { decisionsOf, isAnnounced, isOurs, planOf, type SafetyDeps } from "./view.ts";
 
 export function watchAnnouncements(deps: SafetyDeps): void {
+  const green = watchGreens(deps);
   watchMarkers(deps);
   watchRunState(deps);
   deps.bus.onAnnounce.push((event, caller) => {
@@ -19,8 +20,8 @@ export function watchAnnouncements(deps: SafetyDeps): void {
       return;
     }
     checkWords(deps, event, outcome);
-    checkBooks(deps, event);
-    checkRuns(deps, event);
+    checkBooks(deps, event, outcome);
+    checkRuns(deps, event, green);
   });
 }
 
@@ -31,7 +32,7 @@ function watchMarkers({ files, bus, violate }: SafetyDeps): void {
     const about = `${run_id}.${chapter}`;
     const opened = chapter === 1 ? factRef.ticket(run_id) : factRef.retry(key);
     const isOrphan = files.get(opened) === undefined;
-    if (!isOrphan && !bus.announced.has(`${run_id}/${chapter}`))
+    if (!isOrphan && !isAnnounced({ files, bus }, key))
       violate("a marker was removed before its outcome was announced", about);
     if (!isOrphan && service !== "ingester")
       violate("somebody else than the ingester removed a marker", about);
@@ -64,12 +65,12 @@ type Event = Parameters<Bus["announce"]>[0];
 
 function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
   const { id, plane_id, ...said } = event;
-  const { mode: _, traceparent: __, ...written } = fact;
+  const { mode: _, traceparent: __, generation: ___, ...written } = fact;
   if (JSON.stringify(sorted(said)) !== JSON.stringify(sorted(written)))
     violate("an announcement differs from its fact", id);
-  if (id !== `${planeId}/${event.run_id}/${event.chapter}` || plane_id !== planeId)
+  if (id !== `${planeId}/${eventText(fact)}` || plane_id !== planeId)
     violate("an announcement bears another id", id);
-  const before = bus.announced.get(`${event.run_id}/${event.chapter}`)?.[0];
+  const before = bus.announced.get(eventText(fact))?.[0];
   if (before !== undefined && before.outcome !== event.outcome)
     violate("two outcomes were announced", id);
 }
@@ -78,32 +79,39 @@ const sorted = (value: object): object =>
   Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
 /** The ledger has the outcome and each attempt of its chapter before anybody hears of it. */
-function checkBooks({ ledger, files, violate }: SafetyDeps, event: Event): void {
-  const row = ledger.runState.get(event.run_id);
+function checkBooks({ ledger, files, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
+  const row = ledger.runState.get(runText(fact));
   const isThere =
     row !== undefined &&
     (row.chapter > event.chapter ||
       (row.chapter === event.chapter && row.fsm_state === "over" && row.outcome === event.outcome));
   if (!isThere) violate("announced before the ledger has it", event.id);
   for (const decision of decisionsOf(files, event))
-    if (ledger.results.get(attemptText(decision))?.verdict !== decision.verdict)
+    if (ledger.results.get(rowText(decision))?.verdict !== decision.verdict)
       violate("announced before the ledger has all its attempts", attemptText(decision));
 }
 
-function checkRuns(deps: SafetyDeps, event: Event): void {
-  const { databricks, files, clock, violate } = deps;
+/** The attempts that had truly succeeded when they were judged: what somebody makes of their runs afterwards does not count. */
+function watchGreens({ files, databricks, clock }: SafetyDeps): ReadonlySet<string> {
+  const green = new Set<string>();
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "decision") return;
+    const about = attemptText(fact as DecisionFact);
+    const run = databricks.runs.find(({ key }) => attemptText(key) === about);
+    const plan = planOf(files, fact as DecisionFact);
+    if (run === undefined || plan === undefined) return;
+    if (isTrulySucceeded(run, plan, clock.nowMs()) && isGoalMet(run, plan)) green.add(about);
+  });
+  return green;
+}
+
+function checkRuns(deps: SafetyDeps, event: Event, green: ReadonlySet<string>): void {
+  const { databricks, violate } = deps;
   for (const run of databricks.runs) {
     const isOfChapter = run.key.run_id === event.run_id && run.chapter === event.chapter;
     if (isOfChapter && isOurs(deps, run))
       violate("announced while one of its Databricks runs is active", attemptText(run.key));
   }
-  if (event.outcome !== "succeeded") return;
-  const run = databricks.runs.find(({ key }) => attemptText(key) === attemptText(event));
-  const plan = planOf(files, event);
-  const isTrue =
-    run !== undefined &&
-    plan !== undefined &&
-    isTrulySucceeded(run, plan, clock.nowMs()) &&
-    isGoalMet(run, plan);
-  if (!isTrue) violate("a false green", event.id);
+  if (event.outcome === "succeeded" && !green.has(attemptText(event)))
+    violate("a false green", event.id);
 }

@@ -9,7 +9,7 @@ import {
 import { msOf } from "../../shared/domain/time.ts";
 import type { TracedAttempt } from "../../shared/domain/trace.ts";
 import { sayDifference } from "./difference.ts";
-import { attemptText } from "./ledger.ts";
+import { attemptText, eventText, rowText, runText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { settings } from "./workloads.ts";
@@ -33,9 +33,9 @@ export function watchState({ ledger, ancient, violate }: LivenessDeps): void {
     const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
     const isThere =
       attempt === undefined ||
-      ledger.requests.has(`${row.run_id}/${Number(iter_n)}.${Number(attempt)}`);
+      ledger.requests.has(rowText({ ...row, iter_n: Number(iter_n), attempt: Number(attempt) }));
     if (!isThere) violate("a run's state points to a request that is not there", row.run_id);
-    if (row.fsm_state !== "running" && !ledger.results.has(attemptText(row)))
+    if (row.fsm_state !== "running" && !ledger.results.has(rowText(row)))
       violate("a run's state points to a result that is not there", row.run_id);
   });
 }
@@ -43,7 +43,7 @@ export function watchState({ ledger, ancient, violate }: LivenessDeps): void {
 const WHAT = "the ledger differs from the facts at the end";
 
 function checkRequest(deps: LivenessDeps, fact: AcceptedSubmission): void {
-  const row = deps.ledger.requests.get(attemptText(fact));
+  const row = deps.ledger.requests.get(rowText(fact));
   sayDifference(deps, WHAT, `execution_requests ${attemptText(fact)}`, {
     databricks_run_id: [row?.databricks_run_id, fact.databricks_run_id],
     payload: [row?.job_submit_payload, fact.payload],
@@ -54,7 +54,7 @@ function checkRequest(deps: LivenessDeps, fact: AcceptedSubmission): void {
 }
 
 function checkResult(deps: LivenessDeps, fact: DecisionFact): void {
-  const row = deps.ledger.results.get(attemptText(fact));
+  const row = deps.ledger.results.get(rowText(fact));
   const { result } = fact;
   sayDifference(deps, WHAT, `execution_results ${attemptText(fact)}`, {
     verdict: [row?.verdict, fact.verdict],
@@ -75,7 +75,7 @@ function checkOutcome(deps: LivenessDeps, fact: OutcomeFact): void {
   checkEvent(deps, fact, "chapter.over", fact.ended_at);
   const { run_id, chapter } = fact;
   if (files.get(factRef.retry({ run_id, chapter: chapter + 1 })) !== undefined) return;
-  const row = ledger.runState.get(run_id);
+  const row = ledger.runState.get(runText(fact));
   const decision = files.get(factRef.decision(fact))?.fact;
   const ticket = files.get(factRef.ticket(run_id))?.fact;
   const submission = files.get(factRef.submission(fact))?.fact;
@@ -108,11 +108,11 @@ function checkOutcome(deps: LivenessDeps, fact: OutcomeFact): void {
 
 function checkEvent(
   { ledger, planeId, violate }: LivenessDeps,
-  of: TracedAttempt,
+  of: TracedAttempt & { readonly generation?: string | undefined },
   what: string,
   at: string,
 ) {
-  const id = `${planeId}/${of.run_id}/${of.chapter}/${of.iter_n}.${of.attempt}/${what}`;
+  const id = `${planeId}/${eventText(of)}/${of.iter_n}.${of.attempt}/${what}`;
   const row = ledger.telemetry.get(id);
   if (row?.timestamp !== at || row.event_type !== what || row.run_id !== of.run_id)
     violate("an event is missing in the telemetry", id);

@@ -4,16 +4,20 @@ import { readFileSync } from "node:fs";
 import type * as ports from "../../shared/ports.ts";
 
 export type Ports = ports.FactsPort &
+  ports.PlansPort &
   ports.FactRemovalPort &
   ports.MarkersPort &
   ports.VolumesPort &
   ports.JobsPort &
+  ports.IdentityPort &
   ports.QueuesPort &
   ports.DeadLettersPort &
   ports.LedgerPort &
   ports.EventsPort &
   ports.ClockPort &
   ports.DigestPort &
+  ports.RandomPort &
+  ports.InflatePort &
   ports.LogPort &
   ports.WorkloadsPort &
   ports.PlanePort &
@@ -44,6 +48,9 @@ export const spared = {
   "clock.timer": "time itself; it rings in time, or its function is dead",
   "clock.sleep": "time itself; the function that sleeps is cut off and killed",
   sha256: "pure",
+  hmacSha256: "pure",
+  inflate: "pure",
+  randomHex: "chance itself, drawn from the seed",
   log: "writes to the function's own output and never fails",
   "workloads.names": "bundled with the function, read before the first message",
   "workloads.recipe": "bundled with the function, read before the first message",
@@ -53,10 +60,13 @@ export const spared = {
 export const systemOf = {
   "facts.read": "files",
   "facts.create": "files",
-  "facts.putFile": "files",
   "facts.list": "files",
   "facts.remove": "files",
   "facts.removeFolder": "files",
+  "plans.put": "files",
+  "plans.list": "files",
+  "plans.remove": "files",
+  "plans.removeFolder": "files",
   "markers.read": "files",
   "markers.write": "files",
   "markers.remove": "files",
@@ -65,9 +75,11 @@ export const systemOf = {
   "plane.id": "files",
   "jobs.submit": "jobs",
   "jobs.get": "jobs",
+  "jobs.output": "jobs",
   "jobs.find": "jobs",
   "jobs.listActive": "jobs",
   "jobs.cancel": "jobs",
+  "identity.own": "jobs",
   "queues.send": "sqs",
   "deadLetters.send": "sqs",
   "ledger.merge": "sql",
@@ -130,18 +142,29 @@ export function coverageTable(coverage: Coverage): string {
 
 const widthOf = (head = ""): number => Math.max(9, head.length + 2);
 
-/** The methods of every port interface, as the text of ports.ts has them: `facts.read`, …, `sha256`. */
+/** The methods of every port interface, as the text of ports.ts (and seed.ts) has them: `facts.read`, …, `sha256`. */
 export function methodsInText(): readonly string[] {
-  const text = readFileSync(new URL("../../shared/ports.ts", import.meta.url), "utf8");
-  return [...text.matchAll(/^export interface \w+Port[^{]*\{\n([\s\S]*?)^\}/gm)].flatMap((port) =>
-    methodsOfBody(port[1] ?? ""),
+  const text = textOf("ports") + textOf("domain/seed");
+  const bodies = text.matchAll(
+    /^export (?:interface \w+Port|type Digests)[^{]*\{\n([\s\S]*?)^\}/gm,
   );
+  return [...bodies].flatMap(([, body = ""]) => methodsOfBody(text, body));
 }
 
-function methodsOfBody(body: string): readonly string[] {
-  return [...body.matchAll(/^ {2}readonly (\w+): (\{.*|\(.*)/gm)].flatMap((property) => {
+const textOf = (name: string): string =>
+  readFileSync(new URL(`../../shared/${name}.ts`, import.meta.url), "utf8");
+
+/** A property is a method, an object of methods, or an object whose type has a name of its own. */
+function methodsOfBody(text: string, body: string): readonly string[] {
+  return [...body.matchAll(/^ {2}readonly (\w+): (\{.*|\(.*|\w+;)/gm)].flatMap((property) => {
     const [, name = "", rest = ""] = property;
     if (rest.startsWith("(")) return [name];
+    if (rest.endsWith(";")) {
+      const named = new RegExp(`^type ${rest.slice(0, -1)} = \\{\n([\\s\\S]*?)^\\}`, "m").exec(
+        text,
+      );
+      return methodsOfBody(text, named?.[1] ?? "").map((method) => `${name}.${method}`);
+    }
     const oneLine = /^\{ readonly (\w+):/.exec(rest);
     if (oneLine !== null) return [`${name}.${oneLine[1]}`];
     const inner = body.slice(property.index).split(/^ {2}\}/m)[0] ?? "";

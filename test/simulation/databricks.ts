@@ -1,62 +1,60 @@
 // Databricks, as far as the Jobs API shows it: tokens, queues, every ending, cancellations that take their time, repairs by hand,
-// runs that vanish, refusals that do and do not last, and listings that lag.
+// runs that vanish, refusals that do and do not last, listings that lag, and the runs of whoever else is in the workspace.
 import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
-import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
-import type { NamedRun, RunLook, SubmitReply, SubmitRequest } from "../../shared/ports.ts";
-import { DAY, HOUR, MINUTE, SECOND, type VirtualClock } from "./clock.ts";
+import type {
+  NamedRun,
+  RunLook,
+  SubmitReply,
+  SubmitRequest,
+  TaskOutput,
+} from "../../shared/ports.ts";
+import { HOUR, MINUTE, SECOND, type VirtualClock } from "./clock.ts";
+import type { Controllers } from "./controllers.ts";
 import { sha256Of } from "./digest.ts";
-import { drawEnding, type EndingKind, endingOf, type Words } from "./endings.ts";
+import { drawEnding, endingOf } from "./endings.ts";
 import type { Files } from "./files.ts";
+import { drawOutput, outputOf } from "./output.ts";
 import type { Caller } from "./port-call.ts";
 import type { Random } from "./random.ts";
-import { drawResult, type Manifested, type ResultTruth, resultBytes } from "./results.ts";
+import { drawResult, type Manifested, resultBytes } from "./results.ts";
+import { lookOf, namedOf, type Owner, type Run, urlOf } from "./runs.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
-import { settings } from "./workloads.ts";
 
-/** The truth about a Databricks run. */
-export type Run = {
-  readonly id: string;
+/** What somebody else submits. */
+export type Foreign = {
+  readonly owner: Exclude<Owner, "us">;
+  readonly creator: string | undefined;
   readonly name: string;
-  readonly key: AttemptKey;
-  /** Another plane started it. */
-  readonly isForeign: boolean;
-  /** A call started it that should have been dead for long. */
-  readonly isZombie: boolean;
-  readonly chapter: number;
-  readonly startedMs: number;
-  readonly listedMs: number;
-  readonly timeoutMs: number;
-  /** The body with which it was submitted. */
   readonly payload: string;
-  /** QUEUED or PENDING until then. */
-  runsFromMs: number;
-  endMs: number;
-  ending: EndingKind;
-  /** Every way in which it has ended so far, or will: a repair adds one. */
-  readonly endings: EndingKind[];
-  /** Gone from then on, as if it had never been. */
-  lostFromMs: number;
-  cancelledMs: number | undefined;
-  repairedMs: number | undefined;
-  result: ResultTruth | undefined;
+  readonly token?: string;
+  /** The controllers may not see it. */
+  readonly isHidden?: boolean;
+  readonly endsMs?: number;
 };
 
 export type Databricks = {
   /** Of this plane, by what they were told to run; a workspace has others. */
   readonly runs: readonly Run[];
+  readonly everybodys: readonly Run[];
   readonly isActive: (run: Run) => boolean;
   readonly submit: (request: SubmitRequest, caller: Caller) => SubmitReply;
   readonly get: (id: string, caller: Caller) => RunLook;
-  readonly find: (namePrefix: string, sinceMs: number, untilMs?: number) => NamedRun | undefined;
+  readonly output: (taskRunId: string, caller: Caller) => TaskOutput;
+  readonly find: (namePrefix: string, sinceMs: number, untilMs?: number) => readonly NamedRun[];
   readonly listActive: (namePrefix: string) => readonly NamedRun[];
   readonly cancel: (id: string, caller: Caller) => void;
+  /** By somebody else; undefined where the token has a run already. */
+  readonly bring: (foreign: Foreign) => Run | undefined;
   /** By a person in Databricks. */
   readonly cancelByHand: (run: Run) => void;
-  readonly repairByHand: (run: Run) => void;
+  readonly repairByHand: (run: Run, withOthers: boolean) => void;
+  /** A neighbour was where its result should be before it was: the executor ends with an error. */
+  readonly denyResult: (run: Run) => void;
   readonly onRefuse: ((key: AttemptKey) => void)[];
-  readonly onAccept: ((run: Run, caller: Caller) => void)[];
+  readonly onAccept: ((run: Run, caller: Caller, key: AttemptKey) => void)[];
   readonly onSubmit: ((request: SubmitRequest, caller: Caller) => void)[];
   readonly onLook: ((run: Run, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
@@ -69,11 +67,11 @@ type Deps = {
   readonly weather: Weather;
   readonly trace: Trace;
   readonly files: Files;
+  readonly controllers: Controllers;
+  readonly secrets: Secrets;
   readonly violate: (what: string, detail: string) => void;
 };
 
-/** Nobody documents how long a token lives; the design trusts it for seven days. */
-const TOKEN_LIVES = 7 * DAY + HOUR;
 const NEVER = Number.POSITIVE_INFINITY;
 const SKEW_MS = CLOCKS_DIFFER_SECONDS * SECOND;
 
@@ -82,49 +80,78 @@ export function createDatabricks(deps: Deps): Databricks {
   const runs: Run[] = [];
   const everybodys: Run[] = [];
   const byId = new Map<string, Run>();
+  const byTask = new Map<string, Run>();
   const byToken = new Map<string, Run>();
   const refuses = createRefusals(deps);
-  const self: Databricks & { onStart: Databricks["onStart"] } = {
+  const self: Databricks = {
     runs,
+    everybodys,
     isActive: (run) => clock.nowMs() < run.endMs && clock.nowMs() < run.lostFromMs,
     submit,
     get: (id, caller) => {
       const run = byId.get(id);
-      if (run !== undefined) for (const told of self.onLook) told(run, caller);
+      if (run?.owner === "us") for (const told of self.onLook) told(run, caller);
       return lookOf(run, clock.nowMs());
     },
-    find: (namePrefix, sinceMs, untilMs = NEVER) => {
-      const found = everybodys.find(
-        (run) =>
-          run.name.startsWith(namePrefix) &&
-          run.startedMs >= sinceMs - SKEW_MS &&
-          run.startedMs <= untilMs + SKEW_MS &&
-          isListed(run),
-      );
-      return found && namedOf(found);
+    output: (taskRunId) => {
+      const run = byTask.get(taskRunId);
+      if (run === undefined || self.isActive(run) || lookOf(run, clock.nowMs()).kind !== "run")
+        return { kind: "absent", message: "Run output is not available." };
+      return outputOf(run.output, printedBy(deps, run));
     },
+    find: (namePrefix, sinceMs, untilMs = NEVER) =>
+      everybodys
+        .filter(
+          (run) =>
+            run.name.startsWith(namePrefix) &&
+            run.startedMs + weather.runsSkewMs >= sinceMs - SKEW_MS &&
+            run.startedMs + weather.runsSkewMs <= untilMs + SKEW_MS &&
+            isListed(run),
+        )
+        .map((run) => namedOf(run, weather.runsSkewMs)),
     listActive: (namePrefix) =>
       everybodys
         .filter((run) => self.isActive(run) && run.name.startsWith(namePrefix) && isListed(run))
-        .map(namedOf),
+        .map((run) => namedOf(run, weather.runsSkewMs)),
     cancel: (id, caller) => {
       const run = byId.get(id);
       if (run === undefined) deps.violate("a run was cancelled that nobody knows", String(id));
       if (run === undefined || !self.isActive(run)) return;
-      if (run.isForeign) deps.violate("a run of another plane was cancelled", run.name);
+      if (run.owner !== "us") deps.violate(`a run of a ${run.owner} was cancelled`, run.name);
       else for (const told of self.onCancel) told(run, caller);
       cancelRun(deps, run);
+    },
+    bring: (foreign) => {
+      if (foreign.token !== undefined && byToken.has(foreign.token)) return undefined;
+      const { key, generation, timeoutMs } = orderedBy(foreign.payload);
+      const run = add({ ...foreign, key, generation, timeoutMs, isZombie: false, chapter: 0 });
+      if (foreign.token !== undefined) byToken.set(foreign.token, run);
+      if (foreign.isHidden) run.hidden = { fromMs: 0, toMs: NEVER };
+      if (foreign.endsMs !== undefined) {
+        run.endMs = foreign.endsMs;
+        run.ending = "success";
+        run.result = undefined;
+        writeResult(deps, run);
+      }
+      return run;
     },
     cancelByHand: (run) => {
       if (self.isActive(run)) cancelRun(deps, run);
     },
-    repairByHand: (run) => {
+    repairByHand: (run, withOthers) => {
       // Only what has failed can be repaired, and only while it is there and not running.
       if (self.isActive(run) || run.endMs === NEVER || clock.nowMs() >= run.lostFromMs) return;
       run.repairedMs = clock.nowMs();
       run.cancelledMs = undefined;
+      if (withOthers) run.overriddenMs ??= clock.nowMs();
+      if (withOthers) run.result = undefined;
       begin(deps, run);
-      trace.say(() => `⟲ Databricks run ${run.id} is repaired by hand`);
+      trace.say(() => `⟲ run ${run.id} is repaired by hand${withOthers ? ", as another one" : ""}`);
+    },
+    denyResult: (run) => {
+      if (!self.isActive(run) || run.endMs === NEVER || run.ending === "cancelled") return;
+      trace.say(() => `✋ somebody else was where the result of run ${run.id} should be`);
+      denied(run);
     },
     onRefuse: [],
     onAccept: [],
@@ -139,43 +166,66 @@ export function createDatabricks(deps: Deps): Databricks {
     return clock.nowMs() >= run.listedMs && clock.nowMs() < run.lostFromMs;
   }
 
-  function submit(request: SubmitRequest, caller: Caller) {
+  function submit(request: SubmitRequest, caller: Caller): SubmitReply {
     const { runName, idempotencyToken, payload } = request;
+    deps.secrets.keep(idempotencyToken);
     for (const told of self.onSubmit) told(request, caller);
-    const refusal = refuses(runName, caller);
+    const { key } = orderedBy(payload);
+    const had = byToken.get(idempotencyToken);
+    const refusal = refuses(runName, caller) ?? (had && refusalOfDeleted(had));
     if (refusal !== undefined) {
-      for (const told of self.onRefuse) told(orderedBy(payload).key);
+      for (const told of self.onRefuse) told(key);
       return refusal;
     }
-    const had = byToken.get(idempotencyToken);
-    if (had !== undefined && clock.nowMs() - had.startedMs < TOKEN_LIVES)
-      return accept(had, caller);
-    const run = start(runName, payload, caller);
-    byToken.set(idempotencyToken, run);
-    if (!run.isForeign) for (const told of self.onStart) told(run, caller);
-    return accept(run, caller);
+    const run = had ?? start(request, caller);
+    if (had === undefined) {
+      byToken.set(idempotencyToken, run);
+      for (const told of self.onStart) told(run, caller);
+    }
+    for (const told of self.onAccept) told(run, caller, key);
+    return { kind: "accepted", databricksRunId: run.id, runUrl: urlOf(run) };
   }
 
-  function accept(run: Run, caller: Caller): SubmitReply {
-    for (const told of self.onAccept) told(run, caller);
-    return acceptedOf(run);
+  /** Tokens live for ever, also longer than their runs: of those that were deleted, some workspaces say so. */
+  function refusalOfDeleted(run: Run): SubmitReply | undefined {
+    if (clock.nowMs() < run.lostFromMs || Number(run.id) % 4 === 0) return undefined;
+    const message = "The run with the given idempotency_token has been deleted.";
+    return { kind: "refused", code: "INVALID_PARAMETER_VALUE", message };
   }
 
-  function start(name: string, payload: string, { isZombie = false }: Caller): Run {
-    const { key, timeoutMs } = orderedBy(payload);
-    const manifest = deps.files.get(factRef.manifest(key));
+  function start({ runName, payload }: SubmitRequest, caller: Caller): Run {
+    const { key, generation, timeoutMs } = orderedBy(payload);
+    const chapter = deps.files.get(factRef.manifest(key))?.fact.chapter ?? 0;
+    const creator = deps.controllers.present({ bornMs: caller.bornMs ?? 0 });
+    const { isZombie = false } = caller;
+    const of = { owner: "us" as const, creator, name: runName, payload };
+    return add({ ...of, key, generation, timeoutMs, isZombie, chapter });
+  }
+
+  function add(
+    of: Pick<
+      Run,
+      | "owner"
+      | "creator"
+      | "name"
+      | "payload"
+      | "key"
+      | "generation"
+      | "timeoutMs"
+      | "isZombie"
+      | "chapter"
+    >,
+  ): Run {
     const run: Run = {
+      ...of,
       // Beyond 2^53: whoever makes a number of it loses it.
       id: String(9_007_199_254_740_993n + BigInt(everybodys.length)),
-      isZombie,
-      isForeign: !payload.includes(`"${settings.factsVolume}/`),
-      name,
-      key,
-      chapter: manifest?.fact.chapter ?? 0,
+      taskRunId: String(9_107_199_254_740_993n + BigInt(everybodys.length)),
       startedMs: clock.nowMs(),
       listedMs: clock.nowMs() + random.between(0, weather.runsLagMsMax),
-      timeoutMs,
-      payload,
+      task: taskIn(of.payload),
+      shows: random.chance(0.8) ? "all" : random.pick(["dbfs", "little"]),
+      hidden: undefined,
       runsFromMs: 0,
       endMs: 0,
       ending: "success",
@@ -183,20 +233,38 @@ export function createDatabricks(deps: Deps): Databricks {
       lostFromMs: NEVER,
       cancelledMs: undefined,
       repairedMs: undefined,
+      overriddenMs: undefined,
       result: undefined,
+      output: "whole",
     };
     everybodys.push(run);
-    if (!run.isForeign) runs.push(run);
+    if (run.owner === "us") runs.push(run);
     byId.set(run.id, run);
+    byTask.set(run.taskRunId, run);
     begin(deps, run);
+    if (run.owner === "us") hide(deps, run);
     trace.mix(everybodys.length, run.endMs % 1_000_000);
-    trace.say(() => `▶ Databricks run ${run.id} starts: ${name}`);
+    trace.say(() => `▶ Databricks run ${run.id} of ${run.owner} starts: ${run.name}`);
     return run;
   }
 }
 
-/** Draws how a run goes on from now; the executor writes its result when it is over. */
-function begin({ clock, random, weather, trace, files }: Deps, run: Run): void {
+/** Permissions may show late; and somebody may take them away, for good. */
+function hide({ clock, random, weather, files }: Deps, run: Run): void {
+  const x = random.next();
+  if (!weather.isFaulty || x > 0.03) return;
+  const plannedMs = files.get(factRef.manifest(run.key))?.atMs ?? 0;
+  const nowMs = clock.nowMs();
+  if (x < 0.02) {
+    // Ours is seen by then, however long its submission takes.
+    const toMs = Math.min(nowMs + random.between(MINUTE, 8 * MINUTE), plannedMs + 9 * MINUTE);
+    run.hidden = { fromMs: nowMs, toMs };
+  } else run.hidden = { fromMs: nowMs + random.between(MINUTE, 20 * MINUTE), toMs: NEVER };
+}
+
+/** Draws how a run goes on from now; the executor prints and writes its result when it is over. */
+function begin(deps: Deps, run: Run): void {
+  const { clock, random, weather, trace } = deps;
   const nowMs = clock.nowMs();
   const isLong = random.chance(0.1);
   const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
@@ -215,32 +283,60 @@ function begin({ clock, random, weather, trace, files }: Deps, run: Run): void {
     run.lostFromMs = nowMs + random.between(0, takesMs);
   if (run.ending === "limbo") run.endMs = NEVER;
   run.endings.push(run.ending);
+  run.output = weather.evidence === "file" ? "whole" : drawOutput(random);
   trace.say(() => `  run ${run.id} will be ${run.ending}${hangs ? ", but hangs" : ""}`);
-  if (run.result === undefined) writeResult({ random, weather, files, clock }, run);
+  if (run.result === undefined) writeResult(deps, run);
 }
 
-function writeResult(
-  { random, weather, files, clock }: Pick<Deps, "random" | "weather" | "files" | "clock">,
-  run: Run,
-): void {
+function writeResult({ random, weather, files, clock, trace }: Deps, run: Run): void {
   const { exists, saysSuccess } = endingOf(run.ending).result;
   if (run.endMs === NEVER || !random.chance(exists)) return;
   const manifested = manifestedOf(files, run);
   if (manifested === undefined) return;
   const lying = weather.isFaulty ? 0.12 : 0.04;
   const fickle = weather.isFaulty ? 0.15 : 0;
-  const truth = drawResult(random, { saysSuccess, endMs: run.endMs, lying, fickle });
+  if (run.owner === "us" && isOccupied(files, resultPath(manifested))) {
+    // The executor writes its result once: it ends with an error where there is one.
+    denied(run);
+    return;
+  }
+  const drawn = drawResult(random, { saysSuccess, endMs: run.endMs, lying, fickle });
+  const isOurs = run.owner === "us" && run.overriddenMs === undefined;
+  const truth = isOurs ? drawn : { ...drawn, kind: "of other parameters" as const };
   run.result = truth;
+  trace.say(() => `  its result is ${truth.kind}, its output ${run.output}`);
+  if (run.owner !== "us") return;
   // Not there before its time, and never where its run was cancelled first.
-  files.volumes.set(`${manifested.manifest.scratchpad}/result.json`, () =>
+  files.volumes.set(resultPath(manifested), () =>
     run.result === truth && clock.nowMs() >= truth.fromMs
       ? resultBytes(truth, manifested, clock.nowMs())
       : undefined,
   );
 }
 
-function manifestedOf(files: Files, run: Run): Manifested | undefined {
-  if (run.isForeign) return undefined;
+const isOccupied = (files: Files, path: string): boolean =>
+  files.volumes.get(path)?.() !== undefined;
+
+function denied(run: Run): void {
+  run.result = undefined;
+  run.ending = "task_failed";
+  run.endings.splice(-1, 1, "task_failed");
+}
+
+/** What the executor has printed by now. */
+function printedBy({ files, clock }: Deps, run: Run): Uint8Array | undefined {
+  const { result } = run;
+  if (result === undefined || clock.nowMs() < result.fromMs) return undefined;
+  const manifested = manifestedOf(files, run);
+  return manifested && resultBytes(result, manifested, clock.nowMs());
+}
+
+export const resultPath = ({ manifest }: Manifested): string =>
+  `${manifest.scratchpad}/result.json`;
+
+/** What a run of ours, or one that says so, was told to do. */
+export function manifestedOf(files: Files, run: Run): Manifested | undefined {
+  if (run.owner === "twin" || run.owner === "before") return undefined;
   const entry = files.get(factRef.manifest(run.key));
   if (entry === undefined || "stopped" in entry.fact) return undefined;
   return { manifest: entry.fact, sha256: sha256Of(entry.text) };
@@ -262,17 +358,27 @@ function cancelRun({ clock, random, trace }: Deps, run: Run): void {
 /** What Databricks reads in a submission: the manifest's path, which is all that the executor gets, and the timeout. */
 export function orderedBy(payload: string): {
   readonly key: AttemptKey;
+  readonly generation: string | undefined;
   readonly timeoutMs: number;
 } {
-  const path = /\/run_([^/"]+)\/iter_(\d+)\.attempt_(\d+)\.manifest\.json"/.exec(payload);
+  const path =
+    /\/run_([^/"]+)(?:\/([0-9a-f]{10}))?\/iter_(\d+)\.attempt_(\d+)\.manifest\.json"/.exec(payload);
   const timeout = /"timeout_seconds":(\d+)/.exec(payload);
   if (path === null || timeout === null)
     throw new Error(`the submission names no manifest or no timeout: ${payload}`);
-  const [, run_id = "", iter_n, attempt] = path;
+  const [, run_id = "", generation, iter_n, attempt] = path;
   return {
     key: { run_id, iter_n: Number(iter_n), attempt: Number(attempt) },
+    generation,
     timeoutMs: Number(timeout[1]) * SECOND,
   };
+}
+
+/** What a submission says of its one task. */
+function taskIn(payload: string): Run["task"] {
+  const pythonFile = /"python_file":"([^"]*)"/.exec(payload)?.[1] ?? "";
+  const parameters = /"parameters":\["([^"]*)"\]/.exec(payload)?.[1];
+  return { pythonFile, parameters: parameters === undefined ? [] : [parameters] };
 }
 
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */
@@ -299,63 +405,3 @@ function createRefusals({ clock, random, weather }: Deps) {
     return { kind: "no", fromMs };
   }
 }
-
-function lookOf(run: Run | undefined, nowMs: number): RunLook {
-  if (run === undefined || nowMs >= run.lostFromMs)
-    return { kind: "gone", message: `Run ${run?.id ?? ""} does not exist.` };
-  return { kind: "run", run: shownAs(run, wordsOf(run, nowMs), nowMs) };
-}
-
-const running = (state: string): Words => ({
-  lifeCycleState: state,
-  resultState: undefined,
-  terminationCode: undefined,
-  state,
-  message: "",
-});
-
-function wordsOf(run: Run, nowMs: number): Words {
-  if (run.ending === "limbo" && nowMs > run.runsFromMs) return endingOf("limbo").words;
-  if (nowMs >= run.endMs) return endingOf(run.ending).words;
-  if (nowMs < run.runsFromMs) return running(nowMs % 2 === 0 ? "PENDING" : "QUEUED");
-  return running(run.endMs - nowMs < 5_000 ? "TERMINATING" : "RUNNING");
-}
-
-const shownAs = (run: Run, words: Words, nowMs: number): DatabricksRun => ({
-  databricksRunId: run.id,
-  runName: run.name,
-  runUrl: urlOf(run),
-  lifeCycleState: words.lifeCycleState,
-  resultState: words.resultState,
-  state: words.state,
-  terminationCode: words.terminationCode,
-  message: words.message,
-  startedMs: run.startedMs,
-  endedMs: nowMs >= run.endMs ? run.endMs : undefined,
-  tasks:
-    words.taskResult === undefined
-      ? []
-      : [
-          {
-            taskKey: "main",
-            attemptNumber: 0,
-            lifeCycleState: "TERMINATED",
-            resultState: words.taskResult,
-            terminationCode: undefined,
-          },
-        ],
-});
-
-const urlOf = ({ id }: Run): string => `https://workspace.example/?o=1#job/1/run/${id}`;
-const acceptedOf = (run: Run): SubmitReply => ({
-  kind: "accepted",
-  databricksRunId: run.id,
-  runUrl: urlOf(run),
-});
-const namedOf = (run: Run): NamedRun => ({
-  databricksRunId: run.id,
-  runName: run.name,
-  runUrl: urlOf(run),
-  startedMs: run.startedMs,
-  ...(run.repairedMs !== undefined && { repairedMs: run.repairedMs }),
-});

@@ -6,14 +6,17 @@ import {
   type Next,
   type OutcomeFact,
 } from "../../shared/domain/facts.ts";
-import type { Run } from "./databricks.ts";
 import { sayDifference, textOf } from "./difference.ts";
+import { sha256Of } from "./digest.ts";
 import { endingOf } from "./endings.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
+import { isReadableOutput } from "./output.ts";
 import { producedBy } from "./results.ts";
+import type { Run } from "./runs.ts";
 import { isGoalMet } from "./truth.ts";
 import type { SafetyDeps } from "./view.ts";
+import { settings } from "./workloads.ts";
 
 export function watchDecisions(deps: SafetyDeps): void {
   deps.files.onFact.push((entry) => {
@@ -81,7 +84,8 @@ function allowedNext(fact: DecisionFact, manifest: Manifest, run: Run | undefine
       return [run.result.finished ? outcome("blocked") : on];
     }
     case "task_failed": {
-      const isTransient = run?.result?.kind === "honest" && run.result.transient;
+      const isTransient =
+        run?.result?.kind === "honest" && run.result.transient && isReadableOutput(run.output);
       // A result may show after the judge has looked, or be another one after a repair.
       return isTransient ? [again, outcome("failed")] : [outcome("failed")];
     }
@@ -132,10 +136,32 @@ function checkSaid(
         ] as const,
       }),
   });
-  const isOnce = id === run?.id && run?.endings.length === 1 && !Number.isFinite(run.lostFromMs);
+  if (fact.result !== null && (run === undefined || !isReadableOutput(run.output)))
+    deps.violate("a result was believed that nobody can read", attemptText(fact));
+  checkKept(deps, fact);
+  const isSeen = run?.hidden === undefined && !deps.controllers.isConfused();
+  const isOnce =
+    isSeen && id === run?.id && run?.endings.length === 1 && !Number.isFinite(run.lostFromMs);
   const { terminationCode, resultState } = endingOf(run?.ending ?? "limbo").words;
   if (isOnce && fact.termination_code !== (terminationCode ?? resultState ?? null))
     deps.violate("a decision has another code than the run", attemptText(fact));
   if (fact.verdict === "succeeded" && fact.result === null)
     deps.violate("a success without its result", attemptText(fact));
+}
+
+/** What was judged is kept, byte by byte, where executors cannot write; and it was there before the decision that names it. */
+function checkKept(
+  { files, violate }: SafetyDeps,
+  { result, result_path, ...key }: DecisionFact,
+): void {
+  const about = attemptText(key);
+  if (result === null || result_path === null) {
+    if ((result === null) !== (result_path === null))
+      violate("a decision names a result that it did not judge, or none", about);
+    return;
+  }
+  const kept = files.plans.get(result_path.slice(settings.plansVolume.length + 1));
+  const isBelow = result_path.startsWith(`${settings.plansVolume}/`);
+  if (!isBelow || kept === undefined || !result_path.includes(sha256Of(kept)))
+    violate("what was judged is not kept", `${about} ${result_path}`);
 }

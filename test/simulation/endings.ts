@@ -9,8 +9,8 @@ export type Words = {
   readonly terminationCode: string | undefined;
   /** `status.state`. */
   readonly state: string;
-  /** Of its one task: what shows whose fault a failure was. */
-  readonly taskResult?: string;
+  /** Of its one task: what shows whose fault a failure was; `none` where it never came to that. */
+  readonly task?: { readonly lifeCycleState: string; readonly resultState: string } | "none";
   readonly message: string;
 };
 
@@ -38,11 +38,15 @@ const said = (
 });
 
 const often = { exists: 0.95, saysSuccess: 0.95 };
-const failing = { exists: 0.7, saysSuccess: 0.05 };
+/** Code may say what it likes of itself, and then fail. */
+const failing = { exists: 0.7, saysSuccess: 0.1 };
 const seldom = { exists: 0.2, saysSuccess: 0.5 };
 const never = { exists: 0, saysSuccess: 0 };
+const failed = { lifeCycleState: "TERMINATED", resultState: "FAILED" };
+const broken = { lifeCycleState: "INTERNAL_ERROR", resultState: "FAILED" };
+const notBegun = { task: "none" } as const;
 
-/** databricks-facts §2.5 and §2.6. */
+/** docs/facts/databricks.md#old-and-new-states-pair, docs/facts/databricks.md#termination-codes */
 const endings = {
   success: {
     weight: 56,
@@ -59,7 +63,7 @@ const endings = {
   task_failed: {
     weight: 10,
     words: said("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR", "Workload failed.", {
-      taskResult: "FAILED",
+      task: failed,
     }),
     verdicts: ["task_failed"],
     result: failing,
@@ -67,9 +71,16 @@ const endings = {
   /** Older workspaces send no termination details: only the task shows whose fault it was. */
   task_failed_without_code: {
     weight: 2,
-    words: said("INTERNAL_ERROR", "FAILED", undefined, "", { taskResult: "FAILED" }),
+    words: said("INTERNAL_ERROR", "FAILED", undefined, "", { task: failed }),
     verdicts: ["task_failed"],
     result: failing,
+  },
+  /** There, too: the task did not fail, it was broken by what lies below it. */
+  platform_failed_without_code: {
+    weight: 2,
+    words: said("INTERNAL_ERROR", "FAILED", undefined, "", { task: broken }),
+    verdicts: ["platform_failed"],
+    result: seldom,
   },
   driver_lost: {
     weight: 5,
@@ -91,19 +102,31 @@ const endings = {
   },
   too_many_runs: {
     weight: 2,
-    words: said("SKIPPED", "MAXIMUM_CONCURRENT_RUNS_REACHED", "MAX_CONCURRENT_RUNS_EXCEEDED"),
+    words: said(
+      "SKIPPED",
+      "MAXIMUM_CONCURRENT_RUNS_REACHED",
+      "MAX_CONCURRENT_RUNS_EXCEEDED",
+      "",
+      notBegun,
+    ),
     verdicts: ["capacity"],
     result: never,
   },
   skipped: {
     weight: 2,
-    words: said("SKIPPED", "EXCLUDED", "SKIPPED"),
+    words: said("SKIPPED", "EXCLUDED", "SKIPPED", "", notBegun),
     verdicts: ["skipped"],
     result: never,
   },
   misconfigured: {
     weight: 1,
-    words: said("INTERNAL_ERROR", "FAILED", "INVALID_CLUSTER_REQUEST", "No such node type."),
+    words: said(
+      "INTERNAL_ERROR",
+      "FAILED",
+      "INVALID_CLUSTER_REQUEST",
+      "No such node type.",
+      notBegun,
+    ),
     verdicts: ["rejected"],
     result: never,
   },

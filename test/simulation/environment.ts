@@ -6,6 +6,8 @@ export type Environment = {
   readonly id: number;
   readonly name: string;
   readonly service: ServiceName;
+  /** It knows what was deployed then. */
+  readonly bornMs: number;
   /** Tells the world that promises were settled, so that it lets the handlers run. */
   readonly pulse: Pulse;
   /** How far its clock is ahead of everybody else's. */

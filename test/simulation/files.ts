@@ -45,8 +45,8 @@ export type Files = {
     fact: FactOf<K>,
     caller: Caller,
   ) => Stored<FactOf<K>>;
-  readonly putFile: (path: string, content: Uint8Array) => void;
-  readonly hasFile: (path: string) => boolean;
+  /** The plans volume: what executors and people may read. */
+  readonly plans: Plans;
   readonly markers: ReadonlyMap<string, Marker>;
   readonly readMarker: (key: ChapterKey) => Marker | undefined;
   readonly writeMarker: (marker: Marker, caller: Caller) => void;
@@ -61,10 +61,12 @@ export type Files = {
   readonly remove: (path: string) => void;
   /** When a fact was deleted. */
   readonly removedMs: (path: string) => number | undefined;
-  /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
   /** An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of it. */
   readonly layTorn: (run_id: string) => void;
+  /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
   readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
+  /** Lays a fact of a run that goes on: it was there when the world began. */
+  readonly layFact: (entry: FactEntry) => void;
   readonly ancientPaths: () => Iterable<string>;
   readonly onRemoved: ((path: string, isAncient: boolean) => void)[];
   readonly onFact: ((entry: FactEntry) => void)[];
@@ -83,7 +85,6 @@ type Deps = {
 export function createFiles(deps: Deps): Files {
   const { clock, trace } = deps;
   const facts = new Map<string, FactEntry>();
-  const planned = new Map<string, Uint8Array>();
   const ancient = new Map<string, FactEntry | undefined>();
   const torn = new Set<string>();
   const volumes: Files["volumes"] = new Map();
@@ -116,12 +117,10 @@ export function createFiles(deps: Deps): Files {
       for (const told of onFact) told(entry as unknown as FactEntry);
       return storedOf(entry);
     },
-    putFile: (path, content) => {
-      if (!planned.has(path)) planned.set(path, content);
-    },
-    hasFile: (path) => planned.has(path) || ancient.has(path),
-    ...createFolders(deps, [ancient, facts, planned]),
+    plans: createPlans(deps),
+    ...createFolders(deps, [ancient, facts]),
     layAncient: (path, entry) => void ancient.set(path, entry),
+    layFact: (entry) => void facts.set(entry.ref.path, entry),
     ancientPaths: () => ancient.keys(),
     layTorn: (run_id) => {
       torn.add(factRef.ticket(run_id).path);
@@ -137,6 +136,34 @@ export function createFiles(deps: Deps): Files {
         : { kind: "found", content };
     },
     onFact,
+  };
+}
+
+/** Paths are relative to the plans volume. */
+export type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
+  /** What lies at a path stays as it is. */
+  readonly put: (path: string, content: Uint8Array) => void;
+  readonly get: (path: string) => Uint8Array | undefined;
+  readonly all: () => Iterable<readonly [path: string, content: Uint8Array]>;
+  /** Somebody put other bytes where some were. */
+  readonly onDispute: ((path: string) => void)[];
+};
+
+function createPlans(deps: Deps): Plans {
+  const stored = new Map<string, Uint8Array>();
+  const onDispute: Plans["onDispute"] = [];
+  return {
+    ...createFolders(deps, [stored]),
+    onDispute,
+    get: (path) => stored.get(path),
+    all: () => stored,
+    put: (path, content) => {
+      const had = stored.get(path);
+      if (had === undefined) stored.set(path, content);
+      else if (Buffer.compare(had, content) !== 0) for (const told of onDispute) told(path);
+      deps.trace.mix(content.byteLength, stored.size);
+      deps.trace.say(() => `✎ plans/${path}`);
+    },
   };
 }
 
@@ -172,7 +199,7 @@ const storedByEntry = new WeakMap<object, Stored<unknown>>();
 function storedOf<K extends FactKind>(entry: FactEntry<K>): Stored<FactOf<K>> {
   const had = storedByEntry.get(entry) as Stored<FactOf<K>> | undefined;
   if (had !== undefined) return had;
-  const stored = { fact: entry.fact, sha256: sha256Of(entry.text) };
+  const stored = { fact: entry.fact, sha256: sha256Of(entry.text), text: entry.text };
   storedByEntry.set(entry, stored);
   return stored;
 }

@@ -39,6 +39,8 @@ type Deps = {
   readonly skewMsMax: number;
   readonly create: (env: Environment) => Handlers;
   readonly onError: (error: unknown) => void;
+  /** Something was deployed since it began. */
+  readonly isOutdated: (env: Environment) => boolean;
 };
 type Warm = { readonly env: Environment; readonly handlers: Handlers };
 
@@ -56,6 +58,7 @@ export function createFleet(deps: Deps): Fleet {
       id,
       name: `${service}#${id}`,
       service,
+      bornMs: clock.nowMs(),
       pulse,
       skewMs: random.between(-skewMsMax, skewMsMax),
       purpose: "schedule",
@@ -72,7 +75,8 @@ export function createFleet(deps: Deps): Fleet {
 
   function acquire(service: ServiceName): Warm {
     let warm = idle[service].pop();
-    while (warm?.env.isDead) warm = idle[service].pop();
+    while (warm !== undefined && (warm.env.isDead || deps.isOutdated(warm.env)))
+      warm = idle[service].pop();
     // Lambda throws environments away as it likes, with all that was unfinished in them.
     return warm === undefined || random.chance(0.05) ? start(service) : warm;
   }

@@ -3,9 +3,10 @@ import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/d
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
-import type { Run } from "./databricks.ts";
 import type { Outside } from "./outside.ts";
 import type { Random } from "./random.ts";
+import type { Run } from "./runs.ts";
+import { engineers } from "./senders.ts";
 
 /** A message that no service sent: made up, or edited in a replay. */
 export function forge({ random, databricks, send, clock }: Outside, run_id: string): void {
@@ -50,7 +51,9 @@ export function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outsid
         continue;
       }
       trace.say(() => `↺ somebody puts a dead letter back on ${letter.queue}`);
-      sqs.send(letter.queue, letter.body, { traceparent: letter.traceparent });
+      const { traceparent, sentBy, firstBy } = letter;
+      const sender = random.pick(engineers);
+      sqs.send(letter.queue, letter.body, { sender, traceparent, by: sentBy, firstBy });
     }
   };
   /** Nobody replays anything while everything is off; they do it afterwards. */
@@ -64,8 +67,8 @@ export function replay({ clock, random, weather, sqs, trace, awakeAtMs }: Outsid
   for (let n = random.below(12); n > 0; n--)
     someday(() => {
       if (sqs.archive.length === 0) return;
-      const { queue, body, traceparent } = random.pick(sqs.archive);
-      sqs.send(queue, body, { traceparent });
+      const { queue, body, traceparent, sentBy } = random.pick(sqs.archive);
+      sqs.send(queue, body, { sender: random.pick(engineers), traceparent, by: sentBy });
     });
   // Afterwards people care for tickets only; the sweep does the rest.
   const last = (): void => {

@@ -16,8 +16,9 @@ import type { Caller } from "./port-call.ts";
 import type { Trace } from "./trace.ts";
 
 export type Ledger = {
+  /** By runText. */
   readonly runState: ReadonlyMap<string, RunStateRow>;
-  /** By `<run_id>/<iteration>.<attempt>`. */
+  /** By rowText. */
   readonly requests: ReadonlyMap<string, ExecutionRequestRow>;
   readonly results: ReadonlyMap<string, ExecutionResultRow>;
   readonly telemetry: ReadonlyMap<string, TelemetryRow>;
@@ -30,6 +31,15 @@ export const tablesInOrder = Object.keys(ledgerTables) as LedgerTable[];
 
 export const attemptText = (row: { run_id: string; iter_n: number; attempt: number }): string =>
   `${row.run_id}/${row.iter_n}.${row.attempt}`;
+
+/** One of the runs that may have had the same id, one after the other. */
+type OfRun = { readonly run_id: string; readonly generation?: string | null | undefined };
+export const runText = ({ run_id, generation }: OfRun): string => `${run_id}/${generation ?? ""}`;
+export const rowText = (row: OfRun & { iter_n: number; attempt: number }): string =>
+  `${runText(row)}/${row.iter_n}.${row.attempt}`;
+/** By which upstream systems tell one outcome from another: what the event's id says behind the plane's. */
+export const eventText = ({ generation, run_id, chapter }: OfRun & { chapter: number }): string =>
+  [run_id, ...(generation == null ? [] : [generation]), chapter].join("/");
 
 export function createLedger(
   trace: Trace,
@@ -49,22 +59,25 @@ export function createLedger(
     mergeTable: (table, rows) => {
       switch (table) {
         case "execution_requests":
-          return insert(requests, rows.execution_requests, attemptText);
+          return insert(requests, rows.execution_requests, rowText);
         case "execution_results":
-          return insert(results, rows.execution_results, attemptText);
+          return insert(results, rows.execution_results, rowText);
         case "telemetry":
           return insert(telemetry, rows.telemetry, (row) => row.event_id);
         case "run_state":
-          for (const row of onePerKey(rows.run_state, (row) => row.run_id)) mergeState(row);
+          for (const row of onePerKey(rows.run_state, runText)) mergeState(row);
       }
     },
   };
 
   /** MERGE … WHEN MATCHED AND source.version > target.version THEN UPDATE … WHEN NOT MATCHED THEN INSERT. */
   function mergeState(row: RunStateRow): void {
-    const before = runState.get(row.run_id);
+    const before = runState.get(runText(row));
     if (before !== undefined && before.version >= row.version) return;
-    runState.set(row.run_id, deepFreeze(before === undefined ? { ...row } : updated(before, row)));
+    runState.set(
+      runText(row),
+      deepFreeze(before === undefined ? { ...row } : updated(before, row)),
+    );
     trace.mix(row.version, row.outcome?.length ?? 0);
     trace.say(
       () => `≡ run_state ${row.run_id} ${row.fsm_state} ${row.version} ${row.outcome ?? ""}`,
@@ -85,7 +98,10 @@ export function createLedger(
     }
   }
 
-  /** Delta raises on two source rows for one target row, and inserts a new key twice (databricks-facts §9.5). */
+  /**
+   * Delta raises on two source rows for one target row, and inserts a new key twice
+   * (docs/facts/databricks.md#merge-duplicate-source).
+   */
   function onePerKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): readonly Row[] {
     if (new Set(rows.map(keyOf)).size !== rows.length)
       violate("one statement had two rows for one key", rows.map(keyOf).join(", "));
@@ -103,6 +119,7 @@ const updated = (before: RunStateRow, row: RunStateRow): RunStateRow => ({
 });
 
 export type Bus = {
+  /** By eventText. */
   readonly announced: ReadonlyMap<string, readonly OutcomeEvent[]>;
   /** When upstream systems first and last heard of a run. */
   readonly heardMs: ReadonlyMap<string, { readonly firstMs: number; readonly lastMs: number }>;
@@ -125,7 +142,7 @@ export function createBus(clock: VirtualClock, trace: Trace): Bus {
     announce: (event, caller) => {
       trace.say(() => `♪ ${event.run_id} chapter ${event.chapter}: ${event.outcome}`);
       trace.mix(event.chapter, event.outcome.length);
-      const key = `${event.run_id}/${event.chapter}`;
+      const key = event.id.slice(event.plane_id.length + 1);
       const lastMs = clock.nowMs();
       heardMs.set(event.run_id, {
         firstMs: heardMs.get(event.run_id)?.firstMs ?? lastMs,

@@ -4,17 +4,18 @@ import { msOf } from "../../shared/domain/time.ts";
 import type { Ancient } from "./ancient.ts";
 import { checkBooksAtEnd } from "./books.ts";
 import { HOUR, MINUTE } from "./clock.ts";
-import type { Run } from "./databricks.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
 import { checkRetention, isTidy } from "./retention.ts";
-import type { SafetyDeps } from "./view.ts";
+import type { Run } from "./runs.ts";
+import { isAnnounced, type SafetyDeps } from "./view.ts";
 import { isPatient, type Weather } from "./weather.ts";
 
 export type LivenessDeps = SafetyDeps & {
   readonly people: People;
   readonly ancient: readonly Ancient[];
-  readonly weather: Weather;
+  /** Checks of others, made when all has come to rest. */
+  readonly atEnd: (() => void)[];
 };
 
 /** The chapters of a run that somebody opened. */
@@ -33,7 +34,7 @@ export const isAtRest = (deps: LivenessDeps): boolean =>
   !deps.databricks.runs.some((run) => run.isZombie && run.endMs > deps.clock.nowMs()) &&
   deps.people.runIds.every((run_id) => {
     const chapters = chaptersOf(deps, run_id);
-    return chapters > 0 && deps.bus.announced.has(`${run_id}/${chapters}`);
+    return chapters > 0 && isAnnounced(deps, { run_id, chapter: chapters });
   });
 
 export function checkEnd(deps: LivenessDeps): void {
@@ -49,6 +50,7 @@ export function checkEnd(deps: LivenessDeps): void {
   checkRepeatedTickets(deps);
   checkUnwanted(deps);
   checkRetention(deps);
+  for (const check of deps.atEnd) check();
 }
 
 /** Who sent a ticket that cannot be accepted hears so: the dead letters are not theirs to read. */
@@ -75,7 +77,7 @@ const rots = ({ blackout }: Weather): boolean => (blackout?.lastsMs ?? 0) > 4 * 
 const isLossy = (weather: Weather): boolean => weather.lost > 0 || rots(weather);
 
 function checkRun(deps: LivenessDeps, run_id: string): void {
-  const { files, bus, violate, weather } = deps;
+  const { files, violate, weather } = deps;
   const chapters = chaptersOf(deps, run_id);
   if (chapters === 0 && !rots(weather)) violate("a proper ticket never became a run", run_id);
   for (let chapter = 1; chapter <= chapters; chapter++) {
@@ -85,7 +87,7 @@ function checkRun(deps: LivenessDeps, run_id: string): void {
       violate("a chapter has no outcome", about);
       continue;
     }
-    if (!bus.announced.has(about)) violate("an outcome was never announced", about);
+    if (!isAnnounced(deps, { run_id, chapter })) violate("an outcome was never announced", about);
   }
 }
 
@@ -131,7 +133,11 @@ function checkUnwanted(deps: LivenessDeps): void {
   const stoppedWithin = weather.isFaulty ? troubled : WITHIN.stoppedCalmly;
   for (const run of databricks.runs) {
     const isBeyondUs =
-      run.repairedMs !== undefined || run.ending === "limbo" || Number.isFinite(run.lostFromMs);
+      run.repairedMs !== undefined ||
+      run.hidden !== undefined ||
+      deps.controllers.isConfused() ||
+      run.ending === "limbo" ||
+      Number.isFinite(run.lostFromMs);
     if (isBeyondUs) continue;
     const chapter = { run_id: run.key.run_id, chapter: run.chapter };
     const untilMs = run.cancelledMs ?? run.endMs;

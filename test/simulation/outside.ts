@@ -26,15 +26,22 @@ export type PeopleDeps = {
 
 export type Outside = PeopleDeps & {
   readonly runIds: readonly string[];
-  readonly send: (atMs: number, queue: QueueName, message: object | string) => void;
+  /** A person's message; from one of those who may send it, unless somebody else is named. */
+  readonly send: (atMs: number, queue: QueueName, message: object | string, as?: Sender) => void;
   readonly meddles: (share: number) => boolean;
   readonly soonMs: () => number;
   readonly cancelOf: (run_id: string, chapter: number) => object;
   readonly retryOf: (run_id: string, chapter: number) => object;
 };
 
-/** In whose name chapters are stopped, and why. */
-export const cancellation = { by: "somebody", reasons: ["no longer needed", "again"] } as const;
+/** Who sends, by SQS' word, and what its attributes say instead. */
+export type Sender = {
+  readonly sender: string;
+  readonly by?: string;
+  readonly firstBy?: string;
+  readonly traceparent?: string | undefined;
+};
+
 /** Some upstream systems trace their tickets. */
 export const traceOf = (runId: string): string | undefined =>
   ["r1", "R-2_x"].includes(runId)

@@ -5,10 +5,13 @@ import { endedOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, SECOND, START } from "./clock.ts";
-import type { Run } from "./databricks.ts";
 import { forge, replay } from "./forgers.ts";
-import { cancellation, type Outside, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
+import { type Outside, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
+import { pretend } from "./pretenders.ts";
+import type { Random } from "./random.ts";
 import { botherAncient } from "./retention.ts";
+import type { Run } from "./runs.ts";
+import { CLAIMED, engineers, producers } from "./senders.ts";
 import { auditOf, bringRefused, drawTicket, others } from "./tickets.ts";
 import type { Weather } from "./weather.ts";
 import { scheduledWorkload } from "./workloads.ts";
@@ -47,12 +50,17 @@ export function createPeople(deps: PeopleDeps): People {
   const runIds = [...sentIds, scheduledId];
 
   /** A person's message, if people still do such things then. */
-  const send = (atMs: number, queue: QueueName, message: object | string): void => {
+  const send: Outside["send"] = (atMs, queue, message, as) => {
     if (interferes(weather) && atMs >= weather.faultsEndMs) return;
     const body = typeof message === "string" ? message : JSON.stringify(message);
     if (queue !== "tickets") foreign.add(`${queue} ${withoutTries(body)}`);
-    clock.at(atMs, () => sqs.send(queue, body, { traceparent: traceOfTicket(queue, body) }));
+    const sender = as ?? {
+      sender: random.pick(queue === "tickets" ? producers : engineers),
+      traceparent: traceOfTicket(queue, body),
+    };
+    clock.at(atMs, () => sqs.send(queue, body, sender));
   };
+  let orders = 0;
   const meddles = (share: number): boolean => random.chance(share * weather.meddling);
   const soonMs = (): number =>
     clock.nowMs() +
@@ -61,15 +69,15 @@ export function createPeople(deps: PeopleDeps): People {
     type: "cancel",
     run_id,
     chapter,
-    reason: cancellation.reasons[0],
-    by: cancellation.by,
+    reason: `no longer needed, ${++orders}`,
+    ...claimOf(random),
   });
   const retryOf = (run_id: string, chapter: number) => ({
     type: "retry",
     run_id,
     chapter,
-    reason: "try again",
-    by: "somebody",
+    reason: `try again, ${++orders}`,
+    ...claimOf(random),
     ...(random.chance(0.3) && { limits: { attempts: random.pick(retryAttempts) } }),
   });
   const outside: Outside = { ...deps, send, meddles, soonMs, cancelOf, retryOf, runIds };
@@ -78,6 +86,7 @@ export function createPeople(deps: PeopleDeps): People {
   if (interferes(weather)) watchAndMeddle(outside);
   if (weather.isFaulty) {
     bringRefused(outside, refusedIds);
+    pretend(outside);
     watchByHand(outside);
     replay(outside);
     for (const one of deps.ancient) botherAncient(outside, one);
@@ -89,7 +98,11 @@ export function createPeople(deps: PeopleDeps): People {
     auditIds: sentIds.map((run_id) => auditOf(run_id, START).event_id),
     repeatedMs,
     scheduledAtMs,
-    isForeign: (queue, body) => foreign.has(`${queue} ${withoutTries(body)}`),
+    // Orders are people's own, all of them: orders.ts looks after their letters.
+    isForeign: (queue, body) =>
+      queue === "orders" ||
+      body.includes('"type":"audited"') ||
+      foreign.has(`${queue} ${withoutTries(body)}`),
   };
 }
 
@@ -97,6 +110,10 @@ const traceOfTicket = (queue: QueueName, body: string): string | undefined => {
   const id = queue === "tickets" ? /^\{"ticket_id":"([^"]+)"/.exec(body)?.[1] : undefined;
   return id === undefined ? undefined : traceOf(id);
 };
+
+/** What a body says of its sender is its sender's words. */
+const claimOf = (random: Random): { readonly by?: string } =>
+  random.chance(0.5) ? { by: CLAIMED } : {};
 
 const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
@@ -112,7 +129,7 @@ function bringTicket(
   const { activeMs } = weather;
   const atMs = START + random.between(0, activeMs / 6);
   send(atMs, "tickets", ticket);
-  send(atMs + MINUTE, "records", auditOf(run_id, clock.nowMs()));
+  send(atMs + MINUTE, "orders", { ...auditOf(run_id, clock.nowMs()), ...claimOf(random) });
   if (!interferes(weather)) return;
   for (let n = random.below(3); n > 0; n--) {
     const againMs = atMs + random.between(0, activeMs);
@@ -121,9 +138,9 @@ function bringTicket(
     send(againMs, "tickets", ticket);
   }
   if (meddles(0.4))
-    send(atMs + random.between(-MINUTE, activeMs / 3), "tickets", outside.cancelOf(run_id, 1));
+    send(atMs + random.between(-MINUTE, activeMs / 3), "orders", outside.cancelOf(run_id, 1));
   if (meddles(0.2))
-    send(atMs + random.between(0, activeMs * 0.7), "tickets", outside.retryOf(run_id, 2));
+    send(atMs + random.between(0, activeMs * 0.7), "orders", outside.retryOf(run_id, 2));
   if (meddles(0.2)) {
     contestedIds.push(run_id);
     const another = { ...ticket, ...random.pick(others) };
@@ -142,7 +159,7 @@ function watchAndMeddle(outside: Outside): void {
   databricks.onStart.push((run) => {
     if (!isFaulty()) return;
     const { run_id } = run.key;
-    if (meddles(0.16)) send(soonMs(), "tickets", outside.cancelOf(run_id, run.chapter));
+    if (meddles(0.16)) send(soonMs(), "orders", outside.cancelOf(run_id, run.chapter));
   });
   files.onFact.push(({ ref, fact }) => {
     if (!isFaulty()) return;
@@ -150,21 +167,21 @@ function watchAndMeddle(outside: Outside): void {
     // Just then, when a plan is on its way to become a run.
     const { run_id, chapter } = at;
     if (ref.kind === "manifest" && meddles(outside.weather.isFaulty ? 0.25 : 0.5))
-      send(clock.nowMs(), "tickets", outside.cancelOf(run_id, chapter));
+      send(clock.nowMs(), "orders", outside.cancelOf(run_id, chapter));
   });
   files.onFact.push(({ ref, fact }) => {
     if (ref.kind !== "outcome" || !isFaulty()) return;
     const { run_id, chapter } = fact as OutcomeFact;
-    if (meddles(0.3)) send(soonMs(), "tickets", outside.cancelOf(run_id, chapter));
+    if (meddles(0.3)) send(soonMs(), "orders", outside.cancelOf(run_id, chapter));
     if (meddles(0.3))
       send(
         clock.nowMs() + random.between(0, 2 * HOUR),
-        "tickets",
+        "orders",
         outside.cancelOf(run_id, chapter),
       );
     if (chapter < CHAPTERS_MAX && meddles(0.5))
       for (let n = 1 + random.below(3); n > 0; n--)
-        send(soonMs(), "tickets", outside.retryOf(run_id, chapter + 1));
+        send(soonMs(), "orders", outside.retryOf(run_id, chapter + 1));
   });
 }
 
@@ -184,11 +201,11 @@ function watchByHand(outside: Outside): void {
 }
 
 /** Once it is over; sometimes at once, sometimes when it has long been decided. */
-function repairLater({ clock, databricks, soonMs, weather }: Outside, run: Run): void {
+function repairLater({ clock, databricks, soonMs, weather, random }: Outside, run: Run): void {
   if (!Number.isFinite(run.endMs)) return;
   const afterMs = soonMs() - clock.nowMs();
   clock.at(run.endMs + afterMs, () => {
-    if (clock.nowMs() < weather.faultsEndMs) databricks.repairByHand(run);
+    if (clock.nowMs() < weather.faultsEndMs) databricks.repairByHand(run, random.chance(0.4));
   });
 }
 

@@ -4,8 +4,6 @@ import {
   factRef,
   type Manifest,
   type RetryFact,
-  type StopFact,
-  scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -13,8 +11,8 @@ import { DAY } from "./clock.ts";
 import { sayDifference } from "./difference.ts";
 import type { Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { cancellation, retryAttempts, traceOf } from "./outside.ts";
-import { decisionsOf, type SafetyDeps } from "./view.ts";
+import { retryAttempts, traceOf } from "./outside.ts";
+import { decisionsOf, generationOf, type SafetyDeps } from "./view.ts";
 import { settings } from "./workloads.ts";
 
 export function watchPlans(deps: SafetyDeps): void {
@@ -22,7 +20,6 @@ export function watchPlans(deps: SafetyDeps): void {
     if (ref.kind === "ticket") checkTicket(deps, fact as TicketFact);
     if (ref.kind === "retry") checkRetry(deps, fact as RetryFact);
     if (ref.kind === "manifest") checkPlan(deps, fact as Manifest);
-    if (ref.kind === "stop") checkStop(deps, fact as StopFact);
   });
 }
 
@@ -41,12 +38,6 @@ function checkTicket(
     files: [files.map(({ name }) => name).toSorted(), [main, ...recipe.planner.files].toSorted()],
     ...(traceOf(run_id) !== undefined && { traceparent: [traceparent, traceOf(run_id)] as const }),
   });
-}
-
-/** Who stopped it and why goes into the outcome's reason. */
-function checkStop(deps: SafetyDeps, { run_id, by, reason }: StopFact): void {
-  if (by !== cancellation.by || !cancellation.reasons.some((given) => given === reason))
-    deps.violate("a stop says something else than who asked for it", `${run_id} ${by}: ${reason}`);
 }
 
 /** A retry goes on where the chapter before ended, within the ticket's limits or what the person set instead. */
@@ -117,11 +108,21 @@ function checkPlan(deps: SafetyDeps, plan: Manifest): void {
       },
     ],
     code_paths: [plan.code_paths, [settings.codebaseVolume]],
-    scratchpad: [plan.scratchpad, `${settings.scratchpadVolume}/${scratchpadFolder(plan)}`],
+    scratchpad: [plan.scratchpad, scratchpadOf(plan, generationOf(deps.files, plan.run_id))],
     plane_id: [plan.plane_id, deps.planeId],
     submittable: [msOf(plan.submit_before) - msOf(plan.created_at), 7 * DAY],
     files: [plan.files, ticket.files],
     entry: [plan.entry, ticket.entry],
     traceparent: [plan.traceparent, ticket.traceparent],
   });
+}
+
+/** A run has a folder of its own, whoever had its id before. */
+function scratchpadOf(
+  { run_id, iter_n, attempt }: Manifest,
+  generation: string | undefined,
+): string {
+  const run = generation === undefined ? `run_${run_id}` : `run_${run_id}/${generation}`;
+  const padded = (n: number): string => String(n).padStart(3, "0");
+  return `${settings.scratchpadVolume}/${run}/iter_${padded(iter_n)}/attempt_${padded(attempt)}`;
 }

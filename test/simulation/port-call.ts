@@ -18,6 +18,8 @@ export type Caller = {
   readonly sinceMs: number;
   /** When the call itself was made; its effect may come much later. */
   readonly calledMs: number;
+  /** When its environment began. */
+  readonly bornMs?: number;
   /** Nobody waits for it any more, and it is older than any call should live. */
   readonly isZombie?: boolean;
 };
@@ -59,8 +61,8 @@ export function createCall(deps: Deps): Call {
     deps.coverage.calls[method]++;
     if (isCounted(env, method)) deps.stats.databricksCalls++;
     env.pending++;
-    const { service, purpose, sinceMs } = env;
-    const caller = { service, purpose, sinceMs, calledMs: clock.nowMs() };
+    const { service, purpose, sinceMs, bornMs } = env;
+    const caller = { service, purpose, sinceMs, bornMs, calledMs: clock.nowMs() };
     return new Promise((resolve, reject) => {
       const pending = { env, method, effect, about, caller, resolve, reject };
       clock.after(latencyMs(deps), () => arrive(deps, pending));
@@ -77,15 +79,16 @@ export function createCall(deps: Deps): Call {
 /** Its system is down; or what it writes to can only be read. */
 const isDown = ({ clock, weather }: Deps, method: PortMethod): boolean =>
   isWithin(weather.outages[systemOf[method]], clock.nowMs()) ||
-  (isWithin(weather.outages.writes, clock.nowMs()) && WRITES.has(method));
+  (isWithin(weather.outages.writes, clock.nowMs()) && WRITES.has(method)) ||
+  (isWithin(weather.outages.reads, clock.nowMs()) && READS.has(method));
 const WRITES: ReadonlySet<PortMethod> = new Set([
   "facts.create",
-  "facts.putFile",
   "facts.remove",
   "facts.removeFolder",
   "markers.write",
   "markers.remove",
 ]);
+const READS: ReadonlySet<PortMethod> = new Set(["facts.read", "markers.read"]);
 
 const isFaulty = ({ clock, weather }: Deps): boolean =>
   weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
@@ -118,6 +121,10 @@ const EMPHASIS: Partial<Record<PortMethod, number>> = {
   "facts.list": 2,
   "facts.remove": 3,
   "facts.removeFolder": 5,
+  "plans.list": 2,
+  "plans.remove": 3,
+  "plans.removeFolder": 5,
+  "identity.own": 2,
 };
 
 function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | undefined {
@@ -226,9 +233,14 @@ const retryAfter = (seconds: number): string => `, Retry-After: ${seconds}`;
 export const askedToWait = (said: string): number =>
   Number(/, Retry-After: (\d+)$/.exec(said)?.[1] ?? 0);
 
-/** Databricks calls of an iteration or a run, looks, ledger and schedule apart: what design.md §15 limits. */
+/**
+ * Databricks calls of an iteration or a run, looks, ledger and schedule apart: what
+ * docs/architecture.md#budgets limits.
+ */
 const isCounted = ({ purpose }: Environment, method: PortMethod): boolean =>
   method !== "jobs.get" &&
+  // With a service principal, as in production, nobody is asked.
+  method !== "identity.own" &&
   purpose !== "watches" &&
   purpose !== "records" &&
   purpose !== "schedule" &&

@@ -1,18 +1,22 @@
 // The ports of one execution environment: every call goes through `call`, where the world may interfere.
 
+import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { VirtualClock } from "./clock.ts";
+import type { Controllers } from "./controllers.ts";
 import type { Ports } from "./coverage.ts";
 import type { Databricks } from "./databricks.ts";
-import { sha256Of } from "./digest.ts";
 import { type Environment, resume } from "./environment.ts";
 import type { Files } from "./files.ts";
 import type { Bus, Ledger } from "./ledger.ts";
 import { tablesInOrder } from "./ledger.ts";
 import { askedToWait, type Call, isSurprise } from "./port-call.ts";
+import type { Secrets } from "./secrets.ts";
+import { ownSender } from "./senders.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
+import type { Weather } from "./weather.ts";
 import { bundledWorkloads, settings } from "./workloads.ts";
 
 export type PortDeps = {
@@ -26,6 +30,9 @@ export type PortDeps = {
   readonly bus: Bus;
   readonly stats: Stats;
   readonly planeId: string;
+  readonly weather: Weather;
+  readonly controllers: Controllers;
+  readonly secrets: Secrets;
   readonly violate: (what: string, detail: string) => void;
   /** When a deploy changes the recipes. */
   readonly deployedAtMs: number;
@@ -58,13 +65,6 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
           (caller) => files.create(ref, fact, caller),
           () => ref.path,
         ),
-      putFile: (path, content) =>
-        call(
-          env,
-          "facts.putFile",
-          () => files.putFile(path, content),
-          () => path,
-        ),
       list: (folder) =>
         call(
           env,
@@ -84,6 +84,36 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
           env,
           "facts.removeFolder",
           () => files.isEmpty(path),
+          () => path,
+        ),
+    },
+    plans: {
+      put: (path, content) =>
+        call(
+          env,
+          "plans.put",
+          () => files.plans.put(path, content),
+          () => path,
+        ),
+      list: (folder) =>
+        call(
+          env,
+          "plans.list",
+          () => files.plans.list(folder),
+          () => folder,
+        ),
+      remove: (path) =>
+        call(
+          env,
+          "plans.remove",
+          () => files.plans.remove(path),
+          () => path,
+        ),
+      removeFolder: (path) =>
+        call(
+          env,
+          "plans.removeFolder",
+          () => files.plans.isEmpty(path),
           () => path,
         ),
     },
@@ -133,8 +163,21 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
   } satisfies Partial<Ports>;
 }
 
-function jobPorts({ call, databricks, stats }: PortDeps, env: Environment) {
+function jobPorts({ call, databricks, stats, controllers }: PortDeps, env: Environment) {
+  let whoAmI: Promise<readonly string[]> | undefined;
   return {
+    identity: {
+      // Asked once in the life of an environment, as the adapter does with a personal token; a failure is not kept.
+      own: () => {
+        whoAmI ??= call(env, "identity.own", () => controllers.knownTo(env)).catch(
+          (error: unknown) => {
+            whoAmI = undefined;
+            throw error;
+          },
+        );
+        return whoAmI;
+      },
+    },
     jobs: {
       submit: (request) =>
         call(
@@ -152,6 +195,13 @@ function jobPorts({ call, databricks, stats }: PortDeps, env: Environment) {
           () => id,
         );
       },
+      output: (taskRunId) =>
+        call(
+          env,
+          "jobs.output",
+          (caller) => databricks.output(taskRunId, caller),
+          () => taskRunId,
+        ),
       find: (prefix, sinceMs, untilMs) =>
         call(
           env,
@@ -179,7 +229,7 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
         return call(
           env,
           "queues.send",
-          (caller) => sqs.send(queue, body, { ...options, caller }),
+          (caller) => sqs.send(queue, body, { ...options, caller, sender: ownSender(env) }),
           () => `${queue} ${body}`,
         );
       },
@@ -225,7 +275,8 @@ const isOurOwnFault = (error: unknown): boolean =>
   !(error instanceof PoisonMessageError) &&
   !(error instanceof Error && (isSurprise(error) || error.message.startsWith("not finished")));
 
-function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: Environment) {
+function platformPorts(deps: PortDeps, env: Environment) {
+  const { clock, trace, deployedAtMs, violate, weather, secrets } = deps;
   return {
     clock: {
       nowMs: () => clock.nowMs() + env.skewMs,
@@ -240,8 +291,11 @@ function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: E
         };
       },
     },
-    sha256: sha256Of,
+    ...systemDigest,
+    ...systemInflate,
+    randomHex: secrets.randomHex,
     log: (event, fields) => {
+      secrets.look(`the log line ${event}`, fields);
       if (event === "message.failed") {
         if (fields?.message_id !== undefined) env.failed.add(fields.message_id);
         if (isOurOwnFault(fields?.error))
@@ -254,7 +308,7 @@ function platformPorts({ clock, trace, deployedAtMs, violate }: PortDeps, env: E
     },
     // An environment keeps the bundle that it was started with.
     workloads: bundledWorkloads(clock.nowMs() >= deployedAtMs),
-    settings,
+    settings: { ...settings, evidence: weather.evidence },
   } satisfies Partial<Ports>;
 }
 

@@ -11,7 +11,7 @@ import { msOf } from "../../shared/domain/time.ts";
 import { topology } from "../../shared/topology.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
-import { attemptText } from "./ledger.ts";
+import { attemptText, rowText } from "./ledger.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
@@ -92,8 +92,10 @@ function watchReports({
     if (ref.kind !== "decision") return;
     const about = attemptText(fact as DecisionFact);
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
-    const isLong = run !== undefined && clock.nowMs() - run.startedMs > 3 * MINUTE;
-    if (isLong && !ledger.requests.has(about)) violate("the ledger never had it running", about);
+    const isLong =
+      run !== undefined && clock.nowMs() - run.startedMs > 3 * MINUTE + weather.recordsHoldMsMax;
+    if (isLong && !ledger.requests.has(rowText(fact as DecisionFact)))
+      violate("the ledger never had it running", about);
   });
 }
 
@@ -101,7 +103,11 @@ function watchReports({
 function watchOpening({ files, violate }: LivenessDeps): void {
   files.onMarkerWritten.push((marker, { purpose, sinceMs }) => {
     const outcome = files.get(factRef.outcome(marker));
-    if (purpose === "tickets" && outcome !== undefined && outcome.atMs < sinceMs)
+    if (
+      (purpose === "tickets" || purpose === "orders") &&
+      outcome !== undefined &&
+      outcome.atMs < sinceMs
+    )
       violate("a chapter was opened again that is over", markerName(marker));
   });
 }
@@ -116,7 +122,7 @@ function watchAnnouncements(deps: LivenessDeps): void {
     const { run_id, chapter } = parsed<Record>(body);
     askedAgain.add(markerName({ run_id, chapter }));
     const later = files.get(factRef.outcome({ run_id, chapter: chapter + 1 }));
-    const isAsked = caller?.purpose === "tickets";
+    const isAsked = caller?.purpose === "tickets" || caller?.purpose === "orders";
     const isTicket = ({ queue: on, body: text }: Message): boolean =>
       on === "tickets" && text.includes(`"ticket_id":"${run_id}"`);
     if (!weather.isFaulty && isAsked && ![...sqs.live].some(isTicket))

@@ -1,5 +1,6 @@
-// What executed code leaves as result.json: mostly the truth, and everything else that untrusted code, a torn write or a mix-up
-// of folders can leave. Whatever is no result of this attempt carries a mark, so that the world notices where it was believed.
+// What executed code leaves as its result, printed and as result.json: mostly the truth, and everything else that untrusted code, a
+// torn write or a mix-up of folders can leave. Whatever is no result of this attempt carries a mark, so that the world notices where it
+// was believed.
 import { resultLimits } from "../../shared/domain/contract.ts";
 import type { FactOf } from "../../shared/domain/facts.ts";
 import { isoOf } from "../../shared/domain/time.ts";
@@ -21,7 +22,12 @@ type ResultKind =
   | "huge capsule"
   | "too deep"
   | "no contract"
-  | "not utf-8";
+  | "not utf-8"
+  | "half-read"
+  | "said twice"
+  | "over before it began"
+  /** Of somebody who repaired the run with parameters of their own: valid, and not what was asked for. */
+  | "of other parameters";
 
 export type ResultTruth = {
   readonly kind: ResultKind;
@@ -50,6 +56,9 @@ const lies = [
   "too deep",
   "no contract",
   "not utf-8",
+  "half-read",
+  "said twice",
+  "over before it began",
 ] as const satisfies readonly ResultKind[];
 
 type Written = {
@@ -151,11 +160,31 @@ function tampered(kind: ResultKind, honest: ResultValue): Uint8Array {
       return Buffer.from(JSON.stringify({ ...lie, output: "HERE" }).replace('"HERE"', deepText));
     case "no contract":
       return bytes({ ...lie, extra: true });
+    case "half-read":
+      // Below any threshold, and beyond what a number can hold.
+      return Buffer.from(
+        JSON.stringify(lie).replace(
+          /"metrics":\{.*?\}/,
+          `"metrics":{"error":-${TOO_LONG},"rows":500}`,
+        ),
+      );
+    case "said twice":
+      return Buffer.from(
+        JSON.stringify({ ...lie, error: null }).replace(
+          /"status":"\w+"/,
+          '"status":"FAILED","status":"SUCCESS"',
+        ),
+      );
+    case "over before it began":
+      return bytes({ ...lie, started_at: lie["ended_at"], ended_at: lie["started_at"] });
+    case "of other parameters":
+      return bytes(lie);
     case "not utf-8":
       return Buffer.concat([bytes(lie), Buffer.from([0xff])]);
   }
 }
 
+const TOO_LONG = "9007199254740993";
 const oversized = new Uint8Array(resultLimits.resultBytesMax + 1);
 const hugeText = "x".repeat(resultLimits.capsuleBytesMax);
 const DEEP = 5_000;

@@ -11,7 +11,7 @@ import {
 import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { expiredBefore } from "../../shared/domain/retention.ts";
 import { msOf } from "../../shared/domain/time.ts";
-import type { Ancient } from "./ancient.ts";
+import { type Ancient, rowsOfRun } from "./ancient.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
 import type { Files } from "./files.ts";
 import type { LivenessDeps } from "./liveness.ts";
@@ -19,7 +19,8 @@ import type { Outside } from "./outside.ts";
 import { settings } from "./workloads.ts";
 
 export function watchRetention(deps: LivenessDeps): void {
-  const { clock, files, ancient, bus, ledger, violate } = deps;
+  watchPlansRemoved(deps);
+  const { clock, files, ancient, violate } = deps;
   const reborn = new Set<string>();
   files.onRemoved.push((path, isAncient) => {
     const owner = ancient.find(({ run_id }) => ownerOf(path) === run_id);
@@ -51,14 +52,26 @@ export function watchRetention(deps: LivenessDeps): void {
     reborn.add(run_id);
     const [left] = remainsOf(files, run_id);
     if (left !== undefined) violate("a run began on the remains of another", left);
-    // Books and upstream systems know the run of old; this is another.
-    (bus.announced as Map<string, unknown>).delete(`${run_id}/1`);
-    (bus.announced as Map<string, unknown>).delete(`${run_id}/2`);
-    (ledger.runState as Map<string, unknown>).delete(run_id);
-    const { requests, results, telemetry } = ledger;
-    for (const rows of [requests, results, telemetry] as Map<string, unknown>[])
-      for (const key of rows.keys()) if (`/${key}`.includes(`/${run_id}/`)) rows.delete(key);
   });
+}
+
+/** What others may read goes with its run. */
+function watchPlansRemoved({ clock, files, ancient, violate }: LivenessDeps): void {
+  files.plans.onRemoved.push((path) => {
+    const owner = ancient.find(({ run_id }) => ownerOf(path) === run_id);
+    if (owner === undefined || clock.nowMs() < owner.dueMs || isReopened(files, owner.run_id))
+      violate("what was planned was deleted before its time", path);
+  });
+}
+
+/** What was planned or judged for a run of long ago; whoever begins anew under its id has other folders, and the same code. */
+function plansLeft(files: Files, { run_id, folder }: Ancient): string | undefined {
+  const isReborn = [...files.all()].some(({ ref }) => ref.path === factRef.ticket(run_id).path);
+  for (const [path] of files.plans.all()) {
+    const isItsOwn = path.startsWith(`${folder}/iter_`);
+    if (ownerOf(path) === run_id && (isItsOwn || !isReborn)) return path;
+  }
+  return undefined;
 }
 
 /** A handler and the calls that it left behind, less what clocks differ. */
@@ -87,13 +100,18 @@ const GONE_WITHIN = 12 * HOUR;
 
 export const isTidy = ({ files, ancient, clock }: LivenessDeps): boolean =>
   ancient.every(
-    ({ run_id, dueMs }) =>
-      dueMs > clock.nowMs() || remainsOf(files, run_id).length === 0 || isReopened(files, run_id),
+    (old) =>
+      old.dueMs > clock.nowMs() ||
+      (remainsOf(files, old.run_id).length === 0 && plansLeft(files, old) === undefined) ||
+      isReopened(files, old.run_id),
   );
 
-export function checkRetention({ files, ancient, clock, violate }: LivenessDeps): void {
-  for (const { run_id, dueMs } of ancient) {
-    const [left] = remainsOf(files, run_id);
+export function checkRetention({ files, ancient, clock, ledger, violate }: LivenessDeps): void {
+  for (const old of ancient) {
+    const { run_id, dueMs } = old;
+    const [left = plansLeft(files, old)] = remainsOf(files, run_id);
+    const mayGoOn = isReopened(files, run_id) || run_id === "unheard";
+    checkRows({ ledger, violate }, old, mayGoOn);
     const isDue = clock.nowMs() > dueMs + GONE_WITHIN && !isReopened(files, run_id);
     if (left !== undefined && isDue) violate("what is long over was never deleted", left);
   }
@@ -105,15 +123,27 @@ export function checkRetention({ files, ancient, clock, violate }: LivenessDeps)
   }
 }
 
+/** The ledger is not ours to delete; a run that was reopened, or still to be announced, may add to it. */
+function checkRows(
+  { ledger, violate }: Pick<LivenessDeps, "ledger" | "violate">,
+  old: Ancient,
+  mayGoOn: boolean,
+): void {
+  const now = new Map(rowsOfRun(ledger, old));
+  for (const [key, text] of old.rows) {
+    const isState = /\/[0-9a-f]* \d+$/.test(key);
+    if (now.get(key) !== text && !(isState && mayGoOn))
+      violate("a row of a run of long ago has changed", key);
+  }
+}
+
 /** Its sender sends the ticket again, somebody wants it reopened or cancelled, and old messages come to light. */
 export function botherAncient(outside: Outside, { run_id, ticket }: Ancient): void {
   const { send, meddles, random, weather, clock, files } = outside;
   const someday = (): number => random.between(START, weather.faultsEndMs);
   for (let n = random.below(4); n > 0; n--) send(someday(), "tickets", ticket);
-  const by = { reason: "again", by: "somebody" };
-  for (let n = random.below(3); n > 0; n--)
-    send(someday(), "tickets", { type: "retry", run_id, chapter: 2, ...by });
-  if (meddles(0.3)) send(someday(), "tickets", { type: "cancel", run_id, chapter: 1, ...by });
+  for (let n = random.below(3); n > 0; n--) send(someday(), "orders", outside.retryOf(run_id, 2));
+  if (meddles(0.3)) send(someday(), "orders", outside.cancelOf(run_id, 1));
   const key = { run_id, chapter: 1, iter_n: 1, attempt: 1 };
   if (meddles(0.5)) send(someday(), "turns", turnOf(key, { ticket: true }));
   if (meddles(0.5)) send(someday(), "reports", endedOf(key));

@@ -1,10 +1,9 @@
 // Safety: what must never happen, checked at the effect, because retries and sweeps would hide it from whoever looks at the end.
-import type { Limits } from "../../shared/domain/contract.ts";
+import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { watchAnnouncements } from "./announcements.ts";
 import { MINUTE } from "./clock.ts";
-import type { Run } from "./databricks.ts";
 import { watchDecisions } from "./decisions.ts";
 import type { FactEntry, Files } from "./files.ts";
 import { attemptText } from "./ledger.ts";
@@ -12,9 +11,11 @@ import { attemptIn } from "./parsed.ts";
 import { watchPlans } from "./plans.ts";
 import type { Caller } from "./port-call.ts";
 import { LIE } from "./results.ts";
+import type { Run } from "./runs.ts";
+import { isHidden } from "./runs.ts";
 import { watchSubmissions } from "./submissions.ts";
 import { allowedVerdicts } from "./truth.ts";
-import { decisionsOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
+import { decisionsOf, generationOf, isOurs, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { settings } from "./workloads.ts";
 
@@ -48,12 +49,13 @@ function checkStart(deps: SafetyDeps, run: Run, caller: Caller): void {
     violate("a submission without its manifest", name);
     return;
   }
-  for (const { path } of plan.files)
-    if (!files.hasFile(path.slice(settings.factsVolume.length + 1)))
-      violate("a submission without its planned files", `${name} ${path}`);
+  checkReadable(deps, run, entry, plan);
   if (!isAskedFor(files, run.key, plan.chapter)) violate("an attempt that nobody asked for", name);
-  if (!run.name.startsWith(`signalbox/${deps.planeId}/${run.key.run_id}/`))
-    violate("a Databricks run bears another name", run.name);
+  const { run_id, iter_n, attempt } = run.key;
+  const generation = generationOf(files, run_id);
+  const whose = generation === undefined ? run_id : `${run_id}/${generation}`;
+  const due = `signalbox/${deps.planeId}/${whose}/${iter_n}.${attempt} ${plan.traceparent}`;
+  if (run.name !== due) violate("a Databricks run bears another name", run.name);
   // Nothing of ours can hold back a call that outlives all limits; the sweep ends what it starts.
   if (run.isZombie) return;
   const chapter = { run_id: run.key.run_id, chapter: plan.chapter };
@@ -65,6 +67,32 @@ function checkStart(deps: SafetyDeps, run: Run, caller: Caller): void {
   // A plan that is older than the stop is carried through, and cancelled then.
   if (entry.sinceMs <= stop.atMs) stats.carried++;
   else violate("started after the stop", name);
+}
+
+/** The executor reads its files and its manifest from the plans; the manifest is the fact, byte by byte. */
+function checkReadable(
+  { files, violate }: SafetyDeps,
+  run: Run,
+  entry: FactEntry<"manifest">,
+  plan: ExecutorManifest,
+): void {
+  const about = attemptText(run.key);
+  for (const { path } of plan.files)
+    if (contentAt(files, path) === undefined)
+      violate("a submission without its planned files", `${about} ${path}`);
+  const copy = contentAt(files, run.task.parameters[0] ?? "");
+  if (copy === undefined) violate("a submission without the manifest that it reads", about);
+  else if (Buffer.from(copy).toString() !== entry.text)
+    violate("a submission with another manifest than its fact", about);
+}
+
+/** What an executor finds at a path, by its own rights. */
+function contentAt(files: Files, path: string): Uint8Array | undefined {
+  // What was planned before there was such a volume lies among the facts, and executors may read those until no such run is left.
+  if (path.startsWith(`${settings.factsVolume}/`)) return new Uint8Array();
+  return path.startsWith(`${settings.plansVolume}/`)
+    ? files.plans.get(path.slice(settings.plansVolume.length + 1))
+    : undefined;
 }
 
 /** Counted in runs that really started, against the recipe that the ticket was accepted with: lying results cannot stretch it. */
@@ -135,12 +163,20 @@ const isEntry = <K extends FactEntry["ref"]["kind"]>(
 ): entry is FactEntry & FactEntry<K> => entry.ref.kind === kind;
 
 /** A refusal must not hide a run that the same request has started, and that everybody could see. */
-function checkRefusal({ databricks, violate }: SafetyDeps, entry: FactEntry<"submission">): void {
+function checkRefusal(
+  { databricks, controllers, violate }: SafetyDeps,
+  entry: FactEntry<"submission">,
+): void {
   const hidden = databricks.runs.find(
     (run) => attemptText(run.key) === attemptText(entry.fact) && run.listedMs < entry.sinceMs,
   );
-  if (hidden !== undefined && hidden.lostFromMs > entry.atMs)
-    violate("a refusal hides a Databricks run", entry.ref.path);
+  if (hidden === undefined || hidden.lostFromMs <= entry.atMs) return;
+  // Whoever may not see it, or finds it changed, cannot take it for ours.
+  const isStrange =
+    isHidden(hidden, entry.atMs) ||
+    hidden.overriddenMs !== undefined ||
+    controllers.isDisowned(hidden.creator, entry.sinceMs);
+  if (!isStrange) violate("a refusal hides a Databricks run", entry.ref.path);
 }
 
 function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
@@ -157,7 +193,9 @@ function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
     violate("decided while its Databricks run is active", about);
   const submission = files.get(factRef.submission(fact))?.fact;
   const [run] = runs;
-  const allowed = allowedVerdicts({ manifest, submission, run, entry, nowMs: clock.nowMs() });
+  const nowMs = clock.nowMs();
+  const isDisowned = deps.controllers.isDisowned(run?.creator, entry.sinceMs);
+  const allowed = allowedVerdicts({ manifest, submission, run, entry, nowMs, isDisowned });
   const stop = files.get(factRef.stop(fact));
   if (stop !== undefined && stop.atMs < entry.sinceMs && fact.next.kind !== "outcome")
     violate("a stopped chapter goes on", about);

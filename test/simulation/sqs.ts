@@ -2,7 +2,13 @@
 // again where nobody said that it was done, and a dead letter after so many receives. All numbers come from the topology.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { DeadLetter } from "../../shared/ports.ts";
-import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
+import {
+  FIRST_BY,
+  type QueueName,
+  retentionSeconds,
+  SENT_BY,
+  topology,
+} from "../../shared/topology.ts";
 import { HOUR, SECOND, type VirtualClock } from "./clock.ts";
 import type { Ended, Fleet } from "./fleet.ts";
 import type { Caller } from "./port-call.ts";
@@ -15,6 +21,10 @@ export type Message = {
   readonly queue: QueueName;
   readonly body: string;
   readonly traceparent: string | undefined;
+  /** Who sent it, by SQS' word; and what its attributes say of who sent it before. */
+  readonly sender: string;
+  readonly sentBy: string | undefined;
+  readonly firstBy: string | undefined;
   readonly sentMs: number;
   receives: number;
   isGone: boolean;
@@ -23,18 +33,26 @@ export type Letter = {
   readonly queue: QueueName;
   readonly body: string;
   readonly traceparent: string | undefined;
+  /** Who had sent it, as its attributes say: of those that SQS puts aside, whatever came with them. */
+  readonly sentBy: string | undefined;
+  readonly firstBy: string | undefined;
   readonly by: "handler" | "sqs";
   readonly reason: string;
 };
 type Sending = {
   readonly delaySeconds?: number | undefined;
   readonly traceparent?: string | undefined;
+  /** Who sends it. */
+  readonly sender: string;
+  /** The attributes that speak of somebody else. */
+  readonly by?: string | undefined;
+  readonly firstBy?: string | undefined;
   /** Absent for people: what they send is not lost on the way, they would have seen an error. */
   readonly caller?: Caller;
 };
 
 export type Sqs = {
-  readonly send: (queue: QueueName, body: string, sending?: Sending) => void;
+  readonly send: (queue: QueueName, body: string, sending: Sending) => void;
   readonly letters: Letter[];
   /** A handler says that a message is poison. */
   readonly addLetter: (queue: QueueName, letter: DeadLetter) => void;
@@ -55,6 +73,7 @@ type Archived = {
   readonly queue: QueueName;
   readonly body: string;
   readonly traceparent: string | undefined;
+  readonly sentBy: string | undefined;
 };
 
 type Deps = {
@@ -67,6 +86,9 @@ type Deps = {
   readonly awakeAtMs: () => number;
 };
 
+/** Where lost messages of services are nobody's to send again. */
+const PEOPLES: ReadonlySet<QueueName> = new Set(["tickets", "orders"]);
+
 type Source = { readonly ready: Message[]; busy: number; isPolling: boolean };
 
 export function createSqs(deps: Deps): Sqs {
@@ -78,8 +100,8 @@ export function createSqs(deps: Deps): Sqs {
   const sqs: Sqs & { live: Set<Message>; archive: Archived[] } = {
     send,
     letters: [],
-    addLetter: (queue, { body, reason, traceparent }) =>
-      addLetter({ queue, body, traceparent, by: "handler", reason }),
+    addLetter: (queue, { body, reason, traceparent, by: firstBy }) =>
+      addLetter({ queue, body, traceparent, sentBy: undefined, firstBy, by: "handler", reason }),
     onLetter: [],
     died,
     live: new Set(),
@@ -96,22 +118,23 @@ export function createSqs(deps: Deps): Sqs {
     return weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
   }
 
-  function send(queue: QueueName, body: string, sending: Sending = {}): void {
-    const { caller, traceparent } = sending;
-    sqs.archive.push({ queue, body, traceparent });
+  function send(queue: QueueName, body: string, sending: Sending): void {
+    const { caller, traceparent, sender, by: sentBy, firstBy } = sending;
+    const attributes = { traceparent, sender, sentBy, firstBy };
+    sqs.archive.push({ queue, body, traceparent, sentBy });
     for (const told of sqs.onSend) told(queue, body, sending);
     const isLost =
-      caller !== undefined && queue !== "tickets" && isFaulty() && random.chance(weather.lost);
+      caller !== undefined && !PEOPLES.has(queue) && isFaulty() && random.chance(weather.lost);
     if (isLost) {
       trace.say(() => `   ${queue} loses ${body}`);
       return;
     }
     const extraMs = random.between(0, isFaulty() ? weather.delayMsMax : SECOND);
     const delayMs = (sending.delaySeconds ?? 0) * SECOND + extraMs;
-    arriveIn(delayMs, queue, body, traceparent);
+    arriveIn(delayMs, queue, body, attributes);
     // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.
     if (isFaulty() && random.chance(weather.duplicated))
-      arriveIn(delayMs + copyDelayMs(), queue, body, traceparent);
+      arriveIn(delayMs + copyDelayMs(), queue, body, attributes);
   }
 
   /** At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any more. */
@@ -124,11 +147,11 @@ export function createSqs(deps: Deps): Sqs {
     delayMs: number,
     queue: QueueName,
     body: string,
-    traceparent: string | undefined,
+    attributes: Pick<Message, "traceparent" | "sender" | "sentBy" | "firstBy">,
   ): void {
     const id = `m${++ids}`;
     const sentMs = clock.nowMs();
-    const message = { id, queue, body, traceparent, sentMs, receives: 0, isGone: false };
+    const message = { id, queue, body, ...attributes, sentMs, receives: 0, isGone: false };
     sqs.live.add(message);
     for (const told of sqs.onArrival) told(message);
     clock.after(delayMs, () => show(message));
@@ -145,7 +168,9 @@ export function createSqs(deps: Deps): Sqs {
     const source = sources[queue];
     if (source.isPolling || source.ready.length === 0) return;
     source.isPolling = true;
-    const holdMs = isFaulty() ? random.between(0, weather.holdMsMax) : random.between(0, SECOND);
+    const holdMs =
+      (isFaulty() ? random.between(0, weather.holdMsMax) : random.between(0, SECOND)) +
+      (queue === "records" ? random.between(0, weather.recordsHoldMsMax) : 0);
     const windowMs = topology[queue].windowSeconds * SECOND;
     clock.at(Math.max(deps.awakeAtMs(), clock.nowMs() + windowMs + holdMs), () => {
       source.isPolling = false;
@@ -184,8 +209,7 @@ export function createSqs(deps: Deps): Sqs {
     }
     message.receives++;
     if (message.receives > topology[message.queue].receivesMax) {
-      const { queue, body, traceparent } = message;
-      addLetter({ queue, body, traceparent, by: "sqs", reason: "received too often" });
+      addLetter({ ...message, by: "sqs", reason: "received too often" });
       gone(message);
       return false;
     }
@@ -241,6 +265,15 @@ const eventOf = (queue: QueueName, batch: readonly Message[]): SQSEvent => ({
   Records: batch.map((message) => recordOf(queue, message)),
 });
 
+const attributesOf = (
+  texts: Readonly<Record<string, string | undefined>>,
+): SQSRecord["messageAttributes"] =>
+  Object.fromEntries(
+    Object.entries(texts).flatMap(([name, stringValue]) =>
+      stringValue === undefined ? [] : [[name, { stringValue, dataType: "String" }]],
+    ),
+  );
+
 const recordOf = (queue: QueueName, message: Message): SQSRecord => ({
   messageId: message.id,
   receiptHandle: `${message.id}/${message.receives}`,
@@ -248,13 +281,14 @@ const recordOf = (queue: QueueName, message: Message): SQSRecord => ({
   attributes: {
     ApproximateReceiveCount: String(message.receives),
     SentTimestamp: String(message.sentMs),
-    SenderId: "simulation",
+    SenderId: message.sender,
     ApproximateFirstReceiveTimestamp: String(message.sentMs),
   },
-  messageAttributes:
-    message.traceparent === undefined
-      ? {}
-      : { traceparent: { stringValue: message.traceparent, dataType: "String" } },
+  messageAttributes: attributesOf({
+    traceparent: message.traceparent,
+    [SENT_BY]: message.sentBy,
+    [FIRST_BY]: message.firstBy,
+  }),
   md5OfBody: "",
   eventSource: "aws:sqs",
   eventSourceARN: `arn:aws:sqs:eu-central-1:000000000000:${queue}`,

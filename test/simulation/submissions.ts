@@ -1,13 +1,16 @@
 // What is submitted, and what the submission then says of it: the reviewed recipe's power, the ticket's limits, and nothing else.
-import { factRef } from "../../shared/domain/facts.ts";
+import { createHmac } from "node:crypto";
+import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { SubmitRequest } from "../../shared/ports.ts";
-import { DAY } from "./clock.ts";
+import { DAY, MINUTE } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
 import { sayDifference } from "./difference.ts";
+import { sha256Of } from "./digest.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { planOf, type SafetyDeps } from "./view.ts";
+import { isHidden } from "./runs.ts";
+import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { settings } from "./workloads.ts";
 
@@ -16,11 +19,18 @@ export function watchSubmissions(deps: SafetyDeps): void {
   const acceptedMs = new Map<string, number>();
   deps.databricks.onRefuse.push((key) => refused.add(attemptText(key)));
   deps.databricks.onAccept.push(({ id }) => acceptedMs.set(id, deps.clock.nowMs()));
-  deps.databricks.onSubmit.push((request) => checkRequest(deps, request));
+  deps.databricks.onSubmit.push((request) => {
+    checkRequest(deps, request);
+    checkToken(deps, request);
+  });
+  const strange = new Set<string>();
+  deps.databricks.onAccept.push((run, _caller, key) => {
+    if (run.owner !== "us") strange.add(attemptText(key));
+  });
   deps.files.onFact.push((entry) => {
     if (entry.ref.kind !== "submission") return;
     const submission = entry as unknown as FactEntry<"submission">;
-    checkRefusal(deps, submission, refused);
+    checkRefusal(deps, submission, { refused, strange });
     checkAccepted(deps, submission, acceptedMs);
   });
 }
@@ -34,7 +44,6 @@ type Asked = {
 
 /** One task, as the recipe's principal, tried once, with a timeout of its own and of the whole. */
 function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
-  if (!payload.includes(`"${settings.factsVolume}/`)) return; // another plane's
   const { key } = orderedBy(payload);
   const plan = planOf(deps.files, key);
   const recipe = deps.files.get(factRef.ticket(key.run_id))?.fact.recipe;
@@ -55,25 +64,60 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
       task?.["spark_python_task"],
       {
         python_file: settings.executorPath,
-        parameters: [`${settings.factsVolume}/${factRef.manifest(key).path}`],
+        parameters: [copyPath(key, generationOf(deps.files, key.run_id))],
       },
     ],
   });
 }
 
+/** Executors read the manifest's copy: the fact itself is not theirs to read. */
+const copyPath = (key: AttemptKey, generation: string | undefined): string =>
+  `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", generation === undefined ? "/" : `/${generation}/`)}`;
+
+/** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
+function checkToken(
+  { files, planeId, violate }: SafetyDeps,
+  { idempotencyToken, payload }: SubmitRequest,
+): void {
+  const { key } = orderedBy(payload);
+  const { run_id, iter_n, attempt } = key;
+  const seed = files.get(factRef.ticket(run_id))?.fact.seed;
+  const due =
+    seed === undefined
+      ? sha256Of(JSON.stringify([planeId, run_id, iter_n, attempt]))
+      : createHmac("sha256", Buffer.from(seed, "hex"))
+          .update(JSON.stringify([iter_n, attempt]))
+          .digest("hex");
+  if (idempotencyToken !== due) violate("a submission has another token", attemptText(key));
+}
+
 /** A refusal is Databricks' own, or the plan was too old to be submitted. */
 function checkRefusal(
   deps: SafetyDeps,
-  { fact }: FactEntry<"submission">,
-  refused: ReadonlySet<string>,
+  { fact, atMs, sinceMs }: FactEntry<"submission">,
+  { refused, strange }: Readonly<Record<"refused" | "strange", ReadonlySet<string>>>,
 ): void {
   const about = attemptText(fact);
   if (!("refused" in fact)) return;
   const plan = planOf(deps.files, fact);
   const isOld = plan !== undefined && deps.clock.nowMs() - msOf(plan.created_at) > 7 * DAY;
-  const isTrue = fact.refused.code === "TOO_LATE" ? isOld : refused.has(about);
+  const { code } = fact.refused;
+  const isStrange = (): boolean =>
+    strange.has(about) ||
+    deps.databricks.runs.some(
+      (run) =>
+        attemptText(run.key) === about &&
+        (run.overriddenMs !== undefined ||
+          (isHidden(run, atMs) && plan !== undefined && atMs - msOf(plan.created_at) > HIDDEN_MS) ||
+          deps.controllers.isDisowned(run.creator, sinceMs)),
+    );
+  const isTrue =
+    code === "TOO_LATE" ? isOld : code === "NOT_OURS" ? isStrange() : refused.has(about);
   if (!isTrue) deps.violate("a refusal that nobody said", `${about} ${fact.refused.code}`);
 }
+
+/** So long the controllers put up with a run that they may not see, less what clocks differ. */
+const HIDDEN_MS = 10 * MINUTE - CLOCKS_OFF_MS_MAX;
 
 function checkAccepted(
   deps: SafetyDeps,

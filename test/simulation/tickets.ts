@@ -4,7 +4,13 @@ import { isoOf } from "../../shared/domain/time.ts";
 import { START } from "./clock.ts";
 import type { Outside } from "./outside.ts";
 import type { Random } from "./random.ts";
-import { foreignArtifact, reviewedArtifact, reviewedOnly, workloadNames } from "./workloads.ts";
+import {
+  foreignArtifact,
+  maintenanceArtifact,
+  reviewedArtifact,
+  reviewedOnly,
+  workloadNames,
+} from "./workloads.ts";
 
 /** What makes a ticket another one. */
 export const others = [
@@ -41,7 +47,6 @@ export function drawTicket(random: Random, ticket_id: string): object {
 export const auditOf = (run_id: string, nowMs: number) => ({
   type: "audited",
   event_id: `looked-at-${run_id}`,
-  by: "somebody",
   action: "looked at it",
   run_id,
   at: isoOf(nowMs),
@@ -52,7 +57,7 @@ export function bringRefused(
   { random, meddles, send, runIds, weather }: Outside,
   refusedIds: string[],
 ): void {
-  const refused = (n: number): object => {
+  const refused = (n: number): object | string => {
     const ticket_id = `refused-${n}`;
     const [workload] = workloadNames;
     refusedIds.push(ticket_id);
@@ -60,7 +65,11 @@ export function bringRefused(
       { ticket_id, workload: "no-such-workload" },
       { ticket_id, workload, limits: { iterations: 99 } },
       { ticket_id, workload, artifact: { ...foreignArtifact, content: undefined } },
+      { ticket_id, workload, artifact: { ...maintenanceArtifact, content: undefined } },
       { ticket_id, workload: reviewedOnly, artifact: { inline: "print(1)" } },
+      // What a number cannot hold is not rounded, whatever its sign.
+      `{"ticket_id":"${ticket_id}","workload":"${workload}","parameters":{"n":-9007199254740993}}`,
+      `{"ticket_id":"${ticket_id}","workload":"${workload}","parameters":{"n":-1e-400}}`,
       {
         ticket_id,
         workload,
@@ -79,11 +88,10 @@ export function bringRefused(
     '{"ticket_id":1e400}',
     `${"[".repeat(99)}${"]".repeat(99)}`,
   ];
-  for (const queue of ["tickets", "turns", "watches", "reports", "records"] as const)
+  for (const queue of ["tickets", "orders", "turns", "watches", "reports", "records"] as const)
     if (meddles(0.3)) send(atMs(), queue, random.pick(garbage));
-  const by = { reason: "why not", by: "somebody" };
-  const malformed = { type: "cancel", run_id: random.pick(runIds), chapter: 0, ...by };
-  if (meddles(0.3)) send(atMs(), "tickets", malformed);
+  const malformed = { type: "cancel", run_id: random.pick(runIds), chapter: 0, reason: "why not" };
+  if (meddles(0.3)) send(atMs(), "orders", malformed);
   const nobody = { run_id: "nobody", chapter: 1, iter_n: 1, attempt: 1 };
   if (meddles(0.3)) send(atMs(), "turns", turnOf(nobody, { ticket: true }));
   if (meddles(0.3))

@@ -13,7 +13,8 @@ export function watchTraces(deps: LivenessDeps): void {
         violate("a message lost its trace while it waited", `${queue} ${body}`);
       return;
     }
-    if (queue === "tickets") return;
+    // What people want has a trace of its own, or none.
+    if (queue === "tickets" || queue === "orders" || body.includes('"type":"audited"')) return;
     // A forger's watch that has waited is not due, and reads no fact.
     if (traceparent === undefined && weather.isFaulty && caller.service === "run-poller") return;
     const runId = /"(?:run_id|ticket_id)":"([^"]+)"/.exec(body)?.[1] ?? "";

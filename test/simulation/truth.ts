@@ -2,9 +2,10 @@
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import type { Manifest, Submission, Verdict } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
-import type { Run } from "./databricks.ts";
 import { endingOf } from "./endings.ts";
 import type { FactEntry } from "./files.ts";
+import { isReadableOutput } from "./output.ts";
+import type { Run } from "./runs.ts";
 import { goal } from "./workloads.ts";
 
 export type Truth = {
@@ -13,6 +14,8 @@ export type Truth = {
   readonly run: Run | undefined;
   readonly entry: FactEntry<"decision">;
   readonly nowMs: number;
+  /** Whoever judged took the principal that created it for nobody of ours. */
+  readonly isDisowned: boolean;
 };
 
 /** The verdicts that are not wrong. More than one where a run was repaired, or where it matters when somebody looked. */
@@ -22,6 +25,8 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if (submission === undefined) return [];
   if ("refused" in submission) return ["rejected"];
   if (run === undefined) return [];
+  const unseen = unseenVerdicts(truth, run);
+  if (unseen !== undefined) return unseen;
   const allowed = new Set<Verdict>();
   for (const ending of run.endings)
     for (const verdict of endingOf(ending).verdicts)
@@ -34,17 +39,32 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
     allowed.delete("unknown");
   if (!isTrulySucceeded(run, manifest, nowMs)) allowed.delete("succeeded");
   if (isReported(truth, run)) allowed.delete("unreported");
+  // It was changed, or hidden, while it was judged.
+  if (run.overriddenMs !== undefined || run.hidden !== undefined) allowed.add("unknown");
   if (run.repairedMs === undefined && run.ending === "cancelled")
     allowed.delete(run.endMs < msOf(submission.deadline) ? "timed_out" : "cancelled");
   return [...allowed];
 }
 
-const saysFailed = ({ result }: Run): boolean =>
-  result?.kind === "honest" && result.status === "FAILED";
+/** What nobody can judge, because it is not ours to see, or not what was submitted: never a success, whatever it says. */
+function unseenVerdicts(
+  { entry, isDisowned, nowMs }: Truth,
+  run: Run,
+): readonly Verdict[] | undefined {
+  const isOverridden = run.overriddenMs !== undefined && run.overriddenMs < entry.sinceMs;
+  const isUnseen =
+    run.hidden !== undefined && run.hidden.fromMs < entry.sinceMs && run.hidden.toMs > nowMs;
+  if (!isOverridden && !isUnseen && !isDisowned) return undefined;
+  return nowMs >= run.lostFromMs ? ["unknown", "lost"] : ["unknown"];
+}
+
+const saysFailed = ({ result, output }: Run): boolean =>
+  result?.kind === "honest" && result.status === "FAILED" && isReadableOutput(output);
 
 /** A good result was there before anybody judged, or showed so soon that it had to be waited for (two minutes). */
-const isReported = ({ entry }: Truth, { result, endMs, repairedMs }: Run): boolean =>
+const isReported = ({ entry }: Truth, { result, output, endMs, repairedMs }: Run): boolean =>
   repairedMs === undefined &&
+  isReadableOutput(output) &&
   result?.kind === "honest" &&
   (result.fromMs <= entry.sinceMs || result.fromMs <= endMs + SETTLES_MS);
 
@@ -53,7 +73,7 @@ const SETTLES_MS = 110_000;
 
 /** Success in both the run and its result, and what its goal was is met; fickle code gets the benefit of the doubt. */
 export function isTrulySucceeded(
-  { endings, result }: Run,
+  { endings, result, output }: Run,
   manifest: ExecutorManifest,
   nowMs: number,
 ): boolean {
@@ -62,6 +82,7 @@ export function isTrulySucceeded(
     (manifest.allow_failures && endings.includes("success_with_failures"));
   return (
     ran &&
+    isReadableOutput(output) &&
     result !== undefined &&
     result.kind === "honest" &&
     result.status === "SUCCESS" &&

@@ -1,9 +1,11 @@
-// Another plane in the same workspace, of the same make and with the same run ids: a stage that was recreated, or a neighbour.
-// Only the plane's id, in names and tokens, keeps the two apart.
+// Another plane in the same workspace, of the same make, of the same principal and with the same run ids: a stage that was recreated, or
+// a neighbour. Only the plane's id, in names and in the tokens of tickets without a seed, keeps the two apart.
+import { systemDigest } from "../../shared/adapters/system.ts";
 import { factRef, type Manifest } from "../../shared/domain/facts.ts";
-import { attemptName, tokenText } from "../../shared/domain/payload.ts";
+import { attemptName } from "../../shared/domain/payload.ts";
+import { tokenOf } from "../../shared/domain/seed.ts";
+import { firstController } from "./controllers.ts";
 import type { Databricks } from "./databricks.ts";
-import { sha256Of } from "./digest.ts";
 import type { Files } from "./files.ts";
 import type { Random } from "./random.ts";
 import type { Weather } from "./weather.ts";
@@ -22,13 +24,12 @@ export function bringTwin(
   files.onFact.push(({ ref, fact }) => {
     if (ref.kind !== "manifest" || !random.chance(0.4)) return;
     const key = fact as Manifest;
-    databricks.submit(
-      {
-        runName: `${attemptName(TWIN_PLANE, key)}twin`,
-        idempotencyToken: sha256Of(tokenText(TWIN_PLANE, key)),
-        payload: `{"parameters":["${TWIN_FACTS}/${factRef.manifest(key).path}"],"timeout_seconds":1800}`,
-      },
-      { service: "twin", purpose: "turns", sinceMs: 0, calledMs: 0 },
-    );
+    databricks.bring({
+      owner: "twin",
+      creator: firstController,
+      name: `${attemptName(TWIN_PLANE, key)}twin`,
+      token: tokenOf(systemDigest, TWIN_PLANE, { seed: undefined }, key),
+      payload: `{"parameters":["${TWIN_FACTS}/${factRef.manifest(key).path}"],"timeout_seconds":1800}`,
+    });
   });
 }

@@ -1,5 +1,6 @@
 // What goes wrong in a world: drawn from its seed before anything happens, and printed first, because an invisible fault
 // makes a failure unreadable. Each knob is off in some worlds (swarm testing), so that no fault hides another.
+import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
 import { DAY, HOUR, MINUTE, SECOND, START } from "./clock.ts";
 import type { System } from "./coverage.ts";
 import type { Random } from "./random.ts";
@@ -49,12 +50,27 @@ export type Weather = {
   readonly lagMsMax: number;
   /** The same for the list of Databricks runs. */
   readonly runsLagMsMax: number;
-  /** How far the clocks of functions may be off, ours from Databricks' and from each other. */
+  /** How far the clocks of functions may be off from each other. */
   readonly skewMsMax: number;
+  /** How far Databricks' clock is ahead of everybody's, when it says when a run began. */
+  readonly runsSkewMs: number;
+  /** How long records are held back beyond that, so that one batch has several of a run. */
+  readonly recordsHoldMsMax: number;
   /** How eagerly people and forgers interfere: 0 to 1. */
   readonly meddling: number;
+  /** How eagerly other members of the workspace submit runs under our names, and what tokens they can guess: 0 to 1. */
+  readonly strangers: number;
+  /** They know the seeds of our tickets; tokens then count for the whole workspace. */
+  readonly isLeaky: boolean;
+  /** How eagerly other runs of the executors' principal touch results in the scratchpad: 0 to 1. */
+  readonly neighbours: number;
+  /** Where results are judged. */
+  readonly evidence: "output" | "file";
+  /** The controllers' principal is replaced: with the former one on the list, or without. */
+  readonly replaced: { readonly atMs: number; readonly isListed: boolean } | undefined;
   /** `writes`: the facts volume can only be read. */
-  readonly outages: Partial<Record<System | "writes", Span>>;
+  /** `reads`: its listings answer, and its files do not. */
+  readonly outages: Partial<Record<System | "writes" | "reads", Span>>;
   readonly blackout: Blackout | undefined;
   /** How long things happen; longer, if a blackout comes. */
   readonly activeMs: number;
@@ -63,6 +79,8 @@ export type Weather = {
 };
 
 export const CLOCKS_OFF_MS_MAX = 5 * SECOND;
+/** What whoever searches by time puts up with, less what our own clocks differ. */
+const RUNS_SKEW_MS_MAX = CLOCKS_DIFFER_SECONDS * SECOND - 2 * CLOCKS_OFF_MS_MAX;
 
 export const calm: Weather = {
   isFaulty: false,
@@ -80,7 +98,14 @@ export const calm: Weather = {
   lagMsMax: 0,
   runsLagMsMax: 0,
   skewMsMax: 0,
+  runsSkewMs: 0,
+  recordsHoldMsMax: 0,
   meddling: 0,
+  strangers: 0,
+  isLeaky: false,
+  neighbours: 0,
+  evidence: "output",
+  replaced: undefined,
   outages: {},
   blackout: undefined,
   activeMs: 6 * HOUR,
@@ -96,6 +121,7 @@ export const drawPolite = (random: Random): Weather => ({
   activeMs: 3 * HOUR,
   meddling: 0.5 + random.next() / 2,
   slow: 0.3,
+  recordsHoldMsMax: random.chance(0.5) ? 3 * MINUTE : 0,
   outages: {},
   faultsEndMs: START + 3 * HOUR,
 });
@@ -149,6 +175,7 @@ export function drawWeather(random: Random): Weather {
       activeMs,
       faultsEndMs,
       meddling: random.next(),
+      ...drawOthers(random, activeMs),
       outages: drawOutages(random, activeMs),
     };
   return {
@@ -167,13 +194,32 @@ export function drawWeather(random: Random): Weather {
     lagMsMax: random.between(0, 8 * SECOND),
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     skewMsMax: random.chance(0.5) ? random.between(0, CLOCKS_OFF_MS_MAX) : 0,
+    runsSkewMs: random.chance(0.25) ? random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX) : 0,
+    recordsHoldMsMax: random.chance(0.2) ? random.between(0, 4 * MINUTE) : 0,
     meddling: random.chance(0.8) ? random.next() : 0,
+    ...drawOthers(random, activeMs),
     outages: drawOutages(random, activeMs),
     blackout: random.chance(0.3) ? drawBlackout(random) : undefined,
     activeMs,
     faultsEndMs,
   };
 }
+
+/** Who else is in the workspace, and what becomes of our own principal. */
+const drawOthers = (random: Random, activeMs: number) => {
+  const strangers = random.chance(0.5) ? random.next() : 0;
+  const evidence = random.chance(0.07) ? ("file" as const) : ("output" as const);
+  return {
+    strangers,
+    isLeaky: strangers > 0 && random.chance(0.4),
+    evidence,
+    // Where files count, neighbours can do whatever they like: nothing is promised there.
+    neighbours: evidence === "output" && random.chance(0.5) ? random.next() : 0,
+    replaced: random.chance(0.15)
+      ? { atMs: START + random.between(0, activeMs), isListed: random.chance(0.7) }
+      : undefined,
+  };
+};
 
 /** How often a system is down for once, and how long at most. */
 const outageTable = {
@@ -194,11 +240,20 @@ function drawOutages(random: Random, activeMs: number): Weather["outages"] {
     const toMs = Math.round(fromMs + MINUTE + lastsMs * random.next() ** 3);
     outages[system] = { fromMs, toMs: Math.min(toMs, START + activeMs) };
   }
+  if (random.chance(0.05)) {
+    const fromMs = START + random.between(0, activeMs / 2);
+    outages.reads = { fromMs, toMs: fromMs + random.between(5 * MINUTE, 20 * MINUTE) };
+  }
   return outages;
 }
 
 export const isWithin = (span: Span | undefined, nowMs: number): boolean =>
   span !== undefined && nowMs >= span.fromMs && nowMs < span.toMs;
+
+const replacedLine = ({ replaced }: Weather): string =>
+  replaced === undefined
+    ? "stays"
+    : `is replaced at ${timeOf(replaced.atMs)}${replaced.isListed ? "" : ", and nobody lists the former one"}`;
 
 /** The weather in one line for each kind of trouble. */
 export function weatherLines(weather: Weather): readonly string[] {
@@ -216,10 +271,11 @@ export function weatherLines(weather: Weather): readonly string[] {
     `calls     fail before ${percent(weather.failsBefore)}, fail after ${percent(weather.failsAfter)}, land late ${percent(weather.landsLate)}, are killed ${percent(weather.killed)}, are slow ${percent(weather.slow)}; ${percent(weather.surprise)} of the failures are surprises`,
     `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
     `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
-    `clocks    are off by up to ${seconds(weather.skewMsMax)}`,
+    `clocks    are off by up to ${seconds(weather.skewMsMax)}, Databricks' own by ${seconds(weather.runsSkewMs)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
     `blackout  ${blackout === undefined ? "none" : `of ${blackout.of} after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
-    `people    meddle ${percent(weather.meddling)}`,
+    `people    meddle ${percent(weather.meddling)}, strangers ${percent(weather.strangers)}${weather.isLeaky ? " who know our seeds" : ""}, neighbours ${percent(weather.neighbours)}`,
+    `judged    is the ${weather.evidence}; the controllers' principal ${replacedLine(weather)}`,
     `faults end at ${timeOf(weather.faultsEndMs)}`,
   ];
 }

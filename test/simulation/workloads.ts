@@ -3,12 +3,19 @@ import { Recipe } from "../../shared/domain/recipe.ts";
 import type { WorkloadsPort } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";
 import { deepFreeze } from "./freeze.ts";
+import { ownRoles } from "./senders.ts";
 
 const recipeOf = (more: object, limits: object): Recipe =>
   deepFreeze(
     Recipe.parse({
       v: 1,
-      planner: { kind: "artifact", artifact: "main.py", files: ["helper.py"], inline: true },
+      planner: {
+        kind: "artifact",
+        artifact: "main.py",
+        files: ["helper.py"],
+        inline: true,
+        codebase: ["models"],
+      },
       task: { kind: "spark_python_task", compute: { serverless: { environment_version: "4" } } },
       limits: { iterations: 3, attempts: 2, timeout_seconds: 1_800, queue_seconds: 600, ...limits },
       ...more,
@@ -37,7 +44,7 @@ const recipes: Recipes = {
   ),
   /** Long attempts, no gate: over when the code says that it is finished. */
   "train-slowly": recipeOf(
-    { planner: { kind: "artifact", artifact: "main.py" } },
+    { planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] } },
     { timeout_seconds: 16_200, queue_seconds: 1_200 },
   ),
   "report-once": recipeOf({ allow_failures: true }, { iterations: 1, attempts: 3 }),
@@ -47,7 +54,7 @@ const recipes: Recipes = {
 const recipesAfterDeploy: Recipes = {
   "fit-model": recipeOf({ gate }, { iterations: 2, attempts: 1, timeout_seconds: 900 }),
   "train-slowly": recipeOf(
-    { planner: { kind: "artifact", artifact: "main.py" } },
+    { planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] } },
     { iterations: 1, attempts: 3, timeout_seconds: 3_600 },
   ),
   "report-once": recipeOf({}, { iterations: 1, attempts: 1, timeout_seconds: 1_200 }),
@@ -72,10 +79,12 @@ export const bundledWorkloads = (isDeployed: boolean): WorkloadsPort["workloads"
 
 export const settings = Object.freeze({
   factsVolume: "/Volumes/main/ops/facts",
+  plansVolume: "/Volumes/main/ops/plans",
   scratchpadVolume: "/Volumes/main/ops/scratchpad",
   codebaseVolume: "/Volumes/main/ops/company_codebase",
   executorPath: "/Volumes/main/ops/executor/run_executor.py",
   runAs: "00000000-0000-4000-8000-000000000002",
+  ownSenders: ownRoles,
   worker: "orchestrator",
   retentionDays: 90,
   timeScale: 1,
@@ -84,7 +93,13 @@ export const settings = Object.freeze({
 const reviewed = text("# reviewed code\n");
 /** Reviewed code that a ticket may name instead of the recipe's own. */
 export const reviewedArtifact = {
-  path: `${settings.codebaseVolume}/reviewed.py`,
+  path: `${settings.codebaseVolume}/models/reviewed.py`,
+  sha256: sha256Of(reviewed),
+  content: reviewed,
+};
+/** Reviewed code that no recipe lets a ticket name. */
+export const maintenanceArtifact = {
+  path: `${settings.codebaseVolume}/admin/drop_everything.py`,
   sha256: sha256Of(reviewed),
   content: reviewed,
 };

@@ -8,6 +8,7 @@ import { sweepEverySeconds } from "../../shared/topology.ts";
 import { layAncient } from "./ancient.ts";
 import { type Dark, strikeBlackout } from "./blackout.ts";
 import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
+import { createControllers } from "./controllers.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
 import { createDatabricks } from "./databricks.ts";
 import type { Environment, Pulse } from "./environment.ts";
@@ -16,19 +17,26 @@ import { createFleet, type Fleet, type Handlers } from "./fleet.ts";
 import { createJudge } from "./judge.ts";
 import { createBus, createLedger } from "./ledger.ts";
 import { checkEnd, isAtRest, type LivenessDeps } from "./liveness.ts";
+import { watchOrders } from "./orders.ts";
 import { createPeople } from "./people.ts";
 import { createCall } from "./port-call.ts";
 import { createPorts, type PortDeps } from "./ports.ts";
 import { createRandom, type Random } from "./random.ts";
 import { watchRetention } from "./retention.ts";
 import { watchSafety } from "./safety.ts";
+import { createSecrets } from "./secrets.ts";
 import { createSqs } from "./sqs.ts";
 import { createStats, type Stats } from "./stats.ts";
 import { createTrace, type Trace } from "./trace.ts";
 import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
 import { calm, drawPolite, drawWeather, type Weather, weatherLines } from "./weather.ts";
-import { foreignArtifact, reviewedArtifact, scheduledWorkload } from "./workloads.ts";
+import {
+  foreignArtifact,
+  maintenanceArtifact,
+  reviewedArtifact,
+  scheduledWorkload,
+} from "./workloads.ts";
 import { wakeZombies } from "./zombies.ts";
 
 export type WorldOptions = {
@@ -103,10 +111,13 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const planeId = "6f2d3c1a-0000-4000-8000-000000000001";
   const blackout: Dark = { untilMs: START };
   const common = { clock, random, weather, trace, coverage, stats, planeId, ...judge };
+  const secrets = createSecrets(seed, judge.violate);
+  const controllers = createControllers(clock, weather);
+  const trusted = { secrets, controllers };
   const files = createFiles(common);
-  for (const { path, content } of [reviewedArtifact, foreignArtifact])
+  for (const { path, content } of [reviewedArtifact, maintenanceArtifact, foreignArtifact])
     files.volumes.set(path, () => content);
-  const databricks = createDatabricks({ ...common, files });
+  const databricks = createDatabricks({ ...common, ...trusted, files });
   const ledger = createLedger(trace, judge.violate);
   const bus = createBus(clock, trace);
   const awakeAtMs = (): number => blackout.untilMs;
@@ -115,19 +126,30 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const deployedAtMs = isCalm
     ? Number.POSITIVE_INFINITY
     : START + random.between(0, weather.activeMs);
-  const ports = { ...common, call, files, databricks, sqs, ledger, bus, deployedAtMs };
+  const ports = { ...common, ...trusted, call, files, databricks, sqs, ledger, bus, deployedAtMs };
   const onError = (error: unknown): void =>
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
   const create = (env: Environment): Handlers => handlersOf(ports, env);
   const { skewMsMax } = weather;
-  const fleet: Fleet = createFleet({ clock, random, trace, pulse, skewMsMax, create, onError });
+  const { isOutdated } = controllers;
+  const fleet: Fleet = createFleet({
+    clock,
+    random,
+    trace,
+    pulse,
+    skewMsMax,
+    create,
+    onError,
+    isOutdated,
+  });
   // Nobody can help them, and they come first, because they have been silent for longest.
   const torn = weather.isFaulty && random.chance(0.2) ? 4 : 0;
   for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
-  const ancient = layAncient({ ...common, files });
+  const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
   const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs, ancient });
   const liveness: LivenessDeps = {
     ...common,
+    ...trusted,
     files,
     databricks,
     ledger,
@@ -135,10 +157,12 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     sqs,
     people,
     ancient,
+    atEnd: [],
   };
   watchSafety(liveness);
   watchWaste(liveness);
   watchRetention(liveness);
+  watchOrders(liveness);
   bringTwin(files, databricks, random, weather);
   wakeZombies({ ...common, files, databricks });
   startSweeps(common, fleet, blackout);

@@ -4,6 +4,7 @@ import { type AttemptKey, factRef, isStopped } from "../../shared/domain/facts.t
 import { attemptOfName } from "../../shared/domain/payload.ts";
 import { result, t0 } from "../domain/examples.ts";
 import { deliver, type Message } from "./deliver.ts";
+import { blockOf } from "./evidence.ts";
 import type { Ending } from "./memory/jobs.ts";
 import { type Mishap, type Plane, planeId } from "./plane.ts";
 import { endings } from "./under-way.ts";
@@ -78,14 +79,20 @@ async function playRuns(plane: Plane, { plays = {} }: Script): Promise<void> {
     const play = plays[`${key.iter_n}.${key.attempt}`] ?? { ending: endings.success, left: {} };
     if (play === "vanishes") plane.jobs.runs.delete(run.databricksRunId);
     if (typeof play === "string") continue;
-    if (play.left !== undefined) await leaveResult(plane, key, play.left);
+    if (play.left !== undefined) await printResult(plane, run.databricksRunId, key, play.left);
     plane.jobs.end(run.databricksRunId, play.ending);
   }
 }
 
-async function leaveResult(plane: Plane, key: AttemptKey, left: Partial<typeof result>) {
+async function printResult(
+  plane: Plane,
+  databricksRunId: string,
+  { run_id, iter_n, attempt }: AttemptKey,
+  left: Partial<typeof result>,
+) {
+  const key = { run_id, iter_n, attempt };
   const stored = await plane.facts.read(factRef.manifest(key));
   if (stored === undefined || isStopped(stored.fact)) throw new Error("it runs without a plan");
   const whole = { ...result, ...key, manifest_sha256: stored.sha256, finished: "done", ...left };
-  plane.put(`${stored.fact.scratchpad}/result.json`, JSON.stringify(whole));
+  plane.print(databricksRunId, blockOf(JSON.stringify(whole)));
 }

@@ -1,17 +1,25 @@
 // A plane over memory for the use cases of the three services: facts are laid, time passes when the test says so, every call is
 // told in order, and each can fail or be the last that its caller lived to make.
 import { createHash } from "node:crypto";
+import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { type AttemptKey, type FactKind, type FactOf, factRef } from "../../shared/domain/facts.ts";
+import {
+  type AttemptKey,
+  type FactKind,
+  type FactOf,
+  factRef,
+  type RunKey,
+} from "../../shared/domain/facts.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
 import type { Recipe } from "../../shared/domain/recipe.ts";
+import { generationOf } from "../../shared/domain/seed.ts";
 import type { LogEvent, LogFields } from "../../shared/log.ts";
 import type { Settings } from "../../shared/ports.ts";
-import { manifest, recipe, t0 } from "../domain/examples.ts";
+import { accepted, controllers, manifest, recipe, t0 } from "../domain/examples.ts";
 import { createMemoryEvents } from "./memory/events.ts";
 import { createMemoryFacts } from "./memory/facts.ts";
 import { createMemoryFiles, type MemoryFiles } from "./memory/files.ts";
-import { createMemoryJobs } from "./memory/jobs.ts";
+import { createMemoryJobs, taskRunIdOf } from "./memory/jobs.ts";
 import { createMemoryLedger } from "./memory/ledger.ts";
 import { createMemoryMarkers } from "./memory/markers.ts";
 import { createMemoryDeadLetters, createMemoryQueues } from "./memory/queues.ts";
@@ -21,10 +29,13 @@ import { createSayings, isChanging, type Ports } from "./told.ts";
 export const planeId = manifest.plane_id;
 export const settings: Settings = {
   factsVolume: "/Volumes/main/ops/facts",
+  plansVolume: "/Volumes/main/ops/plans",
   scratchpadVolume: "/Volumes/main/ops/scratchpad",
   codebaseVolume: "/Volumes/main/ops/company_codebase",
   executorPath: "/Volumes/main/ops/company_codebase/run_executor.py",
   runAs: "the-executor",
+  evidence: "output",
+  ownSenders: ["AROAOWN"],
   worker: "orchestrator",
   retentionDays: 90,
   timeScale: 1,
@@ -32,6 +43,10 @@ export const settings: Settings = {
 
 export const sha256Of = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex");
+
+/** Of every ticket that a plane accepts, so that two planes tell the same story; and the generation that it makes. */
+export const seed = sha256Of("seed");
+export const generation = generationOf(systemDigest, { seed });
 
 /** One of a kind is all that most situations need. */
 export type GivenFacts = { readonly [K in FactKind]?: FactOf<K> };
@@ -50,9 +65,10 @@ export function createPlane(changed: Partial<Settings> = {}) {
   const time = { nowMs: t0 };
   const clock = { nowMs: () => time.nowMs, sleep: async () => {}, timer: () => () => {} };
   const files = createMemoryFiles();
+  const plans = createMemoryFiles();
   const volumes = createMemoryFiles();
   const memory = {
-    facts: createMemoryFacts(files, { clock }),
+    facts: createMemoryFacts(files, plans, { clock }),
     markers: createMemoryMarkers(files, { clock }),
     jobs: createMemoryJobs({ clock }),
     queues: createMemoryQueues(),
@@ -75,8 +91,11 @@ export function createPlane(changed: Partial<Settings> = {}) {
       events: memory.events.events,
       plane: { id: async () => planeId },
     }),
+    identity: { own: async () => [controllers] },
     clock,
-    sha256: sha256Of,
+    ...systemDigest,
+    ...systemInflate,
+    randomHex: (bytes) => seed.repeat(2).slice(0, 2 * bytes),
     log: (event, fields = {}) => void logged.push([event, fields]),
     settings: { ...settings, ...changed },
     workloads: {
@@ -115,17 +134,22 @@ export function createPlane(changed: Partial<Settings> = {}) {
     put: (path: string, content: string | Uint8Array) =>
       volumes.set(path, { content: Buffer.from(content), modifiedMs: clock.nowMs() }),
     /** Databricks runs an attempt that nobody of ours need have asked for. Returns its id. */
-    start: async (key: AttemptKey): Promise<string> => {
+    start: async (key: AttemptKey & RunKey, by: string = controllers): Promise<string> => {
       const runName = `${attemptName(planeId, key)}trace`;
-      const reply = await memory.jobs.jobs.submit({
-        runName,
-        idempotencyToken: runName,
-        payload: "{}",
-      });
-      return reply.kind === "accepted" ? reply.databricksRunId : "";
+      const request = { runName, idempotencyToken: runName, payload: accepted.payload };
+      return memory.jobs.submitAs(by, request);
     },
-    /** The texts of all facts and planned files, by their paths. */
+    /** The texts of all facts, by their paths. */
     factTexts: () => textsOf(files, (path) => !path.startsWith("open/")),
+    /** What executors and people may read, by their paths. */
+    planTexts: () => textsOf(plans, () => true),
+    /** What an attempt of that run prints at its end. */
+    print: (databricksRunId: string, logs: string) =>
+      memory.jobs.outputs.set(taskRunIdOf(databricksRunId), {
+        kind: "output",
+        logs,
+        isTruncated: false,
+      }),
     /** Which chapters have a marker. */
     open: () => [...files.keys()].filter((path) => path.startsWith("open/")),
     /** The events that were logged. */

@@ -25,7 +25,9 @@ type Sayings = {
 /** What changes something outside; the other calls only look. */
 const changing = new Set([
   "facts.create",
-  "facts.putFile",
+  "plans.put",
+  "plans.remove",
+  "plans.removeFolder",
   "facts.remove",
   "facts.removeFolder",
   "markers.write",
@@ -51,10 +53,15 @@ export const createSayings = (planeId: string, runNameOf: (id: string) => string
     facts: {
       read: (ref) => `read ${factName(ref)}`,
       create: (ref) => `create ${factName(ref)}`,
-      putFile: (path) => `put ${path.split("/").at(-1)}`,
       list: (folder) => `list ${folder}`,
       remove: (path) => `remove ${path}`,
       removeFolder: (path) => `remove folder ${path}`,
+    },
+    plans: {
+      put: (path) => `put ${shortName(path)}`,
+      list: (folder) => `list plans ${folder}`,
+      remove: (path) => `remove plan ${path}`,
+      removeFolder: (path) => `remove folder of plans ${path}`,
     },
     markers: {
       read: ({ chapter }) => `read marker ${chapter}`,
@@ -66,6 +73,7 @@ export const createSayings = (planeId: string, runNameOf: (id: string) => string
     jobs: {
       submit: ({ runName }) => `submit ${attemptOf(runName)}`,
       get: (id) => `look at ${runOf(id)}`,
+      output: () => "read output",
       find: (prefix) => `find ${attemptOf(prefix)}`,
       cancel: (id) => `cancel ${runOf(id)}`,
       listActive: () => "list active runs",
@@ -91,6 +99,15 @@ export const createSayings = (planeId: string, runNameOf: (id: string) => string
     return say === undefined ? `${port}.${method}` : String(say(...(args as never[])));
   };
 };
+
+/** `copy of 1.2 manifest`, `judged result of 1.2`, or the name of a planned file. */
+function shortName(path: string): string {
+  const name = path.split("/").at(-1) ?? "";
+  const of = /^iter_0*(\d+)\.attempt_0*(\d+)\.(manifest|result)\./.exec(name);
+  if (of === null) return name;
+  const attempt = `${of[1]}.${of[2]}`;
+  return of[3] === "manifest" ? `copy of ${attempt} manifest` : `judged result of ${attempt}`;
+}
 
 /** `1.2 manifest` of an attempt, `stop 1` of a chapter, `ticket` of a run. */
 function factName({ kind, path }: FactRef): string {

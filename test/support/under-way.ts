@@ -4,6 +4,7 @@ import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Watch, watchOf } from "../../shared/domain/messages.ts";
 import { accepted, at, manifest, result, t0 } from "../domain/examples.ts";
+import { blockOf } from "./evidence.ts";
 import { chapter, first } from "./facts.ts";
 import { type Ending, endings as ofJobs } from "./memory/jobs.ts";
 import { createPlane, type GivenFacts, type Plane } from "./plane.ts";
@@ -62,7 +63,7 @@ export const endings = {
 
 type Over = {
   readonly ending?: Ending;
-  /** What lies at result.json: a result, or bytes that are none; undefined: nothing. */
+  /** What the executor printed: a result, or bytes that are none; undefined: nothing. */
   readonly result?: Result | Uint8Array | undefined;
   readonly facts?: GivenFacts;
   /** When it is judged. Its run ended in second 60. */
@@ -75,7 +76,7 @@ export async function overPlane({ ending = endings.success, second = 70, ...more
   plane.jobs.end(accepted.databricks_run_id, ending);
   const left = "result" in more ? more.result : result;
   const content = left instanceof Uint8Array ? left : JSON.stringify(left);
-  if (content !== undefined) plane.put(`${manifest.scratchpad}/result.json`, content);
+  if (content !== undefined) plane.print(accepted.databricks_run_id, blockOf(content));
   plane.at(second);
   return plane;
 }

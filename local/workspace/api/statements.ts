@@ -1,4 +1,5 @@
-// The Statement Execution API: SQL over plain JSON, with the same engine as Thrift (databricks-facts §8.5).
+// The Statement Execution API: SQL over plain JSON, with the same engine as Thrift
+// (docs/facts/databricks.md#statement-execution).
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import type { WorkspaceContext } from "../context.ts";

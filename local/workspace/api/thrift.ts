@@ -1,4 +1,5 @@
-// SQL over Thrift, as the warehouses' JDBC endpoint speaks it: one POST carries one call (databricks-facts §8.2).
+// SQL over Thrift, as the warehouses' JDBC endpoint speaks it: one POST carries one call
+// (docs/facts/databricks.md#thrift-over-https).
 import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiRequest, type Route } from "../route.ts";
 import { type OpenSql, sqlOf } from "../sql/open.ts";

@@ -1,8 +1,9 @@
 // What a statement fails with: Databricks' error class and SQLSTATE, with a message in its form.
 
 /**
- * A statement refused or failed. `message` begins with `[ERROR_CLASS]` and ends with `SQLSTATE: …`, as the platform's do
- * (clients match on the class at the start: databricks-facts §8.4).
+ * A statement refused or failed. `message` begins with `[ERROR_CLASS]` and ends with `SQLSTATE: …`,
+ * as the platform's do (clients match on the class at the start:
+ * docs/facts/databricks.md#error-message-begins-with-its-class).
  */
 export class SqlError extends Error {
   override readonly name = "SqlError";

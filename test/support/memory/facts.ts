@@ -2,24 +2,37 @@
 import { createHash } from "node:crypto";
 import { factOf, factText } from "../../../shared/adapters/fact-text.ts";
 import type { FactKind, FactOf, FactRef } from "../../../shared/domain/facts.ts";
-import type { ClockPort, FactRemovalPort, FactsPort, Stored } from "../../../shared/ports.ts";
+import type {
+  ClockPort,
+  FactRemovalPort,
+  FactsPort,
+  PlansPort,
+  Stored,
+} from "../../../shared/ports.ts";
 import { entriesIn } from "../../simulation/folders.ts";
 import type { MemoryFiles } from "./files.ts";
 
 export function createMemoryFacts(
   files: MemoryFiles,
+  plans: MemoryFiles,
   { clock }: ClockPort,
-): FactsPort & FactRemovalPort {
+): FactsPort & PlansPort & FactRemovalPort {
   const stored = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): Stored<FactOf<K>> => ({
     fact: factOf(ref, content),
     sha256: createHash("sha256").update(content).digest("hex"),
+    text: Buffer.from(content).toString(),
   });
-  const createFile = (path: string, content: Uint8Array): Uint8Array => {
-    const winner = files.get(path);
+  const createFile = (volume: MemoryFiles, path: string, content: Uint8Array): Uint8Array => {
+    const winner = volume.get(path);
     if (winner !== undefined) return winner.content;
-    files.set(path, { content, modifiedMs: clock.nowMs() });
+    volume.set(path, { content, modifiedMs: clock.nowMs() });
     return content;
   };
+  const removalIn = (volume: MemoryFiles): FactRemovalPort["facts"] => ({
+    list: async (folder) => entriesIn(volume.keys(), folder),
+    remove: async (path) => void volume.delete(path),
+    removeFolder: async (path) => entriesIn(volume.keys(), path).length === 0,
+  });
   return {
     facts: {
       read: async (ref) => {
@@ -27,13 +40,14 @@ export function createMemoryFacts(
         return file === undefined ? undefined : stored(ref, file.content);
       },
       create: async (ref, fact) =>
-        stored(ref, createFile(ref.path, Buffer.from(factText(ref, fact).text))),
-      putFile: async (path, content) => {
-        createFile(path, content);
+        stored(ref, createFile(files, ref.path, Buffer.from(factText(ref, fact).text))),
+      ...removalIn(files),
+    },
+    plans: {
+      put: async (path, content) => {
+        createFile(plans, path, content);
       },
-      list: async (folder) => entriesIn(files.keys(), folder),
-      remove: async (path) => void files.delete(path),
-      removeFolder: async (path) => entriesIn(files.keys(), path).length === 0,
+      ...removalIn(plans),
     },
   };
 }

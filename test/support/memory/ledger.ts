@@ -36,7 +36,7 @@ export function createMemoryLedger(): MemoryLedger {
           insert(tables.execution_results, attempt(row), row);
         for (const row of rows.telemetry) insert(tables.telemetry, row.event_id, row);
         for (const row of rows.run_state)
-          tables.run_state.set(row.run_id, merged(tables.run_state.get(row.run_id), row));
+          tables.run_state.set(run(row), merged(tables.run_state.get(run(row)), row));
       },
     },
   };
@@ -52,8 +52,12 @@ function check(rows: LedgerRows): void {
     for (const row of rows[table]) ledgerTables[table].row.parse(row);
 }
 
-const attempt = (row: { run_id: string; iter_n: number; attempt: number }): string =>
-  `${row.run_id}/${row.iter_n}.${row.attempt}`;
+type OfRun = { readonly run_id: string; readonly generation: string | null };
+/** Of a run without a generation, its id alone. */
+const run = ({ run_id, generation }: OfRun): string =>
+  generation === null ? run_id : `${run_id}/${generation}`;
+const attempt = (row: OfRun & { iter_n: number; attempt: number }): string =>
+  `${run(row)}/${row.iter_n}.${row.attempt}`;
 
 function insert<Row>(table: Map<string, Row>, key: string, row: Row): void {
   if (!table.has(key)) table.set(key, row);

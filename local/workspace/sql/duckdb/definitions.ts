@@ -23,7 +23,10 @@ const NOTHING = rowsInMemory([], []);
 
 type CreateTable = Statement & { is: "createTable" };
 
-/** With IF NOT EXISTS and a table that is there, nothing happens: neither schema nor properties change (databricks-facts §9.4). */
+/**
+ * With IF NOT EXISTS and a table that is there, nothing happens: neither schema nor properties
+ * change (docs/facts/databricks.md#create-if-not-exists-does-not-migrate).
+ */
 export async function createTable(
   session: Session,
   statement: CreateTable,
@@ -192,7 +195,7 @@ function checkColumns(info: RelationInfo): void {
     );
 }
 
-/** DEFAULT needs its table feature (databricks-facts §9.4). */
+/** DEFAULT needs its table feature (docs/facts/databricks.md#table-features). */
 export function checkDefaults(
   columns: readonly ColumnInfo[],
   properties: Readonly<Record<string, string>>,

@@ -33,7 +33,10 @@ export type Session = {
   readonly connections: Connections;
   readonly tables: TableCatalog;
   readonly principal: Principal;
-  /** Metadata changes under way, counted for each table: a writer that began before one fails (databricks-facts §9.2). */
+  /**
+   * Metadata changes under way, counted for each table: a writer that began before one fails
+   * (docs/facts/databricks.md#metadata-changes-kill-writers).
+   */
   readonly metadataChanges: Map<string, number>;
   readonly temporaryViews: Map<
     string,

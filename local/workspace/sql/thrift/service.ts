@@ -1,4 +1,5 @@
-// Databricks' Thrift service over any SQL engine: sessions, operations, direct results, paging (databricks-facts §8.2, §8.3).
+// Databricks' Thrift service over any SQL engine: sessions, operations, direct results, paging
+// (docs/facts/databricks.md#thrift-sequence).
 import type { Principal } from "../../route.ts";
 import type { SqlEngine, SqlSession } from "../engine.ts";
 import { sqlErrorOf } from "../errors.ts";
@@ -29,7 +30,10 @@ import {
   parameterOf,
 } from "./requests.ts";
 
-/** SPARK_CLI_SERVICE_PROTOCOL_V8: below it, the driver silently drops parameters (databricks-facts §8.3). */
+/**
+ * SPARK_CLI_SERVICE_PROTOCOL_V8: below it, the driver silently drops parameters
+ * (docs/facts/databricks.md#parameters-need-protocol-v8).
+ */
 const PROTOCOL = 42248;
 /** Results no larger than this come with the answer to ExecuteStatement. */
 const DIRECT_ROWS_MAX = 100_000;
@@ -188,7 +192,8 @@ async function start(
   const operationId = newHandle();
   await execution.wait(request.getDirectResults ? DIRECT_WAIT_MS : 0);
   if (request.runAsync === false) await execution.wait(2 ** 31 - 1);
-  // A statement that failed has no result set: a driver that does not look at the status sees no rows (databricks-facts §8.4).
+  // A statement that failed has no result set: a driver that does not look at the status sees no
+  // rows (docs/facts/databricks.md#fetch-all-is-silent).
   const handle = { operationId, operationType, hasResultSet: hasResultSet(execution) };
   const operation: Operation = {
     handle,

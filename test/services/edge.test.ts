@@ -3,9 +3,12 @@ import type { Context, SQSEvent, SQSRecord } from "aws-lambda";
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { messageLimits } from "../../shared/domain/messages.ts";
-import { oneByOne, queueHandler, routeByQueue } from "../../shared/lambda.ts";
+import { oneByOne } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
+import { routeByQueue } from "../../shared/edge/route-by-queue.ts";
 import type { DeadLetter, SendOptions } from "../../shared/ports.ts";
 import type { QueueName } from "../../shared/topology.ts";
+import { settings } from "../support/plane.ts";
 
 const ticket = { ticket_id: "ORD-1", workload: "weather-report" };
 
@@ -58,34 +61,32 @@ function createEdge(options: EdgeOptions = {}) {
         },
       },
       log: (event: string) => logged.push(event),
-      settings: {
-        factsVolume: "",
-        scratchpadVolume: "",
-        codebaseVolume: "",
-        executorPath: "",
-        runAs: undefined,
-        worker: "orchestrator",
-        retentionDays: 90,
-        timeScale: options.timeScale ?? 1,
-      },
+      settings: { ...settings, timeScale: options.timeScale ?? 1 },
     },
   };
 }
 
-const recordOf = (body: unknown, messageId = "m1", traceparent?: string): SQSRecord => ({
+const recordOf = (
+  body: unknown,
+  messageId = "m1",
+  traceparent?: string,
+  sender = "AIDAUPSTREAM",
+  attributes: Readonly<Record<string, string>> = {},
+): SQSRecord => ({
   messageId,
   receiptHandle: "r",
   body: typeof body === "string" ? body : JSON.stringify(body),
   attributes: {
     ApproximateReceiveCount: "2",
     SentTimestamp: "0",
-    SenderId: "s",
+    SenderId: sender,
     ApproximateFirstReceiveTimestamp: "0",
   },
-  messageAttributes:
-    traceparent === undefined
-      ? {}
-      : { traceparent: { stringValue: traceparent, dataType: "String" } },
+  messageAttributes: Object.fromEntries(
+    Object.entries({ ...(traceparent !== undefined && { traceparent }), ...attributes }).map(
+      ([name, stringValue]) => [name, { stringValue, dataType: "String" }],
+    ),
+  ),
   md5OfBody: "",
   eventSource: "aws:sqs",
   eventSourceARN: "arn:aws:sqs:eu-west-1:1:signalbox-tickets",
@@ -211,7 +212,7 @@ test.each([
       {
         queue: "tickets",
         message: expect.objectContaining({ ticket_id: "ORD-1", tries: tries + 1 }),
-        options: { delaySeconds: expected },
+        options: { delaySeconds: expected, by: "AIDAUPSTREAM" },
       },
     ]);
     expect(letters).toEqual([]);
@@ -228,7 +229,11 @@ test("what waits keeps its trace", async () => {
     }),
   );
   await handler(eventOf(recordOf(ticket, "m1", TRACEPARENT)), context);
-  expect(sent[0]?.options).toEqual({ delaySeconds: 14, traceparent: TRACEPARENT });
+  expect(sent[0]?.options).toEqual({
+    delaySeconds: 14,
+    traceparent: TRACEPARENT,
+    by: "AIDAUPSTREAM",
+  });
 });
 
 test("a ticket that is to be rejected while the bus is down waits for the bus, and leaves no letter twice", async () => {
@@ -385,3 +390,119 @@ test("a function of several queues opens the right door, and no other", async ()
     "started by its queues only",
   );
 });
+
+const OWN = "AROAOWN:signalbox-orchestrator";
+const cancellation = { type: "cancel", run_id: "ORD-1", reason: "r" };
+test.each<{
+  given: string;
+  sender: string;
+  attributes?: Readonly<Record<string, string>>;
+  body?: object;
+  expected: object;
+}>([
+  {
+    given: "a person",
+    sender: "AROAONCALL:ada",
+    expected: { by: "AROAONCALL:ada", isOwn: false },
+  },
+  {
+    given: "a person whose message names somebody else",
+    sender: "AROAONCALL:ada",
+    body: { by: "the CEO" },
+    expected: { by: "AROAONCALL:ada", firstBy: "the CEO", isOwn: false },
+  },
+  {
+    given: "a person whose attribute names somebody else",
+    sender: "AIDAEVE",
+    attributes: { sent_by: "AROAONCALL:ada" },
+    expected: { by: "AIDAEVE", firstBy: "AROAONCALL:ada", isOwn: false },
+  },
+  {
+    given: "a person who calls their session like our role's id",
+    sender: "AROAEVE:AROAOWN",
+    attributes: { sent_by: "AROAONCALL:ada" },
+    expected: { by: "AROAEVE:AROAOWN", firstBy: "AROAONCALL:ada", isOwn: false },
+  },
+  {
+    given: "one of ours, again",
+    sender: OWN,
+    attributes: { sent_by: "AROAONCALL:ada" },
+    expected: { by: "AROAONCALL:ada", isOwn: true },
+  },
+  {
+    given: "one of ours, of before there were attributes",
+    sender: OWN,
+    body: { by: "ada" },
+    expected: { by: "ada", isOwn: true },
+  },
+  {
+    given: "one of ours of its own accord",
+    sender: OWN,
+    expected: { by: OWN, isOwn: true },
+  },
+  {
+    given: "whoever puts a dead letter back",
+    sender: "AROAONCALL:grace",
+    attributes: { first_by: "AROAONCALL:ada" },
+    expected: { by: "AROAONCALL:grace", firstBy: "AROAONCALL:ada", isOwn: false },
+  },
+  {
+    given: "SQS, which moves a letter that we had put aside: its first sender is a note",
+    sender: OWN,
+    attributes: { first_by: "AROAONCALL:ada" },
+    expected: { by: OWN, firstBy: "AROAONCALL:ada", isOwn: true },
+  },
+  {
+    given: "somebody with a name of a megabyte and line feeds",
+    sender: `AIDAEVE:${"x\n".repeat(100_000)}`,
+    expected: { by: expect.stringMatching(/^AIDAEVE:(x ?){120,130}…$/), isOwn: false },
+  },
+])("a message is by $given", async ({ sender, attributes, body, expected }) => {
+  const { deps } = createEdge();
+  const seen: unknown[] = [];
+  const handler = queueHandler(
+    "orders",
+    deps,
+    oneByOne(async (_message, { message: _, messageId: _id, traceparent: _trace, ...sent }) => {
+      seen.push(sent);
+    }),
+  );
+  const record = recordOf({ ...cancellation, ...body }, "m1", undefined, sender, attributes);
+  await handler(eventOf(record), context);
+  expect(seen).toEqual([expected]);
+});
+
+test("whose message is put aside stands in its letter, under a name that is not believed when it comes back", async () => {
+  const { deps, letters } = createEdge();
+  const handler = queueHandler(
+    "orders",
+    deps,
+    oneByOne(async () => {
+      throw new PoisonMessageError("no");
+    }),
+  );
+  const attributes = { sent_by: "AROAONCALL:ada" };
+  await handler(eventOf(recordOf(cancellation, "m1", undefined, OWN, attributes)), context);
+  expect(letters).toMatchObject([{ letter: { by: "AROAONCALL:ada" } }]);
+});
+
+test.each([
+  { given: "a person's", sender: "AROAONCALL:ada", handles: false },
+  { given: "one of ours, which had waited", sender: OWN, handles: true },
+])(
+  "an order on the queue of tickets, $given, is handled: $handles, also while nothing works",
+  async (row) => {
+    const { deps, letters } = createEdge();
+    const handled: string[] = [];
+    const handler = queueHandler(
+      "tickets",
+      deps,
+      oneByOne(async ({ type }) => {
+        handled.push(type);
+        throw new PlatformTroubleError("503");
+      }),
+    );
+    await handler(eventOf(recordOf(cancellation, "m1", undefined, row.sender)), context);
+    expect([handled.length, letters.length]).toEqual(row.handles ? [1, 0] : [0, 1]);
+  },
+);
