@@ -132,6 +132,8 @@ export type Grants = {
   readonly mayManage: (principal: Principal, securable: Securable) => boolean;
   /** Whoever creates a thing owns it. Tables too: tell it when a table appears. */
   readonly setOwner: (securable: Securable, owner: Principal) => void;
+  /** A thing takes its owner and its grants along to its new name. */
+  readonly rename: (securable: Securable, name: string) => void;
   readonly ownerOf: (securable: Securable) => string | undefined;
   /** Everything below a catalog or schema that has an owner. */
   readonly ownedBelow: (name: string) => readonly Securable[];
