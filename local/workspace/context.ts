@@ -68,6 +68,8 @@ export type Settings = {
   emptyPages: boolean;
   /** What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404 RESOURCE_DOES_NOT_EXIST. */
   missingRunStatus: 400 | 404;
+  /** A SQL statement ends after so many real seconds, whatever its client asked for. The platform says two days. */
+  statementSecondsMax: number;
   /** New ids lie beyond 2^53, where JavaScript numbers lose them. */
   largeIds: boolean;
   /** Runs in progress report a life cycle state that no client knows yet. */
