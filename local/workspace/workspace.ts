@@ -6,13 +6,8 @@ import type * as z from "zod";
 import { adminRoutes } from "./admin.ts";
 import { type CallAdmin, createAdminClient } from "./admin-client.ts";
 import { apiRoutes } from "./apis.ts";
-import {
-  type Credentials,
-  type Identities,
-  OTHER,
-  openIdentities,
-  type PrincipalRequest,
-} from "./auth/principals.ts";
+import type { Credentials, PrincipalRequest } from "./auth/people.ts";
+import { type Identities, OTHER, openIdentities } from "./auth/principals.ts";
 import type { Certificates } from "./certificates.ts";
 import { createClock } from "./clock.ts";
 import type { Settings, WorkspaceContext } from "./context.ts";
@@ -113,11 +108,10 @@ async function compose(
     workspaceId: facts.workspaceId,
     nowMs: clock.nowMs,
   });
-  for (const request of options.principals ?? [])
-    if (identities.byName(request.displayName) === undefined) identities.add(request);
+  for (const request of options.principals ?? []) identities.ensure(request);
   const edge: Edge = {
     router: createRouter(),
-    admin: { path: `/_admin/${facts.adminToken}`, router: createRouter() },
+    admin: { path: ADMIN_PATH, opens: facts.adminTokens.opens, router: createRouter() },
     faults: createFaults(),
     requestLog: createRequestLog(),
   };
@@ -162,12 +156,15 @@ async function compose(
   }))
     edge.admin.router.add(route);
   for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
-  return handle({ context, identities, edge, ending, server, certificates, trust });
+  const adminUrl = `${url}${ADMIN_PATH}/${facts.adminTokens.token}`;
+  return handle({ context, identities, edge, adminUrl, ending, server, certificates, trust });
 }
+
+const ADMIN_PATH = "/_admin";
 
 type Edge = {
   readonly router: Router;
-  readonly admin: { readonly path: string; readonly router: Router };
+  readonly admin: ServerOptions["admin"];
   readonly faults: Faults;
   readonly requestLog: RequestLog;
 };
@@ -176,6 +173,7 @@ type Parts = {
   readonly context: WorkspaceContext;
   readonly identities: Identities;
   readonly edge: Edge;
+  readonly adminUrl: string;
   readonly ending: AsyncDisposableStack;
   readonly server: Server;
   readonly certificates: Certificates | undefined;
@@ -184,8 +182,7 @@ type Parts = {
 
 /** What the one who started it holds. */
 function handle(parts: Parts): Workspace {
-  const { context, identities, edge, ending, server, trust } = parts;
-  const adminUrl = `${context.url}${edge.admin.path}`;
+  const { context, identities, edge, adminUrl, ending, server, trust } = parts;
   const caPem = parts.certificates?.caPem ?? "";
   const administrator = credentialsOf(identities, identities.administrator.id);
   const other = credentialsOf(identities, OTHER);
@@ -269,9 +266,7 @@ function settingsOf(options: WorkspaceOptions): Settings {
 }
 
 function credentialsOf(identities: Identities, name: string): Credentials {
-  const found = identities
-    .credentials()
-    .find((held) => held.id === name || held.displayName === name);
+  const found = identities.credentialsOf(name);
   if (found === undefined) throw new Error(`there is no principal '${name}' in this workspace`);
   return found;
 }
