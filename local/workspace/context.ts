@@ -10,6 +10,8 @@ export type WorkspaceContext = {
   readonly workspaceId: string;
   /** The folder of everything that is kept (`--data`), or a temporary one that is removed at the end. */
   readonly folder: string;
+  /** Where tasks work: apart from `folder`, which is closed to them. Removed at the end. */
+  readonly tasksFolder: string;
   /** Whether `folder` outlives the process (`--data` was given). */
   readonly durable: boolean;
   /**

@@ -1,5 +1,8 @@
 // What a workspace keeps of itself, beside its state.
 import { randomBytes, randomInt } from "node:crypto";
+import { realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { digestOf, type Proof, withProof } from "./auth/proofs.ts";
 import { type Certificates, issueCertificates } from "./certificates.ts";
 import type { Store } from "./store.ts";
@@ -17,6 +20,9 @@ export function keptFacts(store: Store, nowMs: number) {
   return {
     workspaceId: keep("workspaceId", () => digits(16)),
     warehouseId: keep("warehouseId", () => randomBytes(8).toString("hex")),
+    tasksFolder: keep("tasksFolder", () =>
+      join(realpathSync(tmpdir()), `workspace-tasks-${randomBytes(8).toString("hex")}`),
+    ),
     adminTokens: adminTokens(store, nowMs),
     certificates: (): Certificates =>
       JSON.parse(keep("certificates", () => JSON.stringify(issueCertificates(nowMs)))),

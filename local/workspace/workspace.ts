@@ -1,5 +1,5 @@
 // The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests and for `main.ts`.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type * as z from "zod";
@@ -11,6 +11,7 @@ import { type Identities, OTHER, openIdentities } from "./auth/principals.ts";
 import type { Certificates } from "./certificates.ts";
 import { createClock } from "./clock.ts";
 import type { Settings, WorkspaceContext } from "./context.ts";
+import { removeFolder } from "./execution/task-folder.ts";
 import { createFaults, type Fault, FaultRequest, type Faults } from "./http/faults.ts";
 import {
   createRequestLog,
@@ -99,6 +100,7 @@ async function compose(
   const settings = settingsOf(options);
   const clock = createClock(options.timeScale ?? 1);
   const facts = keptFacts(store, clock.nowMs());
+  openTasksFolder(facts.tasksFolder, ending);
   const certificates = options.tls === false ? undefined : facts.certificates();
   let url = "";
   const identities = openIdentities({
@@ -134,6 +136,7 @@ async function compose(
     url,
     workspaceId: facts.workspaceId,
     folder,
+    tasksFolder: facts.tasksFolder,
     durable: options.data !== undefined,
     sqlEngine: options.sql ?? "duckdb",
     warehouseId: facts.warehouseId,
@@ -230,6 +233,15 @@ function openFolder({ data }: WorkspaceOptions, ending: AsyncDisposableStack) {
   const store = openStore();
   ending.use(store);
   return { folder, store };
+}
+
+/** The same after a restart, so that what was executing is found. @throws Error when it is somebody else's */
+function openTasksFolder(path: string, ending: AsyncDisposableStack): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const found = lstatSync(path);
+  if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid()))
+    throw new Error(`The folder of tasks ${path} belongs to somebody else; remove it.`);
+  ending.defer(() => removeFolder(path));
 }
 
 /** @throws Error in one sentence when another workspace holds the folder */
