@@ -6,6 +6,7 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
+import { FIRST_BY } from "../shared/topology.ts";
 import type { LetterBox, Replay, Told } from "./letter-boxes.ts";
 import type { QueuesAccess } from "./stage-context.ts";
 
@@ -52,7 +53,7 @@ export async function takeLetters(
         WaitTimeSeconds: 1,
         VisibilityTimeout: seconds,
         MessageAttributeNames: ["All"],
-        MessageSystemAttributeNames: ["SentTimestamp"],
+        MessageSystemAttributeNames: ["SentTimestamp", "SenderId"],
       }),
     );
     // Of many letters, the first may be visible again before the last is taken.
@@ -97,19 +98,25 @@ export async function discard(queues: QueuesAccess, letter: Letter): Promise<voi
   );
 }
 
-/** Sends what a replay of this letter sends. The letter stays: a crash now leaves two, and the facts make them one. */
+/**
+ * Sends what a replay of this letter sends: as whoever replays it, with its first sender as a note. The letter stays: a crash now leaves
+ * two, and the facts make them one.
+ */
 export async function resend(
   queues: QueuesAccess,
-  { traceparent }: Letter,
+  { traceparent, firstBy }: Letter,
   { queue, body }: Extract<Replay, { kind: "yes" }>,
 ): Promise<void> {
+  const attributes = { traceparent, [FIRST_BY]: firstBy };
   await queues.sqs.send(
     new SendMessageCommand({
       QueueUrl: await queues.sourceUrl(queue),
       MessageBody: body,
-      ...(traceparent !== undefined && {
-        MessageAttributes: { traceparent: { DataType: "String", StringValue: traceparent } },
-      }),
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes)
+          .filter(([, value]) => value)
+          .map(([name, StringValue]) => [name, { DataType: "String", StringValue }]),
+      ),
     }),
   );
 }

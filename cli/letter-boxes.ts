@@ -3,9 +3,10 @@ import type { Message } from "@aws-sdk/client-sqs";
 import * as z from "zod";
 import { deadLetterQueueName, eventBusName, scheduleDeadLetterQueueName } from "../infra/names.ts";
 import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../shared/domain/body.ts";
-import { ScheduledStart } from "../shared/domain/messages.ts";
+import { ScheduledStart, senderCharsMax } from "../shared/domain/messages.ts";
+import { oneLine } from "../shared/domain/text.ts";
 import { scheduledTicketId } from "../shared/domain/ticket.ts";
-import { type QueueName, topology } from "../shared/topology.ts";
+import { FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
 
 export type LetterBox = {
   /** As `--queue` names it, and the alarm `dead-letters-<name>`. */
@@ -23,6 +24,8 @@ export type Told = {
   readonly failedAt: string;
   readonly runId: string;
   readonly runUrl: string;
+  /** Whose message it was, by SQS' word; empty where a service of AWS put it here. */
+  readonly firstBy: string;
   readonly traceparent: string | undefined;
   readonly replay: Replay;
 };
@@ -73,14 +76,34 @@ function toldByMessage(queue: QueueName, message: Message): Told {
     failedAt: attribute("failed_at") ?? "",
     runId: attribute("run_id") ?? runIdIn(body),
     runUrl: attribute("run_url") ?? "",
+    firstBy: oneLine(attribute(FIRST_BY) ?? senderOf(message), senderCharsMax - 1),
     traceparent: attribute("traceparent"),
     replay: replayOf(queue, body),
   };
 }
 
+/** Where SQS itself put it aside, it is as it was sent. What it says of an earlier sender is a note that anybody can write. */
+function senderOf(message: Message): string {
+  const { SenderId: sender = "" } = message.Attributes ?? {};
+  const said = attributeOf(message, SENT_BY);
+  return said === undefined ? sender : `${sender}, for ${said}`;
+}
+
+/** An order that came by another queue would come back; put on the right one, it would be the replayer's, unread. */
+const astray: ReadonlyMap<string, string> = new Map([
+  [
+    "cancel",
+    "cancellations come by the queue orders: give it yourself (signalbox cancel), or discard",
+  ],
+  ["retry", "retries come by the queue orders: give it yourself (signalbox retry), or discard"],
+  ["audited", "notes of what people did come by the queue orders, as their own: discard it"],
+]);
+
 function replayOf(queue: QueueName, body: string): Replay {
   try {
     const value: unknown = jsonOf(body);
+    const why = queue === "orders" ? undefined : astray.get(typeIn(value));
+    if (why !== undefined) return { kind: "no", why };
     const schema: z.ZodType = topology[queue].schema;
     checked("the message", schema, value);
     return { kind: "yes", queue, body: JSON.stringify(withFreshTries(value)) };
@@ -89,9 +112,18 @@ function replayOf(queue: QueueName, body: string): Replay {
   }
 }
 
+const typeIn = (value: unknown): string =>
+  typeof value === "object" && value !== null && "type" in value ? String(value.type) : "";
+
 /** Its waiting is over: a message that has waited a thousand times would be a dead letter again at once. */
 const withFreshTries = (value: unknown): unknown =>
-  typeof value === "object" && value !== null && "tries" in value ? { ...value, tries: 0 } : value;
+  typeof value === "object" && value !== null
+    ? {
+        ...value,
+        ...("tries" in value && { tries: 0 }),
+        ...("early" in value && { early: 0 }),
+      }
+    : value;
 
 /** For people; a body that cannot be read names no run. */
 function runIdIn(body: string): string {
@@ -102,7 +134,7 @@ function runIdIn(body: string): string {
   );
 }
 
-const strangersTold = { runUrl: "", traceparent: undefined };
+const strangersTold = { runUrl: "", firstBy: "", traceparent: undefined };
 
 /** EventBridge Scheduler could not start the orchestrator: the body is the start itself. */
 function toldByScheduler(message: Message): Told {

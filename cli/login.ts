@@ -65,7 +65,13 @@ function credentialsFrom(given: z.infer<typeof Variables>): Credentials {
   if (clientId !== undefined && clientSecret !== undefined)
     return { kind: "oauth-m2m", clientId, clientSecret };
   if (given.DATABRICKS_TOKEN !== undefined) return { kind: "pat", token: given.DATABRICKS_TOKEN };
+  const missing = Object.entries({
+    DATABRICKS_CLIENT_ID: clientId,
+    DATABRICKS_CLIENT_SECRET: clientSecret,
+  }).flatMap(([name, value]) => (value === undefined ? [name] : []));
   throw new Error(
-    "the environment holds no credentials: set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN",
+    missing.length === 1
+      ? `the environment holds half of a principal's credentials: ${missing.join()} is missing`
+      : "the environment holds no credentials: set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN",
   );
 }

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The signalbox command. One file for each command in commands/.
-import { userInfo } from "node:os";
 import { StageError } from "../infra/stage.ts";
 import { WorkloadError } from "../infra/workloads.ts";
 import { messageOf } from "../shared/domain/body.ts";
@@ -10,6 +9,7 @@ import { deadLetters } from "./commands/dead-letters.ts";
 import { doctor } from "./commands/doctor.ts";
 import { retry } from "./commands/retry.ts";
 import { runs } from "./commands/runs.ts";
+import { shownLine, shownText, terminalOf } from "./terminal.ts";
 import { type Command, type ExitCode, UsageError } from "./usage.ts";
 
 const commands: Readonly<Record<string, Command>> = {
@@ -30,7 +30,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
   if (/^(help|--help|-h)$/.test(name)) return told(allUsages());
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    if (name !== "") console.error(`there is no command "${name}"`);
+    if (name !== "") console.error(`there is no command "${shownText(name)}"`);
     console.error(allUsages());
     return 2;
   }
@@ -39,14 +39,16 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
   try {
     return await command.run(args, {
       environment: process.env,
-      print: (line) => console.log(line),
-      user: process.env["SIGNALBOX_USER"] || userInfo().username,
+      ...terminalOf((line) => console.log(line)),
     });
   } catch (error) {
     const isTyped = error instanceof UsageError || isParseArgsError(error);
-    console.error(messageOf(error));
+    // A file of the operator's may have several faults, each with its line.
+    const isOfFile = error instanceof StageError || error instanceof WorkloadError;
+    const said = messageOf(error);
+    for (const line of isOfFile ? said.split("\n") : [said]) console.error(shownLine(line));
     if (isTyped) console.error(usageOf(command));
-    return isTyped || error instanceof StageError || error instanceof WorkloadError ? 2 : 1;
+    return isTyped || isOfFile ? 2 : 1;
   }
 }
 

@@ -1,19 +1,15 @@
-// What people send: cancellations, retries, and the note of who did what.
+// What people send: cancellations, retries, and the note of what they did. None says who sends it: SQS does.
 import { randomUUID } from "node:crypto";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { Audited, type TicketsMessage } from "../shared/domain/messages.ts";
+import { Audited, type OrdersMessage } from "../shared/domain/messages.ts";
 import type { QueuesAccess } from "./stage-context.ts";
 
-export async function sendTicketsMessage(
-  queues: QueuesAccess,
-  message: TicketsMessage,
-): Promise<void> {
-  const QueueUrl = await queues.sourceUrl("tickets");
-  await queues.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
+export async function sendOrder(queues: QueuesAccess, order: OrdersMessage): Promise<void> {
+  const QueueUrl = await queues.sourceUrl("orders");
+  await queues.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(order) }));
 }
 
 export type Action = {
-  readonly by: string;
   readonly action: string;
   readonly run_id?: string;
   readonly detail?: Readonly<Record<string, unknown>>;
@@ -21,12 +17,11 @@ export type Action = {
 
 /** A person's action becomes a row of the telemetry. */
 export async function audit(queues: QueuesAccess, action: Action): Promise<void> {
-  const message = Audited.parse({
+  const note = Audited.parse({
     type: "audited",
     event_id: `audited/${randomUUID()}`,
     at: new Date().toISOString(),
     ...action,
   });
-  const QueueUrl = await queues.sourceUrl("records");
-  await queues.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
+  await sendOrder(queues, note);
 }

@@ -39,24 +39,79 @@ export const awsOptionsOf = ({ aws }: Stage) => ({
 });
 
 /**
- * As whom we speak to Databricks: whoever the environment names (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or
- * DATABRICKS_TOKEN), otherwise the stage's own secret, which on-call engineers may read.
+ * As whom people speak to Databricks: whoever the environment names (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or
+ * DATABRICKS_TOKEN), otherwise the stage's principal for them, if its secret is stored. Never as the functions.
+ * @throws Error that says what is missing
  */
 export async function loginOf(stage: Stage, io: Io): Promise<Login> {
-  const { environment } = io;
-  const base = {
-    DATABRICKS_HOST: stage.databricks.host,
-    DATABRICKS_WAREHOUSE_ID: stage.databricks.warehouse_id,
-    SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
-  };
-  if (!namesLogin(io)) return loginFrom({ ...base, ...(await controllersCredentials(stage)) });
-  checkHost(stage, environment["DATABRICKS_HOST"]);
-  return loginFrom({ ...environment, ...base, DATABRICKS_HTTP_PATH: undefined });
+  if (namesLogin(io)) return environmentsLogin(stage, io);
+  const login = await onCallsLogin(stage, io);
+  if (login !== undefined) return login;
+  const { name, databricks } = stage;
+  throw new Error(
+    `nobody to sign in to Databricks as: ${
+      databricks.on_call === undefined
+        ? `the stage ${name} names no databricks.on_call`
+        : `databricks.on_call of the stage ${name} names no secret`
+    }, and DATABRICKS_TOKEN is not set, nor DATABRICKS_CLIENT_ID with DATABRICKS_CLIENT_SECRET: set those of somebody who may read the facts`,
+  );
 }
 
+/** Half of it counts, too: what is missing is said then, instead of looking elsewhere. */
 export const namesLogin = ({ environment }: Io): boolean =>
-  environment["DATABRICKS_TOKEN"] !== undefined ||
-  environment["DATABRICKS_CLIENT_SECRET"] !== undefined;
+  ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
+    (name) => environment[name] !== undefined,
+  );
+
+function environmentsLogin(stage: Stage, io: Io): Login {
+  const { environment } = io;
+  checkHost(stage, environment["DATABRICKS_HOST"]);
+  return loginFrom({ ...environment, ...placeOf(stage, io), DATABRICKS_HTTP_PATH: undefined });
+}
+
+const placeOf = ({ databricks }: Stage, { environment }: Io) => ({
+  DATABRICKS_HOST: databricks.host,
+  DATABRICKS_WAREHOUSE_ID: databricks.warehouse_id,
+  SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
+});
+
+async function onCallsLogin(stage: Stage, io: Io): Promise<Login | undefined> {
+  const { on_call } = stage.databricks;
+  if (on_call?.secret === undefined) return undefined;
+  const login = await storedLogin(stage, on_call.secret, io);
+  const { credentials } = login;
+  if (credentials.kind === "oauth-m2m" && credentials.clientId.toLowerCase() === on_call.client_id)
+    return login;
+  throw new Error(
+    `the secret ${on_call.secret} holds no credentials of databricks.on_call.client_id (${on_call.client_id}): store its own {"client_id", "client_secret"} there`,
+  );
+}
+
+/** Who looks at a plane. As the functions themselves, most of it can be tried; on-call may not read their secret. */
+export type Looker =
+  | { readonly as: "environment" | "controllers" | "on-call"; readonly login: Login }
+  | { readonly as: "nobody"; readonly why: string };
+
+/** @throws Error where what is named cannot be used */
+export async function lookerOf(stage: Stage, io: Io): Promise<Looker> {
+  if (namesLogin(io)) return { as: "environment", login: environmentsLogin(stage, io) };
+  const { auth } = stage.databricks;
+  try {
+    if (auth.kind !== "federation")
+      return { as: "controllers", login: await storedLogin(stage, auth.secret, io) };
+  } catch (error) {
+    if (!(error instanceof NotYoursError)) throw error;
+  }
+  const login = await onCallsLogin(stage, io);
+  if (login !== undefined) return { as: "on-call", login };
+  return {
+    as: "nobody",
+    why:
+      auth.kind === "federation"
+        ? "the functions sign in by federation, and there is no secret to borrow"
+        : "the functions' secret is not yours to read",
+  };
+}
 
 /** Credentials for another workspace than the stage's are a mistake that must not pass. */
 function checkHost({ name, databricks }: Stage, host: string | undefined): void {
@@ -75,25 +130,27 @@ const Secret = z.union([
   z.object({ token: z.string() }),
 ]);
 
-/** The functions' own credentials, as variables of the environment. @throws Error that says why they cannot be had */
-async function controllersCredentials(stage: Stage): Promise<Record<string, string>> {
-  const { auth } = stage.databricks;
-  if (auth.kind === "federation")
-    throw new Error(
-      `the stage ${stage.name} stores no secret (federation): set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN, of a person who may read its volumes`,
-    );
-  const secret = Secret.safeParse(jsonOrNothing(await secretText(stage, auth.secret)));
+/** @throws Error that says why the stored credentials cannot be had */
+async function storedLogin(stage: Stage, name: string, io: Io): Promise<Login> {
+  const secret = Secret.safeParse(jsonOrNothing(await secretText(stage, name)));
   // Nothing of the secret is repeated here.
   if (!secret.success)
     throw new Error(
-      `the secret ${auth.secret} is not JSON {"client_id", "client_secret"} or {"token"}: store it again`,
+      `the secret ${name} is not JSON {"client_id", "client_secret"} or {"token"}: store it again`,
     );
-  return "token" in secret.data
-    ? { DATABRICKS_TOKEN: secret.data.token }
-    : {
-        DATABRICKS_CLIENT_ID: secret.data.client_id,
-        DATABRICKS_CLIENT_SECRET: secret.data.client_secret,
-      };
+  const credentials =
+    "token" in secret.data
+      ? { DATABRICKS_TOKEN: secret.data.token }
+      : {
+          DATABRICKS_CLIENT_ID: secret.data.client_id,
+          DATABRICKS_CLIENT_SECRET: secret.data.client_secret,
+        };
+  return loginFrom({ ...placeOf(stage, io), ...credentials });
+}
+
+/** AWS knows who asks, and the secret is not for them. */
+class NotYoursError extends Error {
+  override readonly name = "NotYoursError";
 }
 
 async function secretText(stage: Stage, SecretId: string): Promise<string> {
@@ -102,10 +159,9 @@ async function secretText(stage: Stage, SecretId: string): Promise<string> {
     const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }));
     return SecretString;
   } catch (error) {
-    throw new Error(
-      `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`,
-      { cause: error },
-    );
+    const said = `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`;
+    const isDenied = error instanceof Error && error.name.startsWith("AccessDenied");
+    throw isDenied ? new NotYoursError(said, { cause: error }) : new Error(said, { cause: error });
   } finally {
     client.destroy();
   }

@@ -1,6 +1,7 @@
 // What every command has in common: its stage, its errors, its answer.
 import type * as z from "zod";
 import { faultsOf } from "../shared/domain/body.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** The command line itself is wrong: its message says what to type. */
 export class UsageError extends Error {
@@ -18,11 +19,8 @@ export type Command = {
   readonly run: (args: readonly string[], io: Io) => Promise<ExitCode>;
 };
 
-export type Io = {
+export type Io = Terminal & {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly print: (line: string) => void;
-  /** Who does this, for facts and telemetry. */
-  readonly user: string;
 };
 
 /** @throws UsageError where it is missing */
@@ -43,17 +41,4 @@ export function typed<T>(name: string, schema: z.ZodType<T>, value: unknown): T 
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new UsageError(`${name} ${JSON.stringify(value)}: ${faultsOf(parsed.error)}`);
-}
-
-/** Lines of columns, as wide as they must be. */
-export function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }

@@ -4,9 +4,14 @@ import { RegionInfo } from "aws-cdk-lib/region-info";
 import type { Construct } from "constructs";
 import type { ServiceName } from "../shared/topology.ts";
 import { Alarms } from "./constructs/alarms.ts";
-import { Consumer } from "./constructs/consumer.ts";
+import { Consumer, ServiceIdentity } from "./constructs/consumer.ts";
 import { Dashboard } from "./constructs/dashboard.ts";
-import { LoopQueues } from "./constructs/loop-queues.ts";
+import {
+  keepBusToServices,
+  keepOrdersToPeople,
+  keepOutOtherAccounts,
+} from "./constructs/kept-out.ts";
+import { LoopQueues, type PutAside } from "./constructs/loop-queues.ts";
 import { Outcomes } from "./constructs/outcomes.ts";
 import { People } from "./constructs/people.ts";
 import { Schedules } from "./constructs/schedules.ts";
@@ -51,6 +56,7 @@ export class ControlPlaneStack extends Stack {
     });
     const queues = this.queues.pairs;
     const putAside = [...this.schedules.putAside, this.outcomes.deadLetters];
+    this.keepOut(stage, putAside);
     this.people = new People(this, "People", { stage, queues, putAside });
     const { consumers } = this;
     const scheduleGroup = this.schedules.groupName;
@@ -63,18 +69,39 @@ export class ControlPlaneStack extends Stack {
 
   private createConsumers({ stage, code, executorPath }: ControlPlaneProps) {
     const { bus } = this.outcomes;
+    const propsOf = (service: ServiceName) => ({
+      ...{ stage, service, queues: this.queues.pairs },
+      eventBus: { name: bus.eventBusName, arn: bus.eventBusArn },
+    });
+    const identityOf = (service: ServiceName) =>
+      new ServiceIdentity(this, constructId(service), propsOf(service));
+    const identities = {
+      orchestrator: identityOf("orchestrator"),
+      "run-poller": identityOf("run-poller"),
+      ingester: identityOf("ingester"),
+    };
+    const ownRoleIds = Object.values(identities).map(({ role }) => role.roleId);
     const create = (service: ServiceName) =>
-      new Consumer(this, constructId(service), {
-        ...{ stage, service, executorPath },
-        queues: this.queues.pairs,
-        eventBus: { name: bus.eventBusName, arn: bus.eventBusArn },
-        code: code[service],
+      new Consumer({
+        ...propsOf(service),
+        ...{ identity: identities[service], ownRoleIds, executorPath, code: code[service] },
       });
     return {
       orchestrator: create("orchestrator"),
       "run-poller": create("run-poller"),
       ingester: create("ingester"),
     };
+  }
+
+  private keepOut(stage: Stage, putAside: readonly PutAside[]): void {
+    const pairs = Object.values(this.queues.pairs);
+    keepOutOtherAccounts([
+      ...pairs.flatMap(({ source, deadLetters }) => [source, deadLetters]),
+      ...putAside.map(({ queue }) => queue),
+      this.outcomes.example,
+    ]);
+    keepOrdersToPeople(this.queues.pairs.orders.source, this.consumers, stage);
+    keepBusToServices(this.outcomes, this.consumers);
   }
 
   /** What an operator, an upstream system and the command line want to know of a deployed stack. */
@@ -92,7 +119,11 @@ export class ControlPlaneStack extends Stack {
     output("EventBusName", this.outcomes.bus.eventBusName, "Where outcomes are announced");
     output("ExampleQueueUrl", this.outcomes.example.queueUrl, "What the example rule caught");
     output("ProducersPolicyArn", this.people.producers.managedPolicyArn, "May send tickets");
-    output("OnCallPolicyArn", this.people.onCall.managedPolicyArn, "May handle dead letters");
+    output(
+      "OnCallPolicyArn",
+      this.people.onCall.managedPolicyArn,
+      "May send orders and handle dead letters",
+    );
     output("ExecutorPath", executorPath, "Where signalbox bootstrap uploads the executor");
     output("DashboardUrl", dashboardUrl(this.region, stage.stack), "The dashboard");
   }

@@ -13,11 +13,12 @@ export const logGroupName = (stack: string, service: ServiceName): string =>
 export const alarmTopicName = (stack: string): string => `${stack}-alarms`;
 export const eventBusName = (stack: string): string => `${stack}-outcomes`;
 
-/** Where facts, results and reviewed code lie in the workspace. */
+/** Where facts, plans, results and reviewed code lie in the workspace. */
 export function volumePathsOf({ catalog, schema, volumes }: StageConfig["databricks"]) {
   const path = (volume: string) => `/Volumes/${catalog}/${schema}/${volume}`;
   return {
     facts: path(volumes.facts),
+    plans: path(volumes.plans),
     scratchpad: path(volumes.scratchpad),
     codebase: path(volumes.company_codebase),
   } as const;

@@ -28,6 +28,22 @@ const StoredSecret = {
   ).optional(),
 };
 
+/** A service principal that reads facts, plans, results and the ledger, and writes nothing: as it people look at night. */
+const OnCall = z
+  .strictObject(
+    {
+      client_id: PrincipalId,
+      /** Its client secret in Secrets Manager, which the on-call policy may then read. Absent: people have credentials of their own. */
+      secret: StoredSecret.secret.optional(),
+      kms_key_arn: StoredSecret.kms_key_arn,
+    },
+    "must hold client_id, and may hold secret and kms_key_arn, or be absent",
+  )
+  .refine(({ secret, kms_key_arn }) => kms_key_arn === undefined || secret !== undefined, {
+    path: ["secret"],
+    message: "is missing, and kms_key_arn says that there is one",
+  });
+
 /** How the functions prove who they are to Databricks; in the order of preference. */
 const Auth = z.discriminatedUnion(
   "kind",
@@ -80,6 +96,7 @@ const Identities = z.object({
   former_client_ids: z.array(PrincipalId).max(10).default([]),
   /** The service principal as which executors run. */
   run_as: PrincipalId,
+  on_call: OnCall.optional(),
   /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
   allow_same_identity: z.boolean("must be true or false").default(false),
 });
@@ -117,7 +134,57 @@ const Databricks = z
       // Also beside other faults: everything that is wrong is said at once.
       when: ({ value }) => Identities.safeParse(value).success,
     },
-  );
+  )
+  .superRefine((value, { addIssue }) => {
+    const fault = onCallFault(value);
+    if (fault !== undefined)
+      addIssue({ code: "custom", path: ["on_call", fault.key], message: fault.message });
+  });
+
+type Principals = Pick<z.infer<typeof Identities>, "client_id" | "run_as" | "on_call"> & {
+  readonly auth: z.infer<typeof Auth>;
+};
+
+/** Whoever looks at night must be nobody who can change what is looked at. */
+function onCallFault({ client_id, run_as, on_call, auth }: Principals) {
+  if (on_call?.client_id === client_id)
+    return {
+      key: "client_id",
+      message:
+        "is the controllers' own client_id, so whoever is on call could write facts: name another service principal",
+    };
+  if (on_call?.client_id === run_as)
+    return {
+      key: "client_id",
+      message: "is also run_as, so whoever is on call could write results: name another one",
+    };
+  if (on_call?.secret !== undefined && auth.kind !== "federation" && on_call.secret === auth.secret)
+    return {
+      key: "secret",
+      message: "is the functions' own secret, with which facts can be written: store another one",
+    };
+  return undefined;
+}
+
+/** Who may give orders: roles and users of IAM. */
+const People = z
+  .strictObject(
+    {
+      /** Absent: whoever IAM lets, but no service of AWS. */
+      orders: z
+        .array(
+          text(
+            /^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)\/[A-Za-z0-9+=,.@_/*?-]{1,600}$/,
+            'must be the ARN of a role or user of IAM, such as "arn:aws:iam::111122223333:role/on-call*" (of a role that people assume, the role\'s own ARN)',
+          ),
+        )
+        .min(1, "must name somebody, or be absent: nobody could stop a run")
+        .max(50)
+        .optional(),
+    },
+    "must hold orders, or be absent",
+  )
+  .default({});
 
 /** A name that comes twice is one: two subnets shall be two zones. */
 const areDistinct = (names: readonly string[]): boolean => new Set(names).size === names.length;
@@ -237,6 +304,7 @@ export const StageFile = z.strictObject(
     aws: z.preprocess((value) => value ?? {}, Aws),
     databricks: Databricks,
     limits: Limits,
+    people: People,
     alarms: Alarms,
     /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
     runbook_url: text(

@@ -63,13 +63,19 @@ export function checkIdentities(
   workloads: readonly Workload[],
   folder: string,
 ): void {
-  if (databricks.allow_same_identity) return;
-  const faults = workloads
-    .filter(({ recipe }) => recipe.run_as === databricks.client_id)
-    .map(
-      ({ workload }) =>
-        `${join(folder, workload, "recipe.yaml")}: run_as is the controllers' own client_id of the stage ${name}, so executed code could forge the facts that judge it: name another service principal, leave run_as away, or say databricks.allow_same_identity: true in the stage`,
-    );
+  const { client_id, on_call, allow_same_identity } = databricks;
+  const fault = (run_as: string | undefined): string | undefined => {
+    if (run_as === undefined) return undefined;
+    if (run_as === client_id && !allow_same_identity)
+      return `run_as is the controllers' own client_id of the stage ${name}, so executed code could forge the facts that judge it: name another service principal, leave run_as away, or say databricks.allow_same_identity: true in the stage`;
+    if (run_as === on_call?.client_id)
+      return `run_as is on-call's client_id of the stage ${name}, so executed code could read the facts: name another service principal, or leave run_as away`;
+    return undefined;
+  };
+  const faults = workloads.flatMap(({ workload, recipe }) => {
+    const said = fault(recipe.run_as);
+    return said === undefined ? [] : [`${join(folder, workload, "recipe.yaml")}: ${said}`];
+  });
   if (faults.length > 0) throw new WorkloadError(faults.join("\n"));
 }
 

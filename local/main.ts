@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { shownLine, terminalOf } from "../cli/terminal.ts";
 import type { SourceFile } from "../infra/executor.ts";
 import { messageOf } from "../shared/domain/body.ts";
 import { report } from "./plane/report.ts";
@@ -25,8 +26,9 @@ async function main(): Promise<number> {
   const options = optionsOf(process.argv.slice(2));
   if (options === undefined) return 2;
   print(
-    "Signalbox on this machine: a Databricks workspace, an SQS, and the three services between them.\n",
+    "Signalbox on this machine: a Databricks workspace, an SQS, and the three services between them.",
   );
+  print("");
   await using started = new AsyncDisposableStack();
   const story = await playScenario({
     folder: options.folder,
@@ -43,17 +45,20 @@ async function main(): Promise<number> {
   return exitCode;
 }
 
-const print = (line: string): void => console.log(line);
+const { print } = terminalOf((line) => console.log(line));
 
 async function stay({ aws }: Plane): Promise<void> {
   const endpoint = aws.environment["AWS_ENDPOINT_URL_SQS"];
-  print(`
-It goes on running, until Ctrl-C. To send it a ticket:
-
-  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${aws.environment["AWS_REGION"]} \\
-  aws sqs send-message --endpoint-url ${endpoint} --queue-url ${aws.queueUrl("tickets")} \\
-  --message-body '{"ticket_id": "MINE-1", "workload": "weather-report"}'
-`);
+  const lines = [
+    "",
+    "It goes on running, until Ctrl-C. To send it a ticket:",
+    "",
+    `  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${aws.environment["AWS_REGION"]} \\`,
+    `  aws sqs send-message --endpoint-url ${endpoint} --queue-url ${aws.queueUrl("tickets")} \\`,
+    `  --message-body '{"ticket_id": "MINE-1", "workload": "weather-report"}'`,
+    "",
+  ];
+  for (const line of lines) print(line);
   await once(stopping.signal, "abort");
 }
 
@@ -85,7 +90,7 @@ function optionsOf(argv: readonly string[]): Options | undefined {
       throw new Error(`--time-scale: "${values["time-scale"]}" is no number above 0 and up to 1`);
     return { folder: values.folder, stays: values.stay, isReal, timeScale };
   } catch (error) {
-    console.error(`${messageOf(error)}\n\n${USAGE}`.trimStart());
+    console.error(`${shownLine(messageOf(error))}\n\n${USAGE}`.trimStart());
     return undefined;
   }
 }
@@ -111,6 +116,6 @@ stopOn("SIGINT", "SIGTERM", "SIGHUP");
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(messageOf(error));
+  console.error(shownLine(messageOf(error)));
   process.exitCode = stopping.signal.aborted ? 130 : 1;
 }

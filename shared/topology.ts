@@ -15,6 +15,8 @@ type Sender = ServiceName | "anyone" | "command-line";
 
 export type Queue = {
   readonly schema: z.ZodType;
+  /** Types of message that count here only if one of our own functions sent them; from others, a dead letter says where they belong. */
+  readonly ownOnly: readonly string[];
   readonly senders: readonly Sender[];
   readonly consumer: ServiceName;
   /** Of the consumer's function. */
@@ -32,6 +34,8 @@ export type Queue = {
 export const topology = {
   tickets: {
     schema: TicketsMessage,
+    // Orders came by this queue once: those that were waiting when they moved are still carried out.
+    ownOnly: ["cancel", "retry"],
     senders: ["anyone", "orchestrator"],
     consumer: "orchestrator",
     timeoutSeconds: 60,
@@ -44,6 +48,7 @@ export const topology = {
   // What people want of runs that exist: apart from tickets, because other people may send it.
   orders: {
     schema: OrdersMessage,
+    ownOnly: [],
     senders: ["command-line", "orchestrator"],
     consumer: "orchestrator",
     timeoutSeconds: 60,
@@ -55,6 +60,7 @@ export const topology = {
   },
   turns: {
     schema: Turn,
+    ownOnly: [],
     senders: ["ingester", "orchestrator"],
     consumer: "orchestrator",
     timeoutSeconds: 60,
@@ -66,6 +72,7 @@ export const topology = {
   },
   watches: {
     schema: Watch,
+    ownOnly: [],
     senders: ["orchestrator", "run-poller", "ingester"],
     consumer: "run-poller",
     timeoutSeconds: 30,
@@ -77,6 +84,7 @@ export const topology = {
   },
   reports: {
     schema: Ended,
+    ownOnly: [],
     senders: ["orchestrator", "run-poller", "ingester"],
     consumer: "ingester",
     timeoutSeconds: 60,
@@ -88,6 +96,8 @@ export const topology = {
   },
   records: {
     schema: RecordsMessage,
+    // Notes of what people did: the orchestrator, which knows who sent them, sends them on.
+    ownOnly: ["audited"],
     senders: ["orchestrator", "ingester"],
     consumer: "ingester",
     timeoutSeconds: 60,

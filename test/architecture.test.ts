@@ -4,15 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 
 const core = ["shared/domain", "shared/ports.ts"];
-const story = [
-  ...core,
-  "shared/chapter.ts",
-  "shared/listed-marker.ts",
-  "shared/own-plane.ts",
-  "shared/steps.ts",
-  "shared/topology.ts",
-  "zod",
-];
+const story = [...core, "shared/story", "shared/topology.ts", "zod"];
 const roots = ["shared", "zod"];
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -20,11 +12,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/topology.ts": ["shared/domain", "zod"],
   "shared/log.ts": [],
   "shared/ports.ts": ["shared/domain", "shared/topology.ts", "shared/log.ts"],
-  "shared/steps.ts": core,
-  "shared/chapter.ts": core,
-  "shared/listed-marker.ts": core,
-  "shared/own-plane.ts": core,
-  "shared/lambda.ts": [...core, "shared/topology.ts", "@middy/core", "aws-lambda", "zod"],
+  "shared/story": core,
+  "shared/edge": [...core, "shared/topology.ts", "@middy/core", "aws-lambda", "zod"],
   "shared/adapters": [
     ...core,
     "shared/topology.ts",
@@ -38,11 +27,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "zod",
   ],
   "services/orchestrator/handler.ts": ["services/orchestrator", ...roots],
-  "services/orchestrator": [...story, "shared/lambda.ts"],
+  "services/orchestrator": [...story, "shared/edge"],
   "services/run-poller/handler.ts": ["services/run-poller", ...roots],
-  "services/run-poller": [...story, "shared/lambda.ts"],
+  "services/run-poller": [...story, "shared/edge"],
   "services/ingester/handler.ts": ["services/ingester", ...roots],
-  "services/ingester": [...story, "shared/lambda.ts"],
+  "services/ingester": [...story, "shared/edge"],
   "services/executor": ["shared/domain", "node:", "zod"],
   infra: [
     "shared/topology.ts",

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import { Cancellation } from "../../shared/domain/messages.ts";
-import { audit, sendTicketsMessage } from "../messages.ts";
+import { audit, sendOrder } from "../messages.ts";
 import { openFacts, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, required, theOne, typed } from "../usage.ts";
 
@@ -34,9 +34,8 @@ export const cancel: Command = {
       return 1;
     }
     using queues = openQueues(stage);
-    const message = Cancellation.parse({ type: "cancel", run_id, chapter, reason, by: io.user });
-    await sendTicketsMessage(queues, message);
-    await audit(queues, { by: io.user, action: "cancel", run_id, detail: { chapter, reason } });
+    await sendOrder(queues, Cancellation.parse({ type: "cancel", run_id, chapter, reason }));
+    await audit(queues, { action: "cancel", run_id, detail: { chapter, reason } });
     io.print(`asked for chapter ${chapter} of ${run_id} to stop; its outcome is announced as ever`);
     return 0;
   },

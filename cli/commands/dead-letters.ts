@@ -20,7 +20,9 @@ import {
   stageOf,
   stageOptions,
 } from "../stage-context.ts";
-import { type Command, type ExitCode, type Io, table, theOne, UsageError } from "../usage.ts";
+import type { Terminal } from "../terminal.ts";
+import { table } from "../terminal.ts";
+import { type Command, type ExitCode, theOne, UsageError } from "../usage.ts";
 
 export const deadLetters: Command = {
   usage:
@@ -99,7 +101,7 @@ async function takeAll(
 
 type Act = {
   readonly queues: QueuesAccess;
-  readonly io: Io;
+  readonly io: Terminal;
   readonly letters: readonly Letter[];
   /** What is put back at the end: an action takes out what is no longer in its queue. */
   readonly held: Held;
@@ -126,16 +128,17 @@ function actionOf(name: string): Action {
 }
 
 async function list({ io, letters, json }: Act): Promise<ExitCode> {
-  if (json) io.print(JSON.stringify(letters.map(shown)));
+  if (json) io.printJson(letters.map(shown));
   else if (letters.length === 0) io.print("no dead letters");
   else
     for (const line of table([
-      ["QUEUE", "MESSAGE", "FAILED AT", "RUN", "ERROR", "REASON"],
+      ["QUEUE", "MESSAGE", "FAILED AT", "RUN", "SENT BY", "ERROR", "REASON"],
       ...letters.map((letter) => [
         letter.queue,
         letter.messageId,
         letter.failedAt,
         letter.runId,
+        letter.firstBy,
         letter.errorName,
         letter.reason,
       ]),
@@ -145,7 +148,7 @@ async function list({ io, letters, json }: Act): Promise<ExitCode> {
 }
 
 async function show({ io, letters }: Act): Promise<ExitCode> {
-  for (const letter of letters) io.print(JSON.stringify(shown(letter), null, 2));
+  for (const letter of letters) io.printJson(shown(letter), 2);
   return letters.length > 0 ? 0 : 1;
 }
 
@@ -167,7 +170,7 @@ async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<Ex
     }
     if (!dryRun) {
       await resend(queues, letter, replay);
-      await removeNoted(queues, io, "replay", letter);
+      await removeNoted(queues, "replay", letter);
       held.delete(letter.messageId);
     }
     io.print(`${dryRun ? "would replay" : "replayed"}: ${nameOf(letter)}`);
@@ -178,7 +181,7 @@ async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<Ex
 async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
   for (const letter of letters) {
     if (!dryRun) {
-      await removeNoted(queues, io, "discard", letter);
+      await removeNoted(queues, "discard", letter);
       held.delete(letter.messageId);
     }
     io.print(`${dryRun ? "would discard" : "discarded"}: ${nameOf(letter)}: ${letter.reason}`);
@@ -186,16 +189,14 @@ async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<E
   return 0;
 }
 
-/** Who did it goes to the telemetry first: no letter goes without a note. */
+/** That it was done goes to the telemetry first: no letter goes without a note. */
 async function removeNoted(
   queues: QueuesAccess,
-  io: Io,
   action: "replay" | "discard",
   letter: Letter,
 ): Promise<void> {
   const { queue, messageId, runId, reason } = letter;
   await audit(queues, {
-    by: io.user,
     action: `dead-letter ${action}`,
     ...(RunId.safeParse(runId).success && { run_id: runId }),
     detail: { queue, message_id: messageId, reason },

@@ -14,6 +14,7 @@ import { awsChecks } from "../doctor/aws-checks.ts";
 import {
   afterTheFirst,
   type Check,
+  type Finding,
   fail,
   isHealthy,
   linesOf,
@@ -21,9 +22,10 @@ import {
   ok,
   skipped,
 } from "../doctor/check.ts";
+import { workloadChecks } from "../doctor/workload-checks.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
-import { loginOf, namesLogin, openQueues, stageOf, stageOptions } from "../stage-context.ts";
+import { lookerOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import type { Command, Io } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
@@ -49,6 +51,7 @@ export const doctor: Command = {
     const checks = [
       versions,
       identitiesDiffer(stage, workloads, values.workloads),
+      ...workloadChecks(stage, workloads),
       ...(await ofWorkspace(stage, io, opened, {
         executors: executorsOf(stage, workloads),
         withWarehouse: values.warehouse,
@@ -68,7 +71,7 @@ export const doctor: Command = {
       if (!values.json) for (const line of linesOf(answer)) io.print(line);
     });
     const healthy = isHealthy(answers);
-    if (values.json) io.print(JSON.stringify({ stage: stage.name, healthy, answers }));
+    if (values.json) io.printJson({ stage: stage.name, healthy, answers });
     else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
     return healthy ? 0 : 1;
   },
@@ -105,23 +108,30 @@ async function ofWorkspace(
   opened: AsyncDisposableStack,
   { withAws, ...more }: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
-  const plan = { stage, asControllers: !namesLogin(io), ...more };
-  if (stage.databricks.auth.kind === "federation" && plan.asControllers && withAws)
-    return workspaceUnseen(plan, federated);
   try {
-    const client = opened.use(workspaceClient(await loginOf(stage, io)));
+    const looker = await lookerOf(stage, io);
+    const plan = { stage, asControllers: looker.as === "controllers", ...more };
+    if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
+    const client = opened.use(workspaceClient(looker.login));
     return workspaceChecks({ ...plan, client });
   } catch (error) {
     const remedy =
       "sign in to AWS and name the region (AWS_REGION, or aws.region of the stage), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN";
-    return workspaceUnseen(plan, fail(messageOf(error), remedy));
+    return workspaceUnseen(
+      { stage, asControllers: false, ...more },
+      fail(messageOf(error), remedy),
+    );
   }
 }
 
 /** Whether the AWS side is looked at, too. */
 type WithAws = { readonly withAws: boolean };
 
-const federated = skipped(
-  "the functions sign in by federation, and there is no secret to borrow: the check sweep is their own word",
-  "to look at the workspace as well, set DATABRICKS_TOKEN of somebody who may read its volumes",
-);
+/** The functions' own word is the check sweep, if AWS is looked at; without it nobody has looked at the workspace at all. */
+function unseen(why: string, withAws: boolean): Finding {
+  const remedy =
+    "to look at the workspace as well, set DATABRICKS_TOKEN of somebody who may read its volumes";
+  return withAws
+    ? skipped(`${why}: the check sweep is their own word`, remedy)
+    : fail(`${why}, and nobody else looks`, remedy);
+}

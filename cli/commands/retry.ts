@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { Retry } from "../../shared/domain/messages.ts";
 import type { FactsPort } from "../../shared/ports.ts";
-import { audit, sendTicketsMessage } from "../messages.ts";
+import { audit, sendOrder } from "../messages.ts";
 import { openFacts, openQueues, stageOf, stageOptions } from "../stage-context.ts";
 import { type Command, required, theOne, typed } from "../usage.ts";
 
@@ -28,11 +28,8 @@ export const retry: Command = {
     }
     const chapter = last.chapter + 1;
     using queues = openQueues(stage);
-    await sendTicketsMessage(
-      queues,
-      Retry.parse({ type: "retry", run_id, chapter, reason, by: io.user }),
-    );
-    await audit(queues, { by: io.user, action: "retry", run_id, detail: { chapter, reason } });
+    await sendOrder(queues, Retry.parse({ type: "retry", run_id, chapter, reason }));
+    await audit(queues, { action: "retry", run_id, detail: { chapter, reason } });
     io.print(
       `${run_id} ended with ${last.outcome}; asked for chapter ${chapter}, which ends with an outcome of its own`,
     );

@@ -2,9 +2,10 @@
 import { parseArgs } from "node:util";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { aliveAtMs } from "../../shared/domain/marker.ts";
-import { listedMarker } from "../../shared/listed-marker.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { openFacts, stageOf, stageOptions } from "../stage-context.ts";
-import { type Command, table } from "../usage.ts";
+import { table } from "../terminal.ts";
+import type { Command } from "../usage.ts";
 
 export const runs: Command = {
   usage: "runs --stage <stage> [--json] [--stages <folder>]",
@@ -20,7 +21,7 @@ export const runs: Command = {
     const read = await Promise.all(listed.map((listing) => listedMarker(facts, listing)));
     const markers = read.filter((marker) => marker !== undefined);
     const open = longestSilentFirst(markers, stage.limits.time_scale, Date.now());
-    if (values.json) io.print(JSON.stringify(open));
+    if (values.json) io.printJson(open);
     else for (const line of linesOf(open)) io.print(line);
     return 0;
   },

@@ -155,7 +155,10 @@ export function schedulesFinding(
 
 const SECRET_DAYS_WARNED = 640;
 
-/** A client secret lives at most 730 days (databricks-facts §1.1), whatever the workspace tells of it. */
+/**
+ * A client secret lives at most 730 days (docs/facts/databricks.md#client-secrets-live-730-days),
+ * whatever the workspace tells of it.
+ */
 export function secretFinding(
   secret: string,
   storedMs: number | undefined,

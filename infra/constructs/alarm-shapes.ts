@@ -206,6 +206,14 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       of: [3, 5],
     },
     {
+      id: "strangers",
+      impact:
+        "Databricks answered a submission of ours with somebody else's run; its ticket ends as failed, and nothing of that run is believed.",
+      runbook: "not_ours",
+      metric: count("strangers_refused", 5),
+      threshold: 1,
+    },
+    {
       id: "throttled",
       impact:
         "Databricks answers 429: the workspace's rate limits are spent, and everything in it is slower.",

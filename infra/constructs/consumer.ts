@@ -1,4 +1,4 @@
-// One service of the loop: its function, the role with what the topology says and nothing else, and what starts it.
+// One service of the loop: as whom it acts, its function, and what starts it.
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import {
@@ -28,7 +28,27 @@ import {
   timeoutSecondsOf,
 } from "./traffic.ts";
 
+/** As whom a service acts: all of these are there before the first function, so that each can be told of all. */
+export class ServiceIdentity extends Construct {
+  readonly role: Role;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: RoleProps) {
+    super(scope, id);
+    const { service, stage } = props;
+    this.logGroup = new LogGroup(this, "Logs", {
+      logGroupName: logGroupName(stage.stack, service),
+      retention: retentionOf(stage),
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.role = serviceRole(this, props, this.logGroup);
+  }
+}
+
 export type ConsumerProps = RoleProps & {
+  readonly identity: ServiceIdentity;
+  /** The ids of all services' roles. */
+  readonly ownRoleIds: readonly string[];
   /** The folder with handler.mjs. */
   readonly code: string;
   readonly executorPath: string;
@@ -48,17 +68,14 @@ export class Consumer extends Construct {
   readonly logGroup: LogGroup;
   readonly timeoutSeconds: number;
 
-  constructor(scope: Construct, id: string, props: ConsumerProps) {
-    super(scope, id);
-    const { service, stage, queues } = props;
+  constructor(props: ConsumerProps) {
+    // CDK leaves "Default" out of the ids of what is below it: they are what they were before a role came first.
+    super(props.identity, "Default");
+    const { service, stage, queues, identity } = props;
     this.service = service;
     this.timeoutSeconds = timeoutSecondsOf(service);
-    this.logGroup = new LogGroup(this, "Logs", {
-      logGroupName: logGroupName(stage.stack, service),
-      retention: retentionOf(stage),
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
-    this.role = serviceRole(this, props, this.logGroup);
+    this.logGroup = identity.logGroup;
+    this.role = identity.role;
     this.function = createFunction(this, props);
     for (const queue of consumedBy(service)) map(this, stage, queue, queues[queue]);
   }
@@ -86,8 +103,9 @@ function createFunction(scope: Consumer, props: ConsumerProps): LambdaFunction {
     environment: environmentOf({
       stage,
       executorPath,
+      ownRoleIds: props.ownRoleIds,
       instances: instancesOf(stage, service),
-      eventBusName: announces[service] ? eventBus.name : undefined,
+      eventBusName: announces[service] === undefined ? undefined : eventBus.name,
       carriesWorkloads: service === "orchestrator",
       writesLedger: service === "ingester",
       sends: sentBy(service).map((queue) => [queue, queues[queue].source.queueUrl]),

@@ -1,5 +1,5 @@
 // What people and upstream systems may do. The policies are attached to whom the operator chooses; nothing here names a person.
-import { ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Effect, ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { type QueueName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
@@ -20,24 +20,50 @@ export class People extends Construct {
 
   constructor(scope: Construct, id: string, props: PeopleProps) {
     super(scope, id);
-    const { stage, queues } = props;
+    const { stage } = props;
+    // Another description is another policy to IAM: whoever is attached would keep the old one, with all that it allowed.
     this.producers = new ManagedPolicy(this, "Producers", {
       description: `Signalbox ${stage.name}: send tickets, and nothing else`,
-      statements: [
-        new PolicyStatement({
-          sid: "SendTickets",
-          actions: ["sqs:SendMessage"],
-          resources: queueNames
-            .filter((queue) => topology[queue].senders.some((sender) => sender === "anyone"))
-            .map((queue) => queues[queue].source.queueArn),
-        }),
-      ],
+      statements: producerStatements(props),
     });
     this.onCall = new ManagedPolicy(this, "OnCall", {
+      // The secret is on-call's own, where the stage names one.
       description: `Signalbox ${stage.name}: look at, replay and discard dead letters; read the Databricks secret`,
       statements: onCallStatements(scope, props),
     });
   }
+}
+
+const isForAnyone = (queue: QueueName): boolean =>
+  topology[queue].senders.some((sender) => sender === "anyone");
+
+/** The denial is for whoever has a broader policy beside this one: a ticket's sender must not order about other people's runs. */
+function producerStatements({ queues, putAside }: PeopleProps): PolicyStatement[] {
+  const open = queueNames.filter(isForAnyone).map((queue) => queues[queue].source.queueArn);
+  const closed = queueNames.flatMap((queue) => {
+    const { source, deadLetters } = queues[queue];
+    return isForAnyone(queue) ? [deadLetters] : [source, deadLetters];
+  });
+  return [
+    new PolicyStatement({
+      sid: "SendTickets",
+      actions: ["sqs:SendMessage"],
+      resources: open,
+    }),
+    new PolicyStatement({
+      sid: "NothingElse",
+      effect: Effect.DENY,
+      actions: [
+        "sqs:SendMessage",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:ChangeMessageVisibility",
+        "sqs:PurgeQueue",
+        "sqs:StartMessageMoveTask",
+      ],
+      resources: [...closed, ...putAside.map(({ queue }) => queue)].map(({ queueArn }) => queueArn),
+    }),
+  ];
 }
 
 function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement[] {
@@ -65,12 +91,29 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
       ],
       resources: letters,
     }),
-    // A replay is a send; so are a cancellation, a retry, and the note of who did it.
+    // Cancellations, retries, and the note of who did what.
+    new PolicyStatement({
+      sid: "Order",
+      actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
+      resources: [queues.orders.source.queueArn],
+    }),
+    // A replay is a send. Messages of the loop carry keys alone: with one that is made up, the facts still decide.
     new PolicyStatement({
       sid: "Replay",
       actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
-      resources: queueNames.map((queue) => queues[queue].source.queueArn),
+      resources: queueNames
+        .filter((queue) => queue !== "orders")
+        .map((queue) => queues[queue].source.queueArn),
     }),
-    ...secretStatements(scope, stage),
+    ...onCallsOwnSecret(scope, stage),
   ];
+}
+
+/** Of a principal that only reads. The functions' secret is not theirs: whoever has it can write facts. */
+function onCallsOwnSecret(
+  scope: Construct,
+  { databricks: { on_call } }: Stage,
+): readonly PolicyStatement[] {
+  const { secret, kms_key_arn } = on_call ?? {};
+  return secret === undefined ? [] : secretStatements(scope, { secret, kms_key_arn });
 }

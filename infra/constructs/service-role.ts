@@ -42,17 +42,23 @@ export function serviceRole(scope: Construct, props: RoleProps, logGroup: LogGro
       ...consumedBy(service).map((queue) => queues[queue].deadLetters.queueArn),
     ],
   );
-  if (announces[service])
+  const detailType = announces[service];
+  if (detailType !== undefined)
     role.addToPolicy(
       new PolicyStatement({
         sid: "Announce",
         actions: ["events:PutEvents"],
         resources: [eventBus.arn],
-        // Of every event of the request: the key has many values (Service Authorization Reference, EventBridge).
-        conditions: { "ForAllValues:StringEquals": { "events:source": EVENT_SOURCE } },
+        // Of every event of the request. No event is without both: PutEvents refuses it.
+        conditions: {
+          "ForAllValues:StringEquals": {
+            "events:source": EVENT_SOURCE,
+            "events:detail-type": detailType,
+          },
+        },
       }),
     );
-  for (const statement of identityStatements(scope, stage)) role.addToPolicy(statement);
+  for (const statement of identityStatements(scope, stage.databricks)) role.addToPolicy(statement);
   for (const statement of networkStatements(scope, props)) role.addToPolicy(statement);
   acknowledgeWildcards(role, stage);
   return role;
@@ -76,9 +82,11 @@ function acknowledgeWildcards(role: Role, { databricks, aws }: Stage): void {
 }
 
 /** How the function proves to Databricks who it is: a token of its role, or one secret. */
-function identityStatements(scope: Construct, stage: Stage): readonly PolicyStatement[] {
-  const { auth } = stage.databricks;
-  if (auth.kind !== "federation") return secretStatements(scope, stage);
+function identityStatements(
+  scope: Construct,
+  { auth }: Stage["databricks"],
+): readonly PolicyStatement[] {
+  if (auth.kind !== "federation") return secretStatements(scope, auth);
   return [
     new PolicyStatement({
       sid: "Identify",
@@ -93,28 +101,28 @@ function identityStatements(scope: Construct, stage: Stage): readonly PolicyStat
   ];
 }
 
+type StoredSecret = { readonly secret: string; readonly kms_key_arn?: string | undefined };
+
 /**
- * Reading the stored secret; with federation there is none. Secrets Manager's own key opens for whoever may read, a key of the account's
- * own only for whom it is granted.
+ * Reading a stored secret. Secrets Manager's own key opens for whoever may read, a key of the account's own only for whom it is granted.
  */
 export function secretStatements(
   scope: Construct,
-  { databricks: { auth } }: Stage,
+  { secret, kms_key_arn }: StoredSecret,
 ): readonly PolicyStatement[] {
-  if (auth.kind === "federation") return [];
   const { region } = Stack.of(scope);
   const read = new PolicyStatement({
     sid: "ReadSecret",
     actions: ["secretsmanager:GetSecretValue"],
-    resources: [secretArn(scope, auth.secret)],
+    resources: [secretArn(scope, secret)],
   });
-  if (auth.kms_key_arn === undefined) return [read];
+  if (kms_key_arn === undefined) return [read];
   return [
     read,
     new PolicyStatement({
       sid: "DecryptSecret",
       actions: ["kms:Decrypt"],
-      resources: [auth.kms_key_arn],
+      resources: [kms_key_arn],
       // For Secrets Manager on their behalf, not for whatever else the key has encrypted.
       conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${region}.amazonaws.com` } },
     }),

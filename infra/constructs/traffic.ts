@@ -1,4 +1,5 @@
 // Who consumes, sends and announces, read from the topology.
+import { detailTypes } from "../../shared/domain/events.ts";
 import { type Queue, type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
 
@@ -31,9 +32,9 @@ export const instancesOf = (stage: Pick<Stage, "limits">, service: ServiceName):
 export const timeoutSecondsOf = (service: ServiceName): number =>
   Math.max(...consumedBy(service).map((queue) => topology[queue].timeoutSeconds));
 
-/** On the event bus: the orchestrator that a ticket is rejected, the ingester that a run is over. */
-export const announces: Readonly<Record<ServiceName, boolean>> = {
-  orchestrator: true,
-  "run-poller": false,
-  ingester: true,
+/** What a service says on the event bus, by its detail-type: that a ticket is rejected, that a run is over. */
+export const announces: Readonly<Record<ServiceName, string | undefined>> = {
+  orchestrator: detailTypes.rejected,
+  "run-poller": undefined,
+  ingester: detailTypes.outcome,
 };

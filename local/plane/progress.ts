@@ -1,5 +1,6 @@
 // The services' log, made readable: one aligned line for each thing that a person would want to see. Pure.
 import * as z from "zod";
+import { shownText } from "../../cli/terminal.ts";
 
 const LogLine = z.object({
   service: z.string(),
@@ -66,13 +67,8 @@ export function progressLine(seconds: number, line: LogLine): string | undefined
   if (sentence === undefined) return undefined;
   const attempt = line.iter_n === undefined ? "" : `${line.iter_n}.${line.attempt}`;
   const time = `${seconds.toFixed(1).padStart(5)} s`;
-  return `${time}  ${(line.run_id ?? "").padEnd(RUN_WIDTH)} ${attempt.padEnd(5)} ${oneLine(sentence)}`;
+  const run = shownText(line.run_id ?? "").padEnd(RUN_WIDTH);
+  return `${time}  ${run} ${attempt.padEnd(5)} ${shownText(sentence, SENTENCE_CHARS_MAX)}`;
 }
 
 const SENTENCE_CHARS_MAX = 160;
-
-/** Reasons quote tickets and results: nothing of them may move the cursor or forge a line. */
-export function oneLine(text: string, charsMax = SENTENCE_CHARS_MAX): string {
-  const flat = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim();
-  return flat.length > charsMax ? `${flat.slice(0, charsMax - 1)}…` : flat;
-}

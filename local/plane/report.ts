@@ -28,7 +28,8 @@ export async function report(story: Story, print: (line: string) => void): Promi
     open: await openMarkersOf(plane),
   };
   const section = (title: string, lines: readonly string[]) => {
-    print(`\n${title}`);
+    print("");
+    print(title);
     for (const line of lines) print(`  ${line}`);
   };
   section(
@@ -75,11 +76,12 @@ function conclude(
   { seconds }: Story,
   print: (line: string) => void,
 ): number {
+  print("");
   if (faults.length === 0) {
-    print(`\nAll ended as they must, in ${seconds.toFixed(1)} s.`);
+    print(`All ended as they must, in ${seconds.toFixed(1)} s.`);
     return 0;
   }
-  print(`\nNot all ended as they must, after ${seconds.toFixed(1)} s:`);
+  print(`Not all ended as they must, after ${seconds.toFixed(1)} s:`);
   for (const fault of faults) print(`  ✗ ${fault}`);
   return 1;
 }

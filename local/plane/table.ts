@@ -1,5 +1,5 @@
 // Rows as an aligned table for the screen. Pure.
-import { oneLine } from "./progress.ts";
+import { table } from "../../cli/terminal.ts";
 
 const CELL_CHARS_MAX = 76;
 
@@ -8,18 +8,8 @@ export function tableOf(
   columns: readonly string[],
   rows: readonly Readonly<Record<string, unknown>>[],
 ): readonly string[] {
-  const cells = rows.map((row) =>
-    columns.map((column) => oneLine(textOf(row[column]), CELL_CHARS_MAX)),
-  );
-  const widths = columns.map((column, i) =>
-    Math.max(column.length, ...cells.map((line) => line[i]?.length ?? 0)),
-  );
-  const line = (texts: readonly string[]) =>
-    texts
-      .map((text, i) => text.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [line(columns), line(widths.map((width) => "─".repeat(width))), ...cells.map(line)];
+  const cells = rows.map((row) => columns.map((column) => textOf(row[column])));
+  return table([columns, ...cells], { charsMax: CELL_CHARS_MAX, isRuled: true });
 }
 
 function textOf(value: unknown): string {

@@ -10,6 +10,8 @@ export type WorkspaceContext = {
   readonly workspaceId: string;
   /** The folder of everything that is kept (`--data`), or a temporary one that is removed at the end. */
   readonly folder: string;
+  /** Where tasks work: apart from `folder`, which is closed to them. Removed at the end. */
+  readonly tasksFolder: string;
   /** Whether `folder` outlives the process (`--data` was given). */
   readonly durable: boolean;
   /**
@@ -68,6 +70,8 @@ export type Settings = {
   emptyPages: boolean;
   /** What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404 RESOURCE_DOES_NOT_EXIST. */
   missingRunStatus: 400 | 404;
+  /** A SQL statement ends after so many real seconds, whatever its client asked for. The platform says two days. */
+  statementSecondsMax: number;
   /** New ids lie beyond 2^53, where JavaScript numbers lose them. */
   largeIds: boolean;
   /** Runs in progress report a life cycle state that no client knows yet. */
@@ -132,6 +136,8 @@ export type Grants = {
   readonly mayManage: (principal: Principal, securable: Securable) => boolean;
   /** Whoever creates a thing owns it. Tables too: tell it when a table appears. */
   readonly setOwner: (securable: Securable, owner: Principal) => void;
+  /** A thing takes its owner and its grants along to its new name. */
+  readonly rename: (securable: Securable, name: string) => void;
   readonly ownerOf: (securable: Securable) => string | undefined;
   /** Everything below a catalog or schema that has an owner. */
   readonly ownedBelow: (name: string) => readonly Securable[];

@@ -12,7 +12,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/steps.ts";
+import { stepsOf } from "../../shared/story/steps.ts";
 
 export type FollowDeps = FactsPort &
   QueuesPort<"turns" | "records"> &

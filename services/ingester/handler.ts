@@ -5,7 +5,7 @@ import { createDeltaLedger } from "../../shared/adapters/delta-ledger.ts";
 import { readEnvironment } from "../../shared/adapters/environment.ts";
 import { createEvents } from "../../shared/adapters/event-bus.ts";
 import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
-import { routeByQueue } from "../../shared/lambda.ts";
+import { routeByQueue } from "../../shared/edge/route-by-queue.ts";
 import { createIngester } from "./ingester.ts";
 
 const environment = readEnvironment("ingester", process.env);

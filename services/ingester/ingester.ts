@@ -1,13 +1,24 @@
 // The ingester's two doors: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
-import { oneByOne, queueHandler } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import type { Ended } from "../../shared/domain/messages.ts";
+import { oneByOne } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { type JudgeDeps, judge } from "./judge.ts";
 import { type RecordDeps, record, waitOutRecord } from "./record.ts";
 
 export type IngesterDeps = JudgeDeps & RecordDeps & QueuesPort & DeadLettersPort & SettingsPort;
 
 export const createIngester = (deps: IngesterDeps) => ({
-  reports: queueHandler("reports", deps, oneByOne(inOwnPlane(deps, judge(deps)))),
-  records: queueHandler("records", deps, record(deps), waitOutRecord(deps)),
+  reports: queueHandler(
+    "reports",
+    deps,
+    oneByOne(inOwnPlane(deps, (ended: Ended) => judge(deps, ended))),
+  ),
+  records: queueHandler(
+    "records",
+    deps,
+    (deliveries) => record(deps, deliveries),
+    (message, options) => waitOutRecord(deps, message, options),
+  ),
 });

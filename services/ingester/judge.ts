@@ -52,13 +52,11 @@ export type JudgeDeps = FollowDeps &
 const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
 
-export const judge =
-  (deps: JudgeDeps) =>
-  async (ended: Ended): Promise<void> => {
-    const stored = await deps.facts.read(factRef.decision(ended));
-    const decision = stored?.fact ?? (await decided(deps, ended));
-    if (decision !== undefined) await follow(deps, decision, stored !== undefined);
-  };
+export async function judge(deps: JudgeDeps, ended: Ended): Promise<void> {
+  const stored = await deps.facts.read(factRef.decision(ended));
+  const decision = stored?.fact ?? (await decided(deps, ended));
+  if (decision !== undefined) await follow(deps, decision, stored !== undefined);
+}
 
 /** Judges an attempt for the first time; undefined where it is too early, and somebody looks again. */
 async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | undefined> {

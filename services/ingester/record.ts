@@ -1,6 +1,6 @@
 // The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
 // after the ledger has it, never before. Only it removes a marker, and only then.
-import { attemptsOf } from "../../shared/chapter.ts";
+
 import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
@@ -18,7 +18,8 @@ import {
 } from "../../shared/domain/ledger-rows.ts";
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { Delivery, HandleBatch, WaitOut } from "../../shared/lambda.ts";
+import type { Delivery } from "../../shared/edge/delivery.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -30,6 +31,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
 
 export type RecordDeps = FactsPort &
   MarkersPort &
@@ -49,22 +51,23 @@ type Projection = {
 const nothing: Projection = { rows: noRows };
 
 /** A batch of records: projected one by one, merged together, then announced one by one. */
-export const record =
-  (deps: RecordDeps): HandleBatch<RecordsMessage> =>
-  (deliveries) => {
-    const projected = inLanes(deps, deliveries, (delivery) => project(deps, delivery));
-    const merged = merge(deps, projected);
-    return projected.map(async (projecting) => {
-      const projection = await projecting;
-      if (projection === nothing) return;
-      await merged.catch(async (error) => {
-        // Nobody foresaw it: one row may have spoilt the write for all. Whoever is at fault fails alone.
-        if (error instanceof PlatformTroubleError) throw error;
-        await deps.ledger.merge(projection.rows);
-      });
-      await projection.after?.();
+export function record(
+  deps: RecordDeps,
+  deliveries: readonly Delivery<RecordsMessage>[],
+): readonly Promise<void>[] {
+  const projected = inLanes(deps, deliveries, (delivery) => project(deps, delivery));
+  const merged = merge(deps, projected);
+  return projected.map(async (projecting) => {
+    const projection = await projecting;
+    if (projection === nothing) return;
+    await merged.catch(async (error) => {
+      // Nobody foresaw it: one row may have spoilt the write for all. Whoever is at fault fails alone.
+      if (error instanceof PlatformTroubleError) throw error;
+      await deps.ledger.merge(projection.rows);
     });
-  };
+    await projection.after?.();
+  });
+}
 
 /** As many as the Files API takes at once. */
 const LANES = 10;
@@ -101,19 +104,21 @@ function inLanes<Item, Result>(
  * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
  * rarer, because its marker stays. What nobody else would say again goes on waiting.
  */
-export const waitOutRecord =
-  (deps: QueuesPort<"records"> & LogPort): WaitOut<RecordsMessage> =>
-  async (message, options) => {
-    const isSaidAgain = message.type === "record" && !message.again;
-    if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
-      return deps.queues.send("records", message, options);
-    deps.log("record.left", {
-      run_id: message.run_id,
-      chapter: message.chapter,
-      reason: message.of,
-      ...tracedBy(options.traceparent),
-    });
-  };
+export async function waitOutRecord(
+  deps: QueuesPort<"records"> & LogPort,
+  message: RecordsMessage,
+  options: WaitOptions,
+): Promise<void> {
+  const isSaidAgain = message.type === "record" && !message.again;
+  if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
+    return await deps.queues.send("records", message, options);
+  deps.log("record.left", {
+    run_id: message.run_id,
+    chapter: message.chapter,
+    reason: message.of,
+    ...tracedBy(options.traceparent),
+  });
+}
 
 /** One write for all that could be projected; what could not fails alone. */
 async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]): Promise<void> {
@@ -130,14 +135,9 @@ async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]
 
 async function project(
   deps: RecordDeps,
-  { message, traceparent, by, isOwn }: Delivery<RecordsMessage>,
+  { message, traceparent, by }: Delivery<RecordsMessage>,
 ): Promise<Projection> {
-  if (message.type === "audited") {
-    if (isOwn) return { rows: rowsOfAudit(message, by, traceparent) };
-    throw new PoisonMessageError(
-      "a note of what somebody did does not come by the queue of records, where it could name anybody: send it to the queue orders",
-    );
-  }
+  if (message.type === "audited") return { rows: rowsOfAudit(message, by, traceparent) };
   const planeId = await deps.plane.id();
   const books = { planeId, factsVolume: deps.settings.factsVolume };
   switch (message.of) {

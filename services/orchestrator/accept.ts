@@ -16,7 +16,7 @@ import { mayBeReopened } from "../../shared/domain/retention.ts";
 import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { isTraceparent, tracedBy, traceparentOf } from "../../shared/domain/trace.ts";
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import type {
   DigestPort,
   FactsPort,
@@ -41,33 +41,31 @@ export type AcceptDeps = OrchestrateDeps &
 const ARTIFACT_BYTES_MAX = 5 * 1024 * 1024;
 
 /** Accepts a ticket and does its first turn at once. The same ticket again is the same run. */
-export const acceptTicket =
-  (deps: AcceptDeps) =>
-  async (ticket: Ticket, sent: Sent): Promise<void> => {
-    const chapter = { run_id: ticket.ticket_id, chapter: 1 };
-    const ref = factRef.ticket(ticket.ticket_id);
-    let accepted = (await deps.facts.read(ref))?.fact;
-    if (accepted !== undefined) {
-      refuseAnother(accepted, ticket);
-      deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
-      if (await announcedAgain(deps, chapter, accepted, true)) return;
-    } else {
-      await waitWhileRetired(deps, ticket.ticket_id);
-      const fact = await ticketFactOf(deps, ticket, sent);
-      await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
-      accepted = (await deps.facts.create(ref, fact)).fact;
-      refuseAnother(accepted, ticket);
-      // Of two at the same moment one comes first.
-      const isFirst = accepted.seed === fact.seed;
-      deps.log(isFirst ? "run.accepted" : "run.repeated", {
-        ...chapter,
-        workload: ticket.workload,
-        ...tracedBy(accepted.traceparent),
-      });
-    }
-    const first = { ...chapter, iter_n: 1, attempt: 1 };
-    await orchestrate(deps)(turnOf(first, firstAskedBy(1)), accepted);
-  };
+export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent): Promise<void> {
+  const chapter = { run_id: ticket.ticket_id, chapter: 1 };
+  const ref = factRef.ticket(ticket.ticket_id);
+  let accepted = (await deps.facts.read(ref))?.fact;
+  if (accepted !== undefined) {
+    refuseAnother(accepted, ticket);
+    deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
+    if (await announcedAgain(deps, chapter, accepted, true)) return;
+  } else {
+    await waitWhileRetired(deps, ticket.ticket_id);
+    const fact = await ticketFactOf(deps, ticket, sent);
+    await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
+    accepted = (await deps.facts.create(ref, fact)).fact;
+    refuseAnother(accepted, ticket);
+    // Of two at the same moment one comes first.
+    const isFirst = accepted.seed === fact.seed;
+    deps.log(isFirst ? "run.accepted" : "run.repeated", {
+      ...chapter,
+      workload: ticket.workload,
+      ...tracedBy(accepted.traceparent),
+    });
+  }
+  const first = { ...chapter, iter_n: 1, attempt: 1 };
+  await orchestrate(deps, turnOf(first, firstAskedBy(1)), accepted);
+}
 
 /** Deleting takes several ticks of the sweep: no use in asking more often. */
 const RETIRING_SECONDS = 900;
@@ -83,27 +81,25 @@ async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<v
 }
 
 /** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */
-export const acceptRetry =
-  (deps: AcceptDeps) =>
-  async (retry: Retry, sent: Sent): Promise<void> => {
-    const ref = factRef.retry(retry);
-    let opened = (await deps.facts.read(ref))?.fact;
-    if (opened !== undefined) {
-      if (await announcedAgain(deps, retry, opened, false)) return;
-    } else {
-      const fact = await retryFactOf(deps, retry, sent);
-      if (fact === undefined) return;
-      await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
-      opened = (await deps.facts.create(ref, fact)).fact;
-      deps.log("run.reopened", {
-        run_id: retry.run_id,
-        chapter: retry.chapter,
-        reason: retry.reason,
-        ...tracedBy(opened.traceparent),
-      });
-    }
-    await orchestrate(deps)(turnOf(opened, firstAskedBy(opened.chapter)));
-  };
+export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): Promise<void> {
+  const ref = factRef.retry(retry);
+  let opened = (await deps.facts.read(ref))?.fact;
+  if (opened !== undefined) {
+    if (await announcedAgain(deps, retry, opened, false)) return;
+  } else {
+    const fact = await retryFactOf(deps, retry, sent);
+    if (fact === undefined) return;
+    await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
+    opened = (await deps.facts.create(ref, fact)).fact;
+    deps.log("run.reopened", {
+      run_id: retry.run_id,
+      chapter: retry.chapter,
+      reason: retry.reason,
+      ...tracedBy(opened.traceparent),
+    });
+  }
+  await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)));
+}
 
 /** Where the run is over, what is left is to say so (again). */
 async function announcedAgain(

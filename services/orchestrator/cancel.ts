@@ -1,11 +1,11 @@
 // Somebody wants a chapter to stop. The canceller writes stop, then reads the submission; the orchestrator does it the other
 // way round. Whichever comes second sees both and cancels. The outcome waits until Databricks says that it is over.
-import { attemptsOf } from "../../shared/chapter.ts";
+
 import { factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { Cancellation } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -14,6 +14,7 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
 import { waitForSubject } from "./early-order.ts";
 
 export type CancelDeps = FactsPort &
@@ -27,23 +28,21 @@ export type CancelDeps = FactsPort &
  * Stops a chapter that was opened; one that is over stays as it is. Without what opened it there is no stop: it could strike whoever
  * uses the id some day.
  */
-export const cancel =
-  (deps: CancelDeps) =>
-  async (order: Cancellation, sent: Sent): Promise<void> => {
-    const { run_id, chapter, reason } = order;
-    const opening = chapter === 1 ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
-    if ((await deps.facts.read(opening)) === undefined)
-      return await waitForSubject(deps, order, sent);
-    const stopped_at = isoOf(deps.clock.nowMs());
-    const { by, firstBy } = sent;
-    const first_by = firstBy !== undefined && { first_by: firstBy };
-    const stop = { v: 1, run_id, chapter, reason, by, ...first_by, stopped_at } as const;
-    await deps.facts.create(factRef.stop({ run_id, chapter }), stop);
-    deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(sent.traceparent) });
-    const { attempts } = await attemptsOf(deps, { run_id, chapter });
-    const last = attempts.at(-1);
-    if (last === undefined || last.decision !== undefined) return;
-    const submission = (await deps.facts.read(factRef.submission({ run_id, ...last })))?.fact;
-    if (submission !== undefined && !isRefused(submission))
-      await deps.jobs.cancel(submission.databricks_run_id);
-  };
+export async function cancel(deps: CancelDeps, order: Cancellation, sent: Sent): Promise<void> {
+  const { run_id, chapter, reason } = order;
+  const opening = chapter === 1 ? factRef.ticket(run_id) : factRef.retry({ run_id, chapter });
+  if ((await deps.facts.read(opening)) === undefined)
+    return await waitForSubject(deps, order, sent);
+  const stopped_at = isoOf(deps.clock.nowMs());
+  const { by, firstBy } = sent;
+  const first_by = firstBy !== undefined && { first_by: firstBy };
+  const stop = { v: 1, run_id, chapter, reason, by, ...first_by, stopped_at } as const;
+  await deps.facts.create(factRef.stop({ run_id, chapter }), stop);
+  deps.log("run.stopped", { run_id, chapter, reason, ...tracedBy(sent.traceparent) });
+  const { attempts } = await attemptsOf(deps, { run_id, chapter });
+  const last = attempts.at(-1);
+  if (last === undefined || last.decision !== undefined) return;
+  const submission = (await deps.facts.read(factRef.submission({ run_id, ...last })))?.fact;
+  if (submission !== undefined && !isRefused(submission))
+    await deps.jobs.cancel(submission.databricks_run_id);
+}

@@ -3,7 +3,7 @@
 import { scaledSeconds } from "../../shared/domain/cadence.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { Cancellation, Retry } from "../../shared/domain/messages.ts";
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import type { QueuesPort, SettingsPort } from "../../shared/ports.ts";
 
 const WAIT_SECONDS = 300;

@@ -3,7 +3,7 @@ import { createCommonPorts } from "../../shared/adapters/composition.ts";
 import { readEnvironment } from "../../shared/adapters/environment.ts";
 import { createEvents } from "../../shared/adapters/event-bus.ts";
 import { createWorkloads } from "../../shared/adapters/workloads.ts";
-import { routeByQueue } from "../../shared/lambda.ts";
+import { routeByQueue } from "../../shared/edge/route-by-queue.ts";
 import { createOrchestrator } from "./orchestrator.ts";
 
 const environment = readEnvironment("orchestrator", process.env);

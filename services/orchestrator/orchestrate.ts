@@ -35,7 +35,7 @@ import type {
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/steps.ts";
+import { stepsOf } from "../../shared/story/steps.ts";
 import { type Attempt, adopted, refusedWith, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
@@ -52,32 +52,35 @@ export type OrchestrateDeps = FactsPort &
 /** How long a plan may be submitted: tokens may be forgotten after it, and then only an adoption is safe. */
 const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
 
-export const orchestrate =
-  (deps: OrchestrateDeps) =>
-  async (turn: Turn, known?: TicketFact): Promise<void> => {
-    const step = stepsOf(deps);
-    const asked = await askedFor(deps, turn, known);
-    const { traceparent } = asked.ticket;
-    const key = { ...turn, chapter: asked.chapter, traceparent };
-    const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
-    if (isStopped(manifest.fact)) return deps.queues.send("reports", endedOf(key), { traceparent });
-    const planned = { ...manifest, fact: manifest.fact };
-    const { fact: submission } = await step(
-      factRef.submission(turn),
-      () => submit(deps, turn, asked.ticket, planned),
-      !manifest.found,
-    );
-    if (isRefused(submission))
-      return deps.queues.send("reports", endedOf(key), {
-        delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
-        traceparent,
-      });
-    const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, deps.settings.timeScale);
-    await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
-    await cancelIfStopped(deps, key, submission.databricks_run_id);
-    // Books come last: what nobody wants costs money until it is cancelled.
-    await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
-  };
+export async function orchestrate(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  known?: TicketFact,
+): Promise<void> {
+  const step = stepsOf(deps);
+  const asked = await askedFor(deps, turn, known);
+  const { traceparent } = asked.ticket;
+  const key = { ...turn, chapter: asked.chapter, traceparent };
+  const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
+  if (isStopped(manifest.fact))
+    return await deps.queues.send("reports", endedOf(key), { traceparent });
+  const planned = { ...manifest, fact: manifest.fact };
+  const { fact: submission } = await step(
+    factRef.submission(turn),
+    () => submit(deps, turn, asked.ticket, planned),
+    !manifest.found,
+  );
+  if (isRefused(submission))
+    return await deps.queues.send("reports", endedOf(key), {
+      delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
+      traceparent,
+    });
+  const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, deps.settings.timeScale);
+  await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
+  await cancelIfStopped(deps, key, submission.databricks_run_id);
+  // Books come last: what nobody wants costs money until it is cancelled.
+  await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+}
 
 /**
  * The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both. After its

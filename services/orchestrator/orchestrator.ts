@@ -1,6 +1,6 @@
 // The orchestrator's doors: tickets, people's orders, turns, and the schedule.
 import { faultsOf } from "../../shared/domain/body.ts";
-import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import {
   type OrdersMessage,
   ScheduledStart,
@@ -8,9 +8,10 @@ import {
   type TicketsMessage,
 } from "../../shared/domain/messages.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
-import { oneByOne, queueHandler, type Sent } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import { oneByOne, type Sent } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
 import { cancel } from "./cancel.ts";
@@ -27,54 +28,50 @@ export function createOrchestrator(deps: OrchestratorDeps) {
     tickets: queueHandler(
       "tickets",
       deps,
-      oneByOne(inOwnPlane(deps, ticketsConsumer(deps))),
-      waitOutTicket(deps),
+      oneByOne(
+        inOwnPlane(deps, (message: TicketsMessage, sent: Sent) => takeTicket(deps, message, sent)),
+      ),
+      (message, options) => waitOutTicket(deps, message, options),
     ),
     orders: queueHandler(
       "orders",
       deps,
-      oneByOne(inOwnPlane(deps, ordersConsumer(deps))),
-      waitOutOrder(deps),
+      oneByOne(
+        inOwnPlane(deps, (order: OrdersMessage, sent: Sent) => takeOrder(deps, order, sent)),
+      ),
+      (order, options) => waitOutOrder(deps, order, options),
     ),
     turns: queueHandler(
       "turns",
       deps,
-      oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps)(turn))),
-      waitOutTurn(deps),
+      oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps, turn))),
+      (turn, options) => waitOutTurn(deps, turn, options),
     ),
     scheduled: scheduled(deps),
   };
 }
 
-function ticketsConsumer(deps: OrchestratorDeps) {
-  const accept = acceptTicket(deps);
-  const order = ordersConsumer(deps);
-  return async (message: TicketsMessage, sent: Sent): Promise<void> => {
-    if (message.type === "ticket") return await accept(message, sent);
-    // Orders came by this queue once: one that was waiting when they moved is still carried out.
-    if (sent.isOwn) return await order(message, sent);
-    throw new PoisonMessageError(
-      `a ${message.type} does not come by the queue of tickets: whoever may send tickets may not order about other people's runs; send it to the queue orders`,
-    );
-  };
+async function takeTicket(
+  deps: OrchestratorDeps,
+  message: TicketsMessage,
+  sent: Sent,
+): Promise<void> {
+  if (message.type === "ticket") return await acceptTicket(deps, message, sent);
+  return await takeOrder(deps, message, sent);
 }
 
-function ordersConsumer(deps: OrchestratorDeps) {
-  const stop = cancel(deps);
-  const reopen = acceptRetry(deps);
-  return async (message: OrdersMessage, sent: Sent): Promise<void> => {
-    switch (message.type) {
-      case "cancel":
-        return await stop(message, sent);
-      case "retry":
-        return await reopen(message, sent);
-      case "audited": {
-        const { traceparent, by } = sent;
-        // The ledger is the ingester's: it believes what a function of ours says of the sender.
-        return await deps.queues.send("records", { ...message, by }, { traceparent, by });
-      }
+async function takeOrder(deps: OrchestratorDeps, order: OrdersMessage, sent: Sent): Promise<void> {
+  switch (order.type) {
+    case "cancel":
+      return await cancel(deps, order, sent);
+    case "retry":
+      return await acceptRetry(deps, order, sent);
+    case "audited": {
+      const { traceparent, by } = sent;
+      // The ledger is the ingester's: it believes what a function of ours says of the sender.
+      return await deps.queues.send("records", { ...order, by }, { traceparent, by });
     }
-  };
+  }
 }
 
 /** Strays are looked for at every third tick: the listing costs more than the markers', and nothing depends on it. */
@@ -128,10 +125,10 @@ function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
   return async () => {
     const startedMs = deps.clock.nowMs();
     const tick = Math.floor(startedMs / tickMs);
-    await sweep(deps)();
+    await sweep(deps);
     const untilMs = startedMs + TICK_MS_MAX;
-    if (tick % REAP_EVERY_TICKS === 0) await reap(deps)(untilMs);
+    if (tick % REAP_EVERY_TICKS === 0) await reap(deps, untilMs);
     if (hasMoreToRetire || tick % RETIRE_EVERY_TICKS === 1)
-      hasMoreToRetire = await retire(deps)(untilMs);
+      hasMoreToRetire = await retire(deps, untilMs);
   };
 }

@@ -28,20 +28,18 @@ export type ReapDeps = FactsPort &
 /** Whoever cancels in the ordinary course has done so within it. */
 const EVIDENCE_SECONDS = 3_600;
 /** One visit, which ends at `untilMs`: the listing of the next begins with the youngest again, and evidence does not age. */
-export const reap =
-  (deps: ReapDeps) =>
-  async (untilMs: number): Promise<void> => {
-    const planeId = await deps.plane.id();
-    const controllers = await deps.identity.own();
-    const named = await deps.jobs.listActive(planePrefix(planeId));
-    // What others gave our name to is theirs, to run and to end.
-    const own = named.filter((run) => isCreatedByUs(run, controllers));
-    await eachInTurn(deps, own, {
-      untilMs,
-      work: (run) => reapOne(deps, planeId, run),
-      said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
-    });
-  };
+export async function reap(deps: ReapDeps, untilMs: number): Promise<void> {
+  const planeId = await deps.plane.id();
+  const controllers = await deps.identity.own();
+  const named = await deps.jobs.listActive(planePrefix(planeId));
+  // What others gave our name to is theirs, to run and to end.
+  const own = named.filter((run) => isCreatedByUs(run, controllers));
+  await eachInTurn(deps, own, {
+    untilMs,
+    work: (run) => reapOne(deps, planeId, run),
+    said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
+  });
+}
 
 async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<void> {
   const key = attemptOfName(planeId, run.runName);

@@ -39,24 +39,22 @@ export type RetireDeps = FactsPort &
  * One visit, which ends at `untilMs`: one listing where nothing is long over.
  * @returns whether something is left to do at the next tick
  */
-export const retire =
-  (deps: RetireDeps) =>
-  async (untilMs: number): Promise<boolean> => {
-    const firstKept = expiredBefore(deps.clock.nowMs(), deps.settings.retentionDays);
-    const days = (await deps.facts.list(OVER_FOLDER))
-      .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
-      .map(({ name }) => `${OVER_FOLDER}/${name}`)
-      .toSorted();
-    let hasMore = false;
-    for (const day of days) {
-      const entries = await deps.facts.list(day);
-      if (entries.length === 0) await deps.facts.removeFolder(day);
-      const over = entries.flatMap((entry) => overOf(day, entry));
-      hasMore ||= over.length > 0;
-      if (!(await retireDay(deps, over, untilMs))) break;
-    }
-    return hasMore;
-  };
+export async function retire(deps: RetireDeps, untilMs: number): Promise<boolean> {
+  const firstKept = expiredBefore(deps.clock.nowMs(), deps.settings.retentionDays);
+  const days = (await deps.facts.list(OVER_FOLDER))
+    .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
+    .map(({ name }) => `${OVER_FOLDER}/${name}`)
+    .toSorted();
+  let hasMore = false;
+  for (const day of days) {
+    const entries = await deps.facts.list(day);
+    if (entries.length === 0) await deps.facts.removeFolder(day);
+    const over = entries.flatMap((entry) => overOf(day, entry));
+    hasMore ||= over.length > 0;
+    if (!(await retireDay(deps, over, untilMs))) break;
+  }
+  return hasMore;
+}
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 

@@ -1,7 +1,6 @@
 // The proof of liveness. Every chain of messages can break where nobody foresaw it: for a marker that has been silent for longer
 // than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
 
-import { attemptsOf } from "../../shared/chapter.ts";
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
 import {
@@ -14,7 +13,6 @@ import {
 import { endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import { listedMarker } from "../../shared/listed-marker.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -24,6 +22,8 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { attemptsOf } from "../../shared/story/chapter.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
 export type SweepDeps = FactsPort &
@@ -41,7 +41,7 @@ const TICK_MS_MAX = 40_000;
 const ORPHAN_SECONDS = 24 * 3600;
 
 /** One tick: one listing where nothing is silent. */
-export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
+export async function sweep(deps: SweepDeps): Promise<void> {
   const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000;
   const nowMs = deps.clock.nowMs();
   const listed = await deps.markers.list();
@@ -57,7 +57,7 @@ export const sweep = (deps: SweepDeps) => async (): Promise<void> => {
     said: ({ key }) => ["marker.failed", key],
   });
   deps.log("sweep.finished", { count: tally.heals, silent: tally.silent });
-};
+}
 
 type Tally = {
   heals: number;

@@ -11,40 +11,46 @@ import type {
 } from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { WaitOut } from "../../shared/lambda.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type { FactsPort, LogPort, QueuesPort } from "../../shared/ports.ts";
 
-export const waitOutTurn =
-  ({ queues, log }: QueuesPort<"turns"> & LogPort): WaitOut<Turn> =>
-  async (turn, options) => {
-    if (turn.tries <= SAID_AGAIN_TRIES_MAX) return await queues.send("turns", turn, options);
-    const { run_id, chapter, iter_n, attempt } = turn;
-    const trace = tracedBy(options.traceparent);
-    log("message.left", { queue: "turns", run_id, chapter, iter_n, attempt, ...trace });
-  };
+export async function waitOutTurn(
+  { queues, log }: QueuesPort<"turns"> & LogPort,
+  turn: Turn,
+  options: WaitOptions,
+): Promise<void> {
+  if (turn.tries <= SAID_AGAIN_TRIES_MAX) return await queues.send("turns", turn, options);
+  const { run_id, chapter, iter_n, attempt } = turn;
+  const trace = tracedBy(options.traceparent);
+  log("message.left", { queue: "turns", run_id, chapter, iter_n, attempt, ...trace });
+}
 
 /** A ticket and a retry do their first turn themselves: once they are accepted, they wait as turns do. */
-export const waitOutTicket =
-  (deps: FactsPort & QueuesPort<"tickets" | "orders"> & LogPort): WaitOut<TicketsMessage> =>
-  async (message, options) => {
-    if (message.type !== "ticket") return await waitOutOrder(deps)(message, options);
-    if (message.tries <= SAID_AGAIN_TRIES_MAX || !(await goesOnAnyway(deps, message)))
-      return await deps.queues.send("tickets", message, options);
-    const run_id = message.ticket_id;
-    deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
-  };
+export async function waitOutTicket(
+  deps: FactsPort & QueuesPort<"tickets" | "orders"> & LogPort,
+  message: TicketsMessage,
+  options: WaitOptions,
+): Promise<void> {
+  if (message.type !== "ticket") return await waitOutOrder(deps, message, options);
+  if (message.tries <= SAID_AGAIN_TRIES_MAX || !(await goesOnAnyway(deps, message)))
+    return await deps.queues.send("tickets", message, options);
+  const run_id = message.ticket_id;
+  deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
+}
 
-export const waitOutOrder =
-  (deps: FactsPort & QueuesPort<"orders"> & LogPort): WaitOut<OrdersMessage> =>
-  async (message, options) => {
-    const isUnderWay =
-      message.type === "retry" &&
-      message.tries > SAID_AGAIN_TRIES_MAX &&
-      (await goesOnAnyway(deps, message));
-    if (!isUnderWay) return await deps.queues.send("orders", message, options);
-    const { run_id } = message;
-    deps.log("message.left", { queue: "orders", run_id, ...tracedBy(options.traceparent) });
-  };
+export async function waitOutOrder(
+  deps: FactsPort & QueuesPort<"orders"> & LogPort,
+  message: OrdersMessage,
+  options: WaitOptions,
+): Promise<void> {
+  const isUnderWay =
+    message.type === "retry" &&
+    message.tries > SAID_AGAIN_TRIES_MAX &&
+    (await goesOnAnyway(deps, message));
+  if (!isUnderWay) return await deps.queues.send("orders", message, options);
+  const { run_id } = message;
+  deps.log("message.left", { queue: "orders", run_id, ...tracedBy(options.traceparent) });
+}
 
 /** Its chapter is open, so the sweep knows of it. Where that cannot be read now, nobody knows. */
 async function goesOnAnyway({ facts }: FactsPort, message: Ticket | Retry): Promise<boolean> {

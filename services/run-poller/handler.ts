@@ -1,7 +1,7 @@
 // The run-poller's composition root: the only file of the service that knows that an environment exists.
 import { createCommonPorts } from "../../shared/adapters/composition.ts";
 import { readEnvironment } from "../../shared/adapters/environment.ts";
-import { routeByQueue } from "../../shared/lambda.ts";
+import { routeByQueue } from "../../shared/edge/route-by-queue.ts";
 import { createRunPoller } from "./run-poller.ts";
 
 const environment = readEnvironment("run-poller", process.env);

@@ -1,7 +1,9 @@
 // The run-poller's one door.
-import { oneByOne, queueHandler } from "../../shared/lambda.ts";
-import { inOwnPlane } from "../../shared/own-plane.ts";
+import type { Watch } from "../../shared/domain/messages.ts";
+import { oneByOne, type Sent } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, PlanePort, QueuesPort } from "../../shared/ports.ts";
+import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { type WatchDeps, waitOutWatch, watchRun } from "./watch-run.ts";
 
 export type RunPollerDeps = WatchDeps & PlanePort & QueuesPort & DeadLettersPort;
@@ -10,7 +12,7 @@ export const createRunPoller = (deps: RunPollerDeps) => ({
   watches: queueHandler(
     "watches",
     deps,
-    oneByOne(inOwnPlane(deps, watchRun(deps))),
-    waitOutWatch(deps),
+    oneByOne(inOwnPlane(deps, (watch: Watch, sent: Sent) => watchRun(deps, watch, sent))),
+    (watch, options) => waitOutWatch(deps, watch, options),
   ),
 });

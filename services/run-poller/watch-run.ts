@@ -10,7 +10,7 @@ import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages
 import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
-import type { WaitOut } from "../../shared/lambda.ts";
+import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -39,30 +39,32 @@ const NUMBERS_AHEAD_MAX = 100;
 /** Past the deadline by a little, so that one look there is enough. */
 const BEYOND_DEADLINE_SECONDS = 5;
 
-export const watchRun =
-  (deps: WatchDeps) =>
-  async (message: Watch, delivery: Traced = {}): Promise<void> => {
-    const { due, marker, watch, traceparent } = await checkedIfDue(deps, message, delivery);
-    const look = await deps.jobs.get(watch.databricks_run_id);
-    const phase = await phaseSeen(deps, watch, look);
-    const nowMs = deps.clock.nowMs();
-    const endedMs = look.kind === "run" ? look.run.endedMs : undefined;
-    deps.log("attempt.looked", {
-      ...logged({ ...watch, traceparent }),
-      state: phase,
-      count: watch.looks + 1,
-      ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
-    });
-    if (phase === "over") return deps.queues.send("reports", endedOf(watch), { traceparent });
-    const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
-    // A younger watch is on its way: this one has looked once more, and ends.
-    if (numberOf(marker, watch) > watch.number) return;
-    if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
-    if (phase === "unknown" && nowMs > msOf(watch.deadline))
-      return deps.queues.send("reports", endedOf(watch), { traceparent });
-    const going = { due, marker, phase, traceparent };
-    await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
-  };
+export async function watchRun(
+  deps: WatchDeps,
+  message: Watch,
+  delivery: Traced = {},
+): Promise<void> {
+  const { due, marker, watch, traceparent } = await checkedIfDue(deps, message, delivery);
+  const look = await deps.jobs.get(watch.databricks_run_id);
+  const phase = await phaseSeen(deps, watch, look);
+  const nowMs = deps.clock.nowMs();
+  const endedMs = look.kind === "run" ? look.run.endedMs : undefined;
+  deps.log("attempt.looked", {
+    ...logged({ ...watch, traceparent }),
+    state: phase,
+    count: watch.looks + 1,
+    ...(endedMs !== undefined && { lag_ms: nowMs - endedMs }),
+  });
+  if (phase === "over") return await deps.queues.send("reports", endedOf(watch), { traceparent });
+  const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
+  // A younger watch is on its way: this one has looked once more, and ends.
+  if (numberOf(marker, watch) > watch.number) return;
+  if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
+  if (phase === "unknown" && nowMs > msOf(watch.deadline))
+    return await deps.queues.send("reports", endedOf(watch), { traceparent });
+  const going = { due, marker, phase, traceparent };
+  await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
+}
 
 /**
  * What is not ours is no run to wait for: the judge says so at once. It was taken for ours before creators were looked at, or somebody
@@ -218,26 +220,28 @@ function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase):
  * A watch that waits out platform trouble keeps to the marker's rule as well, so that waiting does not multiply: it ends where
  * a younger one waits already, or where the marker is gone and with it the chapter.
  */
-export const waitOutWatch =
-  (deps: WatchDeps): WaitOut<Watch> =>
-  async (watch, options) => {
-    const read = await deps.markers.read(watch).then(
-      (marker) => ({ marker }),
-      () => undefined, // the trouble may be the facts' own: wait, as a watch that read nothing
-    );
-    if (read === undefined) return deps.queues.send("watches", watch, options);
-    const { marker } = read;
-    if (marker === undefined) return;
-    const number = numberOf(marker, watch);
-    if (number > watch.number) return;
-    if (isOfAttempt(marker, watch) && !isOld(deps, marker.touched_at))
-      return deps.queues.send("watches", watch, options);
-    const nowMs = deps.clock.nowMs();
-    const raised = numberAbove(marker, watch);
-    const next = { ...watch, number: raised, touched_at: isoOf(nowMs) };
-    await deps.queues.send("watches", next, options);
-    await touch(deps, touched(watch, watch, raised, nowMs));
-  };
+export async function waitOutWatch(
+  deps: WatchDeps,
+  watch: Watch,
+  options: WaitOptions,
+): Promise<void> {
+  const read = await deps.markers.read(watch).then(
+    (marker) => ({ marker }),
+    () => undefined, // the trouble may be the facts' own: wait, as a watch that read nothing
+  );
+  if (read === undefined) return await deps.queues.send("watches", watch, options);
+  const { marker } = read;
+  if (marker === undefined) return;
+  const number = numberOf(marker, watch);
+  if (number > watch.number) return;
+  if (isOfAttempt(marker, watch) && !isOld(deps, marker.touched_at))
+    return await deps.queues.send("watches", watch, options);
+  const nowMs = deps.clock.nowMs();
+  const raised = numberAbove(marker, watch);
+  const next = { ...watch, number: raised, touched_at: isoOf(nowMs) };
+  await deps.queues.send("watches", next, options);
+  await touch(deps, touched(watch, watch, raised, nowMs));
+}
 
 const logged = (watch: Watch & Traced) => ({
   ...attemptFields(watch),

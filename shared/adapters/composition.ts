@@ -33,7 +33,10 @@ import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
-/** As the workspace's logs show us, in the form by which Databricks counts its clients (databricks-facts §1.4). */
+/**
+ * As the workspace's logs show us, in the form by which Databricks counts its clients
+ * (docs/facts/databricks.md#user-agent-form).
+ */
 const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 

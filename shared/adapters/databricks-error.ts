@@ -1,4 +1,5 @@
-// What Databricks says when it does not do what was asked. Every shape of databricks-facts §3.1 has been seen.
+// What Databricks says when it does not do what was asked. Every shape of
+// docs/facts/databricks.md#error-bodies has been seen.
 import * as z from "zod";
 import { jsonOrNothing } from "../domain/body.ts";
 import { oneLine } from "../domain/text.ts";
@@ -71,7 +72,8 @@ export const isDenied = (error: DatabricksError): boolean =>
 export const isMissing = ({ status, code, isFromApi }: DatabricksError): boolean =>
   status === 404 && isFromApi && !["ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"].includes(code);
 
-// Sentences that the SDKs repeat whatever the status (databricks-facts §3.3).
+// Sentences that the SDKs repeat whatever the status
+// (docs/facts/databricks.md#sentences-that-sdks-retry).
 const TRANSIENT =
   /UnknownWorkerEnvironmentException|does not have any associated worker environments|There is no worker environment with id|Unknown worker environment|ClusterNotReadyException|worker env .* not found|Timed out after |deadline exceeded|REQUEST_LIMIT_EXCEEDED|RPC token bucket limit has been exceeded|Please try again later/;
 

@@ -107,7 +107,10 @@ async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLo
   throw strange(call, `run ${databricksRunId} has more than ${TASK_PAGES_MAX} pages of tasks`);
 }
 
-/** 404, or 400 with a sentence (databricks-facts §3.2): deleted, or older than the 60 days that a run is kept. */
+/**
+ * 404, or 400 with a sentence (docs/facts/databricks.md#missing-run-is-400-or-404): deleted, or
+ * older than the 60 days that a run is kept.
+ */
 const isGone = (error: DatabricksError): boolean =>
   isMissing(error) || (error.status === 400 && /\b(does not|doesn't) exist\b/.test(error.message));
 

@@ -55,7 +55,9 @@ export const RunReply = z.object({
 });
 export type RunReply = z.infer<typeof RunReply>;
 
-/** `runs` is absent where there are none (databricks-facts §2.7). */
+/**
+ * `runs` is absent where there are none (docs/facts/databricks.md#runs-list-is-absent-when-empty).
+ */
 export const RunsReply = z.object({ runs: z.array(RunReply).nullish(), next_page_token: text });
 
 /** A run whose tasks came on several pages. */
@@ -116,7 +118,10 @@ type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
 /** `end_time` is 0 until it is over. */
 const timeOf = (value: number | null | undefined): number | undefined => value || undefined;
 
-/** `tasks[]` has one entry for each attempt (databricks-facts §13.14): the last one speaks. */
+/**
+ * `tasks[]` has one entry for each attempt (docs/facts/databricks.md#one-entry-for-each-attempt):
+ * the last one speaks.
+ */
 function lastAttempts(tasks: readonly z.infer<typeof Task>[]): readonly DatabricksTask[] {
   const byKey = new Map<string, DatabricksTask>();
   for (const task of tasks) {

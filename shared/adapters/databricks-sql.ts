@@ -82,7 +82,8 @@ async function openSession(options: RememberingOptions): Promise<SqlSession> {
     userAgentEntry: options.userAgent,
     ...(options.caPem !== undefined && { customCaCert: options.caPem }),
     socketTimeout: SOCKET_MS_MAX,
-    // Of status questions; the driver repeats nothing else (databricks-facts §8.4).
+    // Of status questions; the driver repeats nothing else
+    // (docs/facts/databricks.md#driver-retries-little).
     retryMaxAttempts: 3,
     retriesTimeout: 15_000,
     retryDelayMin: 200,
@@ -121,7 +122,8 @@ async function execute(
     useCloudFetch: false, // results of ours are small, and links would need another host
   });
   try {
-    // Without this a statement that failed would look like one without rows (databricks-facts §8.4).
+    // Without this a statement that failed would look like one without rows
+    // (docs/facts/databricks.md#fetch-all-is-silent).
     await operation.finished();
     // Of a result without columns (DDL) the driver would fetch for ever where it comes as a column-based set.
     const schema = await operation.getSchema();

@@ -85,7 +85,8 @@ function partsOf(texts: readonly string[]): readonly (readonly string[])[] {
   return parts;
 }
 
-// Two ingesters write at a time; N writers were seen to need N tries at most (databricks-facts §9.5).
+// Two ingesters write at a time; N writers were seen to need N tries at most
+// (docs/facts/databricks.md#merges-that-meet).
 const TRIES_MAX = 6;
 
 async function repeated(

@@ -1,8 +1,9 @@
 // The ledger's four MERGEs, in Databricks' dialect. Parameters: `:rows` (STRING, a JSON array) and `:n` (INT, its length).
 //
-// Rows travel as one JSON parameter, because the driver knows no arrays. `from_json` is quiet: truncated text would
-// insert nothing, so it fails fast, and the rows are counted again on the other side (databricks-facts §9.5).
-// Times and 64-bit ids travel as text and are CAST: exact, and loud where they are none.
+// Rows travel as one JSON parameter, because the driver knows no arrays. `from_json` is quiet:
+// truncated text would insert nothing, so it fails fast, and the rows are counted again on the
+// other side (docs/facts/databricks.md#from-json-is-quiet). Times and 64-bit ids travel as text and
+// are CAST: exact, and loud where they are none.
 import type { LedgerTable } from "../domain/ledger-rows.ts";
 
 type ColumnType = "string" | "int" | "bigint" | "double" | "timestamp" | "id" | NestedType;

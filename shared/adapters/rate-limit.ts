@@ -13,7 +13,10 @@ export type Rate = {
 };
 export type Rates = Readonly<Record<RateKind, Rate>>;
 
-/** Of a workspace (databricks-facts §4; runs/list is an assumption, nobody documents it). */
+/**
+ * Of a workspace (docs/facts/databricks.md#request-rates; runs/list is an assumption, nobody
+ * documents it).
+ */
 const platform = {
   submit: { perSecond: 35, atOnce: 35 },
   get: { perSecond: 100, atOnce: 100 },

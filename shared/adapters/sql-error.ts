@@ -12,8 +12,10 @@ export class SqlError extends Error {
 }
 
 /**
- * The driver throws errors with a state (OperationStateError), things that are no Error and have none (StatusError: only
- * the class at the start of its message tells), HTTP errors, and whatever its transport threw (databricks-facts §8.4).
+ * The driver throws errors with a state (OperationStateError), things that are no Error and have
+ * none (StatusError: only the class at the start of its message tells), HTTP errors, and whatever
+ * its transport threw (docs/facts/databricks.md#fetch-all-is-silent,
+ * docs/facts/databricks.md#status-error-is-no-error).
  */
 export function sqlFailure(what: string, error: unknown): SqlError | PlatformTroubleError {
   if (error instanceof PlatformTroubleError || error instanceof SqlError) return error;

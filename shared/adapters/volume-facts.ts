@@ -150,7 +150,7 @@ async function listMarkers(options: VolumeFactsOptions): Promise<readonly Marker
   });
 }
 
-// No dots alone, no slashes, nothing that needs encoding: aws-facts §5.3.
+// No dots alone, no slashes, nothing that needs encoding: docs/facts/aws.md#dots-survive-encoding
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 
 function pathIn(volume: string, path: string): string {

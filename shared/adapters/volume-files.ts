@@ -95,7 +95,8 @@ async function remove(http: DatabricksHttp, path: string): Promise<void> {
 async function removeFolder(http: DatabricksHttp, folder: string): Promise<boolean> {
   const reply = await http.call({ method: "DELETE", path: foldersPath(folder), rate: "files" });
   if (reply.kind !== "refused" || isMissing(reply.error)) return true;
-  // 400 INVALID_PARAMETER_VALUE is what a folder with something in it gets (databricks-facts §5).
+  // 400 INVALID_PARAMETER_VALUE is what a folder with something in it gets
+  // (docs/facts/databricks.md#only-empty-directories-are-deleted).
   if (reply.error.status === 400) return false;
   throw trouble(`removing the folder ${folder}`, reply.error);
 }
@@ -159,8 +160,9 @@ const filesPath = (path: string): string => `/api/2.0/fs/files${encoded(path)}`;
 const foldersPath = (path: string): string => `/api/2.0/fs/directories${encoded(path)}`;
 
 /**
- * Encoded segment by segment. `..` survives encoding and URLs swallow it, and then another API is reached
- * (aws-facts §5.3), so every path is checked, however it came about.
+ * Encoded segment by segment. `..` survives encoding and URLs swallow it, and then another API is
+ * reached (docs/facts/aws.md#dots-survive-encoding), so every path is checked, however it came
+ * about.
  */
 function encoded(path: string): string {
   if (!VolumePath.safeParse(path).success)

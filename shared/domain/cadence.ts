@@ -11,10 +11,11 @@ export type DurationStats = { readonly p10: number; readonly p50: number; readon
 /**
  * Seconds until the next look at a Databricks run.
  *
- * Early looks at 30 and 90 s: failures come early, and people wait for them. Then none before the tenth percentile of the
- * workload's own durations where they are known; then often enough that detection lags by a few seconds; then rarer.
- * Exponential backoff would be dense when nothing can end and sparse when it does (aws-facts §2.2: four times the lag at
- * equal cost). While a run waits for compute, nothing can end: look rarely.
+ * Early looks at 30 and 90 s: failures come early, and people wait for them. Then none before the
+ * tenth percentile of the workload's own durations where they are known; then often enough that
+ * detection lags by a few seconds; then rarer. Exponential backoff would be dense when nothing can
+ * end and sparse when it does (docs/facts/aws.md#exponential-backoff-is-worst: four times the lag
+ * at equal cost). While a run waits for compute, nothing can end: look rarely.
  *
  * @param ageSeconds since the submission
  * @param jitter 0 ≤ jitter < 1; spreads runs that started together, by ±5 %
@@ -42,9 +43,10 @@ function plainWait(age: number, phase: RunPhase, stats: DurationStats | undefine
 }
 
 /**
- * Ever denser from the tenth percentile on, as the chance grows that it ends now: the wait that balances a look against lag
- * goes with the inverse root of that chance (aws-facts §2.1). The two numbers were fitted to the budget of 8 looks and 5 s of
- * lag for runs of 300 s with σ = 0.1, which a test measures.
+ * Ever denser from the tenth percentile on, as the chance grows that it ends now: the wait that
+ * balances a look against lag goes with the inverse root of that chance
+ * (docs/facts/aws.md#optimal-interval). The two numbers were fitted to the budget of 8 looks and 5
+ * s of lag for runs of 300 s with σ = 0.1, which a test measures.
  */
 function whileItMayEnd(age: number, { p10, p50, p99 }: DurationStats): number {
   const toMedian = (age - p10) / Math.max(1, p50 - p10);

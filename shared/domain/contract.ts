@@ -2,7 +2,7 @@
 // services/executor/src/signalbox_executor/contract/*.json is generated from this file; a test fails when they differ.
 import * as z from "zod";
 
-/** Everything in it has a limit; a result beyond one of them is no valid result (design: untrusted input). */
+/** Everything in it has a limit; a result beyond one is no valid result: it is untrusted input. */
 export const resultLimits = {
   resultBytesMax: 1024 * 1024, // checked before parsing
   capsuleBytesMax: 64 * 1024, // as compact JSON

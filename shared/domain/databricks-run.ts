@@ -44,8 +44,9 @@ const RUNNING = new Set(["RUNNING", "TERMINATING"]);
 const WAITING = new Set(["QUEUED", "PENDING", "BLOCKED", "WAITING", "WAITING_FOR_RETRY"]);
 
 /**
- * Whether a run is over. Terminal means `status.state` = TERMINATED or a terminal `life_cycle_state`
- * (databricks-facts §2.5); a value we do not know is not terminal (airflow#33886: QUEUED broke every waiter).
+ * Whether a run is over. Terminal means `status.state` = TERMINATED or a terminal
+ * `life_cycle_state` (docs/facts/databricks.md#terminal-and-success); a value we do not know is not
+ * terminal (airflow#33886: QUEUED broke every waiter).
  */
 export function phaseOf(run: Pick<DatabricksRun, "state" | "lifeCycleState">): RunPhase {
   if (run.state === "TERMINATED" || TERMINAL.has(run.lifeCycleState ?? "")) return "over";

@@ -11,7 +11,7 @@ export type Evidence =
   | { readonly kind: "found"; readonly text: string }
   /** No block began: the executor printed none, or its output is not there yet. */
   | { readonly kind: "absent" }
-  /** A block began, and the last one is not whole. Perhaps not yet: output may come late. */
+  /** A block began, and is not whole, or not alone. Perhaps not yet whole: output may come late. */
   | { readonly kind: "broken"; readonly reason: string };
 
 export type EvidenceDeps = {
@@ -44,10 +44,9 @@ type Block = {
 };
 
 /**
- * Takes the last block. Where that is not whole, an earlier whole one does not count: the executor prints once, after everything
- * that the artifact started has been ended, so its block is the last one, and an earlier one is of somebody else. If the earlier
- * one counted, whoever printed it would only have to spoil the executor's. As it is, whoever spoils it makes the result unreadable,
- * and out of that comes no success.
+ * Takes the one block. The executor prints once, and lets no artifact print the word: a second block is somebody else's, who could
+ * write to the run's output (root of its machine), and which of the two is the executor's, nobody can say. Whoever prints another or
+ * spoils it makes the result unreadable, and out of that comes no success.
  */
 export function evidenceIn(logs: string, deps: EvidenceDeps): Evidence {
   let reading: Reading = { kind: "nothing" };
@@ -85,14 +84,16 @@ function lineWithWord(logs: string, from: number): number | undefined {
 
 function readingAfter(reading: Reading, line: string): Reading {
   const [, sha256, bytes] = BEGIN.exec(line) ?? [];
-  if (sha256 !== undefined) return begun(sha256, Number(bytes));
   switch (reading.kind) {
-    case "broken": // until another one begins
+    case "broken":
       return reading;
     case "nothing":
-    case "whole":
+      if (sha256 !== undefined) return begun(sha256, Number(bytes));
       return broken("its beginning is not there");
+    case "whole":
+      return broken("there is more than one");
     case "open":
+      if (sha256 !== undefined) return broken("there is more than one");
       return continued(reading, line);
   }
 }

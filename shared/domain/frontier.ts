@@ -1,4 +1,5 @@
-// Where the facts of an open chapter end, and so which message comes next (design: the sweep's table).
+// Where the facts of an open chapter end, and so which message comes next
+// (docs/architecture.md#the-sweep).
 import type { DecisionFact, Manifest, Submission } from "./facts.ts";
 import { isRefused, isStopped } from "./facts.ts";
 import type { AskedBy } from "./messages.ts";

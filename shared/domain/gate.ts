@@ -6,9 +6,9 @@ export type GateAnswer = { readonly passed: boolean; readonly reason: string };
 type Condition = Gate[number];
 
 /**
- * Whether all conditions hold. A metric that is missing or not finite fails: a judge that was out of order must never
- * pass (a missing metric scored 0.0 and a failed judge 0.5 elsewhere, field-lessons §1.2).
- * An empty gate asks nothing and passes.
+ * Whether all conditions hold. A metric that is missing or not finite fails: a judge that was out
+ * of order must never pass (in a public pipeline a missing metric scored 0.0 and a failed judge
+ * 0.5, enough for its threshold). An empty gate asks nothing and passes.
  */
 export function askGate(gate: Gate, metrics: Readonly<Record<string, number>>): GateAnswer {
   const refusals = gate.filter((condition) => !holds(condition, metrics));

@@ -249,8 +249,9 @@ export const rowsOfAudit = (message: Audited, by: string, traceparent?: string):
 });
 
 /**
- * One batch of rows, one row a key: Delta raises on two source rows for one target row, and inserts a new key twice
- * (databricks-facts §9.5). Of two states of a run the later version stays; of two equal inserts the first.
+ * One batch of rows, one row a key: Delta raises on two source rows for one target row, and inserts
+ * a new key twice (docs/facts/databricks.md#merge-duplicate-source). Of two states of a run the
+ * later version stays; of two equal inserts the first.
  */
 export function mergedRows(batch: readonly LedgerRows[]): LedgerRows {
   return {

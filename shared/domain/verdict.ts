@@ -141,7 +141,10 @@ const wordOf = (run: DatabricksRun): string =>
     .filter((word) => word !== undefined)
     .join(" ") || "nothing";
 
-/** Termination codes (databricks-facts §2.6). Success is not among them: it needs every word to agree. */
+/**
+ * Termination codes (docs/facts/databricks.md#termination-codes). Success is not among them: it
+ * needs every word to agree.
+ */
 const endingByCode: Readonly<Record<string, Ending>> = {
   USER_CANCELED: "cancelled_by_somebody",
   CANCELED: "cancelled_by_platform",
@@ -183,7 +186,8 @@ const endingByResult: Readonly<Record<string, Ending>> = {
 function endingOf(run: DatabricksRun): Ending {
   const success = successOf(run);
   if (success !== undefined) return success;
-  // TIMEDOUT outranks its code: the platform pairs it with CANCELED or RUN_EXECUTION_ERROR (databricks-facts §2.5).
+  // TIMEDOUT outranks its code: the platform pairs it with CANCELED or RUN_EXECUTION_ERROR
+  // (docs/facts/databricks.md#old-and-new-states-pair).
   if (run.resultState === "TIMEDOUT") return "timed_out";
   return (
     lookUp(endingByCode, run.terminationCode) ??
@@ -203,8 +207,9 @@ function successOf(run: DatabricksRun): Ending | undefined {
 }
 
 /**
- * A plain task failure shows as run-level INTERNAL_ERROR + FAILED (databricks-facts §13.1), so INTERNAL_ERROR alone is
- * no platform fault: a task that itself TERMINATED with FAILED says whose fault it was.
+ * A plain task failure shows as run-level INTERNAL_ERROR + FAILED
+ * (docs/facts/databricks.md#task-failure-is-internal-error), so INTERNAL_ERROR alone is no platform
+ * fault: a task that itself TERMINATED with FAILED says whose fault it was.
  */
 function failedOf(run: DatabricksRun): Ending {
   if (run.lifeCycleState === "SKIPPED") return "skipped";

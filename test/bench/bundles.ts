@@ -8,7 +8,7 @@ import { functionEnvironment } from "../infra/function-environment.ts";
 import { type Figure, median, ofTimes } from "./figure.ts";
 import { emptyNode, inTurns, node, processMs } from "./processes.ts";
 
-/** design §15 */
+/** docs/architecture.md#budgets */
 const budgets = [
   { service: "orchestrator", kilobytesMax: 1_000, msMax: 250 },
   { service: "run-poller", kilobytesMax: 1_000, msMax: 250 },

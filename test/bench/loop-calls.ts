@@ -48,7 +48,7 @@ async function callsOf(plane: BenchPlane, runId: string, iterations: number): Pr
   return { loop: all - looks - ledger, ledger };
 }
 
-/** Only the sweep lists anything: the others find facts by their paths (design §2). */
+/** Only the sweep lists anything: the others find facts by their paths. */
 const isOfARun = ({ method, path }: { readonly method: string; readonly path: string }): boolean =>
   !path.startsWith("/sql/") &&
   !path.endsWith("/runs/list") &&

@@ -1,4 +1,5 @@
-// The loop, with a workspace that is slow on purpose: what of a run's time and of its calls is ours (design §15).
+// The loop, with a workspace that is slow on purpose: what of a run's time and of its calls is ours
+// (docs/architecture.md#budgets).
 import { topology } from "../../shared/topology.ts";
 import { type BenchPlane, startBenchPlane } from "./bench-plane.ts";
 import { type Figure, ofTimes } from "./figure.ts";

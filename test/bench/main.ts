@@ -1,5 +1,6 @@
-// npm run bench -- [--only PART]…      how fast it is, against what was promised (design §15), with the machine named
-// A figure beyond its budget is said to be over, and fails nothing: a busy machine is no fault. Only what does not run is one.
+// npm run bench -- [--only PART]…      how fast it is, against its budgets
+// (docs/architecture.md#budgets), with the machine named. A figure beyond its budget is said to be
+// over, and fails nothing: a busy machine is no fault. Only what does not run is one.
 import { parseArgs } from "node:util";
 import { tableOf } from "../../local/plane/table.ts";
 import { measureBundles } from "./bundles.ts";

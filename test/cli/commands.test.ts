@@ -13,7 +13,8 @@ import { loginOf } from "../../cli/stage-context.ts";
 import { UsageError } from "../../cli/usage.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
-import { stageOf } from "../infra/support.ts";
+import { stageOf, stageText } from "../infra/support.ts";
+import { ioTo } from "./io.ts";
 
 describe("runs", () => {
   const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
@@ -57,7 +58,7 @@ describe("runs", () => {
 });
 
 describe("who we are", () => {
-  const as = (environment: Record<string, string>) => ({ environment, print: () => {}, user: "x" });
+  const as = (environment: Record<string, string>) => ioTo([], environment);
 
   test("the environment's credentials are taken to the stage's own workspace", async () => {
     const login = await loginOf(stageOf(), as({ DATABRICKS_TOKEN: "t" }));
@@ -66,6 +67,36 @@ describe("who we are", () => {
       httpPath: "/sql/1.0/warehouses/0123456789abcdef",
       credentials: { kind: "pat", token: "t" },
     });
+  });
+
+  test.each([
+    {
+      given: "nothing at all",
+      more: "",
+      environment: {},
+      says: /^nobody to sign in to Databricks as: the stage test names no databricks\.on_call, and DATABRICKS_TOKEN is not set, nor DATABRICKS_CLIENT_ID with DATABRICKS_CLIENT_SECRET/,
+    },
+    {
+      given: "a principal without a stored secret",
+      more: "on_call: { client_id: 44444444-4444-4444-8444-444444444444 }",
+      environment: {},
+      says: /^nobody to sign in to Databricks as: databricks\.on_call of the stage test names no secret/,
+    },
+    {
+      given: "an id without its secret",
+      more: "",
+      environment: { DATABRICKS_CLIENT_ID: "x" },
+      says: /^the environment holds half of a principal's credentials: DATABRICKS_CLIENT_SECRET is missing$/,
+    },
+    {
+      given: "a secret without its id",
+      more: "",
+      environment: { DATABRICKS_CLIENT_SECRET: "x" },
+      says: /^the environment holds half of a principal's credentials: DATABRICKS_CLIENT_ID is missing$/,
+    },
+  ])("with $given, what is missing is said", async ({ more, environment, says }) => {
+    const stage = stageOf(stageText.replace("catalog: main", `catalog: main\n  ${more}`));
+    await expect(loginOf(stage, as(environment))).rejects.toThrow(says);
   });
 
   test("credentials of another workspace are refused", async () => {
@@ -117,7 +148,7 @@ describe("the command line", () => {
   });
 });
 
-const io = { environment: {}, print: () => {}, user: "x" };
+const io = ioTo([]);
 
 test.each([
   { command: bootstrap, args: [], says: /of somebody who owns the catalog/ },

@@ -19,8 +19,11 @@ import { type SqsServer, startSqs } from "../../local/aws/sqs-server.ts";
 import { topology } from "../../shared/topology.ts";
 import { stageText } from "../infra/support.ts";
 import { clientFor, receiveAll } from "../local/aws-fixture.ts";
+import { ioTo } from "./io.ts";
 
 const STACK = "signalbox-test";
+/** What the embedded SQS says of everybody. */
+const SENDER = "000000000000";
 const boxes = letterBoxesOf(STACK);
 const boxOf = (name: string) => {
   const box = boxes.find((each) => each.name === name);
@@ -78,11 +81,7 @@ async function put(
 async function type(...args: string[]) {
   const lines: string[] = [];
   const run = async () =>
-    await deadLetters.run([...args, "--stage", "test", "--stages", stages], {
-      environment: {},
-      print: (line) => lines.push(line),
-      user: "ada",
-    });
+    await deadLetters.run([...args, "--stage", "test", "--stages", stages], ioTo(lines));
   try {
     return { code: await run(), lines, error: undefined };
   } catch (error) {
@@ -183,7 +182,9 @@ describe("a replay", () => {
       { ticket_id: "nightly-report-20261122T0600Z", workload: "nightly-report" },
       { ticket_id: "nightly-report-20261121T0600Z", workload: "nightly-report" },
     ]);
-    expect(await bodiesIn("records")).toHaveLength(3);
+    const notes = await bodiesIn("orders");
+    expect(notes).toHaveLength(3);
+    for (const note of notes) expect(note).not.toHaveProperty("by");
     for (const box of ["turns", "workloads", "failed-starts"])
       expect(await lettersIn(box)).toEqual([]);
     for (const box of ["tickets", "sweep"]) expect(await lettersIn(box)).toHaveLength(1);
@@ -201,8 +202,8 @@ describe("a replay", () => {
     const { error, lines } = await type("replay", "--all");
     expect(error?.message).toMatch(/the queue signalbox-test-turns cannot be found/);
     expect(lines).toEqual([`replayed: tickets ${ids[0]} R-2`]);
-    expect(await bodiesIn("records")).toMatchObject([
-      { action: "dead-letter replay", by: "ada", run_id: "R-2", detail: { message_id: ids[0] } },
+    expect(await bodiesIn("orders")).toMatchObject([
+      { action: "dead-letter replay", run_id: "R-2", detail: { message_id: ids[0] } },
     ]);
     expect(await lettersIn("tickets")).toEqual([]);
     expect((await lettersIn("turns")).toSorted()).toEqual(ids.slice(1).toSorted());
@@ -218,6 +219,79 @@ describe("a replay", () => {
   });
 });
 
+describe("whose a message was", () => {
+  const cancellation = { type: "cancel", run_id: "R-1", reason: "enough", early: 3, tries: 7 };
+
+  test("is shown, by the handler's note or by SQS' own word", async () => {
+    await put("orders", cancellation, { reason: "too early", first_by: "AROAON:ada" });
+    await put("turns", turn("R-1"));
+    await put("reports", { type: "ended" }, { sent_by: "AIDAFORGED" });
+    const listed = JSON.parse((await type("list", "--json")).lines.join("")) as {
+      firstBy: string;
+    }[];
+    expect(listed.map(({ firstBy }) => firstBy)).toEqual([
+      "AROAON:ada",
+      SENDER,
+      `${SENDER}, for AIDAFORGED`,
+    ]);
+    expect((await type("list")).lines[0]).toMatch(/ SENT BY /);
+  });
+
+  test("is a note on its replay, which waits anew and is its replayer's order", async () => {
+    await put("orders", cancellation, {
+      first_by: "AROAON:ada",
+      sent_by: "AROAOWN:orchestrator",
+      traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    });
+    expect((await type("replay", "--run", "R-1")).code).toBe(0);
+    const [message] = (await receiveAll(sqs, server.queueUrl(`${STACK}-orders`))).filter(
+      ({ Body = "" }) => Body.includes('"cancel"'),
+    );
+    expect(JSON.parse(message?.Body ?? "")).toMatchObject({ run_id: "R-1", early: 0, tries: 0 });
+    expect(message?.MessageAttributes).toMatchObject({
+      first_by: { StringValue: "AROAON:ada" },
+      traceparent: { StringValue: expect.stringMatching(/^00-4bf9/) },
+    });
+    expect(message?.MessageAttributes).not.toHaveProperty("sent_by");
+  });
+
+  test.each([
+    { box: "tickets", body: cancellation, why: /give it yourself \(signalbox cancel\)/ },
+    {
+      box: "tickets",
+      body: { type: "retry", run_id: "R-1", chapter: 2, reason: "r" },
+      why: /give it yourself \(signalbox retry\)/,
+    },
+    {
+      box: "records",
+      body: { type: "audited", event_id: "e", action: "a", at: "2026-11-21T06:00:00Z" },
+      why: /come by the queue orders, as their own: discard it/,
+    },
+  ])("nobody gives another's order unread: $body.type among $box stays", ({ box, body, why }) => {
+    const { replay } = boxOf(box).told({ Body: JSON.stringify(body) });
+    expect(replay.kind === "no" && replay.why).toMatch(why);
+  });
+});
+
+test("what a letter says of itself neither moves the cursor nor forges a line", async () => {
+  const hostile = "a\u009b2J\u202e\u2028replayed: tickets FORGED\u2066 b";
+  await put("turns", hostile, {
+    ...{ reason: hostile.repeat(30), run_id: hostile, error_name: hostile, run_url: hostile },
+    ...{ first_by: hostile, failed_at: hostile },
+  });
+  await put("workloads", start("2026-11-21T06:00:00Z"), {
+    ...{ ERROR_MESSAGE: hostile, ERROR_CODE: hostile },
+  });
+  for (const args of [["list"], ["show"], ["replay", "--all", "--dry-run"], ["discard", "--all"]]) {
+    const { lines } = await type(...args);
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) {
+      expect(line.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      expect(line).not.toMatch(/^replayed/);
+    }
+  }
+});
+
 describe("a discard", () => {
   test("takes the letters that are meant, and notes each", async () => {
     const gone = await put("sweep", { schedule: "sweep" }, { ERROR_CODE: "429" });
@@ -225,15 +299,15 @@ describe("a discard", () => {
     expect((await type("discard", "--error", "429")).code).toBe(0);
     expect(await lettersIn("sweep")).toEqual([]);
     expect(await lettersIn("failed-starts")).toEqual([stays]);
-    expect(await bodiesIn("records")).toMatchObject([
+    expect(await bodiesIn("orders")).toMatchObject([
       { action: "dead-letter discard", detail: { queue: "sweep", message_id: gone } },
     ]);
   });
 
   test("that cannot be noted discards nothing", async () => {
     const id = await put("sweep", { schedule: "sweep" });
-    await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-records`) }));
-    expect((await type("discard", "--all")).error?.message).toMatch(/signalbox-test-records/);
+    await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-orders`) }));
+    expect((await type("discard", "--all")).error?.message).toMatch(/signalbox-test-orders/);
     expect(await lettersIn("sweep")).toEqual([id]);
   });
 });

@@ -1,4 +1,4 @@
-// Every shape in which Databricks has been seen to say no (databricks-facts §3.1).
+// Every shape in which Databricks has been seen to say no (docs/facts/databricks.md#error-bodies).
 import { expect, test } from "vitest";
 import {
   databricksError,

@@ -38,15 +38,15 @@ test("of a run that is long over nothing stays, of its neighbour everything", as
   await lay("old.1", new Date(Date.parse(AT) + 5 * DAY_MS).toISOString());
   let nowMs = Date.parse(AT) + 91 * DAY_MS;
   const logged: unknown[] = [];
-  const visit = retire({
+  const deps = {
     facts,
     plans,
     ...createMarkers({ files, factsVolume }),
     clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
-    log: (...line) => logged.push(line),
+    log: (...line: unknown[]) => logged.push(line),
     settings,
-  });
-  for (let visits = 0; await visit(Number.POSITIVE_INFINITY); visits++) {
+  };
+  for (let visits = 0; await retire(deps, Number.POSITIVE_INFINITY); visits++) {
     expect(visits).toBeLessThan(6);
     nowMs += 5 * MINUTE_MS;
   }

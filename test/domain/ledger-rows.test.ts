@@ -179,7 +179,7 @@ describe("the version", () => {
       }),
     );
   });
-  test("is as the design writes it", () => {
+  test("is as docs/architecture.md#the-ledger writes it", () => {
     expect(versionOf({ chapter: 2, iter_n: 3, attempt: 4 }, "decided")).toBe(
       ((2 * 100 + 3) * 1000 + 4) * 10 + 2,
     );

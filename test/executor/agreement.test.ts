@@ -1,8 +1,14 @@
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { inflateSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ExecutorManifest, Result } from "../../shared/domain/contract.ts";
+import { systemDigest } from "../../shared/adapters/system.ts";
+import { ExecutorManifest, Result, resultLimits } from "../../shared/domain/contract.ts";
+import { type EvidenceDeps, evidenceIn } from "../../shared/domain/evidence.ts";
+import { resultOf } from "../../shared/domain/result.ts";
 import { failedResult, manifest } from "../domain/examples.ts";
 
 /** With something in every list, so that a change can hit it. */
@@ -55,6 +61,126 @@ test.each([
   expect(texts.filter((_, index) => valid[index] !== expected[index])).toEqual([]);
 });
 
+test.each([
+  { given: "a success", code: "print('done')", expected: { status: "SUCCESS", error: null } },
+  {
+    given: "a failure, which quotes a block",
+    code: "raise ValueError('ä 表 😀\\nsignalbox-result begin ' + 'a' * 64 + ' 10')",
+    expected: { status: "FAILED", error: { type: "ValueError", transient: false } },
+  },
+  {
+    given: "text of every kind",
+    code: "context.output = ['ä 表 😀 \\x00\\x7f\\u2028 50 %', '\\\\', '\\r\\n']\nprint('ä\\r\\0', end='')",
+    expected: { status: "SUCCESS", output: ["ä 表 😀 \0\x7f\u2028 50 %", "\\", "\r\n"] },
+  },
+])("what Python prints of $given, TypeScript reads", ({ code, expected }) => {
+  const { logs, file, planned } = ranInPython(code);
+  const evidence = evidenceIn(logs, deps);
+  expect(evidence).toEqual({ kind: "found", text: file });
+  const reading = resultOf(file, planned);
+  expect(reading).toMatchObject({ kind: "valid", result: expected });
+});
+
+test("a result near the limit that hardly compresses comes through, with a flood before it", () => {
+  const letters = "''.join(chr(random.randrange(0x4e00, 0x9fff)) for _ in range(767))";
+  const tables = JSON.parse(
+    inPython(`import json, random\nprint(json.dumps([${letters} for _ in range(200)]))`),
+  );
+  const code = [
+    "import random, sys",
+    "some = lambda n: ''.join(chr(random.randrange(0x4e00, 0x9fff)) for _ in range(n))",
+    `for name in ${JSON.stringify(tables)}: context.table(name)`,
+    "for n in range(200): context.metric(some(200), n)",
+    `context.output = some(${resultLimits.outputBytesMax} // 3 - 2)`,
+    `context.capsule['c'] = some(${resultLimits.capsuleBytesMax} // 3 - 10)`,
+    "for stream in (sys.stdout, sys.stderr):",
+    "    for _ in range(300): stream.write(some(8_000) + '\\nsignalbox-result begin\\n')",
+  ].join("\n");
+  const { logs, file, planned } = ranInPython(code, tables);
+  expect(Buffer.byteLength(file)).toBeGreaterThan(900_000);
+  expect(Buffer.byteLength(logs)).toBeLessThan(5_000_000);
+  expect(evidenceIn(logs, deps)).toEqual({ kind: "found", text: file });
+  expect(resultOf(file, planned)).toMatchObject({ kind: "valid", result: { status: "SUCCESS" } });
+});
+
+test("1 MiB that cannot be compressed at all is within what TypeScript reads", () => {
+  const program = (content: string) =>
+    inPython(
+      `import os, sys\nfrom signalbox_executor.evidence import block\nsys.stdout.write(block(${content}))`,
+    );
+  const found = evidenceIn(program("os.urandom(512 * 1024).hex().encode()"), deps);
+  expect(found.kind === "found" && found.text.length).toBe(resultLimits.resultBytesMax);
+  // Everything about it is right but that it is no text, which is looked at last.
+  const noise = program("os.urandom(1024 * 1024)");
+  expect(noise.length).toBeGreaterThan(1_398_101);
+  expect(evidenceIn(noise, deps)).toMatchObject({
+    reason: expect.stringMatching(/it is not UTF-8$/),
+  });
+});
+
+const deps: EvidenceDeps = {
+  sha256: systemDigest.sha256,
+  inflate: (bytes, bytesMax) => {
+    try {
+      return inflateSync(bytes, { maxOutputLength: bytesMax });
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+/** One attempt of the real executor, both streams in one as Jobs shows them, and what it left as result.json. */
+function ranInPython(code: string, writes: readonly string[] = []) {
+  const root = mkdtempSync(join(tmpdir(), "signalbox-agreement-"));
+  const real = (path: string) => join(root, path);
+  const put = (path: string, content: string) => {
+    mkdirSync(dirname(real(path)), { recursive: true });
+    writeFileSync(real(path), content);
+  };
+  const content = `from signalbox_executor import context\n${code}\n`;
+  const file = { name: "main.py", path: "/Volumes/main/ops/facts/main.py" };
+  put(file.path, content);
+  const planned = JSON.stringify({
+    ...manifest,
+    files: [{ ...file, sha256: systemDigest.sha256(content), bytes: Buffer.byteLength(content) }],
+    code_paths: [],
+    policy: { ...manifest.policy, writes: [...writes] },
+  } satisfies ExecutorManifest);
+  put("/Volumes/main/ops/facts/manifest.json", planned);
+  const executor = join(import.meta.dirname, "../../services/executor");
+  const { stdout } = spawnSync(
+    "/bin/sh",
+    [
+      ...["-c", 'exec python3 "$@" 2>&1', "sh", join(executor, "src/run_executor.py")],
+      "/Volumes/main/ops/facts/manifest.json",
+    ],
+    {
+      env: {
+        ...process.env,
+        PYTHONPATH: join(executor, "tests/volume_shim"),
+        SIGNALBOX_TEST_VOLUMES: join(root, "Volumes"),
+      },
+      encoding: "utf8",
+      maxBuffer: 16 * 1024 * 1024,
+    },
+  );
+  return {
+    logs: stdout,
+    file: readFileSync(real(`${manifest.scratchpad}/result.json`), "utf8"),
+    planned: { ...manifest, manifest_sha256: systemDigest.sha256(planned) },
+  };
+}
+
+function inPython(program: string, input = ""): string {
+  const PYTHONPATH = join(import.meta.dirname, "../../services/executor/src");
+  return execFileSync("python3", ["-c", program], {
+    env: { ...process.env, PYTHONPATH },
+    input,
+    encoding: "utf8",
+    maxBuffer: 16 * 1024 * 1024,
+  });
+}
+
 function validInPython(schema: string, texts: readonly string[]): readonly boolean[] {
   const program = [
     "import json, sys",
@@ -62,12 +188,7 @@ function validInPython(schema: string, texts: readonly string[]): readonly boole
     "from signalbox_executor.schema import problems",
     "print(json.dumps([not problems(json.loads(text), schema, 'it') for text in json.load(sys.stdin)]))",
   ].join("\n");
-  const PYTHONPATH = join(import.meta.dirname, "../../services/executor/src");
-  const answer = execFileSync("python3", ["-c", program], {
-    env: { ...process.env, PYTHONPATH },
-    input: JSON.stringify(texts),
-    encoding: "utf8",
-  });
+  const answer = inPython(program, JSON.stringify(texts));
   return JSON.parse(answer);
 }
 

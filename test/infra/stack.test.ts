@@ -195,6 +195,7 @@ limits: { concurrency: { watches: 40, reports: 10 }, ledger_window_seconds: 120 
     ]);
     expect(numbers).toEqual([
       ["Tickets", { MaximumConcurrency: 4 }, 0],
+      ["Orders", { MaximumConcurrency: 2 }, 0],
       ["Turns", { MaximumConcurrency: 4 }, 0],
       ["Watches", { MaximumConcurrency: 40 }, 1],
       ["Reports", { MaximumConcurrency: 10 }, 0],
@@ -259,8 +260,8 @@ limits: { concurrency: { watches: 40, reports: 10 }, ledger_window_seconds: 120 
 });
 
 describe("people", () => {
-  const statementsOf = (description: RegExp) => {
-    const policies = Object.values(resourcesOf(template, "AWS::IAM::ManagedPolicy"));
+  const statementsOf = (description: RegExp, of = template) => {
+    const policies = Object.values(resourcesOf(of, "AWS::IAM::ManagedPolicy"));
     const own = policies.filter(({ Properties }) =>
       description.test(String(Properties["Description"])),
     );
@@ -275,10 +276,11 @@ describe("people", () => {
     }));
   };
 
-  test("producers may send tickets, and nothing else", () => {
-    expect(statementsOf(/send tickets, and nothing else/)).toEqual([
-      { actions: ["sqs:SendMessage"], resources: '{"Fn::GetAtt":["QueuesTicketsAFF8285F","Arn"]}' },
-    ]);
+  test("producers are let into the queue of tickets alone", () => {
+    expect(statementsOf(/send tickets, and nothing else/)[0]).toEqual({
+      actions: ["sqs:SendMessage"],
+      resources: '{"Fn::GetAtt":["QueuesTicketsAFF8285F","Arn"]}',
+    });
   });
 
   test("on-call engineers take letters, never tickets, and no policy of theirs has a star", () => {
@@ -289,7 +291,31 @@ describe("people", () => {
       expect(id).toMatch(/DeadLetters/);
     expect(statements.map(({ resources }) => resources).join()).not.toContain('"*"');
     expect(statements.flatMap(({ actions }) => actions).join()).not.toContain("*");
-    expect(statements.flatMap(({ actions }) => actions)).toContain("secretsmanager:GetSecretValue");
+  });
+
+  test.each([
+    { given: "no principal of its own", on_call: "", secret: undefined },
+    {
+      given: "a principal whose secret people keep",
+      on_call: "on_call: { client_id: 44444444-4444-4444-8444-444444444444 }",
+      secret: undefined,
+    },
+    {
+      given: "a principal with a stored secret",
+      on_call:
+        "on_call: { client_id: 44444444-4444-4444-8444-444444444444, secret: signalbox/test/on-call }",
+      secret: "secret:signalbox/test/on-call-??????",
+    },
+  ])("with $given, on-call reads that secret and never the functions'", ({ on_call, secret }) => {
+    const own = templateOf(
+      stageOf(stageText.replace("catalog: main", `catalog: main\n  ${on_call}`)),
+    );
+    const reads = statementsOf(/dead letters/, own).filter(({ actions }) =>
+      actions.includes("secretsmanager:GetSecretValue"),
+    );
+    expect(reads.map(({ resources }) => resources.match(/secret:[^"]+/)?.[0])).toEqual(
+      secret === undefined ? [] : [secret],
+    );
   });
 });
 
@@ -325,7 +351,7 @@ describe("secrets", () => {
     expect(text).toContain("secret:signalbox/test/databricks-??????");
   });
 
-  test("a key of the account's own is used by functions and on-call, through Secrets Manager alone", () => {
+  test("a key of the account's own is used by functions, through Secrets Manager alone", () => {
     const { Resources } = templateOf(stageOf(ownKeyText)).toJSON();
     type Statement = { readonly Sid: string };
     const statements = Object.values<{
@@ -342,7 +368,7 @@ describe("secrets", () => {
         StringEquals: { "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com" },
       },
     };
-    expect(statements).toEqual([wanted, wanted, wanted, wanted]);
+    expect(statements).toEqual([wanted, wanted, wanted]);
     expect(JSON.stringify(template.toJSON())).not.toContain("kms:Decrypt");
   });
 

@@ -4,8 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseStage, readStages, StageError } from "../../infra/stage.ts";
-import { stageText } from "./support.ts";
+import { checkIdentities } from "../../infra/workloads.ts";
+import type { Recipe } from "../../shared/domain/recipe.ts";
+import { KMS_KEY_ARN, stageText } from "./support.ts";
 
+const ON_CALL = "client_id: 44444444-4444-4444-8444-444444444444";
+const withOnCall = (keys: string) =>
+  stageText.replace("catalog: main", `catalog: main\n  on_call: { ${keys} }`);
 const without = (line: RegExp) => stageText.replace(line, "");
 
 test.each([
@@ -71,6 +76,41 @@ test.each([
     says: /databricks\.run_as is "executors", and must be a UUID such as/,
   },
   {
+    given: "the controllers' own identity for on-call",
+    text: withOnCall("client_id: 11111111-1111-4111-8111-111111111111"),
+    says: /databricks\.on_call\.client_id is the controllers' own client_id, so whoever is on call could write facts: name another/,
+  },
+  {
+    given: "the executors' identity for on-call",
+    text: withOnCall("client_id: 22222222-2222-4222-8222-222222222222"),
+    says: /databricks\.on_call\.client_id is also run_as, so whoever is on call could write results/,
+  },
+  {
+    given: "the functions' secret for on-call",
+    text: withOnCall(`${ON_CALL}, secret: signalbox/test/databricks`),
+    says: /databricks\.on_call\.secret is the functions' own secret, with which facts can be written/,
+  },
+  {
+    given: "a key for on-call's secret that is not there",
+    text: withOnCall(`${ON_CALL}, kms_key_arn: "${KMS_KEY_ARN}"`),
+    says: /databricks\.on_call\.secret is missing, and kms_key_arn says that there is one/,
+  },
+  {
+    given: "a session for who gives orders",
+    text: `${stageText}people: { orders: ["arn:aws:sts::111122223333:assumed-role/on-call/ada"] }\n`,
+    says: /people\.orders\.0 is "arn:aws:sts:[^"]+", and must be the ARN of a role or user of IAM/,
+  },
+  {
+    given: "nobody who gives orders",
+    text: `${stageText}people: { orders: [] }\n`,
+    says: /people\.orders is \[\], and must name somebody, or be absent/,
+  },
+  {
+    given: "an evidence that there is not",
+    text: stageText.replace("schema: ops", "schema: ops\n  evidence: faith"),
+    says: /databricks\.evidence is "faith", and must be output or file/,
+  },
+  {
     given: "nobody named for alarms",
     text: without(/alarms: .*\n/),
     says: /alarms is missing, and must say who hears alarms/,
@@ -115,7 +155,7 @@ test.each([
   {
     given: "one volume for facts and results",
     text: stageText.replace("schema: ops", "schema: ops\n  volumes: { scratchpad: facts }"),
-    says: /databricks\.volumes is \{"scratchpad":"facts"\}, and must name three different volumes/,
+    says: /databricks\.volumes is \{"scratchpad":"facts"\}, and must name four different volumes/,
   },
   {
     given: "a volume that there is not",
@@ -248,6 +288,7 @@ test("what is left away has a default", () => {
   });
   expect(databricks.volumes).toEqual({
     facts: "facts",
+    plans: "plans",
     scratchpad: "scratchpad",
     company_codebase: "company_codebase",
   });
@@ -292,5 +333,14 @@ test("the example stage is valid, and its file names its stack", () => {
   expect(readStages(folder, "dev").map(({ stack }) => stack)).toEqual(["signalbox-dev"]);
   expect(() => readStages(folder, "production")).toThrow(
     /there is no stage "production" in .*there is dev/,
+  );
+});
+
+test("a recipe that runs as on-call is refused", () => {
+  const text = withOnCall(ON_CALL);
+  const stage = { ...parseStage("x", text), name: "test", stack: "signalbox-test" };
+  const recipe = { run_as: "44444444-4444-4444-8444-444444444444" } as Recipe;
+  expect(() => checkIdentities(stage, [{ workload: "report", recipe }], "workloads")).toThrow(
+    /workloads\/report\/recipe\.yaml: run_as is on-call's client_id of the stage test, so executed code could read the facts/,
   );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { logLineOf, oneLine, progressLine } from "../../local/plane/progress.ts";
+import { logLineOf, progressLine } from "../../local/plane/progress.ts";
 import { expectedLetters, expectedRuns, faultsIn, type Seen } from "../../local/plane/scenario.ts";
 import { metricsText, tableOf } from "../../local/plane/table.ts";
 import type { OutcomeEvent } from "../../shared/domain/events.ts";
@@ -155,10 +155,6 @@ describe("progress", () => {
 
   test.each(["no JSON", "[1]", '{"event":1}', ""])("%j is no line of the log", (text) => {
     expect(logLineOf(text)).toBeUndefined();
-  });
-
-  test("a reason cannot move the cursor or forge a line", () => {
-    expect(oneLine("a\u001b[2J\nb\u202ec\u2028d")).toBe("a [2J b c d");
   });
 
   test("a table is as wide as its cells, and says where there is nothing", () => {

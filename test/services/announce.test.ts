@@ -131,7 +131,7 @@ test("what there is no time to read waits, and says so", async () => {
   await plane.given(over);
   const messages = Array.from({ length: 11 }, () => recordOf(first, "decision"));
   plane.meanwhile("read 1.1 decision", () => plane.at(31));
-  const settled = await Promise.allSettled(record(plane.ports)(messages.map(deliveryOf)));
+  const settled = await Promise.allSettled(record(plane.ports, messages.map(deliveryOf)));
   expect(settled.map(({ status }) => status).lastIndexOf("fulfilled")).toBe(9);
   expect(settled[10]).toMatchObject({
     reason: new PlatformTroubleError("there was more to read than one invocation may ask for"),
@@ -234,7 +234,8 @@ test("a batch is one merge; what cannot be projected fails alone", async () => {
   const plane = await openPlane();
   const absent = { ...first, run_id: "ORD-2" };
   const settled = await Promise.allSettled(
-    record(plane.ports)(
+    record(
+      plane.ports,
       [recordOf(absent, "outcome"), ofOutcome, recordOf(first, "submission")].map(deliveryOf),
     ),
   );
@@ -261,7 +262,8 @@ test.each([
       },
     };
     const settled = await Promise.allSettled(
-      record({ ...plane.ports, ledger })(
+      record(
+        { ...plane.ports, ledger },
         [recordOf({ ...first, run_id: "ORD-2" }, "submission"), ofOutcome].map(deliveryOf),
       ),
     );

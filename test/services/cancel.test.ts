@@ -72,7 +72,7 @@ describe("a stop of a chapter that nobody has opened", () => {
     const plane = createPlane();
     await deliver(plane.ports, cancellation());
     await plane.given({ ticket: ticketFact });
-    await cancel(plane.ports)(Cancellation.parse(JSON.parse(plane.sent[0]!.body)), {
+    await cancel(plane.ports, Cancellation.parse(JSON.parse(plane.sent[0]!.body)), {
       ...byOurs,
       by: ada,
     });
@@ -84,7 +84,7 @@ test("who stopped it is who sent it, whatever the message says; a replay keeps t
   const plane = createPlane();
   await plane.given({ ticket: ticketFact });
   const order = cancellation({ by: "the CEO" });
-  await cancel(plane.ports)(order, { ...byAda, firstBy: "AIDAGRACE" });
+  await cancel(plane.ports, order, { ...byAda, firstBy: "AIDAGRACE" });
   expect((await plane.facts.read(factRef.stop(chapter)))?.fact).toMatchObject({
     by: ada,
     first_by: "AIDAGRACE",

@@ -57,7 +57,7 @@ test.each<{ given: string; facts: GivenFacts; sends: string }>([
   },
 ])("where the facts end with $given, the marker is written, then $sends is sent", async (row) => {
   const plane = await silentPlane(row.facts);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual(["write marker 1, healed 1", `send ${row.sends}`]);
   expect(plane.sent[0]?.options.traceparent).toBe(ticketFact.traceparent);
   expect(plane.logged).toMatchObject([
@@ -71,7 +71,7 @@ test.each([
   { given: "is at its attempt", marker: touched(chapter, first, 4, t0), number: 5 },
 ])("an accepted submission, whose marker $given, gets a watch above it", async (row) => {
   const plane = await silentPlane(submitted, row.marker);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual([
     `write marker 1 at 1.1 #${row.number}, healed 1`,
     `send watches 1.1 #${row.number}`,
@@ -85,14 +85,14 @@ test("in a chapter that a retry opened, the turn names the retry", async () => {
     { ...submitted, decision: lastDecision, outcome, retry: retryFact },
     freshMarker(second, t0),
   );
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual(["write marker 2, healed 1", "send turns 1.2"]);
   expect(JSON.parse(plane.sent[0]!.body)).toMatchObject({ chapter: 2, by: { retry: 2 } });
 });
 
 test("a turn names the fact that asks for it", async () => {
   const plane = await silentPlane({ ...submitted, decision });
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(JSON.parse(plane.sent[0]!.body)).toMatchObject({ by: { iter_n: 1, attempt: 1 } });
 });
 
@@ -111,7 +111,7 @@ test.each([
     [waits + 1, 1],
   ] as const) {
     plane.at(second);
-    await sweep(plane.ports)();
+    await sweep(plane.ports);
     expect(plane.effects().filter((effect) => effect.startsWith("send"))).toHaveLength(healed);
   }
 });
@@ -122,7 +122,7 @@ test("a healed marker counts as silent from an hour after its last sign of life 
   const minutes = (count: number) => count * 60;
   for (let second = HALF_AN_HOUR + 1; second < minutes(240); second += minutes(5)) {
     plane.at(second);
-    await sweep(plane.ports)();
+    await sweep(plane.ports);
     if (plane.logged.at(-1)?.[1]?.silent === 1) silentAt.push(Math.floor(second / 60));
   }
   const steps = (from: number, to: number) =>
@@ -131,15 +131,15 @@ test("a healed marker counts as silent from an hour after its last sign of life 
   expect(silentAt).toEqual([...steps(65, 90), ...steps(125, 210)]);
   await plane.markers.write(touched(chapter, first, 9, t0 + minutes(240) * 1000));
   plane.at(minutes(275));
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.logged.at(-1)).toEqual(["sweep.finished", { count: 1, silent: 0 }]);
 });
 
 test("a marker that was healed is not healed again at the next tick", async () => {
   const plane = await silentPlane(ticket);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   plane.at(HALF_AN_HOUR + 301);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.sent).toHaveLength(1);
 });
 
@@ -148,7 +148,7 @@ test("a marker that somebody touched since it was listed is left alone", async (
   plane.meanwhile("read marker 1", () =>
     plane.markers.write(touched(chapter, first, 1, t0 + HALF_AN_HOUR * 1000)),
   );
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual([]);
   expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
@@ -156,7 +156,7 @@ test("a marker that somebody touched since it was listed is left alone", async (
 test("a marker that is gone since it was listed is left alone", async () => {
   const plane = await silentPlane(submitted);
   plane.meanwhile("read marker 1", () => plane.markers.remove(chapter));
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual([]);
   expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
@@ -167,7 +167,7 @@ test.each([
 ])("a marker without a ticket, silent for $given, does: $does", async ({ second, does }) => {
   const plane = await silentPlane({});
   plane.at(second);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual(does);
   expect(plane.logged).toEqual([
     ...(does.length > 0 ? [["marker.orphaned", chapter]] : []),
@@ -180,10 +180,10 @@ test("a sweep that dies between marker and message waits longer, instead of floo
   plane.meanwhile("send turns 1.1", () => {
     throw new Error("cut off");
   });
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect([plane.sent, (await plane.markers.read(chapter))?.heals]).toEqual([[], 1]);
   plane.at(3 * HALF_AN_HOUR + 2);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects().slice(-2)).toEqual(["write marker 1, healed 2", "send turns 1.1"]);
 });
 
@@ -198,9 +198,9 @@ test("of more silent chapters than a tick heals, the oldest come first, and the 
   }
   plane.at(HALF_AN_HOUR + 100);
   const healedRuns = () => plane.sent.map(({ body }) => JSON.parse(body).run_id);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(healedRuns()).toEqual(Array.from({ length: 30 }, (_, i) => runOf(i)));
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(healedRuns().slice(30)).toEqual(Array.from({ length: 10 }, (_, i) => runOf(30 + i)));
 });
 
@@ -212,7 +212,7 @@ test("a tick that takes long leaves the rest to the next", async () => {
   }
   plane.at(HALF_AN_HOUR + 1);
   plane.meanwhile("send turns 1.1", () => plane.at(HALF_AN_HOUR + 42));
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.sent).toHaveLength(1);
 });
 
@@ -221,7 +221,7 @@ test("an idle tick is one listing", async () => {
   await plane.markers.write(freshMarker(chapter, t0));
   plane.at(600);
   plane.forget();
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.calls()).toEqual(["list markers"]);
   expect(plane.logged).toEqual([["sweep.finished", { count: 0, silent: 0 }]]);
 });
@@ -231,7 +231,7 @@ test("a marker that cannot be read for now is left alone, not written anew", asy
   plane.meanwhile("read marker 1", () => {
     throw new PlatformTroubleError("503 TEMPORARILY_UNAVAILABLE");
   });
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual([]);
 });
 
@@ -239,7 +239,7 @@ test("in a plane whose time runs faster, a marker without a ticket goes sooner",
   const plane = createPlane({ timeScale: 0.1 });
   await plane.markers.write(freshMarker(chapter, t0));
   plane.at(2.4 * 3600);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.effects()).toEqual(["remove marker 1"]);
 });
 
@@ -248,7 +248,7 @@ test("in a plane whose time runs faster, silence is shorter", async () => {
   await plane.given(ticket);
   await plane.markers.write(freshMarker(chapter, t0));
   plane.at(181);
-  await sweep(plane.ports)();
+  await sweep(plane.ports);
   expect(plane.sent).toHaveLength(1);
   expect((await plane.markers.read(chapter))?.touched_at).toBe(at(181));
 });

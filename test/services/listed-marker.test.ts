@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { PlatformTroubleError, UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
-import { listedMarker } from "../../shared/listed-marker.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { t0 } from "../domain/examples.ts";
 
 const key = { run_id: "ORD-1", chapter: 1 };

@@ -47,7 +47,7 @@ test.each([
       queues: { send: async (queue: string, body: unknown) => void sent.push([queue, body]) },
       log: (event: string) => void left.push(event),
     };
-    await waitOutRecord(deps)(message, { delaySeconds: 60 });
+    await waitOutRecord(deps, message, { delaySeconds: 60 });
     expect(sent).toEqual(expected === "waits" ? [["records", message]] : []);
     expect(left).toEqual(expected === "waits" ? [] : ["record.left"]);
   },
@@ -88,7 +88,7 @@ test("a batch with more to read than one invocation may ask for: what is read is
     ...byOurs,
     message: recordOf(key, "decision"),
   }));
-  const settled = await Promise.allSettled(record(deps)(deliveries));
+  const settled = await Promise.allSettled(record(deps, deliveries));
   const waiting = settled.filter((one) => one.status === "rejected");
   expect(waiting.length).toBeGreaterThan(10);
   expect(waiting.length).toBeLessThan(50);

@@ -262,13 +262,13 @@ test.each<{ door: Door; message: object; begins: string }>([
     door: "tickets",
     message: { type: "cancel", run_id: "ORD-1", reason: "r", by: "ada" },
     begins:
-      "dead letter of tickets: a cancel does not come by the queue of tickets: whoever may send tickets may not order about other people's runs; send it to the queue orders",
+      "dead letter of tickets: a message of type cancel does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
   {
     door: "tickets",
     message: { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r", by: "ada" },
     begins:
-      "dead letter of tickets: a retry does not come by the queue of tickets: whoever may send tickets may not order about other people's runs; send it to the queue orders",
+      "dead letter of tickets: a message of type retry does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
   {
     door: "orders",
@@ -295,7 +295,7 @@ test.each<{ door: Door; message: object; begins: string }>([
       at: "2026-11-21T06:00:00Z",
     },
     begins:
-      "dead letter of records: a note of what somebody did does not come by the queue of records, where it could name anybody: send it to the queue orders",
+      "dead letter of records: a message of type audited does not come by the queue records, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
 ])("a message of $door is handled by its type, and begins with: $begins", async (row) => {
   const plane = await received(row.door, row.message);

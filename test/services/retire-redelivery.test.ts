@@ -62,7 +62,7 @@ async function visited(plane: Plane, mishap?: Mishap) {
   plane.disturb(mishap);
   for (let i = 0; i < VISITS_MAX; i++) {
     plane.at(91 * DAY + i * 300);
-    const hasMore = await retire(plane.ports)(Number.POSITIVE_INFINITY).catch(() => true);
+    const hasMore = await retire(plane.ports, Number.POSITIVE_INFINITY).catch(() => true);
     const died = plane.isDead();
     if (died) plane.disturb(undefined);
     if (anew === undefined) found.push(foundBy(plane));
@@ -93,7 +93,7 @@ test("what is planned goes first, outcomes go last, and what is not ours stays",
   plane.putFact("over/readme", "mine");
   for (let i = 0; i < VISITS_MAX; i++) {
     plane.at(91 * DAY + i * 300);
-    await retire(plane.ports)(Number.POSITIVE_INFINITY);
+    await retire(plane.ports, Number.POSITIVE_INFINITY);
   }
   const removed = plane.effects().filter((effect) => effect.startsWith("remove run_ORD-1/"));
   const kinds = removed.map((effect) => /ticket|manifest|outcome|retired|files/.exec(effect)?.[0]);
@@ -138,7 +138,7 @@ test.each(["remove run_ORD-1/retired_3.json", "remove folder run_ORD-1"])(
     });
     for (let i = 0; i < VISITS_MAX; i++) {
       plane.at(91 * DAY + i * 300);
-      await retire(plane.ports)(Number.POSITIVE_INFINITY);
+      await retire(plane.ports, Number.POSITIVE_INFINITY);
     }
     expect(anew).toBeDefined();
     expect(plane.factTexts()).toEqual(anew);

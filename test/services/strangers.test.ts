@@ -149,7 +149,7 @@ describe("a run that somebody else has called by our attempt's name", () => {
     await plane.start(first, BOB);
     plane.at(2 * 3600);
     plane.forget();
-    await reap(plane.ports)(Number.POSITIVE_INFINITY);
+    await reap(plane.ports, Number.POSITIVE_INFINITY);
     expect(plane.effects()).toEqual([]);
   });
 
@@ -164,7 +164,7 @@ describe("a run that somebody else has called by our attempt's name", () => {
     await plane.start({ ...first, generation: "0123456789" });
     plane.at(2 * 3600);
     plane.forget();
-    await reap(plane.ports)(Number.POSITIVE_INFINITY);
+    await reap(plane.ports, Number.POSITIVE_INFINITY);
     expect(plane.effects()).toEqual(["cancel 1.1"]);
     const ended = [...plane.jobs.runs.values()].map((run) => run.endedMs !== undefined);
     expect(ended).toEqual([false, true]);
@@ -254,14 +254,15 @@ describe("a result in the scratchpad, where others may write", () => {
     expect((await plane.facts.read(factRef.decision(first)))?.fact.reason).toBe("finished: forged");
   });
 
-  test("what the artifact prints before the executor's own words does not count", async () => {
-    const plane = await overPlane({ result: undefined });
+  test("a second one in the output, by whoever could write there, can deny and not make a success", async () => {
+    const plane = await overPlane({ result: undefined, second: 200 });
     const own = JSON.stringify({ ...result, finished: "converged" });
     plane.print(accepted.databricks_run_id, `${blockOf(forged)}x\n${blockOf(own)}`);
     await deliver(plane.ports, endedOf(first));
-    expect((await plane.facts.read(factRef.decision(first)))?.fact.reason).toBe(
-      "finished: converged",
-    );
+    expect((await plane.facts.read(factRef.decision(first)))?.fact).toMatchObject({
+      verdict: "unreported",
+      result: null,
+    });
   });
 });
 

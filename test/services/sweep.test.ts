@@ -58,7 +58,7 @@ test("a marker whose text is none is healed as a fresh one, and written anew", a
     if (run_id === "a") throw new UnreadableMarkerError("the marker open/a.1 is no JSON");
     return freshMarker({ run_id, chapter: 1 }, t0);
   });
-  await sweep(plane.deps)();
+  await sweep(plane.deps);
   expect(plane.sent).toEqual([
     ["records", "a"],
     ["records", "b"],
@@ -81,7 +81,7 @@ test("a chapter whose facts nobody can read does not keep the sweep from the oth
   await sweep({
     ...deps,
     markers: { ...deps.markers, list: async () => [torn, ...listed.slice(1)] },
-  })();
+  });
   expect(plane.sent).toEqual([
     ["records", "b"],
     ["records", "c"],
@@ -103,7 +103,7 @@ test.each([
     modifiedMs: t0 + i,
   }));
   const { deps } = plane;
-  await sweep({ ...deps, markers: { ...deps.markers, list: async () => listed } })();
+  await sweep({ ...deps, markers: { ...deps.markers, list: async () => listed } });
   expect(plane.sent).toEqual(healed.map((run_id) => ["records", run_id]));
   expect(plane.logged.filter((event) => event === "marker.failed")).toHaveLength(troubled.length);
   expect(plane.logged.at(-1)).toBe("sweep.finished");

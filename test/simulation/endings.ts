@@ -46,7 +46,7 @@ const failed = { lifeCycleState: "TERMINATED", resultState: "FAILED" };
 const broken = { lifeCycleState: "INTERNAL_ERROR", resultState: "FAILED" };
 const notBegun = { task: "none" } as const;
 
-/** databricks-facts §2.5 and §2.6. */
+/** docs/facts/databricks.md#old-and-new-states-pair, docs/facts/databricks.md#termination-codes */
 const endings = {
   success: {
     weight: 56,

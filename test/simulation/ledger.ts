@@ -98,7 +98,10 @@ export function createLedger(
     }
   }
 
-  /** Delta raises on two source rows for one target row, and inserts a new key twice (databricks-facts §9.5). */
+  /**
+   * Delta raises on two source rows for one target row, and inserts a new key twice
+   * (docs/facts/databricks.md#merge-duplicate-source).
+   */
   function onePerKey<Row>(rows: readonly Row[], keyOf: (row: Row) => string): readonly Row[] {
     if (new Set(rows.map(keyOf)).size !== rows.length)
       violate("one statement had two rows for one key", rows.map(keyOf).join(", "));

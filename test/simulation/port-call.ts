@@ -233,7 +233,10 @@ const retryAfter = (seconds: number): string => `, Retry-After: ${seconds}`;
 export const askedToWait = (said: string): number =>
   Number(/, Retry-After: (\d+)$/.exec(said)?.[1] ?? 0);
 
-/** Databricks calls of an iteration or a run, looks, ledger and schedule apart: what design.md §15 limits. */
+/**
+ * Databricks calls of an iteration or a run, looks, ledger and schedule apart: what
+ * docs/architecture.md#budgets limits.
+ */
 const isCounted = ({ purpose }: Environment, method: PortMethod): boolean =>
   method !== "jobs.get" &&
   // With a service principal, as in production, nobody is asked.

@@ -21,8 +21,9 @@ import { watchTraces } from "./traces.ts";
 import { isPatient, type Span } from "./weather.ts";
 
 /**
- * Watches of one attempt, at the same time and in all (design: §9): between two touches of the marker, ten minutes apart, each may
- * be sent twice. While facts cannot be read, no watch can know that it is outnumbered.
+ * Watches of one attempt, at the same time and in all (docs/architecture.md#the-sweep): between two
+ * touches of the marker, ten minutes apart, each may be sent twice. While facts cannot be read, no
+ * watch can know that it is outnumbered.
  */
 const LIVE_WATCHES_MAX = 40;
 const WATCHES_MAX = { usually: 500, withOutages: 2_000 } as const;
@@ -116,7 +117,10 @@ const isWithinOrAfter = (span: Span | undefined, afterMs: number, nowMs: number)
 const watchKey = ({ queue, body }: Message): string | undefined =>
   queue === "watches" ? attemptIn(body) : undefined;
 
-/** design.md §15: Databricks calls of an iteration, looks and ledger apart; of a run beside its iterations. */
+/**
+ * docs/architecture.md#budgets: Databricks calls of an iteration, looks and ledger apart; of a run
+ * beside its iterations.
+ */
 const CALLS = { perIteration: 18, perRun: 8, perLookAgain: 5 } as const;
 
 /** In a calm world: nothing but what the design allows. */

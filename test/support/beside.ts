@@ -1,5 +1,5 @@
 // What travels beside a message: by whom it was sent, in SQS' words.
-import type { Sent } from "../../shared/lambda.ts";
+import type { Sent } from "../../shared/edge/delivery.ts";
 import { ada, upstream } from "../domain/examples.ts";
 
 type Beside = Sent & { readonly messageId: string };

@@ -19,20 +19,20 @@ export async function deliver(
   const beside = { ...senderOf(message), traceparent };
   switch (message.type) {
     case "ticket":
-      return await acceptTicket(ports)(message, beside);
+      return await acceptTicket(ports, message, beside);
     case "cancel":
-      return await cancel(ports)(message, beside);
+      return await cancel(ports, message, beside);
     case "retry":
-      return await acceptRetry(ports)(message, beside);
+      return await acceptRetry(ports, message, beside);
     case "turn":
-      return await orchestrate(ports)(message);
+      return await orchestrate(ports, message);
     case "watch":
-      return await watchRun(ports)(message, beside);
+      return await watchRun(ports, message, beside);
     case "ended":
-      return await judge(ports)(message);
+      return await judge(ports, message);
     case "record":
     case "audited":
-      return await record(ports)([{ ...beside, message }])[0];
+      return await record(ports, [{ ...beside, message }])[0];
   }
 }
 

@@ -29,7 +29,7 @@ const scopeExists = async (scope: string): Promise<boolean> => {
   return (json.scopes ?? []).some((held: Json) => held.name === scope);
 };
 
-test("facts §12.7: 429 with Retry-After in seconds, for as many times as asked", async () => {
+test("fact #too-many-requests: 429 with Retry-After in seconds, for as many times as asked", async () => {
   await inject({ route: `GET ${ME}`, status: 429, headers: { "retry-after": "7" }, times: 2 });
   for (const _ of [1, 2]) {
     const answer = await client.get(ME);
@@ -39,27 +39,30 @@ test("facts §12.7: 429 with Retry-After in seconds, for as many times as asked"
   expect((await client.get(ME)).status).toBe(200);
 });
 
-test("facts §13.16: 429 without Retry-After", async () => {
+test("fact #too-many-requests: 429 without Retry-After", async () => {
   await inject({ route: ME, status: 429, times: 1 });
   const answer = await client.get(ME);
   expect(answer.status).toBe(429);
   expect(answer.headers["retry-after"]).toBeUndefined();
 });
 
-test.each([500, 502, 503, 504])("facts §12.7: status %i before the effect", async (status) => {
-  await inject({ route: "POST */secrets/scopes/create", when: "before", status, times: 1 });
-  const answer = await createScope(`before-${status}`);
-  expect([answer.status, typeof answer.json.error_code]).toEqual([status, "string"]);
-  expect(await scopeExists(`before-${status}`)).toBe(false);
-});
+test.each([500, 502, 503, 504])(
+  "fact #failures-after-the-effect: status %i before the effect",
+  async (status) => {
+    await inject({ route: "POST */secrets/scopes/create", when: "before", status, times: 1 });
+    const answer = await createScope(`before-${status}`);
+    expect([answer.status, typeof answer.json.error_code]).toEqual([status, "string"]);
+    expect(await scopeExists(`before-${status}`)).toBe(false);
+  },
+);
 
-test("facts §12.7: a status after the effect: it happened, the client does not know", async () => {
+test("fact #failures-after-the-effect: a status after the effect: it happened, the client does not know", async () => {
   await inject({ route: "secrets/scopes/create", when: "after", status: 503, times: 1 });
   expect((await createScope("after-503")).status).toBe(503);
   expect(await scopeExists("after-503")).toBe(true);
 });
 
-test("facts §12.7: a connection reset before the effect, and one after it", async () => {
+test("fact #failures-after-the-effect: a connection reset before the effect, and one after it", async () => {
   await inject({ route: "secrets/scopes/create", when: "before", kind: "reset", times: 1 });
   await expect(createScope("reset-before")).rejects.toThrow();
   expect(await scopeExists("reset-before")).toBe(false);
@@ -68,7 +71,7 @@ test("facts §12.7: a connection reset before the effect, and one after it", asy
   expect(await scopeExists("reset-after")).toBe(true);
 });
 
-test("facts §12.7: a request hangs until its client gives up", async () => {
+test("fact #failures-after-the-effect: a request hangs until its client gives up", async () => {
   await inject({ route: ME, kind: "hang", times: 1 });
   const gaveUp = await new Promise<string>((resolve) => {
     const sent = httpsRequest(`${workspace.url}${ME}`, {
@@ -85,7 +88,7 @@ test("facts §12.7: a request hangs until its client gives up", async () => {
   expect((await client.get(ME)).status).toBe(200);
 });
 
-test("facts §12.7 and §13.8: an HTML body, a text body, an empty body, an integer error_code", async () => {
+test("fact #error-bodies: an HTML body, a text body, an empty body, an integer error_code", async () => {
   await inject({ route: ME, kind: "html", times: 1 });
   const html = await client.get(ME);
   expect(html.status).toBe(503);
@@ -115,7 +118,7 @@ test("a wrong content length breaks the client's reading", async () => {
   expect((await client.get(ME)).status).toBe(200);
 });
 
-test("lessons §5.8: an expired token on demand, as 401 and as 403", async () => {
+test("fact #token-refused-before-its-end: an expired token on demand, as 401 and as 403", async () => {
   await inject({ route: ME, kind: "expired_token", times: 1 });
   expect(await client.get(ME)).toMatchObject({ status: 401, json: { error_code: 401 } });
   await inject({ route: ME, kind: "expired_token", status: 403, times: 1 });

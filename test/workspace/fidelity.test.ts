@@ -1,41 +1,34 @@
-// Every numbered line of the fact sheet and of the field lessons that concerns the workspace has a test that bears its
-// number. This file finds the lines that lost theirs.
+// A fact that the workspace must bear is marked `[workspace]` in docs/facts/databricks.md. A test
+// that bears one says so in its name: `fact #its-anchor: …`. This file holds both against each other.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { factsIn } from "../docs/markdown.ts";
 
-/** Lines about other programs, and about APIs that are not built. */
-const apart: Readonly<Record<string, string>> = {
-  "facts §13.19": "the default timeout of a client",
-  "facts §13.21": "serving endpoints are not built",
-  "facts §13.22": "registered models are not built",
-  "facts §13.24": "webhook notifications are not built",
-};
+const FACTS = join(import.meta.dirname, "../../docs/facts/databricks.md");
 
-const lines = [
-  ...Array.from({ length: 10 }, (_, index) => `facts §12.${index + 1}`),
-  ...Array.from({ length: 30 }, (_, index) => `facts §13.${index + 1}`),
-  ...Array.from({ length: 11 }, (_, index) => `lessons §5.${index + 1}`),
-];
+const facts = factsIn(readFileSync(FACTS, "utf8"));
+const marked = facts.filter(({ marks }) => marks.includes("workspace")).map(({ anchor }) => anchor);
 
-const texts = readdirSync(import.meta.dirname)
-  .filter((name) => name.endsWith(".test.ts") && name !== "fidelity.test.ts")
-  .map((name) => readFileSync(join(import.meta.dirname, name), "utf8"));
+const borne = new Set(
+  readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith(".test.ts") && name !== "fidelity.test.ts")
+    .map((name) => readFileSync(join(import.meta.dirname, name), "utf8"))
+    .flatMap((text) => [...text.matchAll(/\bfact ((?:#[a-z0-9-]+ ?)+):/g)])
+    .flatMap(([, anchors = ""]) => anchors.trim().split(" "))
+    .map((anchor) => anchor.slice(1)),
+);
 
-/** The fact sheet alone has a §12 and a §13; of the two §5, the names say whose. */
-const borne = new Set([
-  ...numbers(/§(1[23]\.\d+)/g).map((number) => `facts §${number}`),
-  ...numbers(/lessons §(5\.\d+)/g).map((number) => `lessons §${number}`),
-]);
-
-test.each(lines.filter((line) => apart[line] === undefined))("%s has a test", (line) => {
-  expect(borne).toContain(line);
+test("the facts are read", () => {
+  expect(facts.length).toBeGreaterThan(200); // a reader that finds none passes everything
+  expect(marked.length).toBeGreaterThan(50);
+  expect(borne.size).toBeGreaterThan(50);
 });
 
-test("the lines without a test are those that concern something else", () => {
-  expect(Object.keys(apart).filter((line) => borne.has(line))).toEqual([]);
+test.each(marked)("%s has a test", (anchor) => {
+  expect(borne).toContain(anchor);
 });
 
-function numbers(pattern: RegExp): string[] {
-  return texts.flatMap((text) => [...text.matchAll(pattern)]).map(([, number = ""]) => number);
-}
+test("the facts that tests name are marked as the workspace's", () => {
+  expect([...borne].filter((anchor) => !marked.includes(anchor))).toEqual([]);
+});

@@ -26,13 +26,13 @@ const FILES = "/api/2.0/fs/files/Volumes/main/default/files";
 const DIRECTORIES = "/api/2.0/fs/directories/Volumes/main/default/files";
 const realRoot = () => workspace.context.volumes.realRoot("main", "default", "files");
 
-test("facts §12.8: an upload that does not say overwrites", async () => {
+test("fact #upload-overwrites-by-default: an upload that does not say overwrites", async () => {
   expect((await client.put(`${FILES}/default/a`, "one")).status).toBe(204);
   expect((await client.put(`${FILES}/default/a`, "two")).status).toBe(204);
   expect((await client.get(`${FILES}/default/a`)).text).toBe("two");
 });
 
-test("facts §13.10: overwrite=false on a file that is there answers 409 ALREADY_EXISTS and changes nothing", async () => {
+test("fact #overwrite-false-is-write-once: overwrite=false on a file that is there answers 409 ALREADY_EXISTS and changes nothing", async () => {
   expect((await client.put(`${FILES}/once?overwrite=false`, "first")).status).toBe(204);
   const second = await client.put(`${FILES}/once?overwrite=false`, "second");
   expect(second).toMatchObject({ status: 409, json: { error_code: "ALREADY_EXISTS" } });
@@ -41,7 +41,7 @@ test("facts §13.10: overwrite=false on a file that is there answers 409 ALREADY
   expect((await client.put(`${FILES}/once?overwrite=maybe`, "x")).status).toBe(400);
 });
 
-test("facts §12.8: of 12 racing writers with overwrite=false exactly one wins, with its own bytes", async () => {
+test("fact #overwrite-false-is-write-once: of 12 racing writers with overwrite=false exactly one wins, with its own bytes", async () => {
   for (let round = 0; round < 10; round += 1) {
     const writers = Array.from({ length: 12 }, (_, writer) => `writer ${writer} `.repeat(5000));
     const answers = await Promise.all(
@@ -74,7 +74,7 @@ test("a file appears whole: nobody sees a part of an upload, and a broken one le
   expect((await client.get(`${FILES}/partial`)).status).toBe(404);
 });
 
-test("facts §12.8: HEAD answers the length, type and time of a file without a body, and 404 without one", async () => {
+test("fact #metadata-of-a-file: HEAD answers the length, type and time of a file without a body, and 404 without one", async () => {
   await client.put(`${FILES}/head`, "12345");
   const head = await client.call("HEAD", `${FILES}/head`);
   expect(head.status).toBe(200);
@@ -87,7 +87,7 @@ test("facts §12.8: HEAD answers the length, type and time of a file without a b
   expect(await client.call("HEAD", `${FILES}/nothing`)).toMatchObject({ status: 404, text: "" });
 });
 
-test("facts §12.8: a missing file answers 404 NOT_FOUND", async () => {
+test("fact #missing-file-is-404: a missing file answers 404 NOT_FOUND", async () => {
   for (const method of ["GET", "DELETE"]) {
     const answer = await client.call(method, `${FILES}/nothing/here`);
     expect(answer).toMatchObject({ status: 404, json: { error_code: "NOT_FOUND" } });
@@ -122,7 +122,7 @@ test("a download with If-Unmodified-Since answers 412 when the file is newer", a
   expect((await since("Sat, 01 Jan 2000 00:00:00 GMT")).status).toBe(412);
 });
 
-test("facts §12.8: names of files are decoded segment by segment and keep their case", async () => {
+test("fact #files-paths: names of files are decoded segment by segment and keep their case", async () => {
   const name = "Straße & 100% #1?.txt";
   const encoded = encodeURIComponent(name);
   expect((await client.put(`${FILES}/Names/${encoded}`, "ä")).status).toBe(204);
@@ -226,7 +226,7 @@ test("issue 9: a link that leads out of the volume is neither read, written, lis
   expect(names).not.toContain("window");
 });
 
-test("facts §12.8: directories are made with their parents, again without harm, and not over a file", async () => {
+test("fact #directories-are-made-with-parents: directories are made with their parents, again without harm, and not over a file", async () => {
   expect((await client.call("PUT", `${DIRECTORIES}/made/a/b`)).status).toBe(204);
   expect((await client.call("PUT", `${DIRECTORIES}/made/a/b`)).status).toBe(204);
   expect((await client.call("HEAD", `${DIRECTORIES}/made/a`)).status).toBe(200);
@@ -242,7 +242,7 @@ test("facts §12.8: directories are made with their parents, again without harm,
   expect((await client.put(`${FILES}/made/file/below`, "x")).status).toBe(400);
 });
 
-test("facts §12.8: a directory is deleted only when it is empty", async () => {
+test("fact #only-empty-directories-are-deleted: a directory is deleted only when it is empty", async () => {
   await client.put(`${FILES}/full/file`, "x");
   const full = await client.delete(`${DIRECTORIES}/full`);
   expect(full).toMatchObject({
@@ -263,7 +263,7 @@ test("facts §12.8: a directory is deleted only when it is empty", async () => {
   });
 });
 
-test("facts §12.8: a listing comes in pages that end only where next_page_token is missing", async () => {
+test("fact #listing-ends-without-a-token: a listing comes in pages that end only where next_page_token is missing", async () => {
   const names = Array.from({ length: 7 }, (_, index) => `page-${index}`);
   await Promise.all(names.map((name) => client.put(`${FILES}/pages/${name}`, name)));
   expect(await pagesOf(`${DIRECTORIES}/pages?page_size=3`)).toEqual([
@@ -276,13 +276,13 @@ test("facts §12.8: a listing comes in pages that end only where next_page_token
   expect((await client.get(`${DIRECTORIES}/pages?page_token=nonsense`)).status).toBe(400);
 });
 
-test("facts §12.8: the listing of an empty directory has no contents at all", async () => {
+test("fact #listing-ends-without-a-token: the listing of an empty directory has no contents at all", async () => {
   await client.call("PUT", `${DIRECTORIES}/empty`);
   expect((await client.get(`${DIRECTORIES}/empty`)).json).toEqual({});
   expect((await client.get(`${DIRECTORIES}/empty/`)).status).toBe(200);
 });
 
-test("facts §12.8: a file beyond the size limit is refused, announced or not, and leaves nothing", async () => {
+test("fact #upload-size-limit: a file beyond the size limit is refused, announced or not, and leaves nothing", async () => {
   workspace.settings.fileBytesMax = 1000;
   expect((await client.put(`${FILES}/size`, Buffer.alloc(1000))).status).toBe(204);
   const announced = await client.put(`${FILES}/too-large`, Buffer.alloc(1001));
@@ -303,7 +303,7 @@ test("a large file comes back as it went", async () => {
   expect(answer.text === bytes.toString()).toBe(true);
 });
 
-test("lessons §5.4: without grants, a volume that exists and one that does not both answer 403", async () => {
+test("fact #permission-before-existence: without grants, a volume that exists and one that does not both answer 403", async () => {
   const { token } = workspace.principal("reader");
   for (const volume of ["files", "nothing"]) {
     const answer = await client.get(`/api/2.0/fs/files/Volumes/main/default/${volume}/x`, {

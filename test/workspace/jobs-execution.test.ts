@@ -48,7 +48,7 @@ describe("spark_python_task", () => {
     ["import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "exited with code 139"],
     ["import does_not_exist", "ModuleNotFoundError: No module named 'does_not_exist'"],
   ])(
-    "lessons §5.1: %s fails the task, and get-output splits error and error_trace",
+    "fact #failed-output-has-error-and-trace: %s fails the task, and get-output splits error and error_trace",
     async (source, error) => {
       const { task, output } = await jobs.python(source);
       expect(task.state).toMatchObject({
@@ -102,7 +102,7 @@ describe("spark_python_task", () => {
     expect(run.state.state_message).toContain("Cannot read the python file");
   });
 
-  test("facts §12.4: of its output the last 5 MB are kept", async () => {
+  test("fact #logs-keep-the-last-5-mb: of its output the last 5 MB are kept", async () => {
     const { output } = await jobs.python(
       `import sys\nfor _ in range(600): sys.stdout.write("x" * 9999 + "\\n")\nprint("END")`,
     );
@@ -184,7 +184,7 @@ describe("compute", () => {
     expect(logs).toBe("Oslo\n");
   });
 
-  test("facts §7.1: secrets are resolved in spark_env_vars of a cluster, and literal elsewhere", async () => {
+  test("fact #secrets-in-tasks: secrets are resolved in spark_env_vars of a cluster, and literal elsewhere", async () => {
     const path = await jobs.file(
       "env.py",
       "import os, sys\nprint(os.environ['TOKEN'], sys.argv[1])",
@@ -198,7 +198,7 @@ describe("compute", () => {
     expect((await jobs.output(run.tasks[0].run_id)).logs).toBe("hush {{secrets/s/k}}\n");
   });
 
-  test("facts §7.2: a terminated cluster is started by the run", async () => {
+  test("fact #run-starts-its-cluster: a terminated cluster is started by the run", async () => {
     const { clusterId } = jobs.workspace.context;
     await jobs.client.post("/api/2.1/clusters/delete", { cluster_id: clusterId });
     const path = await jobs.file("cluster.py", "print('ran')");

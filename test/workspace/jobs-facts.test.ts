@@ -1,4 +1,4 @@
-// Lines of databricks-facts.md §2 and §4 that have no better place: states, limits, filters.
+// Facts of docs/facts/databricks.md about jobs that have no better place: states, limits, filters.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import {
@@ -37,7 +37,7 @@ describe("states", () => {
     ["TERMINATED", "TIMEDOUT", "CANCELED"],
     ["SKIPPED", "MAXIMUM_CONCURRENT_RUNS_REACHED", "MAX_CONCURRENT_RUNS_EXCEEDED"],
   ])(
-    "facts §2.5: %s/%s is TERMINATED in the new words, with the code %s",
+    "fact #old-and-new-states-pair: %s/%s is TERMINATED in the new words, with the code %s",
     async (life, result, code) => {
       const run = await endedAs({
         life_cycle_state: life,
@@ -50,7 +50,7 @@ describe("states", () => {
   );
 
   test.each(["QUEUED", "PENDING", "BLOCKED", "RUNNING", "TERMINATING"])(
-    "facts §2.5: %s has the same name in both, and no result yet",
+    "fact #old-states: %s has the same name in both, and no result yet",
     async (state) => {
       const name = `stays-${state}`;
       await jobs.script({ match: { run_name: name }, states: [{ state, seconds: 3600 }] });
@@ -63,7 +63,7 @@ describe("states", () => {
     },
   );
 
-  test("facts §2.5: a task that waits for another is BLOCKED", async () => {
+  test("fact #old-states: a task that waits for another is BLOCKED", async () => {
     const tasks = [
       pythonTask("/none.py", [], "long"),
       { ...pythonTask("/none.py", [], "next"), depends_on: [{ task_key: "long" }] },
@@ -79,7 +79,7 @@ describe("states", () => {
     ["DRIVER_ERROR", "INTERNAL_ERROR"],
     ["STORAGE_ACCESS_ERROR", "CLIENT_ERROR"],
     ["BREAKING_CHANGE", "CLIENT_ERROR"],
-  ])("facts §2.6: a run may end with %s (%s)", async (code, type) => {
+  ])("fact #termination-types: a run may end with %s (%s)", async (code, type) => {
     const result = { life_cycle_state: "INTERNAL_ERROR", termination_code: code };
     const run = await endedAs({ ...result, termination_type: type });
     expect(run.status.termination_details).toMatchObject({ code, type });
@@ -94,29 +94,45 @@ describe("limits", () => {
   });
 
   test.each([
-    ["facts §4: 1000 tasks a run", { tasks: tasksOf(1000) }, 200],
-    ["facts §4: not 1001 tasks a run", { tasks: tasksOf(1001) }, 400],
+    ["fact #limits-of-jobs: 1000 tasks a run", { tasks: tasksOf(1000) }, 200],
+    ["fact #limits-of-jobs: not 1001 tasks a run", { tasks: tasksOf(1001) }, 400],
     [
-      "facts §4: 5000 retries of a task",
+      "fact #limits-of-jobs: 5000 retries of a task",
       { tasks: [{ ...pythonTask("/x"), max_retries: 5000 }] },
       200,
     ],
-    ["facts §4: not 5001 retries", { tasks: [{ ...pythonTask("/x"), max_retries: 5001 }] }, 400],
-    ["facts §4: base_parameters of a notebook up to 1 MB", notebook({ a: "x".repeat(1e6) }), 200],
-    ["facts §4: base_parameters not beyond", notebook({ a: "x".repeat(1_100_000) }), 400],
-    ["facts §4: a run_name of 4096 bytes", { run_name: `instant${"x".repeat(4089)}` }, 200],
     [
-      "facts §2.2: a wheel has parameters or named parameters, not both",
+      "fact #limits-of-jobs: not 5001 retries",
+      { tasks: [{ ...pythonTask("/x"), max_retries: 5001 }] },
+      400,
+    ],
+    [
+      "fact #limits-of-jobs: base_parameters of a notebook up to 1 MB",
+      notebook({ a: "x".repeat(1e6) }),
+      200,
+    ],
+    [
+      "fact #limits-of-jobs: base_parameters not beyond",
+      notebook({ a: "x".repeat(1_100_000) }),
+      400,
+    ],
+    [
+      "fact #limits-of-jobs: a run_name of 4096 bytes",
+      { run_name: `instant${"x".repeat(4089)}` },
+      200,
+    ],
+    [
+      "fact #wheel-has-one-kind-of-parameters: a wheel has parameters or named parameters, not both",
       { tasks: [wheelTask({ parameters: [], named_parameters: {} })] },
       400,
     ],
     [
-      "facts §2.2: libraries are for classic compute",
+      "fact #libraries-are-for-classic-compute: libraries are for classic compute",
       { tasks: [{ ...pythonTask("/x"), libraries: [{ whl: "/x.whl" }] }] },
       400,
     ],
     [
-      "facts §2.2: an unknown run_if is refused",
+      "fact #task-run-if: an unknown run_if is refused",
       { tasks: [{ ...pythonTask("/x"), run_if: "SOMETIMES" }] },
       400,
     ],
@@ -126,12 +142,12 @@ describe("limits", () => {
     if (status === 400) expect(answer.json.error_code).toBe("INVALID_PARAMETER_VALUE");
   });
 
-  test("facts §4: max_concurrent_runs of a job is 1000 at most", async () => {
+  test("fact #limits-of-jobs: max_concurrent_runs of a job is 1000 at most", async () => {
     const settings = { environments, tasks: [pythonTask("/x")], max_concurrent_runs: 1001 };
     expect((await jobs.client.post(`${api}/create`, settings)).status).toBe(400);
   });
 
-  test("facts §4: jobs count as created within the hour", async () => {
+  test("fact #limits-of-jobs: jobs count as created within the hour", async () => {
     await jobs.client.admin("PATCH", "/jobs/limits", { createdPerHourMax: 0 });
     const answer = await jobs.client.post(`${api}/create`, { name: "x" });
     await jobs.client.admin("PATCH", "/jobs/limits", { createdPerHourMax: null });
@@ -142,7 +158,7 @@ describe("limits", () => {
     ["GET", `${api}/runs/get?run_id=1`, 100],
     ["POST", `${api}/run-now`, 20],
     ["POST", `${api}/create`, 20],
-  ])("facts §4: %s %s is limited to %i requests a second", async (method, path, max) => {
+  ])("fact #request-rates: %s %s is limited to %i requests a second", async (method, path, max) => {
     await jobs.client.admin("PATCH", "/settings", { rateLimits: true });
     const call = () => jobs.client.call(method, path, method === "POST" ? { body: {} } : {});
     const answers = await Promise.all(Array.from({ length: max * 3 }, call));
@@ -154,7 +170,7 @@ describe("limits", () => {
 });
 
 describe("times and filters", () => {
-  test("facts §13.12: timeout_seconds counts from the start, not from the submission", async () => {
+  test("fact #timeout-counts-from-the-start: timeout_seconds counts from the start, not from the submission", async () => {
     const tasks = [pythonTask("/none.py", [], "long")];
     const settings = { environments, tasks, timeout_seconds: 30 };
     const { json } = await jobs.client.post(`${api}/create`, settings);
@@ -169,7 +185,7 @@ describe("times and filters", () => {
     expect(run.run_duration).toBeGreaterThanOrEqual(300);
   });
 
-  test("facts §2.7: runs/list filters by type, job and start time", async () => {
+  test("fact #runs-list-filters: runs/list filters by type, job and start time", async () => {
     const runId = await jobs.submit(scriptedSubmit("instant filtered"));
     const run = await jobs.finished(runId);
     const idsOf = async (query: string) =>
@@ -182,13 +198,13 @@ describe("times and filters", () => {
     expect(await idsOf(`start_time_to=${run.start_time - 1}`)).not.toContain(runId);
   });
 
-  test("facts §2.2: run_name is Untitled by default", async () => {
+  test("fact #run-name-is-untitled-by-default: run_name is Untitled by default", async () => {
     const tasks = [pythonTask("/none.py", [], "long")];
     const { json } = await jobs.run(await jobs.submit({ environments, tasks }));
     expect(json.run_name).toBe("Untitled");
   });
 
-  test("facts §2.4: an attempt tells its own times", async () => {
+  test("fact #run-task-fields: an attempt tells its own times", async () => {
     const name = "timed";
     await jobs.script({
       match: { run_name: name },

@@ -34,7 +34,7 @@ const runNotebook = async (cells: readonly string[], more: Json = {}) => {
 };
 
 describe("notebook_task", () => {
-  test("lessons §5.9: the exit value arrives in notebook_output.result with truncated", async () => {
+  test("fact #exit-value-says-nothing: the exit value arrives in notebook_output.result with truncated", async () => {
     const { run, output } = await runNotebook([
       "x = 1",
       `dbutils.notebook.exit(f"value {x}")`,
@@ -45,12 +45,12 @@ describe("notebook_task", () => {
     expect(output).not.toHaveProperty("logs");
   });
 
-  test("lessons §5.9: the run is SUCCESS whatever the exit value says", async () => {
+  test("fact #exit-value-says-nothing: the run is SUCCESS whatever the exit value says", async () => {
     const { run } = await runNotebook([`dbutils.notebook.exit("FAILED: no")`]);
     expect(run.state.result_state).toBe("SUCCESS");
   });
 
-  test("facts §2.7: of the exit value the first 5 MB are kept", async () => {
+  test("fact #notebook-output-keeps-the-first-5-mb: of the exit value the first 5 MB are kept", async () => {
     const { output } = await runNotebook([`dbutils.notebook.exit("A" + "x" * (6 << 20))`]);
     expect(output.notebook_output.truncated).toBe(true);
     expect(output.notebook_output.result).toHaveLength(5 << 20);

@@ -1,6 +1,4 @@
-// runs/submit, get, list, get-output, cancel, delete: where the platform is odd. Numbers are those
-// of databricks-facts.md
-// and field-lessons.md.
+// runs/submit, get, list, get-output, cancel, delete: where the platform is odd.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type Jobs,
@@ -33,7 +31,7 @@ const submitAnswer = (body: unknown, version = "2.2") =>
   jobs.client.post(`/api/${version}/jobs/runs/submit`, body);
 
 describe("runs/submit", () => {
-  test("facts §2.2: answers the run id and nothing else", async () => {
+  test("fact #submit-answers-the-run-id: answers the run id and nothing else", async () => {
     const answer = await submitAnswer(scriptedSubmit("instant"));
     expect(answer.status).toBe(200);
     expect(Object.keys(answer.json)).toEqual(["run_id"]);
@@ -80,25 +78,28 @@ describe("runs/submit", () => {
     ["an unknown field of a task", { tasks: [{ ...pythonTask("/a.py"), retries: 3 }] }, "retries"],
     ["an unknown field at the top", { max_concurrent_runs: 1 }, "max_concurrent_runs"],
     ["a run_name of more than 4096 bytes", { run_name: "ü".repeat(2049) }, "4096"],
-  ])("facts §12.2: %s is refused with 400 INVALID_PARAMETER_VALUE", async (_, more, words) => {
-    const answer = await submitAnswer(scriptedSubmit("refused", more));
-    expect(answer.status).toBe(400);
-    expect(answer.json.error_code).toBe("INVALID_PARAMETER_VALUE");
-    expect(answer.json.message).toContain(words);
-  });
+  ])(
+    "fact #submit-validates-its-tasks: %s is refused with 400 INVALID_PARAMETER_VALUE",
+    async (_, more, words) => {
+      const answer = await submitAnswer(scriptedSubmit("refused", more));
+      expect(answer.status).toBe(400);
+      expect(answer.json.error_code).toBe("INVALID_PARAMETER_VALUE");
+      expect(answer.json.message).toContain(words);
+    },
+  );
 
   test.each([
     ["job_clusters", [], "Shared job cluster feature is not supported in runs/submit API"],
     ["tags", { team: "a" }, "tags"],
     ["parameters", [], "parameters"],
     ["schedule", {}, "schedule"],
-  ])("facts §13.5: %s are not for submits", async (field, value, words) => {
+  ])("fact #submit-refuses-fields-of-jobs: %s are not for submits", async (field, value, words) => {
     const answer = await submitAnswer(scriptedSubmit("refused", { [field]: value }));
     expect(answer.status).toBe(400);
     expect(answer.json.message).toContain(words);
   });
 
-  test("facts §13.5: a submitted run has a job id, but no job in the list", async () => {
+  test("fact #submitted-run-is-no-saved-job: a submitted run has a job id, but no job in the list", async () => {
     const run = await jobs.finished(await jobs.submit(scriptedSubmit("instant")));
     const listed = await jobs.client.get("/api/2.2/jobs/list");
     expect(run.job_id).toBeGreaterThan(0);
@@ -131,10 +132,7 @@ describe("runs/submit", () => {
 });
 
 describe("idempotency tokens", () => {
-  test.each([
-    "facts §12.2: the same token is the same run",
-    "lessons §5.2: the same token is 200 and the same run id",
-  ])("%s", async () => {
+  test.each(["fact #token-names-one-run: the same token is the same run"])("%s", async () => {
     const token = crypto.randomUUID();
     const body = scriptedSubmit("instant", { idempotency_token: token });
     const [one, two, three] = await Promise.all([1, 2, 3].map(() => jobs.submit(body)));
@@ -142,14 +140,14 @@ describe("idempotency tokens", () => {
     expect(three).toBe(one);
   });
 
-  test("facts §13.4: a failed run keeps its token: the same dead run comes back", async () => {
+  test("fact #token-of-a-failed-run: a failed run keeps its token: the same dead run comes back", async () => {
     const body = scriptedSubmit("fails", { idempotency_token: crypto.randomUUID() });
     const first = await jobs.submit(body);
     await jobs.finished(first);
     expect(await jobs.submit(body)).toBe(first);
   });
 
-  test("facts §13.4: the token of a deleted run is an error for ever", async () => {
+  test("fact #token-of-a-deleted-run: the token of a deleted run is an error for ever", async () => {
     const body = scriptedSubmit("instant", { idempotency_token: crypto.randomUUID() });
     const runId = await jobs.submit(body);
     await jobs.finished(runId);
@@ -164,12 +162,15 @@ describe("idempotency tokens", () => {
   test.each([
     [64, 200],
     [65, 400],
-  ])("facts §12.2: a token of %i characters answers %i", async (length, status) => {
-    const token = crypto.randomUUID().repeat(2).slice(0, 64).padEnd(length, "x");
-    const answer = await submitAnswer(scriptedSubmit("instant", { idempotency_token: token }));
-    expect(answer.status).toBe(status);
-    if (status === 400) expect(answer.json.error_code).toBe("INVALID_PARAMETER_VALUE");
-  });
+  ])(
+    "fact #token-has-64-characters: a token of %i characters answers %i",
+    async (length, status) => {
+      const token = crypto.randomUUID().repeat(2).slice(0, 64).padEnd(length, "x");
+      const answer = await submitAnswer(scriptedSubmit("instant", { idempotency_token: token }));
+      expect(answer.status).toBe(status);
+      if (status === 400) expect(answer.json.error_code).toBe("INVALID_PARAMETER_VALUE");
+    },
+  );
 
   test("another body under the same token is not noticed", async () => {
     const token = { idempotency_token: crypto.randomUUID() };
@@ -180,9 +181,7 @@ describe("idempotency tokens", () => {
 
 describe("how a failure looks", () => {
   test.each([
-    "facts §13.1: a plain task failure is INTERNAL_ERROR and FAILED at the run",
-    "facts §12.3: so it is",
-    "lessons §5.1: so it was recorded on a real workspace",
+    "fact #task-failure-is-internal-error: a plain task failure is INTERNAL_ERROR and FAILED at the run",
   ])("%s", async () => {
     const run = await jobs.finished(await jobs.submit(scriptedSubmit("fails")));
     expect(run.state).toMatchObject({
@@ -203,7 +202,7 @@ describe("how a failure looks", () => {
     expect(output.logs).toBe("started\n");
   });
 
-  test("facts §13.2: TERMINATED is not success", async () => {
+  test("fact #terminated-is-not-success: TERMINATED is not success", async () => {
     await jobs.script({
       match: { run_name: "terminated but failed" },
       result: { life_cycle_state: "TERMINATED", result_state: "FAILED" },
@@ -215,7 +214,7 @@ describe("how a failure looks", () => {
     });
   });
 
-  test("facts §2.5: a platform fault is INTERNAL_ERROR with a code of its own", async () => {
+  test("fact #platform-fault-has-its-own-code: a platform fault is INTERNAL_ERROR with a code of its own", async () => {
     await jobs.script({
       match: { run_name: "cluster lost" },
       result: {
@@ -233,7 +232,7 @@ describe("how a failure looks", () => {
     });
   });
 
-  test("facts §13.29: states that nobody knows are shown as scripted", async () => {
+  test("fact #unknown-states: states that nobody knows are shown as scripted", async () => {
     await jobs.script({
       match: { run_name: "from the future" },
       states: [{ state: "HIBERNATING", seconds: 30 }],
@@ -246,7 +245,7 @@ describe("how a failure looks", () => {
     expect(over.status.termination_details.code).toBe("CLUSTER_TERMINATED_BY_USER");
   });
 
-  test("facts §13.29: a switch makes every run in progress report an unknown state", async () => {
+  test("fact #unknown-states: a switch makes every run in progress report an unknown state", async () => {
     const runId = await jobs.submit(scriptedSubmit("long"));
     await jobs.client.admin("PATCH", "/settings", { unknownStates: true });
     const { json } = await jobs.run(runId);
@@ -255,7 +254,7 @@ describe("how a failure looks", () => {
     expect(json.status.state).toBe("REBALANCING");
   });
 
-  test("facts §13.30: states may go back from RUNNING to PENDING", async () => {
+  test("fact #states-are-not-monotone: states may go back from RUNNING to PENDING", async () => {
     await jobs.script({
       match: { run_name: "flicker" },
       states: [
@@ -276,7 +275,7 @@ describe("how a failure looks", () => {
 });
 
 describe("runs/get", () => {
-  test("facts §12.3: tells the old state and the new status, and zeros for the parts of its duration", async () => {
+  test("fact #new-status: tells the old state and the new status, and zeros for the parts of its duration", async () => {
     const run = await jobs.finished(await jobs.submit(scriptedSubmit("instant")));
     expect(run.state).toMatchObject({ life_cycle_state: "TERMINATED", result_state: "SUCCESS" });
     expect(run.status.termination_details).toMatchObject({ code: "SUCCESS", type: "SUCCESS" });
@@ -286,8 +285,8 @@ describe("runs/get", () => {
   });
 
   test.each([
-    "facts §13.14: tasks[] has one entry for each attempt, and the run's durations are 0",
-    "facts §12.3: tasks[] has one entry for each attempt",
+    "fact #run-durations-are-zero: tasks[] has one entry for each attempt, and the run's durations are 0",
+    "fact #one-entry-for-each-attempt: tasks[] has one entry for each attempt",
   ])("%s", async () => {
     await jobs.script({
       match: { run_name: "third time" },
@@ -314,29 +313,28 @@ describe("runs/get", () => {
     expect(run.tasks[1].status.state).toBe("WAITING");
   });
 
-  test.each([
-    "facts §13.11: 100 tasks in an answer, the others by page token",
-    "facts §12.3: pages of 100 tasks",
-    "lessons §5.3: tasks page at 100",
-  ])("%s", async () => {
-    const tasks = Array.from({ length: 230 }, (_, index) =>
-      pythonTask("/none.py", [], `t${index}`),
-    );
-    const runId = await jobs.submit(scriptedSubmit("instant wide", { tasks }));
-    await jobs.finished(runId);
-    const keys: string[] = [];
-    const sizes: number[] = [];
-    for (let token: string | undefined = ""; token !== undefined; ) {
-      const { json } = await jobs.run(runId, token === "" ? "" : `&page_token=${token}`);
-      sizes.push(json.tasks.length);
-      keys.push(...json.tasks.map((task: { task_key: string }) => task.task_key));
-      token = json.next_page_token;
-    }
-    expect(sizes).toEqual([100, 100, 30]);
-    expect(new Set(keys).size).toBe(230);
-  });
+  test.each(["fact #pages-of-100-tasks: 100 tasks in an answer, the others by page token"])(
+    "%s",
+    async () => {
+      const tasks = Array.from({ length: 230 }, (_, index) =>
+        pythonTask("/none.py", [], `t${index}`),
+      );
+      const runId = await jobs.submit(scriptedSubmit("instant wide", { tasks }));
+      await jobs.finished(runId);
+      const keys: string[] = [];
+      const sizes: number[] = [];
+      for (let token: string | undefined = ""; token !== undefined; ) {
+        const { json } = await jobs.run(runId, token === "" ? "" : `&page_token=${token}`);
+        sizes.push(json.tasks.length);
+        keys.push(...json.tasks.map((task: { task_key: string }) => task.task_key));
+        token = json.next_page_token;
+      }
+      expect(sizes).toEqual([100, 100, 30]);
+      expect(new Set(keys).size).toBe(230);
+    },
+  );
 
-  test("facts §2.1: more than 100 tasks are for API 2.2 and above", async () => {
+  test("fact #more-than-100-tasks-need-2-2: more than 100 tasks are for API 2.2 and above", async () => {
     const tasks = Array.from({ length: 101 }, (_, index) =>
       pythonTask("/none.py", [], `t${index}`),
     );
@@ -347,19 +345,19 @@ describe("runs/get", () => {
     );
   });
 
-  test.each([
-    "facts §13.7: a missing run is 400 INVALID_PARAMETER_VALUE",
-    "facts §12.3: a missing run is 400 INVALID_PARAMETER_VALUE",
-  ])("%s", async () => {
-    const { status, json } = await jobs.run("987654");
-    expect(status).toBe(400);
-    expect(json).toMatchObject({
-      error_code: "INVALID_PARAMETER_VALUE",
-      message: "Run 987654 does not exist.",
-    });
-  });
+  test.each(["fact #missing-run-is-400-or-404: a missing run is 400 INVALID_PARAMETER_VALUE"])(
+    "%s",
+    async () => {
+      const { status, json } = await jobs.run("987654");
+      expect(status).toBe(400);
+      expect(json).toMatchObject({
+        error_code: "INVALID_PARAMETER_VALUE",
+        message: "Run 987654 does not exist.",
+      });
+    },
+  );
 
-  test("facts §13.7: or 404 RESOURCE_DOES_NOT_EXIST, by a switch", async () => {
+  test("fact #missing-run-is-400-or-404: or 404 RESOURCE_DOES_NOT_EXIST, by a switch", async () => {
     await jobs.client.admin("PATCH", "/settings", { missingRunStatus: 404 });
     const { status, json } = await jobs.run("987654");
     await jobs.client.admin("PATCH", "/settings", { missingRunStatus: 400 });
@@ -367,7 +365,7 @@ describe("runs/get", () => {
     expect(json.error_code).toBe("RESOURCE_DOES_NOT_EXIST");
   });
 
-  test("facts §13.7: a run may be lost while it is watched", async () => {
+  test("fact #missing-run-is-400-or-404: a run may be lost while it is watched", async () => {
     const runId = await jobs.submit(scriptedSubmit("long"));
     await jobs.client.admin("POST", `/runs/${runId}/forget`, {});
     expect((await jobs.run(runId)).status).toBe(400);
@@ -380,7 +378,7 @@ describe("runs/get", () => {
     expect(json.tasks).toHaveLength(1);
   });
 
-  test("facts §13.9: ids may lie beyond what a JavaScript number holds", async () => {
+  test("fact #ids-exceed-javascript-numbers: ids may lie beyond what a JavaScript number holds", async () => {
     await jobs.client.admin("PATCH", "/settings", { largeIds: true });
     const { text } = await submitAnswer(scriptedSubmit("instant large"));
     await jobs.client.admin("PATCH", "/settings", { largeIds: false });
@@ -396,21 +394,20 @@ describe("runs/get", () => {
 });
 
 describe("runs/get-output", () => {
-  test.each([
-    "facts §13.3: the id of the parent run is refused with 400",
-    "facts §12.4: the parent id is refused with 400",
-    "lessons §5.3: get-output wants a task's run id",
-  ])("%s", async () => {
-    const run = await jobs.finished(await jobs.submit(scriptedSubmit("instant")));
-    const answer = await jobs.client.get(`/api/2.2/jobs/runs/get-output?run_id=${run.run_id}`);
-    expect(answer.status).toBe(400);
-    expect(answer.json.message).toBe(
-      "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.",
-    );
-    expect((await jobs.output(run.tasks[0].run_id)).metadata.job_run_id).toBe(run.run_id);
-  });
+  test.each(["fact #get-output-wants-a-task-run: the id of the parent run is refused with 400"])(
+    "%s",
+    async () => {
+      const run = await jobs.finished(await jobs.submit(scriptedSubmit("instant")));
+      const answer = await jobs.client.get(`/api/2.2/jobs/runs/get-output?run_id=${run.run_id}`);
+      expect(answer.status).toBe(400);
+      expect(answer.json.message).toBe(
+        "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.",
+      );
+      expect((await jobs.output(run.tasks[0].run_id)).metadata.job_run_id).toBe(run.run_id);
+    },
+  );
 
-  test("facts §12.4: of logs the last 5 MB are kept, and it says so", async () => {
+  test("fact #logs-keep-the-last-5-mb: of logs the last 5 MB are kept, and it says so", async () => {
     await jobs.script({ match: { run_name: "talks" }, logs: `${"x".repeat(6 * 1024 * 1024)}END` });
     const run = await jobs.finished(await jobs.submit(scriptedSubmit("talks")));
     const output = await jobs.output(run.tasks[0].run_id);
@@ -419,25 +416,25 @@ describe("runs/get-output", () => {
     expect(output.logs_truncated).toBe(true);
   });
 
-  test.each([
-    "facts §12.4: an id that does not exist (any more) is 400",
-    "facts §13.28: an unknown id is 400, not an empty output",
-  ])("%s", async () => {
-    const answer = await jobs.client.get("/api/2.2/jobs/runs/get-output?run_id=42");
-    expect(answer.status).toBe(400);
-  });
+  test.each(["fact #unknown-output-is-400: an id that does not exist (any more) is 400"])(
+    "%s",
+    async () => {
+      const answer = await jobs.client.get("/api/2.2/jobs/runs/get-output?run_id=42");
+      expect(answer.status).toBe(400);
+    },
+  );
 });
 
 describe("runs/list", () => {
-  test("facts §12.5: no runs key when there is nothing", async () => {
+  test("fact #runs-list-is-absent-when-empty: no runs key when there is nothing", async () => {
     const { json } = await jobs.client.get("/api/2.2/jobs/runs/list?job_id=1");
     expect(json).not.toHaveProperty("runs");
   });
 
   test.each([
-    "facts §13.15: 25 at most, and no filter by name or token",
-    "facts §12.5: newest first, 25 at most, page tokens",
-    "lessons §5.10: newest end time first, limit 25, page tokens",
+    "fact #runs-list-filters: 25 at most, and no filter by name or token",
+    "fact #runs-list-order: newest first, 25 at most, page tokens",
+    "fact #runs-list-pages: newest end time first, limit 25, page tokens",
   ])("%s", async () => {
     await Promise.all(
       Array.from({ length: 30 }, () => jobs.submit(scriptedSubmit("instant listed"))),
@@ -462,7 +459,7 @@ describe("runs/list", () => {
     expect(ends).toEqual(ends.toSorted((a, b) => b - a));
   });
 
-  test("facts §2.7: limit 0 is the maximum, 20 is the default", async () => {
+  test("fact #runs-list-pages: limit 0 is the maximum, 20 is the default", async () => {
     const zero = await jobs.client.get("/api/2.2/jobs/runs/list?limit=0");
     const usual = await jobs.client.get("/api/2.2/jobs/runs/list");
     expect([zero.json.runs.length, usual.json.runs.length]).toEqual([25, 20]);
@@ -481,7 +478,7 @@ describe("runs/list", () => {
     for (const run of json.runs) expect(run.status.state).not.toBe("TERMINATED");
   });
 
-  test("lessons §5.10: expand_tasks shows the first 100 tasks only", async () => {
+  test("fact #runs-list-expands-100-tasks: expand_tasks shows the first 100 tasks only", async () => {
     const tasks = Array.from({ length: 101 }, (_, index) =>
       pythonTask("/none.py", [], `t${index}`),
     );
@@ -497,8 +494,7 @@ describe("runs/list", () => {
 
 describe("cancel, timeouts, delete", () => {
   test.each([
-    "facts §12.6: cancel is asynchronous: TERMINATING for a while, then CANCELED",
-    "lessons §5.5: TERMINATING, then TERMINATED/CANCELED",
+    "fact #cancel-is-asynchronous: cancel is asynchronous: TERMINATING for a while, then CANCELED",
   ])("%s", async () => {
     await jobs.client.admin("PATCH", "/jobs/limits", { cancelSeconds: 20 });
     const runId = await jobs.submit(scriptedSubmit("long"));
@@ -510,7 +506,7 @@ describe("cancel, timeouts, delete", () => {
     expect(over.state).toMatchObject({ life_cycle_state: "TERMINATED", result_state: "CANCELED" });
   });
 
-  test("facts §13.27: a person's cancel reports USER_CANCELED", async () => {
+  test("fact #cancel-codes: a person's cancel reports USER_CANCELED", async () => {
     const runId = await jobs.submit(scriptedSubmit("long"));
     await jobs.client.post("/api/2.2/jobs/runs/cancel", { run_id: runId });
     const over = await jobs.finished(runId);
@@ -522,7 +518,7 @@ describe("cancel, timeouts, delete", () => {
     ["run", { timeout_seconds: 30 }],
     ["task", { tasks: [{ ...pythonTask("/none.py"), timeout_seconds: 30 }] }],
   ])(
-    "facts §13.27: the maximum duration of a %s reports CANCELED and TIMEDOUT",
+    "fact #cancel-codes: the maximum duration of a %s reports CANCELED and TIMEDOUT",
     async (_, more) => {
       const over = await jobs.finished(await jobs.submit(scriptedSubmit("long", more)));
       expect(over.state.result_state).toBe("TIMEDOUT");
@@ -530,7 +526,7 @@ describe("cancel, timeouts, delete", () => {
     },
   );
 
-  test("facts §12.6: a late cancel is accepted and changes nothing", async () => {
+  test("fact #late-cancel: a late cancel is accepted and changes nothing", async () => {
     const runId = await jobs.submit(scriptedSubmit("instant"));
     const before = await jobs.finished(runId);
     const answer = await jobs.client.post("/api/2.2/jobs/runs/cancel", { run_id: runId });
@@ -538,7 +534,7 @@ describe("cancel, timeouts, delete", () => {
     expect((await jobs.run(runId)).json).toEqual(before);
   });
 
-  test("facts §12.6: a cancel may lose the race with success", async () => {
+  test("fact #late-cancel: a cancel may lose the race with success", async () => {
     await jobs.script({
       match: { run_name: "wins the race" },
       states: [{ state: "RUNNING", seconds: 20 }],
@@ -584,7 +580,7 @@ describe("cancel, timeouts, delete", () => {
 });
 
 describe("quotas and rights", () => {
-  test("facts §13.17: the hourly quota arrives as INVALID_STATE, not as 429", async () => {
+  test("fact #hourly-quota-is-invalid-state: the hourly quota arrives as INVALID_STATE, not as 429", async () => {
     await jobs.client.admin("PATCH", "/jobs/limits", { createdPerHourMax: 0 });
     const answer = await submitAnswer(scriptedSubmit("instant"));
     await jobs.client.admin("PATCH", "/jobs/limits", { createdPerHourMax: null });
@@ -593,7 +589,7 @@ describe("quotas and rights", () => {
     expect(answer.json.message).toContain("created in past 3600 seconds, exceeding rate limit");
   });
 
-  test("facts §4: beyond the active runs of a workspace, 429, or QUEUED where queueing is on", async () => {
+  test("fact #concurrent-task-runs: beyond the active runs of a workspace, 429, or QUEUED where queueing is on", async () => {
     await jobs.client.admin("PATCH", "/jobs/limits", { activeRunsMax: 0 });
     const refused = await submitAnswer(scriptedSubmit("instant"));
     const queued = await jobs.submit(scriptedSubmit("instant", { queue: { enabled: true } }));
@@ -607,8 +603,8 @@ describe("quotas and rights", () => {
   });
 
   test.each([
-    ["facts §4: 35 submits a second", "submit", 36],
-    ["lessons §5.11: 35 submits a second, then 429 without Retry-After", "submit", 36],
+    ["fact #request-rates: 35 submits a second", "submit", 36],
+    ["fact #too-many-requests: 35 submits a second, then 429 without Retry-After", "submit", 36],
   ])("%s", async (_, __, count) => {
     await jobs.client.admin("PATCH", "/settings", { rateLimits: true });
     const answers = await Promise.all(
@@ -621,8 +617,8 @@ describe("quotas and rights", () => {
   });
 
   test.each([
-    "facts §13.26: somebody else's run is 403",
-    "lessons §5.4: permission before existence: 403 for somebody else's run",
+    "fact #somebody-elses-run-is-403: somebody else's run is 403",
+    "fact #permission-before-existence: permission before existence: 403 for somebody else's run",
   ])("%s", async () => {
     const runId = await jobs.submit(scriptedSubmit("instant"));
     const { status, json } = await jobs.client.get(`/api/2.2/jobs/runs/get?run_id=${runId}`, {

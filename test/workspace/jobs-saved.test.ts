@@ -34,7 +34,7 @@ const settingsOf = async (jobId: number): Promise<Json> =>
 const cancel = (runId: string) => jobs.client.post(`${api}/runs/cancel`, { run_id: runId });
 
 describe("jobs/create, get, update, reset, delete, list", () => {
-  test("facts §2.1: jobs of API 2.2 queue by default, those of 2.1 do not", async () => {
+  test("fact #jobs-of-2-2-queue-by-default: jobs of API 2.2 queue by default, those of 2.1 do not", async () => {
     const tasks = [task("instant")];
     expect((await settingsOf(await create({ tasks }))).queue).toEqual({ enabled: true });
     expect(await settingsOf(await create({ tasks }, "2.1"))).not.toHaveProperty("queue");
@@ -73,7 +73,7 @@ describe("jobs/create, get, update, reset, delete, list", () => {
     expect(settings).not.toHaveProperty("tags");
   });
 
-  test("facts §2.7: jobs/reset replaces everything, but keeps the identity when run_as is left out", async () => {
+  test("fact #jobs-reset-keeps-run-as: jobs/reset replaces everything, but keeps the identity when run_as is left out", async () => {
     const run_as = { service_principal_name: jobs.workspace.other.id };
     const jobId = await create({ tasks: [task("instant")], tags: { a: "1" }, run_as });
     const new_settings = { name: "reset", environments, tasks: [task("instant")] };
@@ -96,8 +96,7 @@ describe("jobs/create, get, update, reset, delete, list", () => {
   });
 
   test.each([
-    "facts §13.26: jobs/get answers 403 before it says whether the job exists",
-    "lessons §5.4: 403 rather than 404 for somebody else's object",
+    "fact #permission-before-existence: jobs/get answers 403 before it says whether the job exists",
   ])("%s", async () => {
     const jobId = await create({ tasks: [task("instant")] });
     const { token } = jobs.workspace.other;
@@ -107,7 +106,7 @@ describe("jobs/create, get, update, reset, delete, list", () => {
     }
   });
 
-  test("facts §2.1: 2.2 has no has_more in jobs/list, 2.1 has it", async () => {
+  test("fact #jobs-list-has-no-has-more: 2.2 has no has_more in jobs/list, 2.1 has it", async () => {
     const name = "many of them";
     for (let count = 0; count < 3; count += 1) await create({ name, tasks: [task("instant")] });
     const query = `list?name=${encodeURIComponent(name)}&limit=2`;
@@ -120,7 +119,7 @@ describe("jobs/create, get, update, reset, delete, list", () => {
     expect((await jobs.client.get(`/api/2.1/jobs/${query}`)).json.has_more).toBe(true);
   });
 
-  test("facts §13.11: jobs/get pages its tasks by 100", async () => {
+  test("fact #pages-of-100-tasks: jobs/get pages its tasks by 100", async () => {
     const tasks = Array.from({ length: 101 }, (_, index) => task(`instant-${index}`));
     const jobId = await create({ tasks });
     const { json } = await jobs.client.get(`${api}/get?job_id=${jobId}`);
@@ -154,7 +153,7 @@ describe("jobs/run-now", () => {
     expect(run).toMatchObject({ job_id: jobId, run_type: "JOB_RUN", run_name: "now" });
   });
 
-  test("facts §13.4: the token of run-now works as that of submit", async () => {
+  test("fact #token-names-one-run: the token of run-now works as that of submit", async () => {
     const jobId = await create({ tasks: [task("fails")] });
     const token = { idempotency_token: crypto.randomUUID() };
     const first = await started(jobId, token);
@@ -168,7 +167,7 @@ describe("jobs/run-now", () => {
     [{ job_parameters: { a: "1" }, python_params: ["x"] }, "cannot be combined"],
     [{ only: ["nobody"] }, "no task 'nobody'"],
     [{ idempotency_token: "x".repeat(65) }, "at most 64"],
-  ])("facts §13.25: %o is refused", async (more, words) => {
+  ])("fact #run-now-parameters: %o is refused", async (more, words) => {
     const jobId = await create({ tasks: [task("instant")] });
     const answer = await runNow(jobId, more);
     expect(answer.status).toBe(400);
@@ -213,25 +212,22 @@ describe("jobs/run-now", () => {
     expect(await keysOf(["instant-b+"])).toEqual(["instant-b", "instant-c"]);
   });
 
-  test.each([
-    "facts §13.13: without queueing the run is SKIPPED, without output",
-    "lessons §5.6: beyond max_concurrent_runs: SKIPPED",
-  ])("%s", async () => {
-    const jobId = await create({ tasks: [task("long")], queue: { enabled: false } });
-    const first = await started(jobId);
-    const run = await jobs.finished(await started(jobId));
-    expect(run.state).toMatchObject({
-      life_cycle_state: "SKIPPED",
-      result_state: "MAXIMUM_CONCURRENT_RUNS_REACHED",
-    });
-    expect(run.status.termination_details.code).toBe("MAX_CONCURRENT_RUNS_EXCEEDED");
-    await cancel(first);
-  });
+  test.each(["fact #max-concurrent-runs: without queueing the run is SKIPPED, without output"])(
+    "%s",
+    async () => {
+      const jobId = await create({ tasks: [task("long")], queue: { enabled: false } });
+      const first = await started(jobId);
+      const run = await jobs.finished(await started(jobId));
+      expect(run.state).toMatchObject({
+        life_cycle_state: "SKIPPED",
+        result_state: "MAXIMUM_CONCURRENT_RUNS_REACHED",
+      });
+      expect(run.status.termination_details.code).toBe("MAX_CONCURRENT_RUNS_EXCEEDED");
+      await cancel(first);
+    },
+  );
 
-  test.each([
-    "facts §13.12: with queueing the run waits QUEUED",
-    "lessons §5.6: beyond max_concurrent_runs: QUEUED when queueing is on",
-  ])("%s", async () => {
+  test.each(["fact #max-concurrent-runs: with queueing the run waits QUEUED"])("%s", async () => {
     const jobId = await create({ tasks: [task("long")] });
     const first = await started(jobId);
     const second = await started(jobId);
@@ -249,7 +245,7 @@ describe("jobs/run-now", () => {
     expect((await jobs.finished(second)).queue_duration).toBeGreaterThan(0);
   });
 
-  test("facts §4: a run waits in the queue for 48 hours at most", async () => {
+  test("fact #queued-for-48-hours: a run waits in the queue for 48 hours at most", async () => {
     await jobs.client.admin("PATCH", "/jobs/limits", { queueSecondsMax: 10 });
     const jobId = await create({ tasks: [task("long")] });
     const first = await started(jobId);
@@ -271,8 +267,8 @@ describe("jobs/run-now", () => {
 
 describe("runs/repair", () => {
   test.each([
-    "facts §13.6: the run id stays, it runs again, and parameters are forgotten",
-    "facts §2.7: repair keeps the run id and adds attempts",
+    "fact #repair-keeps-the-run-id: the run id stays, it runs again, and parameters are forgotten",
+    "fact #repair-forgets-parameters: repair keeps the run id and adds attempts",
   ])("%s", async () => {
     const path = await jobs.file(
       "flaky.py",

@@ -64,7 +64,7 @@ test.each([
   { route: "POST /api/2.2/jobs/runs/submit", perSecond: 35, count: 200 },
   { route: "GET /api/2.2/jobs/runs/get?run_id=1", perSecond: 100, count: 500 },
 ])(
-  "lessons §5.11: beyond $perSecond a second $route answers 429, without Retry-After unless asked for",
+  "fact #too-many-requests: beyond $perSecond a second $route answers 429, without Retry-After unless asked for",
   async ({ route, perSecond, count }) => {
     const [method = "", path = ""] = route.split(" ");
     const burst = async (requests: number) => {

@@ -111,7 +111,7 @@ test("the session of somebody else is not found, and an upload needs WRITE VOLUM
   expect((await initiate("theirs", true, token)).answer.status).toBe(403);
 });
 
-test("facts §11.3: create-download-url answers 501, upon which the SDKs download plainly", async () => {
+test("fact #download-url-may-be-refused: create-download-url answers 501, upon which the SDKs download plainly", async () => {
   const answer = await client.post(`${FS}/create-download-url?path=${pathOf("parts")}`, {});
   expect(answer).toMatchObject({ status: 501, json: { error_code: "NOT_IMPLEMENTED" } });
 });

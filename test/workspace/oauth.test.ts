@@ -34,7 +34,7 @@ const askToken = (authorization: string | undefined, body: string) =>
 
 const credentialsGrant = "grant_type=client_credentials&scope=all-apis";
 
-test("facts §12.1: client credentials by Basic give a JWT with exp, for which Me answers", async () => {
+test("fact #client-credentials-token: client credentials by Basic give a JWT with exp, for which Me answers", async () => {
   const { id, clientSecret } = workspace.principal("builder");
   const answer = await askToken(basic(id, clientSecret), credentialsGrant);
   expect(answer.status).toBe(200);
@@ -48,7 +48,7 @@ test("facts §12.1: client credentials by Basic give a JWT with exp, for which M
   expect(me.json).toMatchObject({ userName: id, displayName: "builder", active: true });
 });
 
-test("facts §12.1: client credentials in the form, and percent-encoded in Basic, work as well", async () => {
+test("fact #client-id-encodings: client credentials in the form, and percent-encoded in Basic, work as well", async () => {
   const { id, clientSecret } = workspace.principal("builder");
   const inForm = await askToken(
     undefined,
@@ -81,7 +81,7 @@ test.each([
     status: 400,
     error: "invalid_request",
   },
-])("facts §12.1: the token endpoint refuses $given with $error", async (row) => {
+])("fact #token-endpoint-errors: the token endpoint refuses $given with $error", async (row) => {
   const { id, clientSecret } = workspace.principal("builder");
   const answer = await askToken(basic(id, row.secret ?? clientSecret), row.body);
   expect(answer.status).toBe(row.status);
@@ -91,7 +91,7 @@ test.each([
 test.each([
   "/oidc/.well-known/oauth-authorization-server",
   "/oidc/.well-known/openid-configuration",
-])("facts §12.1: %s names the token endpoint of this workspace", async (path) => {
+])("fact #oauth-discovery: %s names the token endpoint of this workspace", async (path) => {
   const { json } = await client.get(path, { token: null });
   expect(json).toMatchObject({
     token_endpoint: `${workspace.url}/oidc/v1/token`,
@@ -99,7 +99,7 @@ test.each([
   });
 });
 
-test("facts §13.9: databricks-config gives the workspace id as text", async () => {
+test("fact #databricks-config: databricks-config gives the workspace id as text", async () => {
   const { json } = await client.get("/.well-known/databricks-config", { token: null });
   expect(json).toMatchObject({
     oidc_endpoint: `${workspace.url}/oidc`,
@@ -120,11 +120,14 @@ test.each([
     token: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.eA",
     message: /^Invalid access token/,
   },
-])("facts §13.8: $given answers 401 with an integer error_code", async ({ token, message }) => {
-  const answer = await client.get(ME, { token });
-  expect(answer.status).toBe(401);
-  expect(answer.json).toEqual({ error_code: 401, message: expect.stringMatching(message) });
-});
+])(
+  "fact #unauthenticated-has-an-integer-code: $given answers 401 with an integer error_code",
+  async ({ token, message }) => {
+    const answer = await client.get(ME, { token });
+    expect(answer.status).toBe(401);
+    expect(answer.json).toEqual({ error_code: 401, message: expect.stringMatching(message) });
+  },
+);
 
 test("personal access tokens work as Bearer and as the password of the user token", async () => {
   const { token } = workspace.administrator;
@@ -133,7 +136,7 @@ test("personal access tokens work as Bearer and as the password of the user toke
   expect((await client.get(ME, byBasic)).json.userName).toBe(workspace.administrator.id);
 });
 
-test("facts §12.1: a short-lived token is refused after its time, and a new one works", async () => {
+test("fact #access-token-lives-one-hour: a short-lived token is refused after its time, and a new one works", async () => {
   workspace.settings.tokenSeconds = 1;
   const { id, clientSecret } = workspace.principal("builder");
   const { json } = await askToken(basic(id, clientSecret), credentialsGrant);
@@ -148,7 +151,7 @@ test("facts §12.1: a short-lived token is refused after its time, and a new one
 });
 
 test.each([401, 403] as const)(
-  "lessons §5.8: a token is refused up to 30 s before its exp, with %i",
+  "fact #token-refused-before-its-end: a token is refused up to 30 s before its exp, with %i",
   async (status) => {
     workspace.settings.tokenSeconds = 25;
     const { id, clientSecret } = workspace.principal("builder");

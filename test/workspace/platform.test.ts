@@ -14,7 +14,7 @@ afterAll(async () => {
   await workspace.close();
 });
 
-test("facts §11.3: telemetry is taken, feature flags are empty, as the clients expect them", async () => {
+test("fact #cli-asks-for: telemetry is taken, feature flags are empty, as the clients expect them", async () => {
   const sent = await client.post("/telemetry-ext", { protoLogs: ["{}"] });
   expect(sent).toMatchObject({ status: 200, json: { errors: [] } });
   const flags = await client.get("/api/2.0/connector-service/feature-flags/PYTHON/4.9.0");

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const S = "/api/2.0/secrets";
 
-test("facts §12.10: a secret is put as text or as bytes, listed without its value, and read back", async () => {
+test("fact #secrets-calls: a secret is put as text or as bytes, listed without its value, and read back", async () => {
   await client.post(`${S}/scopes/create`, { scope: "app" });
   await client.post(`${S}/put`, { scope: "app", key: "text", string_value: "grüße" });
   const bytes = Buffer.from([0, 255, 10]).toString("base64");
@@ -31,7 +31,7 @@ test("facts §12.10: a secret is put as text or as bytes, listed without its val
   expect(Buffer.from(text, "base64").toString()).toBe("grüße");
 });
 
-test("facts §13.23: acls/list answers items, as the schema says", async () => {
+test("fact #secret-acls-are-items: acls/list answers items, as the schema says", async () => {
   await client.post(`${S}/scopes/create`, { scope: "listed" });
   const { id } = workspace.administrator;
   expect((await client.get(`${S}/acls/list?scope=listed`)).json).toEqual({
@@ -39,7 +39,7 @@ test("facts §13.23: acls/list answers items, as the schema says", async () => {
   });
 });
 
-test("lessons §5.4: a scope needs READ to read, WRITE to write, MANAGE to share", async () => {
+test("fact #secrets-calls: a scope needs READ to read, WRITE to write, MANAGE to share", async () => {
   const { id, token } = workspace.principal("job");
   await client.post(`${S}/scopes/create`, { scope: "guarded" });
   await client.post(`${S}/put`, { scope: "guarded", key: "k", string_value: "v" });
@@ -133,7 +133,7 @@ test.each([
     status: 404,
     code: "RESOURCE_DOES_NOT_EXIST",
   },
-])("facts §12.10: $given answers $code", async ({ path, body, status, code }) => {
+])("fact #secrets-names-and-errors: $given answers $code", async ({ path, body, status, code }) => {
   await client.post(`${S}/scopes/create`, { scope: "taken" });
   const answer = await client.post(`${S}/${path}`, body);
   expect([answer.status, answer.json.error_code]).toEqual([status, code]);

@@ -275,7 +275,10 @@ export function sqlContract(engine: "duckdb" | "spark"): void {
   });
 }
 
-/** Writers that met try again: on open-source Delta even those of different rows meet (databricks-facts §9.5). */
+/**
+ * Writers that met try again: on open-source Delta even those of different rows meet
+ * (docs/facts/databricks.md#merges-that-meet).
+ */
 async function repeated(statement: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,4 +1,5 @@
-// The Statement Execution API (databricks-facts §8.5), over HTTP as a client sees it.
+// The Statement Execution API (docs/facts/databricks.md#statement-execution), over HTTP as a client
+// sees it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startWorkspace, type Workspace } from "../../local/workspace/workspace.ts";
 import { type Client, clientOf } from "./client.ts";
@@ -21,7 +22,7 @@ afterAll(async () => {
 const execute = (statement: string, more: object = {}) =>
   http.post(STATEMENTS, { warehouse_id: workspace.context.warehouseId, statement, ...more });
 
-describe("§8.5: a statement", () => {
+describe("fact #statement-execution: a statement", () => {
   test("answers schema and rows as arrays of strings", async () => {
     const { status, json } = await execute(
       "SELECT :a AS a, :b AS b, CAST(null AS STRING) AS c, array(1) AS d, CAST(1.5 AS DECIMAL(5,2)) AS e",
@@ -57,7 +58,7 @@ describe("§8.5: a statement", () => {
     ]);
   });
 
-  test("field-lessons §5.7: that fails is HTTP 200 with state FAILED", async () => {
+  test("fact #failed-statement-is-200: that fails is HTTP 200 with state FAILED", async () => {
     const { status, json } = await execute("SELECT 1 / 0");
     expect(status).toBe(200);
     expect(json.status).toEqual({

@@ -23,8 +23,8 @@ afterAll(async () => {
 const LONG =
   "SELECT count(*) AS n FROM range(100000) a CROSS JOIN range(100000) b WHERE a.id * b.id % 7 = 1";
 
-describe("databricks-facts §8.2, the wire", () => {
-  test("§8.2: a small result travels with ExecuteStatement; nothing more is asked", async () => {
+describe("fact #thrift-over-https: the wire", () => {
+  test("fact #thrift-sequence: a small result travels with ExecuteStatement; nothing more is asked", async () => {
     const asked = () => workspace.requests({ route: "/sql/1.0/warehouses" }).length;
     await sql.run("SELECT 1");
     const before = asked();
@@ -32,7 +32,7 @@ describe("databricks-facts §8.2, the wire", () => {
     expect(asked() - before).toBeLessThanOrEqual(1);
   });
 
-  test("§8.2: large results come in pages, each row once and in order", async () => {
+  test("fact #thrift-sequence: large results come in pages, each row once and in order", async () => {
     const operation = await sql.session.executeStatement(
       "SELECT id, concat('row ', id) AS name FROM range(250000) ORDER BY id",
     );
@@ -46,7 +46,7 @@ describe("databricks-facts §8.2, the wire", () => {
     await operation.close();
   });
 
-  test("§8.2: every type arrives as the driver reads it from columns", async () => {
+  test("fact #thrift-columns: every type arrives as the driver reads it from columns", async () => {
     const [row] =
       await sql.run(`SELECT true AS bool, 1Y AS tiny, 2S AS small, 3 AS int, 4L AS big, 1.5 AS dec, 1.5D AS dbl, CAST(0.5 AS FLOAT) AS flt,
       'ü' AS str, date'2024-02-29' AS date, timestamp'2024-01-01 10:00:00.120' AS ts, unhex('00FF') AS bin,
@@ -71,7 +71,7 @@ describe("databricks-facts §8.2, the wire", () => {
     });
   });
 
-  test("§8.3: the bitmap of NULLs holds beyond eight rows", async () => {
+  test("fact #thrift-null-bitmap: the bitmap of NULLs holds beyond eight rows", async () => {
     const rows = await sql.run(
       "SELECT if(id % 3 = 0, null, CAST(id AS INT)) AS x FROM range(20) ORDER BY id",
     );
@@ -80,7 +80,7 @@ describe("databricks-facts §8.2, the wire", () => {
     );
   });
 
-  test("§8.3: handles are UUIDs, and parameters arrive because the protocol is V8 or later", async () => {
+  test("fact #thrift-handles-are-uuids #parameters-need-protocol-v8: handles are UUIDs, and parameters arrive because the protocol is V8 or later", async () => {
     const operation = await sql.session.executeStatement("SELECT :p AS p", {
       namedParameters: { p: "x" },
     });
@@ -90,15 +90,15 @@ describe("databricks-facts §8.2, the wire", () => {
     expect(await operation.fetchAll()).toEqual([{ p: "x" }]);
   });
 
-  test("§9.5: a BIGINT beyond 2^53 reads as Infinity, and exact as a STRING", async () => {
+  test("fact #large-bigint-reads-as-infinity: a BIGINT beyond 2^53 reads as Infinity, and exact as a STRING", async () => {
     expect(
       await sql.run("SELECT 9007199254740993 AS n, CAST(9007199254740993 AS STRING) AS s"),
     ).toEqual([{ n: Number.POSITIVE_INFINITY, s: "9007199254740993" }]);
   });
 });
 
-describe("databricks-facts §8.4 and §13.18, errors", () => {
-  test("§13.18: after a failure fetchAll is silently empty; finished() tells", async () => {
+describe("errors", () => {
+  test("fact #fetch-all-is-silent: after a failure fetchAll is silently empty; finished() tells", async () => {
     const operation = await sql.session.executeStatement("SELECT 1 / 0");
     expect(await operation.fetchAll()).toEqual([]);
     await expect(operation.finished()).rejects.toMatchObject({
@@ -108,13 +108,13 @@ describe("databricks-facts §8.4 and §13.18, errors", () => {
     });
   });
 
-  test("§8.4: the error's message begins with its class and names the SQLSTATE", async () => {
+  test("fact #error-message-begins-with-its-class: the error's message begins with its class and names the SQLSTATE", async () => {
     const error = await sql.failure("SELECT * FROM nowhere");
     expect(error.message).toMatch(/^\[TABLE_OR_VIEW_NOT_FOUND\] .*SQLSTATE: 42P01$/s);
     expect(error.response.displayMessage).toBe(error.message);
   });
 
-  test("§12.9: OpenSession may fail with 503, which the driver does not repeat", async () => {
+  test("fact #open-session-may-fail-with-503: OpenSession may fail with 503, which the driver does not repeat", async () => {
     workspace.fail({ route: "POST /sql/1.0/warehouses/*", status: 503, times: 1 });
     await expect(sql.driver.openSession()).rejects.toMatchObject({ statusCode: 503 });
     workspace.clearFaults();
@@ -190,7 +190,7 @@ describe("who may", () => {
     expect(await theirs.stateOf("SELECT * FROM guarded")).toBe("42501");
   });
 
-  test("§13.18: a session of somebody else gives a StatusError, which is no Error and has no sqlState", async () => {
+  test("fact #status-error-is-no-error: a session of somebody else gives a StatusError, which is no Error and has no sqlState", async () => {
     const client = new DBSQLClient({ logger: { log: () => undefined } });
     const stranger = workspace.addPrincipal({ displayName: "stranger" });
     let token = workspace.administrator.token;
@@ -218,7 +218,7 @@ describe("who may", () => {
 });
 
 describe("metadata changes and conflicts", () => {
-  test("§13.20: any change of metadata kills the MERGEs that run meanwhile", async () => {
+  test("fact #metadata-changes-kill-writers: any change of metadata kills the MERGEs that run meanwhile", async () => {
     await sql.run("CREATE TABLE meta (k BIGINT) USING DELTA");
     const slow = sql
       .stateOf(
@@ -234,7 +234,7 @@ describe("metadata changes and conflicts", () => {
     expect(await sql.run("SELECT count(*) AS n FROM meta")).toEqual([{ n: 0 }]);
   });
 
-  test("§13.20: CREATE IF NOT EXISTS does not migrate", async () => {
+  test("fact #create-if-not-exists-does-not-migrate: CREATE IF NOT EXISTS does not migrate", async () => {
     await sql.run("CREATE TABLE kept (a INT) USING DELTA");
     await sql.run(
       "CREATE TABLE IF NOT EXISTS kept (a INT, b STRING) USING DELTA TBLPROPERTIES ('p' = 'q')",
@@ -242,7 +242,7 @@ describe("metadata changes and conflicts", () => {
     expect(await sql.run("SHOW COLUMNS IN kept")).toEqual([{ col_name: "a" }]);
   });
 
-  test("§12.9: conflicts on demand, before or after the effect, so many times", async () => {
+  test("fact #merges-that-meet #concurrency-errors: conflicts on demand, before or after the effect, so many times", async () => {
     await sql.run("CREATE TABLE faulty (a INT) USING DELTA");
     await http.admin("POST", "/sql-faults", {
       sql_state: "2D521",

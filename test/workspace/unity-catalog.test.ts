@@ -41,7 +41,7 @@ test("it comes with main, default and files, and with the volumes asked for", as
   expect((await client.get(`${UC}/volumes/main.tools.wheels`)).status).toBe(200);
 });
 
-test("lessons §5.7: names of catalogs, schemas and volumes go to lower case, and are found in any case", async () => {
+test("fact #names-go-to-lower-case: names of catalogs, schemas and volumes go to lower case, and are found in any case", async () => {
   const schema = await client.post(`${UC}/schemas`, { catalog_name: "MAIN", name: "Mixed_Case" });
   expect(schema.json).toMatchObject({ name: "mixed_case", full_name: "main.mixed_case" });
   const volume = await client.post(`${UC}/volumes`, {
@@ -105,7 +105,7 @@ test("a schema or catalog that is not empty is dropped only by force", async () 
   expect((await client.get(`${UC}/schemas/full.inner`)).status).toBe(404);
 });
 
-test("lessons §5.4: without a grant, an object that exists and one that does not answer the same 403", async () => {
+test("fact #permission-before-existence: without a grant, an object that exists and one that does not answer the same 403", async () => {
   const { token } = workspace.principal("analyst");
   for (const path of [
     `${UC}/catalogs/main`,

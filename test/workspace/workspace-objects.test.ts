@@ -22,7 +22,7 @@ const importFile = (path: string, body: string, overwrite = false) =>
 const status = (path: string) => client.get(`${W}/get-status?path=${encodeURIComponent(path)}`);
 const NOTEBOOK = "# Databricks notebook source\nprint(1)\n";
 
-test("facts §11.3: a file is imported into a directory that exists; a missing parent answers 404, then mkdirs", async () => {
+test("fact #bundles-ask-for: a file is imported into a directory that exists; a missing parent answers 404, then mkdirs", async () => {
   const path = `${home}/.bundle/app/files/main.py`;
   const before = await importFile(path, "print(1)");
   expect(before).toMatchObject({ status: 404, json: { error_code: "RESOURCE_DOES_NOT_EXIST" } });
@@ -149,7 +149,7 @@ test.each(["/Workspace/Users/../../etc/passwd", "relative", "/Workspace/./x"])(
   },
 );
 
-test("lessons §5.4: somebody else's home answers 403 whether a file is there or not", async () => {
+test("fact #permission-before-existence: somebody else's home answers 403 whether a file is there or not", async () => {
   const { token, id } = workspace.principal("builder");
   await importFile(`${home}/private`, "x");
   for (const name of ["private", "nothing"]) {

@@ -22,7 +22,8 @@ export type Ending = {
 /** Words with which Databricks ends a run. */
 export const endings = {
   success: { lifeCycleState: "TERMINATED", resultState: "SUCCESS", terminationCode: "SUCCESS" },
-  // A plain task failure shows as run-level INTERNAL_ERROR (databricks-facts §13.1).
+  // A plain task failure shows as run-level INTERNAL_ERROR
+  // (docs/facts/databricks.md#task-failure-is-internal-error).
   failure: {
     lifeCycleState: "INTERNAL_ERROR",
     resultState: "FAILED",

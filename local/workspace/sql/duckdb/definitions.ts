@@ -23,7 +23,10 @@ const NOTHING = rowsInMemory([], []);
 
 type CreateTable = Statement & { is: "createTable" };
 
-/** With IF NOT EXISTS and a table that is there, nothing happens: neither schema nor properties change (databricks-facts §9.4). */
+/**
+ * With IF NOT EXISTS and a table that is there, nothing happens: neither schema nor properties
+ * change (docs/facts/databricks.md#create-if-not-exists-does-not-migrate).
+ */
 export async function createTable(
   session: Session,
   statement: CreateTable,
@@ -114,7 +117,7 @@ function createOperation(statement: CreateTable): string {
 }
 
 /** Where a new relation goes, if its schema is there and the principal may create in it. */
-function placeFor(
+export function placeFor(
   session: Session,
   name: Name,
   privilege: string,
@@ -133,7 +136,7 @@ function placeFor(
   return place;
 }
 
-function relationBase(
+export function relationBase(
   session: Session,
   [catalog, schema, name]: readonly [string, string, string],
   kind: RelationInfo["kind"],
@@ -192,7 +195,7 @@ function checkColumns(info: RelationInfo): void {
     );
 }
 
-/** DEFAULT needs its table feature (databricks-facts §9.4). */
+/** DEFAULT needs its table feature (docs/facts/databricks.md#table-features). */
 export function checkDefaults(
   columns: readonly ColumnInfo[],
   properties: Readonly<Record<string, string>>,
@@ -222,62 +225,6 @@ function storable(type: SqlType, column: string): SqlType {
       `The column \`${column}\` cannot have the data type INTERVAL`,
     );
   return type.kind === "VOID" ? { kind: "VOID" } : type;
-}
-
-export async function createView(
-  session: Session,
-  statement: Statement & { is: "createView" },
-  signal: AbortSignal,
-): Promise<SqlResult> {
-  const env = environment(session);
-  const { columns } = translateQuery(statement.query, env);
-  const names =
-    statement.columns.length === 0
-      ? columns.map((column) => column.name)
-      : statement.columns.map((column) => column.name);
-  if (names.length !== columns.length)
-    throw new SqlError(
-      "CREATE_VIEW_COLUMN_ARITY_MISMATCH",
-      "21S01",
-      `Cannot create view, the reason is that it has ${names.length} column names and its query ${columns.length} columns`,
-    );
-  if (statement.temporary) {
-    session.temporaryViews.set((statement.name.at(-1) ?? "").toLowerCase(), {
-      columns: names,
-      query: statement.query,
-    });
-    return NOTHING;
-  }
-  if (/(^|[^:\w]):[A-Za-z_]|\?/.test(statement.text))
-    throw unsupported("parameters inside the text of a view");
-  const name = placeFor(session, statement.name, "CREATE TABLE");
-  const existing = session.tables.get(name);
-  if (existing !== undefined && statement.ifNotExists) return NOTHING;
-  if (existing !== undefined && (!statement.orReplace || existing.kind === "table"))
-    throw alreadyExists(name);
-  const info: RelationInfo = {
-    ...relationBase(session, name, "view"),
-    columns: columns.map((column, index) => ({
-      name: names[index] ?? column.name,
-      type: column.type,
-      nullable: true,
-      comment: statement.columns[index]?.comment,
-    })),
-    comment: statement.comment,
-    properties: {},
-    clusterBy: [],
-    partitionedBy: [],
-    checks: {},
-    query: { text: statement.text, catalog: session.catalog, schema: session.schema },
-    metadataVersion: 1,
-  };
-  await session.connections.transaction(signal, (_, connection) =>
-    session.tables.save(connection, info),
-  );
-  session.tables.remember(info);
-  if (existing === undefined)
-    session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
-  return NOTHING;
 }
 
 export async function dropRelation(
@@ -325,7 +272,7 @@ export async function removeRelation(
   session.context.grants.forget({ type: "table", name: name.join(".") });
 }
 
-function alreadyExists(name: readonly string[]): SqlError {
+export function alreadyExists(name: readonly string[]): SqlError {
   return new SqlError(
     "TABLE_OR_VIEW_ALREADY_EXISTS",
     "42P07",

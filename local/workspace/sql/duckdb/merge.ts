@@ -1,6 +1,8 @@
-// MERGE, step by step: what is to change is worked out first, from the table as it was, and applied afterwards.
-// DuckDB's own MERGE hides faults that Delta has (databricks-facts §9.5), and with RETURNING, which alone tells inserts
-// from updates, it ended the process with SIGSEGV (1.5.6: PhysicalMergeInto, several clauses with strings).
+// MERGE, step by step: what is to change is worked out first, from the table as it was, and applied
+// afterwards. DuckDB's own MERGE hides faults that Delta has
+// (docs/facts/databricks.md#duckdb-hides-faults), and with RETURNING, which alone tells inserts
+// from updates, it ended the process with SIGSEGV (1.5.6: PhysicalMergeInto, several clauses with
+// strings).
 import type { SqlResult } from "../engine.ts";
 import { SqlError } from "../errors.ts";
 import type { MergeClause, Statement } from "../parse/ast.ts";
@@ -199,7 +201,10 @@ function changeOf(context: Context, clause: MergeClause): string[] {
   }
 }
 
-/** `*`: the source must have every column of the target (databricks-facts §9.3). */
+/**
+ * `*`: the source must have every column of the target
+ * (docs/facts/databricks.md#merge-star-needs-all-columns).
+ */
 function fromSource(column: ColumnInfo, source: readonly NamedTyped[], clause: string): string {
   const value = source.find((each) => each.name.toLowerCase() === column.name.toLowerCase());
   if (value === undefined)

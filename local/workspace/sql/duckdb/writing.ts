@@ -24,9 +24,11 @@ import type { Session } from "./session.ts";
 export type Counters = Readonly<Record<string, number>>;
 
 /**
- * Changes the rows of one table. Writers of a table take turns: the answer is that of a warehouse with row-level
- * concurrency, where MERGEs of different rows do not conflict. A change of the table's metadata that begins while one
- * waits or works makes it fail with DELTA_METADATA_CHANGED, as on the platform (databricks-facts §9.2, §13.20).
+ * Changes the rows of one table. Writers of a table take turns: the answer is that of a warehouse
+ * with row-level concurrency, where MERGEs of different rows do not conflict. A change of the
+ * table's metadata that begins while one waits or works makes it fail with DELTA_METADATA_CHANGED,
+ * as on the platform (docs/facts/databricks.md#conflict-rules,
+ * docs/facts/databricks.md#metadata-changes-kill-writers).
  */
 export async function changeRows(
   session: Session,

@@ -78,7 +78,10 @@ function parseColumns(cursor: Cursor): ColumnDef[] {
   return columns;
 }
 
-/** Keys are informational on Databricks: read, and not enforced (databricks-facts §9.4). */
+/**
+ * Keys are informational on Databricks: read, and not enforced
+ * (docs/facts/databricks.md#keys-are-informational).
+ */
 function takesConstraint(cursor: Cursor): boolean {
   if (cursor.at("CONSTRAINT")) {
     cursor.next();

@@ -1,4 +1,5 @@
-// The wire: one Thrift message in, one out (TBinaryProtocol, strict), by the code that `@databricks/sql` ships (databricks-facts §8.3).
+// The wire: one Thrift message in, one out (TBinaryProtocol, strict), by the code that
+// `@databricks/sql` ships (docs/facts/databricks.md#local-thrift-server).
 import { createRequire } from "node:module";
 
 type ThriftHandler = (request: never) => Promise<object>;

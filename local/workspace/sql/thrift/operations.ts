@@ -13,7 +13,6 @@ const FETCH_PRIOR = 1;
 const PAGE_ROWS_MAX = 100_000;
 
 export type Operation = {
-  readonly handle: object;
   readonly execution: Execution;
   /** Who may ask for it. */
   readonly principalId: string;
@@ -46,7 +45,8 @@ export function operationStatus(operation: Operation): object {
 
 export function resultMetadata(operation: Operation): object {
   const { execution } = operation;
-  // Of a statement that failed there is nothing to tell, and the driver is not told so here: it finds no rows (databricks-facts §8.4).
+  // Of a statement that failed there is nothing to tell, and the driver is not told so here: it
+  // finds no rows (docs/facts/databricks.md#fetch-all-is-silent).
   const columns = execution.state() === "FAILED" ? [] : execution.result()?.columns;
   if (columns === undefined) return { status: errorStatus(notFinished(operation)) };
   return {

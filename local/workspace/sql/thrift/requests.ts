@@ -3,7 +3,10 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { SqlParameter } from "../engine.ts";
 import type { Int64 } from "./codec.ts";
 
-/** NULL has neither type nor value; ordinals have neither name nor ordinal, only an order (databricks-facts §8.3). */
+/**
+ * NULL has neither type nor value; ordinals have neither name nor ordinal, only an order
+ * (docs/facts/databricks.md#parameters-need-protocol-v8).
+ */
 export function parameterOf(parameter: ParameterRequest): SqlParameter {
   const value = parameter.value;
   const text =
@@ -17,7 +20,10 @@ export function parameterOf(parameter: ParameterRequest): SqlParameter {
 
 export type Handle = { readonly guid: Buffer; readonly secret: Buffer };
 
-/** The guid must be an RFC 4122 UUID: the driver prints it as one and refuses anything else (databricks-facts §8.3). */
+/**
+ * The guid must be an RFC 4122 UUID: the driver prints it as one and refuses anything else
+ * (docs/facts/databricks.md#thrift-handles-are-uuids).
+ */
 export function newHandle(): Handle {
   return { guid: Buffer.from(randomUUID().replaceAll("-", ""), "hex"), secret: randomBytes(16) };
 }

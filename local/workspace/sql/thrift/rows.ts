@@ -1,4 +1,5 @@
-// Results as Thrift's column-based sets: the server chooses the format, and every driver reads this one (databricks-facts §8.2).
+// Results as Thrift's column-based sets: the server chooses the format, and every driver reads this
+// one (docs/facts/databricks.md#thrift-columns).
 import type { Cell, SqlColumn } from "../engine.ts";
 import { type SqlType, typeText } from "../types.ts";
 import { int64 } from "./codec.ts";

@@ -25,9 +25,9 @@ class Malformed extends Error {}
 
 /**
  * The text as JSON that fits the schema exactly (absent keys become null), ready for DuckDB.
- * FAILFAST: undefined for what is malformed. PERMISSIVE: a malformed part is null, a malformed whole is null.
- * As with Spark, what follows the first value is not looked at, and one object passes for an array of one
- * (databricks-facts §9.5).
+ * FAILFAST: undefined for what is malformed. PERMISSIVE: a malformed part is null, a malformed
+ * whole is null. As with Spark, what follows the first value is not looked at, and one object
+ * passes for an array of one (docs/facts/databricks.md#from-json-is-quiet).
  */
 export function fromJson(
   text: string,
@@ -169,7 +169,7 @@ export function javaNumber(text: string): string {
   return /^-?\d+$/.test(text) ? text : doubleText(Number(text));
 }
 
-/** 1.5, "1" and true are no INT (databricks-facts §9.5). */
+/** 1.5, "1" and true are no INT (docs/facts/databricks.md#duckdb-hides-faults). */
 function number({ text }: Digits, type: SqlType): Json {
   const whole = /^-?\d+$/.test(text);
   switch (type.kind) {

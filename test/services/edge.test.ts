@@ -3,7 +3,9 @@ import type { Context, SQSEvent, SQSRecord } from "aws-lambda";
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { messageLimits } from "../../shared/domain/messages.ts";
-import { oneByOne, queueHandler, routeByQueue } from "../../shared/lambda.ts";
+import { oneByOne } from "../../shared/edge/delivery.ts";
+import { queueHandler } from "../../shared/edge/queue-handler.ts";
+import { routeByQueue } from "../../shared/edge/route-by-queue.ts";
 import type { DeadLetter, SendOptions } from "../../shared/ports.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { settings } from "../support/plane.ts";
@@ -483,3 +485,24 @@ test("whose message is put aside stands in its letter, under a name that is not 
   await handler(eventOf(recordOf(cancellation, "m1", undefined, OWN, attributes)), context);
   expect(letters).toMatchObject([{ letter: { by: "AROAONCALL:ada" } }]);
 });
+
+test.each([
+  { given: "a person's", sender: "AROAONCALL:ada", handles: false },
+  { given: "one of ours, which had waited", sender: OWN, handles: true },
+])(
+  "an order on the queue of tickets, $given, is handled: $handles, also while nothing works",
+  async (row) => {
+    const { deps, letters } = createEdge();
+    const handled: string[] = [];
+    const handler = queueHandler(
+      "tickets",
+      deps,
+      oneByOne(async ({ type }) => {
+        handled.push(type);
+        throw new PlatformTroubleError("503");
+      }),
+    );
+    await handler(eventOf(recordOf(cancellation, "m1", undefined, row.sender)), context);
+    expect([handled.length, letters.length]).toEqual(row.handles ? [1, 0] : [0, 1]);
+  },
+);

@@ -6,9 +6,9 @@ import {
   firstAskedBy,
   type RetryFact,
   type TicketFact,
-} from "./domain/facts.ts";
-import type { AskedBy } from "./domain/messages.ts";
-import type { FactsPort } from "./ports.ts";
+} from "../domain/facts.ts";
+import type { AskedBy } from "../domain/messages.ts";
+import type { FactsPort } from "../ports.ts";
 
 export type AttemptInChapter = {
   readonly iter_n: number;

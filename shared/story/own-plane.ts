@@ -1,5 +1,5 @@
 // A foreign volume is refused: nobody acts in a plane that is not this stack's.
-import type { PlanePort } from "./ports.ts";
+import type { PlanePort } from "../ports.ts";
 
 /** Handles a message only where the facts volume is this stack's own (asked once, then known). */
 export const inOwnPlane =

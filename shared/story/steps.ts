@@ -1,6 +1,6 @@
 // The one primitive of the loop: the stored fact, or this one, created once. Whoever comes second reads what the first one wrote.
-import type { FactKind, FactOf, FactRef } from "./domain/facts.ts";
-import type { FactsPort, Stored } from "./ports.ts";
+import type { FactKind, FactOf, FactRef } from "../domain/facts.ts";
+import type { FactsPort, Stored } from "../ports.ts";
 
 export type Step<Fact> = Stored<Fact> & {
   /** It was there before: somebody has been here already. */

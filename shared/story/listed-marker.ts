@@ -1,8 +1,8 @@
 // Markers as whoever goes through their listing reads them.
-import { UnreadableMarkerError } from "./domain/errors.ts";
-import type { Marker } from "./domain/facts.ts";
-import { freshMarker } from "./domain/marker.ts";
-import type { MarkerListing, MarkersPort } from "./ports.ts";
+import { UnreadableMarkerError } from "../domain/errors.ts";
+import type { Marker } from "../domain/facts.ts";
+import { freshMarker } from "../domain/marker.ts";
+import type { MarkerListing, MarkersPort } from "../ports.ts";
 
 /** A marker whose text is none counts as a fresh one of its last write; undefined where it has gone since. */
 export async function listedMarker(

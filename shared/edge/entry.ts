@@ -1,0 +1,78 @@
+// One record of a batch on its way through the edge: each middleware takes care of what is still wrong with it.
+import type { MiddlewareObj } from "@middy/core";
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { jsonOrNothing } from "../domain/body.ts";
+import { tracedBy } from "../domain/trace.ts";
+import type {
+  ClockPort,
+  DeadLettersPort,
+  EventsPort,
+  LogPort,
+  QueuesPort,
+  SettingsPort,
+} from "../ports.ts";
+import type { MessageOf, QueueName } from "../topology.ts";
+import { traceparentOf } from "./delivery.ts";
+
+export type EdgeDeps = QueuesPort &
+  DeadLettersPort &
+  ClockPort &
+  LogPort &
+  SettingsPort &
+  Partial<EventsPort>;
+
+export type Entry<Message> = {
+  readonly record: SQSRecord;
+  /** Undefined where it could not be read. */
+  readonly message: Message | undefined;
+  /** What is wrong with it; undefined: nothing (any more), SQS may forget it. */
+  error: unknown;
+};
+
+/** What SQS hands over, and what has become of it. */
+export type Batch<Message> = SQSEvent & {
+  /** Absent until the records are read. */
+  entries?: readonly Entry<Message>[];
+  /** Rejects when the function's time is nearly up: whatever it is given is no longer waited for then. */
+  inTime?: <T>(promise: Promise<T>) => Promise<T>;
+};
+
+export type EdgeMiddleware<Q extends QueueName> = MiddlewareObj<
+  Batch<MessageOf<Q>>,
+  SQSBatchResponse
+>;
+
+/** Does something for each entry whose error is meant, in time; what goes wrong in it is the entry's error from then on. */
+export async function mend<Message>(
+  { entries = [], inTime = (promise) => promise }: Batch<Message>,
+  isMeant: (entry: Entry<Message>) => boolean,
+  work: (entry: Entry<Message>) => Promise<unknown>,
+): Promise<void> {
+  await Promise.all(
+    entries.filter(isMeant).map(async (entry) => {
+      entry.error = await inTime(work(entry)).catch((error: unknown) => error);
+    }),
+  );
+}
+
+/** What a log line says of a record. */
+export const fieldsOf = (queue: QueueName, record: SQSRecord) => ({
+  queue,
+  message_id: record.messageId,
+  receive_count: Number(record.attributes.ApproximateReceiveCount),
+  ...runIdOf(record.body),
+  ...tracedBy(traceparentOf(record)),
+});
+
+/** The run that a body speaks of, if that much can be read. */
+export function runIdOf(body: string): { readonly run_id?: string } {
+  const said = contentOf(body);
+  const id = "ticket_id" in said ? said.ticket_id : "run_id" in said ? said.run_id : undefined;
+  return typeof id === "string" ? { run_id: id.slice(0, 128).toWellFormed() } : {};
+}
+
+/** What a body says of itself, also where it is refused; only for people, never for decisions. */
+export function contentOf(body: string): object {
+  const value = jsonOrNothing(body);
+  return typeof value === "object" && value !== null ? value : {};
+}

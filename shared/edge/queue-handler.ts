@@ -1,0 +1,64 @@
+// The Lambda handler of one queue: a use case, and what becomes of messages round it, as a list of middlewares.
+import middy from "@middy/core";
+import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type { SettingsPort } from "../ports.ts";
+import type { MessageOf, QueueName } from "../topology.ts";
+import { answerWithFailures } from "./answer-with-failures.ts";
+import { type HandleBatch, sentOf } from "./delivery.ts";
+import { endInTime } from "./end-in-time.ts";
+import type { Batch, EdgeDeps } from "./entry.ts";
+import { readMessages } from "./read-messages.ts";
+import { rejectPoison } from "./reject-poison.ts";
+import { type WaitOut, waitOutTrouble } from "./wait-out-trouble.ts";
+
+/** A handler as Lambda calls it. */
+export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
+
+/** What comes before the handler is done from top to bottom, what comes after it from bottom to top. */
+export function queueHandler<Q extends QueueName>(
+  queue: Q,
+  deps: EdgeDeps,
+  handle: HandleBatch<MessageOf<Q>>,
+  waitOut: WaitOut<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
+): QueueHandler {
+  const waiting = { queue, deps, waitOut };
+  return middy<Batch<MessageOf<Q>>, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
+    .use(answerWithFailures(queue, deps))
+    .use(endInTime(deps))
+    .use(rejectPoison(waiting))
+    .use(waitOutTrouble(waiting))
+    .use(readMessages(queue, deps))
+    .handler(async (batch) => {
+      await workOn(deps, batch, handle);
+      return { batchItemFailures: [] };
+    });
+}
+
+/** Hands the messages that could be read on together; each then stands for itself. */
+async function workOn<Message>(
+  { settings }: SettingsPort,
+  { entries = [], inTime = (promise) => promise }: Batch<Message>,
+  handle: HandleBatch<Message>,
+): Promise<void> {
+  const good = entries.flatMap((entry) =>
+    entry.message === undefined ? [] : [{ entry, message: entry.message }],
+  );
+  const works = handle(
+    good.map(({ entry: { record }, message }) => ({
+      message,
+      messageId: record.messageId,
+      ...sentOf(record, settings, message as object),
+    })),
+  );
+  await Promise.all(
+    good.map(async ({ entry }, i) => {
+      const work = works[i] ?? Promise.reject(missing());
+      entry.error = await inTime(work).then(
+        () => undefined,
+        (error: unknown) => error ?? new Error("it failed without a reason"),
+      );
+    }),
+  );
+}
+
+const missing = () => new Error("the handler answered for fewer messages than it was given");

@@ -1,0 +1,54 @@
+// Poison goes to the dead letters at once, with its reason. A ticket's sender, who may not read those, hears it on the bus before:
+// an event that comes twice has the same message_id, a letter that comes twice is one more for a person to look at.
+import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
+import type { MessageOf, QueueName } from "../topology.ts";
+import { sentOf, traceparentOf } from "./delivery.ts";
+import { contentOf, type EdgeMiddleware, type Entry, fieldsOf, mend, runIdOf } from "./entry.ts";
+import { sendAgain, type Waiting } from "./wait-out-trouble.ts";
+
+export const rejectPoison = <Q extends QueueName>(waiting: Waiting<Q>): EdgeMiddleware<Q> => ({
+  after: ({ event }) =>
+    mend(
+      event,
+      ({ error }) => error instanceof PoisonMessageError,
+      (entry) =>
+        reject(waiting, entry, entry.error as PoisonMessageError).catch((error: unknown) => {
+          // The bus or the queues are out of order themselves: a message that can be read waits for them, too.
+          if (error instanceof PlatformTroubleError) return sendAgain(waiting, entry, error);
+          throw error;
+        }),
+    ),
+});
+
+async function reject<Q extends QueueName>(
+  { queue, deps }: Waiting<Q>,
+  { record, message }: Entry<MessageOf<Q>>,
+  poison: PoisonMessageError,
+): Promise<undefined> {
+  const { run_id: runId } = runIdOf(record.body);
+  const isTicket = message === undefined ? seemsTicket(record.body) : message.type === "ticket";
+  if (queue === "tickets" && isTicket)
+    await deps.events?.reject({
+      v: 1,
+      ticket_id: runId ?? null,
+      message_id: record.messageId,
+      reason: poison.message,
+    });
+  await deps.deadLetters.send(queue, {
+    body: record.body,
+    reason: poison.message,
+    errorName: poison.name,
+    failedAtMs: deps.clock.nowMs(),
+    receiveCount: Number(record.attributes.ApproximateReceiveCount),
+    ...(runId !== undefined && { runId }),
+    traceparent: traceparentOf(record),
+    by: sentOf(record, deps.settings, message).by,
+  });
+  deps.log("message.rejected", { ...fieldsOf(queue, record), reason: poison.message });
+}
+
+/** Whether its sender meant a ticket: what cannot be read at all, and what has no other type. */
+function seemsTicket(body: string): boolean {
+  const said = contentOf(body);
+  return !("type" in said && (said.type === "cancel" || said.type === "retry"));
+}

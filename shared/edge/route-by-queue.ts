@@ -1,0 +1,45 @@
+// One function may consume several queues, and be started by a schedule.
+import type { Context, SQSEvent } from "aws-lambda";
+import type { QueueHandler } from "./queue-handler.ts";
+
+/**
+ * Hands an event to the handler of its queue, or to the schedule's.
+ * @param doors the handlers by the URL of their queue
+ * @throws Error where an event comes from a queue that is none of the function's
+ */
+export function routeByQueue(
+  doors: Readonly<Record<string, QueueHandler>>,
+  { scheduled, finish }: RouteOptions = {},
+) {
+  const byName = new Map(Object.entries(doors).map(([url, door]) => [lastOf(url, "/"), door]));
+  const route = async (event: unknown, context: Context): Promise<unknown> => {
+    if (!isSqsEvent(event)) {
+      if (scheduled === undefined) throw new Error("this function is started by its queues only");
+      return await scheduled(event);
+    }
+    const name = lastOf(event.Records[0]?.eventSourceARN ?? "", ":");
+    const door = byName.get(name);
+    if (door === undefined)
+      throw new Error(
+        `no queue of this function is called ${name}: ${[...byName.keys()].join(", ")}`,
+      );
+    return await door(event, context);
+  };
+  return async (event: unknown, context: Context): Promise<unknown> => {
+    try {
+      return await route(event, context);
+    } finally {
+      finish?.();
+    }
+  };
+}
+
+type RouteOptions = {
+  readonly scheduled?: (input: unknown) => Promise<unknown>;
+  /** At the end of every invocation: what is counted is said there. */
+  readonly finish?: () => void;
+};
+const lastOf = (text: string, separator: string): string => text.split(separator).at(-1) ?? "";
+
+const isSqsEvent = (event: unknown): event is SQSEvent =>
+  typeof event === "object" && event !== null && "Records" in event && Array.isArray(event.Records);
