@@ -23,6 +23,8 @@ const root = join(import.meta.dirname, "..", "..");
 export type PlaneOptions = {
   /** Emptied at the start, kept at the end. */
   readonly folder: string;
+  /** Goes on with the plane that the folder holds: its facts, its runs, its workspace. Messages in queues are gone. */
+  readonly keeps?: boolean | undefined;
   /** Started once the folder is there. */
   readonly workspace: (folder: string) => Promise<WorkspaceAccess> | WorkspaceAccess;
   /** Multiplies the plane's own waits. Default 0.02: a first look after a second. */
@@ -58,7 +60,11 @@ export type Plane = AsyncDisposable & {
 /** Starts a plane. Disposing waits for the work in hand, and ends every process that it started. */
 export async function startPlane(options: PlaneOptions): Promise<Plane> {
   await using started = new AsyncDisposableStack();
-  const folder = claimFolder(options.folder);
+  const { folder, isEmptied } = claimFolder(options.folder, options.keeps);
+  if (isEmptied)
+    options.say?.(
+      `emptied ${folder}: the plane of before is gone, with its facts and runs (--keep goes on with one)`,
+    );
   started.defer(() => releaseFolder(folder));
   const access = started.use(await options.workspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
@@ -68,6 +74,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     schema: access.schema,
     controllers: access.controllersId,
     executors: [access.executorsId],
+    onCall: access.onCallId,
     planeId: randomUUID(),
     nowIso: new Date().toISOString(),
     codebase: options.codebase ?? [],
