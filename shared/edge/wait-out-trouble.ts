@@ -40,8 +40,6 @@ export async function sendAgain<Q extends QueueName>(
   trouble: PlatformTroubleError,
 ): Promise<unknown> {
   if (message === undefined) return trouble; // nobody knows how often it has waited: SQS counts
-  const { traceparent, by, isOwn } = sentOf(record, deps.settings, message);
-  if (!isOwn && countsOnlyOfOurs(queue, message.type)) return trouble; // sent again by us it would be ours: SQS counts
   if (message.tries >= messageLimits.triesMax)
     return new PoisonMessageError(
       `waited ${message.tries} times for the platform, the last time because: ${trouble.message}`,
@@ -53,6 +51,7 @@ export async function sendAgain<Q extends QueueName>(
     timeScale: deps.settings.timeScale,
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
+  const { traceparent, by } = sentOf(record, deps.settings, message);
   await waitOut({ ...message, tries: message.tries + 1 }, { delaySeconds, traceparent, by });
   deps.log("message.waited", {
     ...fieldsOf(queue, record),
@@ -61,7 +60,3 @@ export async function sendAgain<Q extends QueueName>(
   });
   return undefined;
 }
-
-/** Orders on the queue of tickets, notes on the queue of records: there one of our own functions alone may send them. */
-const countsOnlyOfOurs = (queue: QueueName, type: MessageOf<QueueName>["type"]): boolean =>
-  (queue === "tickets" && type !== "ticket") || (queue === "records" && type === "audited");
