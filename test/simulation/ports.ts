@@ -18,7 +18,7 @@ import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
 import type { createTroubles } from "./troubles.ts";
 import type { Weather } from "./weather.ts";
-import { bundledWorkloads, settings } from "./workloads.ts";
+import { bundledWorkloads, executorAfterDeploy, settings } from "./workloads.ts";
 
 export type PortDeps = {
   readonly clock: VirtualClock;
@@ -279,6 +279,7 @@ const isOurOwnFault = (error: unknown): boolean =>
 
 function platformPorts(deps: PortDeps, env: Environment) {
   const { clock, trace, deployedAtMs, violate, weather, secrets, troubles } = deps;
+  const isDeployed = clock.nowMs() >= deployedAtMs;
   return {
     clock: {
       nowMs: () => clock.nowMs() + env.skewMs,
@@ -310,8 +311,12 @@ function platformPorts(deps: PortDeps, env: Environment) {
       trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`);
     },
     // An environment keeps the bundle that it was started with.
-    workloads: bundledWorkloads(clock.nowMs() >= deployedAtMs),
-    settings: { ...settings, evidence: weather.evidence },
+    workloads: bundledWorkloads(isDeployed),
+    settings: {
+      ...settings,
+      evidence: weather.evidence,
+      executorPath: isDeployed ? executorAfterDeploy : settings.executorPath,
+    },
   } satisfies Partial<Ports>;
 }
 

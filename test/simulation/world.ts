@@ -164,7 +164,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const torn = isTorn ? 4 : 0;
   for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
   const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
-  const elders = layElders({ ...common, files, sqs });
+  const elders = layElders({ ...common, files, databricks, sqs });
   const people = createPeople({
     ...common,
     sqs,
