@@ -250,9 +250,9 @@ test("every fault is said, one a line, each with the file", () => {
   expect(parse).toThrow(/^infra\/stages\/x\.yaml: .*catalog.*\ninfra\/stages\/x\.yaml: .*schema/);
 });
 
-test("README's example of faults is said in README's words", () => {
+test("the guide's example of faults is said in the guide's words", () => {
   const root = join(import.meta.dirname, "..", "..");
-  const said = readFileSync(join(root, "README.md"), "utf8")
+  const said = readFileSync(join(root, "docs", "deploy.md"), "utf8")
     .split("\n")
     .filter((line) => line.startsWith("infra/stages/dev.yaml: "));
   expect(said).toHaveLength(3);
