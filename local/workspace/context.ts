@@ -72,6 +72,19 @@ export type Settings = {
   missingRunStatus: 400 | 404;
   /** A SQL statement ends after so many real seconds, whatever its client asked for. The platform says two days. */
   statementSecondsMax: number;
+  /** Whether the identity that a run has may see it. No document says; its creator and its access list may anyway. */
+  runAsMayView: boolean;
+  /** Whether it may cancel, repair and delete the run; who may, may also see it. No document says. */
+  runAsMayManage: boolean;
+  /**
+   * Whose an idempotency token is. No document says. `workspace`: whoever submits under a used one gets the run that has it,
+   * also one that he may not see. `user`: each principal has tokens of its own.
+   */
+  tokenScope: "workspace" | "user";
+  /** When the `logs` of get-output are there. No document says. */
+  output: "present" | "late" | "absent" | "absent_on_failure";
+  /** With `late`: workspace seconds after the end of the task. */
+  outputLateSeconds: number;
   /** New ids lie beyond 2^53, where JavaScript numbers lose them. */
   largeIds: boolean;
   /** Runs in progress report a life cycle state that no client knows yet. */

@@ -198,11 +198,16 @@ async function submit(
   const { fact } = manifest;
   const key = { ...turn, generation: generationOf(deps, ticket) };
   const copy = manifestCopyPath(key);
+  // A ticket of before there were seeds keeps its request as it was: the same token must lead to the same run, also across an upgrade.
+  const manifestPath =
+    key.generation === undefined
+      ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
+      : `${deps.settings.plansVolume}/${copy}`;
   const payload = JSON.stringify(
     submitBodyOf({
       recipe: ticket.recipe,
       manifest: fact,
-      manifestPath: `${deps.settings.plansVolume}/${copy}`,
+      manifestPath,
       executorPath: deps.settings.executorPath,
       runAs: deps.settings.runAs,
     }),

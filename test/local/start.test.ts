@@ -126,8 +126,10 @@ test.runIf(existsSync("/proc/self/environ"))(
   "Ctrl-C ends it, with every process that it started",
   { concurrent: true },
   async () => {
-    const own = join(newFolder(), "plane");
-    const { child, output, ended } = start(["--folder", own]);
+    // Executed code knows nothing of the plane's folder: it works below the temporary one.
+    const own = newFolder();
+    const argv = ["--folder", join(own, "plane")];
+    const { child, output, ended } = start(argv, { ...process.env, TMPDIR: own });
     await until("something runs", () => /CANCEL-ME .*running/.test(output()));
     const family = familyOf(child.pid ?? 0);
     expect(family.length).toBeGreaterThan(1);

@@ -42,7 +42,7 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         {
           task_key: "main",
           python_file: settings.executorPath,
-          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+          parameters: [`${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
         },
       ],
     },

@@ -10,7 +10,10 @@ export type OutputKind = keyof typeof kinds;
 /** How often, and whether the executor's block can be read from it. */
 const kinds = {
   whole: { weight: 80, isReadable: true },
-  "after a fake": { weight: 6, isReadable: true },
+  /** Executed code printed a block as well; the executor has changed its word. */
+  "after a fake": { weight: 4, isReadable: true },
+  /** Somebody printed one past the executor: which of the two is its own, nobody can say. */
+  "one of two": { weight: 2, isReadable: false },
   "without its head": { weight: 4, isReadable: true },
   "cut within the block": { weight: 2, isReadable: false },
   "spoilt within the block": { weight: 2, isReadable: false },
@@ -49,7 +52,9 @@ function logsOf(kind: OutputKind, bytes: Uint8Array | undefined): string {
   const block = blockOf(bytes);
   switch (kind) {
     case "after a fake":
-      return `${CHATTER}${fake}done\n${block}`;
+      return `${CHATTER}${fake.replaceAll("signalbox-result", "signalbox-resul?")}done\n${block}`;
+    case "one of two":
+      return bytes.byteLength % 2 === 0 ? `${fake}${block}` : `${block}${fake}`;
     case "without its head":
       return `poch 1 of 1\n${block}`;
     case "cut within the block":

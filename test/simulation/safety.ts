@@ -86,13 +86,15 @@ function checkReadable(
     violate("a submission with another manifest than its fact", about);
 }
 
-/** What an executor finds at a path, by its own rights. */
+/** What an executor finds at a path. What is of before lies among the facts, which executors may read until no such run is left. */
 function contentAt(files: Files, path: string): Uint8Array | undefined {
-  // What was planned before there was such a volume lies among the facts, and executors may read those until no such run is left.
-  if (path.startsWith(`${settings.factsVolume}/`)) return new Uint8Array();
-  return path.startsWith(`${settings.plansVolume}/`)
-    ? files.plans.get(path.slice(settings.plansVolume.length + 1))
-    : undefined;
+  const { factsVolume, plansVolume } = settings;
+  if (path.startsWith(`${plansVolume}/`))
+    return files.plans.get(path.slice(plansVolume.length + 1));
+  if (!path.startsWith(`${factsVolume}/`)) return undefined;
+  for (const { ref, text } of files.all())
+    if (path === `${factsVolume}/${ref.path}`) return Buffer.from(text);
+  return path.includes("/files/") ? new Uint8Array() : undefined;
 }
 
 /** Counted in runs that really started, against the recipe that the ticket was accepted with: lying results cannot stretch it. */
@@ -139,7 +141,15 @@ function checkFact(deps: SafetyDeps, entry: FactEntry, lettered: ReadonlySet<str
     const { fact } = entry;
     const id = "refused" in fact ? undefined : fact.databricks_run_id;
     const run = databricks.runs.find((other) => other.id === id);
-    if (id !== undefined && (run === undefined || attemptText(run.key) !== attemptText(fact)))
+    const isGone = databricks.everybodys.some(
+      (other) => other.id === id && other.lostFromMs <= deps.clock.nowMs(),
+    );
+    // Nobody can look at what is gone; and nobody can make a success of it.
+    if (
+      id !== undefined &&
+      !isGone &&
+      (run === undefined || attemptText(run.key) !== attemptText(fact))
+    )
       violate("a submission names another attempt's Databricks run", path);
     if (id === undefined) checkRefusal(deps, entry);
   } else if (isEntry(entry, "decision")) checkDecision(deps, entry);

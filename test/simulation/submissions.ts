@@ -12,7 +12,7 @@ import { attemptText } from "./ledger.ts";
 import { isHidden } from "./runs.ts";
 import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
-import { settings } from "./workloads.ts";
+import { executorAfterDeploy, settings } from "./workloads.ts";
 
 export function watchSubmissions(deps: SafetyDeps): void {
   const refused = new Set<string>();
@@ -25,7 +25,11 @@ export function watchSubmissions(deps: SafetyDeps): void {
   });
   const strange = new Set<string>();
   deps.databricks.onAccept.push((run, _caller, key) => {
-    if (run.owner !== "us") strange.add(attemptText(key));
+    if (run.owner === "us") return;
+    strange.add(attemptText(key));
+    const hasSeed = generationOf(deps.files, key.run_id) !== undefined;
+    if (hasSeed && !deps.weather.isLeaky)
+      deps.violate("somebody else had a token of ours", attemptText(key));
   });
   deps.files.onFact.push((entry) => {
     if (entry.ref.kind !== "submission") return;
@@ -63,16 +67,20 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
     code: [
       task?.["spark_python_task"],
       {
-        python_file: settings.executorPath,
+        python_file: payload.includes(executorAfterDeploy)
+          ? executorAfterDeploy
+          : settings.executorPath,
         parameters: [copyPath(key, generationOf(deps.files, key.run_id))],
       },
     ],
   });
 }
 
-/** Executors read the manifest's copy: the fact itself is not theirs to read. */
+/** Executors read the manifest's copy: the fact itself is not theirs to read, but for those of before. */
 const copyPath = (key: AttemptKey, generation: string | undefined): string =>
-  `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", generation === undefined ? "/" : `/${generation}/`)}`;
+  generation === undefined
+    ? `${settings.factsVolume}/${factRef.manifest(key).path}`
+    : `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", `/${generation}/`)}`;
 
 /** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
 function checkToken(
@@ -90,6 +98,10 @@ function checkToken(
           .digest("hex");
   if (idempotencyToken !== due) violate("a submission has another token", attemptText(key));
 }
+
+/** The same request, whichever executor was deployed when it was sent; `seen` says which one was run. */
+const anyExecutor = (payload: string): string =>
+  payload.replace(executorAfterDeploy, settings.executorPath);
 
 /** A refusal is Databricks' own, or the plan was too old to be submitted. */
 function checkRefusal(
@@ -134,9 +146,23 @@ function checkAccepted(
   const limitMs = (timeout_seconds + queue_seconds) * 1000;
   sayDifference(deps, "a submission says something else than was submitted", about, {
     artifact: [fact.artifact_hash, entry?.sha256],
-    payload: [fact.payload, run.payload],
+    payload: [anyExecutor(fact.payload), anyExecutor(run.payload)],
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
+  const { seen } = fact;
+  if (seen === undefined && run.lostFromMs > sinceMs)
+    deps.violate("a submission does not say what was seen", about);
+  if (seen !== undefined)
+    sayDifference(deps, "a submission has seen something else than was run", about, {
+      creator: [seen.creator, run.creator],
+      name: [seen.run_name, run.name],
+      ...(seen.tasks.length > 0 && {
+        parameters: [
+          seen.tasks.map(({ parameters }) => parameters),
+          [run.task.parameters],
+        ] as const,
+      }),
+    });
   // Who was only told of a run has found it by its name.
   if (!fact.adopted && (acceptedMs.get(run.id) ?? 0) < sinceMs)
     deps.violate("a run that was found counts as submitted", about);

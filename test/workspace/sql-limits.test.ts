@@ -4,6 +4,7 @@ import { DBSQLClient } from "@databricks/sql";
 import { Agent, request } from "undici";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { errorOf } from "../../local/workspace/sql/duckdb/errors.ts";
+import { watchMemory } from "../../local/workspace/sql/duckdb/memory.ts";
 import { startWorkspace, type Workspace } from "../../local/workspace/workspace.ts";
 import { connect, type SqlClient } from "./sql-support.ts";
 
@@ -102,6 +103,18 @@ describe("a statement that asks for too much is refused, and soon", () => {
   ])("DuckDB's %s", (message, state) => {
     expect(errorOf(new Error(message)).sqlState).toBe(state);
   });
+});
+
+test("growth of the process is seen while a statement runs, and not otherwise", async () => {
+  let seen = 0;
+  const watch = watchMemory(() => seen++, 100 * 2 ** 20);
+  watch.begin();
+  const held = Buffer.alloc(200 * 2 ** 20, 1);
+  await expect.poll(() => seen, { timeout: 5000 }).toBeGreaterThan(0);
+  watch.end();
+  const before = seen;
+  await delay(500);
+  expect([seen, held.length]).toEqual([before, 200 * 2 ** 20]);
 });
 
 describe("patterns that take a linear time", () => {

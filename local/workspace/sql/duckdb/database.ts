@@ -33,7 +33,7 @@ export async function attachDatabase(file: string | undefined): Promise<Database
 }
 
 /** What does not fit into memory may lie on disk. */
-const DISK_BYTES_MAX = 2 * 2 ** 30;
+const DISK_BYTES_MAX = 2 ** 30;
 
 let attached = 0;
 let shared: Promise<DuckDBInstance> | undefined;

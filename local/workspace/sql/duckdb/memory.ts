@@ -2,8 +2,7 @@
 import { totalmem } from "node:os";
 
 /** Of all workspaces of this process together. */
-export const MEMORY_BYTES_MAX =
-  Math.floor(Math.min(2 * 2 ** 30, totalmem() / 4) / 2 ** 20) * 2 ** 20;
+export const MEMORY_BYTES_MAX = Math.floor(Math.min(2 ** 30, totalmem() / 4) / 2 ** 20) * 2 ** 20;
 const GROWTH_BYTES_MAX = 2 * MEMORY_BYTES_MAX;
 const LOOK_MS = 200;
 
@@ -14,12 +13,12 @@ export type MemoryWatch = {
 };
 
 /** Tells when the process has grown too much since it was idle. */
-export function watchMemory(onGrowth: () => void): MemoryWatch {
+export function watchMemory(onGrowth: () => void, bytesMax = GROWTH_BYTES_MAX): MemoryWatch {
   let running = 0;
   let idleBytes = 0;
   let timer: NodeJS.Timeout | undefined;
   const look = () => {
-    if (process.memoryUsage.rss() - idleBytes > GROWTH_BYTES_MAX) onGrowth();
+    if (process.memoryUsage.rss() - idleBytes > bytesMax) onGrowth();
   };
   return {
     begin: () => {

@@ -5,7 +5,7 @@ import { withinTime } from "../values/within-time.ts";
 
 type Value = string | number | bigint | boolean;
 
-export type Bounds = {
+type Bounds = {
   /** The most steps that it may take; without this, the square of its texts' lengths. */
   readonly steps?: (...args: never[]) => number;
   /** How many characters or elements it will make, where that is known before. */

@@ -1,7 +1,7 @@
 // What one statement may use of this machine; SQL bounds neither texts nor arrays by itself.
 
 /** Characters and array elements that a function may make in one batch of rows (2,048). */
-export const BATCH_SIZE_MAX = 2 ** 25;
+const BATCH_SIZE_MAX = 2 ** 25;
 
 /** In the form that `errorOf` (duckdb/errors.ts) reads back. */
 export function limitExceeded(text: string): Error {
