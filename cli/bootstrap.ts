@@ -1,6 +1,7 @@
 // What a stage needs in its workspace before the first ticket: schema, volumes, grants, tables, plane.json, the executor.
 // Everything here may be repeated: what is there stays, what is missing is made.
 import { dirname, join } from "node:path";
+import * as z from "zod";
 import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
 import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
@@ -9,8 +10,9 @@ import { applySqlFolder } from "../shared/adapters/sql-files.ts";
 import { createFacts } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { type LedgerTable, ledgerTables } from "../shared/domain/ledger-rows.ts";
-import { ask } from "./ask.ts";
+import { ask, askForJson } from "./ask.ts";
 import { letSubmitAs } from "./principal-roles.ts";
+import { addColumns, whyExecutorsRead } from "./upgrade.ts";
 
 export type BootstrapOptions = {
   readonly stack: string;
@@ -20,6 +22,8 @@ export type BootstrapOptions = {
   readonly controllers: string;
   /** The application ids of the principals as which executors run. */
   readonly executors: readonly string[];
+  /** The application id of the principal as which people look, where there is one. */
+  readonly onCall?: string | undefined;
   /** The volumes' names. Default: those of design and stage file. */
   readonly volumes?: VolumeNames;
   /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
@@ -77,6 +81,10 @@ export async function bootstrap(
   await using outside = await deps.sql(catalog, "default").open();
   for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
     await outside.execute(statement);
+  const place = {
+    factsVolume: `${folder}/${volumes.facts}`,
+    plansVolume: `${folder}/${volumes.plans}`,
+  };
   say(`schema ${catalog}.${schema}: ${had.schema ? "found" : "made"}`);
   for (const line of statesOf("volumes", Object.values(volumes), had.volumes)) say(line);
   for (const line of await prepareTables(deps.sql(catalog, schema), options)) say(line);
@@ -92,6 +100,7 @@ export async function bootstrap(
     created_at: options.nowIso,
   });
   say(`plane ${planeId}: ${planeId === options.planeId ? "made" : "found"}`);
+  for (const line of await letGoOfFacts(deps, outside, options, place)) say(line);
   const codebase = `${folder}/${volumes.company_codebase}`;
   const { entry, isNew } = await uploadExecutor(deps.files, codebase);
   say(`executor ${entry}: ${isNew ? "uploaded" : "found"}`);
@@ -108,8 +117,9 @@ async function prepareTables(
   await using session = await sql.open();
   const had = (await session.execute("SHOW TABLES")).map((row) => String(row["tableName"]));
   await applySqlFolder(sql, TABLES);
+  const added = await addColumns(session);
   for (const statement of tableGrants(options)) await session.execute(statement);
-  return statesOf("tables", Object.keys(ledgerTables), new Set(had));
+  return [...statesOf("tables", Object.keys(ledgerTables), new Set(had)), ...added];
 }
 
 /** A line for those that were made, and one for those that were there. */
@@ -144,28 +154,81 @@ const securables = (catalog: string, schema: string, volumes: VolumeNames): read
   ),
 ];
 
-/** A fact is only worth something if the code that it judges cannot write it: executors only read facts and reviewed code. */
-function grants(
-  { catalog, schema, controllers, executors }: BootstrapOptions,
-  volumes: VolumeNames,
-): readonly string[] {
-  const on = (volume: string) => `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
-  const all = [controllers, ...executors].flatMap((who) => [
-    `GRANT USE CATALOG ON CATALOG ${name(catalog)} TO ${name(who)}`,
-    `GRANT USE SCHEMA ON SCHEMA ${name(catalog)}.${name(schema)} TO ${name(who)}`,
-    ...Object.values(volumes).map((volume) => `GRANT READ VOLUME ON ${on(volume)} TO ${name(who)}`),
-  ]);
+const volumeOf = ({ catalog, schema }: BootstrapOptions, volume: string): string =>
+  `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
+
+/**
+ * A fact is only worth something if the code that it judges cannot write it, and a token only if that code cannot read of what it is
+ * made: the facts are the controllers' alone. What executors read are plans and reviewed code; what they write is the scratchpad.
+ */
+function grants(options: BootstrapOptions, volumes: VolumeNames): readonly string[] {
+  const { catalog, schema, controllers, executors, onCall } = options;
+  const people = onCall === undefined ? [] : [onCall];
+  const volumeGrants = (who: string, privilege: "READ" | "WRITE", on: readonly string[]) =>
+    on.map((volume) => `GRANT ${privilege} VOLUME ON ${volumeOf(options, volume)} TO ${name(who)}`);
+  const { facts, plans, scratchpad, company_codebase } = volumes;
   return [
-    ...all,
-    `GRANT WRITE VOLUME ON ${on(volumes.facts)} TO ${name(controllers)}`,
-    ...executors.map((who) => `GRANT WRITE VOLUME ON ${on(volumes.scratchpad)} TO ${name(who)}`),
+    ...[controllers, ...executors, ...people].flatMap((who) => [
+      `GRANT USE CATALOG ON CATALOG ${name(catalog)} TO ${name(who)}`,
+      `GRANT USE SCHEMA ON SCHEMA ${name(catalog)}.${name(schema)} TO ${name(who)}`,
+    ]),
+    ...volumeGrants(controllers, "READ", Object.values(volumes)),
+    ...volumeGrants(controllers, "WRITE", [facts, plans]),
+    ...executors.flatMap((who) => [
+      ...volumeGrants(who, "READ", [plans, scratchpad, company_codebase]),
+      ...volumeGrants(who, "WRITE", [scratchpad]),
+    ]),
+    ...people.flatMap((who) => volumeGrants(who, "READ", [facts, plans, scratchpad])),
   ];
 }
 
-const tableGrants = ({ controllers }: BootstrapOptions): readonly string[] =>
-  (Object.keys(ledgerTables) as LedgerTable[]).map(
-    (table) => `GRANT SELECT, MODIFY ON TABLE ${name(table)} TO ${name(controllers)}`,
+const tableGrants = ({ controllers, onCall }: BootstrapOptions): readonly string[] =>
+  (Object.keys(ledgerTables) as LedgerTable[]).flatMap((table) => [
+    `GRANT SELECT, MODIFY ON TABLE ${name(table)} TO ${name(controllers)}`,
+    ...(onCall === undefined ? [] : [`GRANT SELECT ON TABLE ${name(table)} TO ${name(onCall)}`]),
+  ]);
+
+/** Executors of before read their manifests among the facts: that ends when nothing needs it any more. */
+async function letGoOfFacts(
+  { http, files }: BootstrapDeps,
+  session: Awaited<ReturnType<DatabricksSql["open"]>>,
+  options: BootstrapOptions,
+  place: { readonly factsVolume: string; readonly plansVolume: string },
+): Promise<readonly string[]> {
+  const { catalog, schema, controllers, executors, volumes = usualNames } = options;
+  const readers = await readersOf(http, `${catalog}.${schema}.${volumes.facts}`);
+  const old = executors.filter((who) => who !== controllers && readers.has(who));
+  if (old.length === 0) return [];
+  const why = await whyExecutorsRead({ files, ...place });
+  if (why !== undefined)
+    return [
+      `executors (${old.join(", ")}) may still read the facts, because ${why}: repeat this command after the deploy, when that is over`,
+    ];
+  for (const who of old)
+    await session.execute(
+      `REVOKE READ VOLUME ON ${volumeOf(options, volumes.facts)} FROM ${name(who)}`,
+    );
+  return [`executors (${old.join(", ")}) may no longer read the facts: revoked`];
+}
+
+const Direct = z.object({
+  privilege_assignments: z
+    .array(z.object({ principal: z.string(), privileges: z.array(z.string()).default([]) }))
+    .default([]),
+});
+
+/** Who was granted READ VOLUME on this very volume. */
+async function readersOf(http: DatabricksHttp, volume: string): Promise<ReadonlySet<string>> {
+  const path = `${CATALOG_API}/permissions/volume/${volume}`;
+  const { privilege_assignments } = Direct.parse(
+    await askForJson(http, { method: "GET", path, rate: "get" }),
   );
+  return new Set(
+    privilege_assignments
+      .filter(({ privileges }) => privileges.includes("READ_VOLUME"))
+      .map(({ principal }) => principal),
+  );
+}
 
 /** Quoted, so that no name can be anything but a name. */
 const name = (text: string): string => `\`${text.replaceAll("`", "``")}\``;

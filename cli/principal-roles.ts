@@ -4,6 +4,7 @@ import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import { ask } from "./ask.ts";
 
 const USER = "roles/servicePrincipal.user";
+const MANAGER = "roles/servicePrincipal.manager";
 const PATH = "/api/2.0/preview/accounts/access-control/rule-sets";
 
 const CONFIG = "/.well-known/databricks-config";
@@ -33,6 +34,15 @@ export async function rolesOn(http: DatabricksHttp, applicationId: string): Prom
     ? { kind: "seen", name, ruleSet: RuleSet.parse(asked.json) }
     : { kind: "refused", why: asked.error.message };
 }
+
+/** Whoever may act as the principal: by its role, or by making a secret of it. */
+export const holdersOf = ({ grant_rules }: RuleSet): readonly string[] => [
+  ...new Set(
+    grant_rules
+      .filter(({ role }) => role === USER || role === MANAGER)
+      .flatMap(({ principals }) => principals),
+  ),
+];
 
 /** By name; who has it through a group is not seen here. */
 export const mayUse = ({ grant_rules }: RuleSet, user: string): boolean =>

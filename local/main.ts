@@ -53,7 +53,9 @@ async function stay({ aws }: Plane): Promise<void> {
     "",
     "It goes on running, until Ctrl-C. To send it a ticket:",
     "",
-    `  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${aws.environment["AWS_REGION"]} \\`,
+    `  ${Object.entries({ ...aws.keysOf("upstream"), AWS_REGION: aws.environment["AWS_REGION"] })
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" ")} \\`,
     `  aws sqs send-message --endpoint-url ${endpoint} --queue-url ${aws.queueUrl("tickets")} \\`,
     `  --message-body '{"ticket_id": "MINE-1", "workload": "weather-report"}'`,
     "",

@@ -6,8 +6,9 @@ import type { Stage } from "../../infra/stage.ts";
 import { checkIdentities, executorsOf, readWorkloads, WORKLOADS } from "../../infra/workloads.ts";
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
-import { isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
-import { executorIsBounded } from "../doctor/grants.ts";
+import { type Check, type Finding, isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
+import { factsAreClosed, plansAreClosed } from "../doctor/closed.ts";
+import { executorMay } from "../doctor/grants.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
 import { loginOf, stageOf, stageOptions } from "../stage-context.ts";
@@ -26,9 +27,10 @@ export const bootstrap: Command = {
     checkIdentities(stage, workloads, values.workloads);
     const executors = executorsOf(stage, workloads);
     await using client = workspaceClient(await loginOf(stage, io));
-    const { catalog, schema, volumes, client_id } = stage.databricks;
+    const { catalog, schema, volumes, client_id, on_call } = stage.databricks;
     const { planeId, executorPath, maySubmit } = await prepare(client, {
       ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
+      onCall: on_call?.client_id,
       planeId: randomUUID(),
       nowIso: new Date().toISOString(),
       say: io.print,
@@ -61,11 +63,17 @@ async function areBounded(
   options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors">,
   { print }: Io,
 ): Promise<boolean> {
-  const checks = options.executors.map((executor) => ({
-    id: "executors",
-    remedy: "look at the grants of the facts volume",
-    look: () => executorIsBounded(options, executor),
-  }));
+  const check = (id: string, look: () => Promise<Finding>): Check => ({
+    ...{ id, look },
+    remedy: "look at the grants of the stage's volumes",
+  });
+  const checks = [
+    check("facts are closed", () => factsAreClosed(options)),
+    check("plans are closed", () => plansAreClosed(options)),
+    ...options.executors.map((executor) =>
+      check("executors", () => executorMay(options, executor)),
+    ),
+  ];
   const answers = await lookAtAll(checks, (answer) => {
     for (const line of linesOf(answer)) print(line);
   });

@@ -22,6 +22,7 @@ import {
   ok,
   skipped,
 } from "../doctor/check.ts";
+import { workloadChecks } from "../doctor/workload-checks.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
 import { lookerOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
@@ -50,6 +51,7 @@ export const doctor: Command = {
     const checks = [
       versions,
       identitiesDiffer(stage, workloads, values.workloads),
+      ...workloadChecks(stage, workloads),
       ...(await ofWorkspace(stage, io, opened, {
         executors: executorsOf(stage, workloads),
         withWarehouse: values.warehouse,

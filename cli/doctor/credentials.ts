@@ -55,9 +55,13 @@ const SCIM = "/api/2.0/preview/scim/v2";
 export async function signsIn(options: WorkspaceCheckOptions): Promise<Finding> {
   const { stage, client, asControllers } = options;
   const { userName } = await whoAmI(client);
-  const { client_id, auth } = stage.databricks;
+  const { client_id, auth, on_call } = stage.databricks;
   if (!asControllers)
-    return ok(`signed in as ${userName}, of the environment, not as the functions`);
+    return ok(
+      userName === on_call?.client_id
+        ? `signed in as on-call (${userName}), which sees less than the functions`
+        : `signed in as ${userName}, of the environment, not as the functions`,
+    );
   if (userName !== client_id && auth.kind !== "pat")
     return fail(
       `the secret ${auth.kind === "oauth-m2m" ? auth.secret : ""} belongs to ${userName}, and databricks.client_id is ${client_id}`,
@@ -65,7 +69,7 @@ export async function signsIn(options: WorkspaceCheckOptions): Promise<Finding> 
     );
   if (auth.kind === "pat")
     return warn(
-      `signed in with a personal access token of ${userName}: it ends with that person`,
+      `signed in with a personal access token of ${userName}: it ends with that person, and every run that they submit themselves looks like the functions' own`,
       "make a service principal and use federation or oauth-m2m",
     );
   return ok(`signed in as ${userName}`);

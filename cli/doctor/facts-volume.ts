@@ -33,9 +33,9 @@ export async function volumesAreReadable({
   stage,
   client,
 }: WorkspaceCheckOptions): Promise<Finding> {
-  const { scratchpad, codebase } = volumePathsOf(stage.databricks);
-  for (const volume of [scratchpad, codebase]) await client.files.list(volume);
-  return ok(`${scratchpad} and ${codebase} can be read`);
+  const { plans, scratchpad, codebase } = volumePathsOf(stage.databricks);
+  for (const volume of [plans, scratchpad, codebase]) await client.files.list(volume);
+  return ok(`${plans}, ${scratchpad} and ${codebase} can be read`);
 }
 
 const RACERS = 16;

@@ -7,12 +7,16 @@ import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
 import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
-/** A principal (or group), and what it may, inherited or not, in the words of REST: `READ_VOLUME`. */
-export type Holding = { readonly principal: string; readonly privileges: readonly string[] };
+/** What a principal (or group) may, in the words of REST: `READ_VOLUME`. */
+export type Holding = {
+  readonly principal: string;
+  readonly privilege: string;
+  /** Where it comes from, as SQL names it: `CATALOG main`. Absent: granted on the thing itself. */
+  readonly from?: string;
+};
 
 /** Everybody is a member of it. */
-const EVERYBODY = "account users";
-const WRITES = ["WRITE_VOLUME", "ALL_PRIVILEGES", "MANAGE"];
+export const EVERYBODY = "account users";
 
 /** A thing, and what somebody needs on it. */
 export type Need = {
@@ -21,45 +25,28 @@ export type Need = {
   readonly holdings: readonly Holding[];
 };
 
-const holds = (holdings: readonly Holding[], who: string, wanted: readonly string[]) =>
-  holdings
-    .filter(({ principal }) => principal === who || principal === EVERYBODY)
-    .flatMap(({ principal, privileges }) =>
-      privileges
-        .filter((privilege) => wanted.includes(privilege))
-        .map((privilege) => (principal === who ? privilege : `${privilege} of ${principal}`)),
-    );
+const holds = (holdings: readonly Holding[], who: string, wanted: readonly string[]): boolean =>
+  holdings.some(
+    ({ principal, privilege }) =>
+      (principal === who || principal === EVERYBODY) && wanted.includes(privilege),
+  );
 
 /** What `who` lacks, as sentences. */
 const lacking = (who: string, needs: readonly Need[]): readonly string[] =>
   needs
-    .filter(
-      ({ holdings, privilege }) => holds(holdings, who, [privilege, "ALL_PRIVILEGES"]).length === 0,
-    )
+    .filter(({ holdings, privilege }) => !holds(holdings, who, [privilege, "ALL_PRIVILEGES"]))
     .map(({ on, privilege }) => `${privilege.replaceAll("_", " ")} on ${on}`);
 
 const sameIdentity = warn(
-  "executors run as the controllers (allow_same_identity): executed code could forge the facts that judge it",
+  "executors run as the controllers (allow_same_identity): executed code could forge the facts that judge it, and who created a run says nothing about whose it is",
   "make a second service principal, and name it as databricks.run_as",
 );
 
-/** What executors may: read facts and reviewed code, write their scratchpad, and nothing more. */
-export function executorFinding(
-  stage: Stage,
-  executor: string,
-  facts: readonly Holding[],
-  needs: readonly Need[],
-): Finding {
-  const { catalog, schema, volumes } = stage.databricks;
-  const tooMuch = holds(facts, executor, WRITES);
-  if (tooMuch.length > 0)
-    return fail(
-      `executors (${executor}) may write the facts: ${tooMuch.join(", ")}`,
-      `revoke it: REVOKE WRITE VOLUME ON VOLUME \`${catalog}\`.${schema}.${volumes.facts} FROM \`${executor}\`; look at the schema's and the catalog's grants, and at those of ${EVERYBODY}, too`,
-    );
+/** What executors need: plans and reviewed code to read, the scratchpad to write. What they must not have is looked at elsewhere. */
+export function executorFinding(stage: Stage, executor: string, needs: readonly Need[]): Finding {
   const missing = lacking(executor, needs);
   return missing.length === 0
-    ? ok(`executors (${executor}) read facts and code, and write the scratchpad alone`)
+    ? ok(`executors (${executor}) read plans and code, and write the scratchpad`)
     : fail(`executors (${executor}) lack ${missing.join(", ")}`, bootstrapOf(stage));
 }
 
@@ -73,33 +60,33 @@ export function controllersFinding(stage: Stage, needs: readonly Need[]): Findin
       );
 }
 
-const bootstrapOf = ({ name }: Stage): string => `npx signalbox bootstrap --stage ${name}`;
+export const bootstrapOf = ({ name }: Stage): string => `npx signalbox bootstrap --stage ${name}`;
 
-export async function executorIsBounded(
-  options: Pick<WorkspaceCheckOptions, "stage" | "client">,
+export async function executorMay(
+  { stage, client }: Pick<WorkspaceCheckOptions, "stage" | "client">,
   executor: string,
 ): Promise<Finding> {
-  const { stage, client } = options;
-  const { facts, scratchpad, company_codebase } = stage.databricks.volumes;
+  const { plans, scratchpad, company_codebase } = stage.databricks.volumes;
   if (executor === stage.databricks.client_id) return sameIdentity;
   const see = seer(client, stage);
-  return await unlessUnseen(stage, async () => {
-    const onFacts = await see("volume", facts);
-    return executorFinding(stage, executor, onFacts, [
-      { on: facts, privilege: "READ_VOLUME", holdings: onFacts },
+  return await unlessUnseen(stage, async () =>
+    executorFinding(stage, executor, [
+      await needOf(see, "volume", plans, "READ_VOLUME"),
       await needOf(see, "volume", company_codebase, "READ_VOLUME"),
       await needOf(see, "volume", scratchpad, "WRITE_VOLUME"),
-    ]);
-  });
+    ]),
+  );
 }
 
 export async function controllersMay({ client, stage }: WorkspaceCheckOptions): Promise<Finding> {
-  const { facts, scratchpad, company_codebase } = stage.databricks.volumes;
+  const { facts, plans, scratchpad, company_codebase } = stage.databricks.volumes;
   const see = seer(client, stage);
   return await unlessUnseen(stage, async () => {
     const needs: Need[] = [
       await needOf(see, "volume", facts, "READ_VOLUME"),
       await needOf(see, "volume", facts, "WRITE_VOLUME"),
+      await needOf(see, "volume", plans, "READ_VOLUME"),
+      await needOf(see, "volume", plans, "WRITE_VOLUME"),
       await needOf(see, "volume", scratchpad, "READ_VOLUME"),
       await needOf(see, "volume", company_codebase, "READ_VOLUME"),
     ];
@@ -115,28 +102,44 @@ const Permissions = z.object({
     .array(
       z.object({
         principal: z.string(),
-        privileges: z.array(z.object({ privilege: z.string() })).default([]),
+        privileges: z
+          .array(
+            z.object({
+              privilege: z.string(),
+              inherited_from_type: z.string().optional(),
+              inherited_from_name: z.string().optional(),
+            }),
+          )
+          .default([]),
       }),
     )
     .default([]),
 });
 
-type See = (type: "volume" | "table", name: string) => Promise<readonly Holding[]>;
+export type See = (
+  type: "schema" | "volume" | "table",
+  name?: string,
+) => Promise<readonly Holding[]>;
 
 /** With what is inherited from the schema and the catalog. @throws Unseen for whoever does not manage the thing */
-const seer =
+export const seer =
   ({ http }: WorkspaceClient, { databricks: { catalog, schema } }: Stage): See =>
   async (type, name) => {
-    const path = `/api/2.1/unity-catalog/effective-permissions/${type}/${catalog}.${schema}.${name}`;
+    const thing = [catalog, schema, ...(name === undefined ? [] : [name])].join(".");
+    const path = `/api/2.1/unity-catalog/effective-permissions/${type}/${thing}`;
     const asked = await ask(http, { method: "GET", path, rate: "get" });
     if (asked.kind === "refused") {
       const { status, message } = asked.error;
       throw status === 403 ? new Unseen(message) : new Error(`GET ${path}: ${message}`);
     }
-    return Permissions.parse(asked.json).privilege_assignments.map(({ principal, privileges }) => ({
-      principal,
-      privileges: privileges.map(({ privilege }) => privilege.replaceAll(" ", "_")),
-    }));
+    return Permissions.parse(asked.json).privilege_assignments.flatMap(
+      ({ principal, privileges }) =>
+        privileges.map(({ privilege, inherited_from_type: kind, inherited_from_name: of }) => ({
+          principal,
+          privilege: privilege.replaceAll(" ", "_"),
+          ...(kind !== undefined && of !== undefined && { from: `${kind.toUpperCase()} ${of}` }),
+        })),
+    );
   };
 
 async function needOf(see: See, type: "volume" | "table", on: string, privilege: string) {
@@ -148,7 +151,10 @@ class Unseen extends Error {
 }
 
 /** Whoever does not own the schema is not shown who else may do what; that says nothing about it. */
-async function unlessUnseen({ name }: Stage, look: () => Promise<Finding>): Promise<Finding> {
+export async function unlessUnseen(
+  { name }: Stage,
+  look: () => Promise<Finding>,
+): Promise<Finding> {
   try {
     return await look();
   } catch (error) {

@@ -18,6 +18,7 @@ export function queueFinding(
     ...letterFaults(source, letters),
     ...policyFaults("the queue", source),
     ...policyFaults("the dead letters", letters),
+    ...(queue === "orders" ? ordersFaults(stage, source) : []),
   ];
   if (faults.length > 0)
     return fail(faults.join("; "), `npx cdk deploy ${stage.stack} restores what it made`);
@@ -61,8 +62,7 @@ function letterFaults(source: Attributes, letters: Attributes): readonly string[
 
 /** Nothing comes without TLS, and nobody is let in by the queue itself: who may send says IAM, by the stack's policies. */
 function policyFaults(what: string, attributes: Attributes): readonly string[] {
-  const statements: unknown = objectIn(attributes["Policy"])["Statement"];
-  const list = Array.isArray(statements) ? statements.map((each) => objectOf(each)) : [];
+  const list = statementsIn(attributes);
   const refusesPlain = list.some(
     (each) => each["Effect"] === "Deny" && JSON.stringify(each).includes("aws:SecureTransport"),
   );
@@ -76,6 +76,27 @@ function policyFaults(what: string, attributes: Attributes): readonly string[] {
     ...(refusesPlain ? [] : [`${what}: no policy refuses what comes without TLS`]),
     ...(strangers.length === 0 ? [] : [`${what}: a policy lets everybody in`]),
   ];
+}
+
+/** An order is somebody's: no service gives any, and where the stage names people, nobody else does. */
+function ordersFaults({ people }: Stage, attributes: Attributes): readonly string[] {
+  const denies = (key: string) =>
+    statementsIn(attributes).some(
+      (each) => each["Effect"] === "Deny" && JSON.stringify(each["Condition"] ?? "").includes(key),
+    );
+  return [
+    ...(denies('"Bool":{"aws:PrincipalIsAWSService":"true"}')
+      ? []
+      : ["no policy keeps services of AWS from giving orders"]),
+    ...(people.orders === undefined || denies('"ArnNotLike":{"aws:PrincipalArn"')
+      ? []
+      : ["no policy keeps orders to those whom the stage names (people.orders)"]),
+  ];
+}
+
+function statementsIn(attributes: Attributes) {
+  const statements: unknown = objectIn(attributes["Policy"])["Statement"];
+  return Array.isArray(statements) ? statements.map((each) => objectOf(each)) : [];
 }
 
 /** SQS hands out no more than 120,000 messages of a standard queue at once (OverLimit). */

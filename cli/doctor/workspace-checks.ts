@@ -3,10 +3,12 @@ import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
+import { missingColumns } from "../upgrade.ts";
 import { type Check, type Finding, fail, ok } from "./check.ts";
+import { controllersAreAlone, factsAreClosed, plansAreClosed, storageIsClosed } from "./closed.ts";
 import { clockAgrees, credentialsLast, signsIn, workspaceAnswers } from "./credentials.ts";
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
-import { controllersMay, executorIsBounded, warehouseIsOpen } from "./grants.ts";
+import { controllersMay, executorMay, warehouseIsOpen } from "./grants.ts";
 import { runsAs } from "./run-as.ts";
 import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
@@ -33,8 +35,9 @@ function planned(plan: Plan): readonly Planned[] {
   const check = (id: string, remedy: string, look: Look, needs = CREDENTIALS): Planned => ({
     ...{ id, remedy, look, needs },
   });
+  const mentions = (id: string, remedy: string, look: Look) => [check(id, remedy, look)];
   const looksUp = (id: string, remedy: string, look: Look) =>
-    plan.asControllers ? [] : [check(id, remedy, look)];
+    plan.asControllers ? [] : mentions(id, remedy, look);
   return [
     { id: WORKSPACE, remedy: reachIt, look: workspaceAnswers },
     check("clock", reachIt, clockAgrees, WORKSPACE),
@@ -53,11 +56,18 @@ function planned(plan: Plan): readonly Planned[] {
     check(FACTS, `${bootstrap} grants it; then look again`, factsAreWritable),
     check("write once", "look again", createsOnce, FACTS),
     check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable),
+    check("facts are closed", bootstrap, factsAreClosed),
+    ...looksUp("plans are closed", bootstrap, plansAreClosed),
+    ...looksUp("storage is closed", "look at the grants of the schema", storageIsClosed),
+    ...looksUp("controllers' users", "look as an account administrator", controllersAreAlone),
     ...looksUp("controllers' grants", bootstrap, controllersMay),
     ...looksUp("warehouse", "check databricks.warehouse_id of the stage", warehouseIsOpen),
     ...plan.executors.flatMap((executor) => [
-      check(named(plan, "executors", executor), bootstrap, (options) =>
-        executorIsBounded(options, executor),
+      // That they are the same needs no look.
+      ...(executor === plan.stage.databricks.client_id ? mentions : looksUp)(
+        named(plan, "executors", executor),
+        bootstrap,
+        (options) => executorMay(options, executor),
       ),
       check(named(plan, "run as", executor), bootstrap, (options) => runsAs(options, executor)),
     ]),
@@ -98,6 +108,12 @@ const ledgersRemedy = (bootstrap: string): string =>
 async function ledgerAnswers({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
   const { catalog, schema } = stage.databricks;
   await using session = await client.sql(catalog, schema).open();
+  const missing = await missingColumns(session);
+  if (missing.length > 0)
+    return fail(
+      `the ledger is of an older version: ${missing.map(({ table, column }) => `${table} has no column ${column}`).join(", ")}`,
+      `npx signalbox bootstrap --stage ${stage.name} adds it`,
+    );
   const tables = Object.keys(ledgerTables);
   for (const name of tables) {
     await session.execute(`SELECT * FROM ${name} LIMIT 1`);

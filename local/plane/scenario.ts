@@ -44,7 +44,6 @@ export const cancellation = {
   type: "cancel",
   run_id: "CANCEL-ME",
   reason: "it is not needed any more",
-  by: "npm start",
 } as const;
 
 export const expectedRuns: readonly ExpectedRun[] = [

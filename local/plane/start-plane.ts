@@ -47,8 +47,10 @@ export type Plane = AsyncDisposable & {
   /** As the operator. */
   readonly client: WorkspaceClient;
   readonly aws: Aws;
-  /** Puts a message on `tickets`, as an upstream system would: a value as JSON, a text as it is. */
+  /** Puts a message on `tickets`, as an upstream system does: a value as JSON, a text as it is. */
   readonly send: (message: object | string) => Promise<void>;
+  /** Puts a message on `orders`, as a person does. */
+  readonly order: (message: object) => Promise<void>;
   /** One statement in the plane's schema, through the unmodified driver. */
   readonly query: (statement: string) => Promise<readonly Row[]>;
 };
@@ -81,9 +83,13 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     aws,
     send: async (message) => {
       const MessageBody = typeof message === "string" ? message : JSON.stringify(message);
-      await aws.sqs.send(
+      await aws.upstream.send(
         new SendMessageCommand({ QueueUrl: aws.queueUrl("tickets"), MessageBody }),
       );
+    },
+    order: async (message) => {
+      const MessageBody = JSON.stringify(message);
+      await aws.sqs.send(new SendMessageCommand({ QueueUrl: aws.queueUrl("orders"), MessageBody }));
     },
     query: async (statement) => {
       await using session = await client.sql(access.catalog, access.schema).open();

@@ -47,7 +47,7 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
   options.onStarted(plane);
   say(`sends ${tickets.length} messages to ${plane.aws.queueUrl("tickets")}`);
   for (const ticket of tickets) await plane.send(ticket);
-  const cancelled = running.promise.then((seen) => (seen ? plane.send(cancellation) : undefined));
+  const cancelled = running.promise.then((seen) => (seen ? plane.order(cancellation) : undefined));
   await untilOver(plane, events, startMs + options.limitSeconds * 1000, options.signal);
   running.resolve(false);
   await cancelled;

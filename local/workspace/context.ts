@@ -10,6 +10,8 @@ export type WorkspaceContext = {
   readonly workspaceId: string;
   /** The folder of everything that is kept (`--data`), or a temporary one that is removed at the end. */
   readonly folder: string;
+  /** Where tasks work: apart from `folder`, which is closed to them. Removed at the end. */
+  readonly tasksFolder: string;
   /** Whether `folder` outlives the process (`--data` was given). */
   readonly durable: boolean;
   /**
@@ -68,6 +70,21 @@ export type Settings = {
   emptyPages: boolean;
   /** What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404 RESOURCE_DOES_NOT_EXIST. */
   missingRunStatus: 400 | 404;
+  /** A SQL statement ends after so many real seconds, whatever its client asked for. The platform says two days. */
+  statementSecondsMax: number;
+  /** Whether the identity that a run has may see it. No document says; its creator and its access list may anyway. */
+  runAsMayView: boolean;
+  /** Whether it may cancel, repair and delete the run; who may, may also see it. No document says. */
+  runAsMayManage: boolean;
+  /**
+   * Whose an idempotency token is. No document says. `workspace`: whoever submits under a used one gets the run that has it,
+   * also one that he may not see. `user`: each principal has tokens of its own.
+   */
+  tokenScope: "workspace" | "user";
+  /** When the `logs` of get-output are there. No document says. */
+  output: "present" | "late" | "absent" | "absent_on_failure";
+  /** With `late`: workspace seconds after the end of the task. */
+  outputLateSeconds: number;
   /** New ids lie beyond 2^53, where JavaScript numbers lose them. */
   largeIds: boolean;
   /** Runs in progress report a life cycle state that no client knows yet. */
@@ -132,6 +149,8 @@ export type Grants = {
   readonly mayManage: (principal: Principal, securable: Securable) => boolean;
   /** Whoever creates a thing owns it. Tables too: tell it when a table appears. */
   readonly setOwner: (securable: Securable, owner: Principal) => void;
+  /** A thing takes its owner and its grants along to its new name. */
+  readonly rename: (securable: Securable, name: string) => void;
   readonly ownerOf: (securable: Securable) => string | undefined;
   /** Everything below a catalog or schema that has an owner. */
   readonly ownedBelow: (name: string) => readonly Securable[];

@@ -28,6 +28,8 @@ export type ApiRequest = {
   readonly body: () => Promise<Buffer>;
   /** The body as it arrives, for files too large for memory. Fails with ApiError 413 beyond `bytesMax`. */
   readonly stream: () => Readable;
+  /** Aborts when the client has gone before it has its answer. */
+  readonly gone: () => AbortSignal;
   /**
    * The body as JSON, checked. Integers beyond 2^53 arrive as strings. An absent body is `{}`.
    * @throws ApiError 400 MALFORMED_REQUEST or INVALID_PARAMETER_VALUE with the place of the fault.

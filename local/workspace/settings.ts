@@ -13,6 +13,12 @@ export const SettingsChange = z.strictObject({
   fileBytesMax: z.number().int().min(0).optional(),
   emptyPages: z.boolean().optional(),
   missingRunStatus: z.union([z.literal(400), z.literal(404)]).optional(),
+  statementSecondsMax: z.number().min(0.1).max(172_800).optional(),
+  runAsMayView: z.boolean().optional(),
+  runAsMayManage: z.boolean().optional(),
+  tokenScope: z.enum(["workspace", "user"]).optional(),
+  output: z.enum(["present", "late", "absent", "absent_on_failure"]).optional(),
+  outputLateSeconds: z.number().min(0).max(86_400).optional(),
   largeIds: z.boolean().optional(),
   unknownStates: z.boolean().optional(),
 });
@@ -28,6 +34,12 @@ export const defaultSettings = (): Settings => ({
   fileBytesMax: 5 * 1024 ** 3, // Files API: 5 GiB a PUT
   emptyPages: false,
   missingRunStatus: 400,
+  statementSecondsMax: 600,
+  runAsMayView: false,
+  runAsMayManage: false,
+  tokenScope: "workspace",
+  output: "present",
+  outputLateSeconds: 30,
   largeIds: false,
   unknownStates: false,
 });

@@ -16,6 +16,8 @@ export type Store = Disposable & {
   readonly collection: <T>(name: string) => Collection<T>;
   /** The next integer of a named sequence, from `first`; survives a restart. */
   readonly next: (sequence: string, first: number) => number;
+  /** Leaves nothing on disk of what was deleted or replaced. */
+  readonly shred: () => void;
 };
 
 /**
@@ -64,6 +66,9 @@ export function openStore(folder?: string): Store {
       const value = (sequences.get(sequence) ?? first - 1) + 1;
       sequences.put(sequence, value);
       return value;
+    },
+    shred: () => {
+      if (durable) db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
     },
     [Symbol.dispose]: () => db.close(),
   };

@@ -1,21 +1,17 @@
 // The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests and for `main.ts`.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type * as z from "zod";
 import { adminRoutes } from "./admin.ts";
 import { type CallAdmin, createAdminClient } from "./admin-client.ts";
 import { apiRoutes } from "./apis.ts";
-import {
-  type Credentials,
-  type Identities,
-  OTHER,
-  openIdentities,
-  type PrincipalRequest,
-} from "./auth/principals.ts";
+import type { Credentials, PrincipalRequest } from "./auth/people.ts";
+import { type Identities, OTHER, openIdentities } from "./auth/principals.ts";
 import type { Certificates } from "./certificates.ts";
 import { createClock } from "./clock.ts";
 import type { Settings, WorkspaceContext } from "./context.ts";
+import { removeFolder } from "./execution/task-folder.ts";
 import { createFaults, type Fault, FaultRequest, type Faults } from "./http/faults.ts";
 import {
   createRequestLog,
@@ -104,6 +100,7 @@ async function compose(
   const settings = settingsOf(options);
   const clock = createClock(options.timeScale ?? 1);
   const facts = keptFacts(store, clock.nowMs());
+  openTasksFolder(facts.tasksFolder, ending);
   const certificates = options.tls === false ? undefined : facts.certificates();
   let url = "";
   const identities = openIdentities({
@@ -113,11 +110,10 @@ async function compose(
     workspaceId: facts.workspaceId,
     nowMs: clock.nowMs,
   });
-  for (const request of options.principals ?? [])
-    if (identities.byName(request.displayName) === undefined) identities.add(request);
+  for (const request of options.principals ?? []) identities.ensure(request);
   const edge: Edge = {
     router: createRouter(),
-    admin: { path: `/_admin/${facts.adminToken}`, router: createRouter() },
+    admin: { path: ADMIN_PATH, opens: facts.adminTokens.opens, router: createRouter() },
     faults: createFaults(),
     requestLog: createRequestLog(),
   };
@@ -140,6 +136,7 @@ async function compose(
     url,
     workspaceId: facts.workspaceId,
     folder,
+    tasksFolder: facts.tasksFolder,
     durable: options.data !== undefined,
     sqlEngine: options.sql ?? "duckdb",
     warehouseId: facts.warehouseId,
@@ -162,12 +159,15 @@ async function compose(
   }))
     edge.admin.router.add(route);
   for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
-  return handle({ context, identities, edge, ending, server, certificates, trust });
+  const adminUrl = `${url}${ADMIN_PATH}/${facts.adminTokens.token}`;
+  return handle({ context, identities, edge, adminUrl, ending, server, certificates, trust });
 }
+
+const ADMIN_PATH = "/_admin";
 
 type Edge = {
   readonly router: Router;
-  readonly admin: { readonly path: string; readonly router: Router };
+  readonly admin: ServerOptions["admin"];
   readonly faults: Faults;
   readonly requestLog: RequestLog;
 };
@@ -176,6 +176,7 @@ type Parts = {
   readonly context: WorkspaceContext;
   readonly identities: Identities;
   readonly edge: Edge;
+  readonly adminUrl: string;
   readonly ending: AsyncDisposableStack;
   readonly server: Server;
   readonly certificates: Certificates | undefined;
@@ -184,8 +185,7 @@ type Parts = {
 
 /** What the one who started it holds. */
 function handle(parts: Parts): Workspace {
-  const { context, identities, edge, ending, server, trust } = parts;
-  const adminUrl = `${context.url}${edge.admin.path}`;
+  const { context, identities, edge, adminUrl, ending, server, trust } = parts;
   const caPem = parts.certificates?.caPem ?? "";
   const administrator = credentialsOf(identities, identities.administrator.id);
   const other = credentialsOf(identities, OTHER);
@@ -235,6 +235,15 @@ function openFolder({ data }: WorkspaceOptions, ending: AsyncDisposableStack) {
   return { folder, store };
 }
 
+/** The same after a restart, so that what was executing is found. @throws Error when it is somebody else's */
+function openTasksFolder(path: string, ending: AsyncDisposableStack): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const found = lstatSync(path);
+  if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid()))
+    throw new Error(`The folder of tasks ${path} belongs to somebody else; remove it.`);
+  ending.defer(() => removeFolder(path));
+}
+
 /** @throws Error in one sentence when another workspace holds the folder */
 function storeIn(folder: string): Store {
   try {
@@ -269,9 +278,7 @@ function settingsOf(options: WorkspaceOptions): Settings {
 }
 
 function credentialsOf(identities: Identities, name: string): Credentials {
-  const found = identities
-    .credentials()
-    .find((held) => held.id === name || held.displayName === name);
+  const found = identities.credentialsOf(name);
   if (found === undefined) throw new Error(`there is no principal '${name}' in this workspace`);
   return found;
 }

@@ -51,7 +51,7 @@ function otherTask(run: DatabricksRun, payload: string): string | undefined {
     const plan = planned.get(task.taskKey);
     if (plan === undefined) return `${id} was never submitted`;
     const { python_file, parameters } = plan.spark_python_task ?? {};
-    if (task.pythonFile !== undefined && plainPath(task.pythonFile) !== python_file)
+    if (task.pythonFile !== undefined && !isSameExecutor(task.pythonFile, python_file ?? ""))
       return `${id} runs ${quoted(task.pythonFile)}, submitted was ${quoted(python_file ?? "")}`;
     if (task.parameters !== undefined && !isSame(task.parameters, parameters ?? []))
       return `${id} has other parameters than were submitted`;
@@ -59,8 +59,14 @@ function otherTask(run: DatabricksRun, payload: string): string | undefined {
   return undefined;
 }
 
-/** The same file in the older form of its address. */
-const plainPath = (path: string): string => path.replace(/^dbfs:(?=\/Volumes\/)/, "");
+/**
+ * A deploy may bring another executor between a submission and its fact: the run that the token then leads to has the one of before, which
+ * lies below another digest of the same folder. The older form of the address is the same file.
+ */
+const isSameExecutor = (shown: string, submitted: string): boolean =>
+  withoutDigest(shown.replace(/^dbfs:(?=\/Volumes\/)/, "")) === withoutDigest(submitted);
+const withoutDigest = (path: string): string =>
+  path.replace(/\/executor\/[0-9a-f]{16}\/(?=[^/]+$)/, "/executor/…/");
 
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i]);

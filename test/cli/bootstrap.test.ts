@@ -1,12 +1,16 @@
 // `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it leaves alone, how it ends.
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { bootstrap } from "../../cli/commands/bootstrap.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import type { TicketFact } from "../../shared/domain/facts.ts";
+import { freshMarker } from "../../shared/domain/marker.ts";
+import { Ticket } from "../../shared/domain/messages.ts";
+import { accepted, at, limits, recipe } from "../domain/examples.ts";
 import { ioTo } from "./io.ts";
 
 let access: WorkspaceAccess;
@@ -26,7 +30,12 @@ afterAll(async () => {
 type Principals = { readonly controllers: string; readonly executors: string };
 
 /** The stage's file, as an operator writes it. */
-function writeStage(name: string, schema: string, { controllers, executors }: Principals): void {
+function writeStage(
+  name: string,
+  schema: string,
+  { controllers, executors }: Principals,
+  more = "",
+): void {
   writeFileSync(
     join(stages, `${name}.yaml`),
     `databricks:
@@ -37,7 +46,7 @@ function writeStage(name: string, schema: string, { controllers, executors }: Pr
   catalog: ${access.catalog}
   schema: ${schema}
   run_as: ${executors}
-alarms: { nobody: true }
+${more}alarms: { nobody: true }
 `,
   );
 }
@@ -71,7 +80,7 @@ test("what is made is said, and what is found the second time", async () => {
   expect(made.lines).toEqual(
     expect.arrayContaining([
       "schema main.fresh: made",
-      "volumes facts, scratchpad, company_codebase: made",
+      "volumes facts, plans, scratchpad, company_codebase: made",
       "tables execution_requests, execution_results, telemetry, run_state: made",
       "secret scope signalbox-fresh, readable for executors: made",
     ]),
@@ -81,7 +90,7 @@ test("what is made is said, and what is found the second time", async () => {
   expect(found.lines).toEqual(
     expect.arrayContaining([
       "schema main.fresh: found",
-      "volumes facts, scratchpad, company_codebase: found",
+      "volumes facts, plans, scratchpad, company_codebase: found",
       "tables execution_requests, execution_results, telemetry, run_state: found",
       "secret scope signalbox-fresh, readable for executors: found",
     ]),
@@ -122,6 +131,184 @@ test("a role that could not be granted is said last, too, and ends with 1", asyn
   expect(code).toBe(1);
 });
 
+describe("who may do what", () => {
+  const schema = "granted";
+  const directly = async (thing: string) => {
+    const path = `/api/2.1/unity-catalog/permissions/${thing}`;
+    const reply = await operator.http.call({ method: "GET", path, rate: "get" });
+    if (reply.kind !== "ok") throw new Error(`grants cannot be read: ${JSON.stringify(reply)}`);
+    const { privilege_assignments } = Direct.parse(
+      JSON.parse(Buffer.from(reply.content).toString()),
+    );
+    return new Map(
+      privilege_assignments.map(({ principal, privileges }) => [principal, privileges]),
+    );
+  };
+  const Direct = z.object({
+    privilege_assignments: z
+      .array(z.object({ principal: z.string(), privileges: z.array(z.string()) }))
+      .default([]),
+  });
+
+  test.each([
+    {
+      thing: "volume/facts",
+      controllers: ["READ_VOLUME", "WRITE_VOLUME"],
+      onCall: ["READ_VOLUME"],
+    },
+    {
+      thing: "volume/plans",
+      controllers: ["READ_VOLUME", "WRITE_VOLUME"],
+      executors: ["READ_VOLUME"],
+      onCall: ["READ_VOLUME"],
+    },
+    {
+      thing: "volume/scratchpad",
+      controllers: ["READ_VOLUME"],
+      executors: ["READ_VOLUME", "WRITE_VOLUME"],
+      onCall: ["READ_VOLUME"],
+    },
+    {
+      thing: "volume/company_codebase",
+      controllers: ["READ_VOLUME"],
+      executors: ["READ_VOLUME"],
+    },
+    { thing: "table/run_state", controllers: ["MODIFY", "SELECT"], onCall: ["SELECT"] },
+    { thing: "table/telemetry", controllers: ["MODIFY", "SELECT"], onCall: ["SELECT"] },
+    {
+      thing: "schema/",
+      controllers: ["USE_SCHEMA"],
+      executors: ["USE_SCHEMA"],
+      onCall: ["USE_SCHEMA"],
+    },
+  ])("with $thing is what each needs, and nothing more", async (row) => {
+    const { thing, ...wanted } = row;
+    const onCall = access.embedded?.workspace.other.id ?? "";
+    writeStage("granted", schema, usual(), `  on_call: { client_id: ${onCall} }\n`);
+    expect((await type("granted")).code).toBe(0);
+    const [kind, name] = thing.split("/");
+    const held = await directly(`${kind}/${access.catalog}.${schema}${name ? `.${name}` : ""}`);
+    expect({
+      controllers: held.get(access.controllersId),
+      executors: held.get(access.executorsId),
+      onCall: held.get(onCall),
+    }).toEqual({ executors: undefined, onCall: undefined, ...wanted });
+  });
+});
+
+describe("a plane of before", () => {
+  const schema = "older";
+  const folder = `/Volumes/main/${schema}`;
+  const run = async (...statements: string[]): Promise<void> => {
+    await using session = await operator.sql(access.catalog, schema).open();
+    for (const statement of statements) await session.execute(statement);
+  };
+  const columnsOf = async (table: string): Promise<readonly string[]> => {
+    await using session = await operator.sql(access.catalog, schema).open();
+    return (await session.execute(`DESCRIBE TABLE ${table}`)).map((row) => String(row["col_name"]));
+  };
+  const write = (path: string, value: unknown) =>
+    operator.files.overwrite(`${folder}/${path}`, Buffer.from(`${JSON.stringify(value)}\n`));
+  const mayRead = async () => {
+    const executors = workspaceClient(access.embedded?.executors ?? access.operator);
+    const reading = executors.files.list(`${folder}/facts`);
+    const may = await reading.then(
+      () => true,
+      () => false,
+    );
+    await executors[Symbol.asyncDispose]();
+    return may;
+  };
+
+  const tables = ["run_state", "execution_requests", "execution_results"];
+  const beforeGenerations = (table: string): string =>
+    readFileSync(join(import.meta.dirname, `../../infra/databricks/tables/${table}.sql`), "utf8")
+      .replace(/,\n +generation .*/, "")
+      .replace(/^--.*$/gm, "");
+  beforeAll(async () => {
+    await using session = await operator.sql(access.catalog, "default").open();
+    await session.execute(`CREATE SCHEMA ${access.catalog}.${schema}`);
+  });
+
+  test("gets its columns, and keeps its executors' reading until nothing needs it", async () => {
+    writeStage("older", schema, usual());
+    await run(...tables.map(beforeGenerations));
+    expect(await columnsOf("run_state")).not.toContain("generation");
+    await run("CREATE VOLUME facts");
+    await run(`GRANT READ VOLUME ON VOLUME facts TO \`${access.executorsId}\``);
+
+    const first = await type("older");
+    expect(first.lines).toEqual(
+      expect.arrayContaining([
+        "column generation of run_state: added",
+        "column generation of execution_requests: added",
+        "column generation of execution_results: added",
+        expect.stringMatching(
+          /may still read the facts, because the functions have planned nothing/,
+        ),
+        expect.stringMatching(
+          /^WARN {2}facts are closed: executors .* planned nothing in the volume plans yet$/,
+        ),
+      ]),
+    );
+    expect(first.code).toBe(0);
+    expect(await columnsOf("run_state")).toContain("generation");
+
+    await write("plans/run_R-2.0123456789/iter_001.attempt_001.manifest.json", {});
+    await openRunOfBefore(write, folder);
+    const second = await type("older");
+    expect(second.lines.join("\n")).toMatch(
+      /may still read the facts, because an attempt that was planned before is under way \(R-1 1\.1\)/,
+    );
+    expect(second.lines.join("\n")).not.toMatch(/column .* added/);
+    expect(await mayRead()).toBe(true);
+
+    await operator.files.remove(`${folder}/facts/open/R-1.1`);
+    const third = await type("older");
+    expect(third.lines.join("\n")).toMatch(/may no longer read the facts: revoked/);
+    expect(third.code).toBe(0);
+    expect(await mayRead()).toBe(false);
+    expect((await type("older")).lines.join("\n")).not.toMatch(/read the facts:|still read/);
+  });
+});
+
+/** A run whose attempt was planned among the facts, as all once were. */
+async function openRunOfBefore(
+  write: (path: string, value: unknown) => Promise<unknown>,
+  folder: string,
+): Promise<void> {
+  const payload = JSON.stringify({
+    tasks: [
+      {
+        task_key: "main",
+        spark_python_task: {
+          python_file: "/x.py",
+          parameters: [`${folder}/facts/run_R-1/iter_001.attempt_001.manifest.json`],
+        },
+      },
+    ],
+  });
+  const ticket: TicketFact = {
+    v: 1,
+    run_id: "R-1",
+    ticket: Ticket.parse({ ticket_id: "R-1", workload: "report" }),
+    recipe,
+    limits,
+    entry: "a.py",
+    files: [{ name: "a.py", path: `${folder}/facts/a.py`, sha256: "a".repeat(64), bytes: 1 }],
+    accepted_at: at(0),
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  };
+  const key = { run_id: "R-1", chapter: 1, iter_n: 1, attempt: 1 };
+  await write("facts/run_R-1/ticket.json", ticket);
+  await write("facts/run_R-1/iter_001.attempt_001.submission.json", {
+    ...accepted,
+    ...key,
+    payload,
+  });
+  await write("facts/open/R-1.1", freshMarker(key, Date.now()));
+}
+
 const Assignments = z.object({ privilege_assignments: z.array(z.unknown()).default([]) });
 
 /** All that anybody may do with the schema, its volumes and its tables. */
@@ -129,7 +316,7 @@ async function grantsOn(schema: string): Promise<readonly unknown[]> {
   const own = `${access.catalog}.${schema}`;
   const things = [
     `schema/${own}`,
-    ...["facts", "scratchpad", "company_codebase"].map((name) => `volume/${own}.${name}`),
+    ...["facts", "plans", "scratchpad", "company_codebase"].map((name) => `volume/${own}.${name}`),
     `table/${own}.run_state`,
   ];
   const replies = await Promise.all(

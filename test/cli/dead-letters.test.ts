@@ -22,8 +22,8 @@ import { clientFor, receiveAll } from "../local/aws-fixture.ts";
 import { ioTo } from "./io.ts";
 
 const STACK = "signalbox-test";
-/** What the embedded SQS says of everybody. */
-const SENDER = "000000000000";
+/** What the embedded SQS says of who has the key "test". */
+const SENDER = "AIDATEST";
 const boxes = letterBoxesOf(STACK);
 const boxOf = (name: string) => {
   const box = boxes.find((each) => each.name === name);

@@ -1,6 +1,13 @@
 // What the doctor makes of what it sees: a table for each finding, each with the sentence and the remedy.
 import { describe, expect, test } from "vitest";
 import type { Finding } from "../../cli/doctor/check.ts";
+import {
+  type Closed,
+  factsFinding,
+  plansFinding,
+  rawAccessFinding,
+  usersFinding,
+} from "../../cli/doctor/closed.ts";
 import { endFinding, skewFinding } from "../../cli/doctor/credentials.ts";
 import {
   concurrencyFinding,
@@ -20,7 +27,9 @@ import {
   warehouseFinding,
 } from "../../cli/doctor/grants.ts";
 import { type Attributes, queueFinding } from "../../cli/doctor/queue-findings.ts";
+import { evidenceFinding, sharingFinding } from "../../cli/doctor/workload-checks.ts";
 import { queueNames, shapeOf } from "../../infra/constructs/traffic.ts";
+import { Recipe } from "../../shared/domain/recipe.ts";
 import { stageOf, stageText } from "../infra/support.ts";
 
 const stage = stageOf();
@@ -83,55 +92,215 @@ describe("the end of credentials", () => {
 });
 
 describe("grants", () => {
-  const holding = (principal: string, ...privileges: string[]): Holding => ({
-    principal,
-    privileges,
+  const holding = (principal: string, privilege: string, from?: string): Holding => ({
+    ...{ principal, privilege },
+    ...(from !== undefined && { from }),
   });
-  const reads = holding(run_as, "READ_VOLUME");
-  const needs = (code: readonly Holding[]) => [
-    { on: "company_codebase", privilege: "READ_VOLUME", holdings: code },
-  ];
-  test.each([
-    { given: "what bootstrap grants", facts: [reads], code: [reads], status: "ok", says: /alone$/ },
-    {
-      given: "facts that executors write",
-      facts: [holding(run_as, "READ_VOLUME", "WRITE_VOLUME")],
-      code: [reads],
-      status: "fail",
-      says: /may write the facts: WRITE_VOLUME$/,
-      remedy: /REVOKE WRITE VOLUME ON VOLUME `main`\.ops\.facts FROM/,
-    },
-    {
-      given: "facts that everybody writes",
-      facts: [reads, holding("account users", "ALL_PRIVILEGES")],
-      code: [reads],
-      status: "fail",
-      says: /ALL_PRIVILEGES of account users/,
-      remedy: /those of account users/,
-    },
-    {
-      given: "code that others read",
-      facts: [reads],
-      code: [holding("somebody", "READ_VOLUME")],
-      status: "fail",
-      says: /lack READ VOLUME on company_codebase$/,
-      remedy: /signalbox bootstrap --stage test$/,
-    },
-  ] as const)("of executors, $given: $status", ({ facts, code, ...expected }) => {
-    expectFinding(executorFinding(stage, run_as, facts, needs(code)), expected);
+  const OWNER = "data-owners";
+  const ON_CALL = "44444444-4444-4444-8444-444444444444";
+  const withOnCall = stageOf(
+    stageText.replace("catalog: main", `catalog: main\n  on_call: { client_id: ${ON_CALL} }`),
+  );
+  const own = [holding(client_id, "READ_VOLUME"), holding(client_id, "WRITE_VOLUME")];
+  const closed = (more: readonly Holding[]): Closed => ({
+    ...{ stage: withOnCall, executors: [run_as], owners: [OWNER] },
+    holdings: [...own, holding(ON_CALL, "READ_VOLUME"), ...more],
   });
 
   test.each([
-    { privileges: ["MODIFY"], status: "ok", says: /have what they need/ },
-    { privileges: ["ALL_PRIVILEGES"], status: "ok", says: /have what they need/ },
     {
-      privileges: ["SELECT"],
+      given: "what bootstrap grants",
+      more: [],
+      status: "ok",
+      says: /^only the controllers read and write the facts; data-owners may grant it/,
+    },
+    {
+      given: "owners who also hold it",
+      more: [holding(OWNER, "ALL_PRIVILEGES")],
+      status: "ok",
+      says: /^only the controllers/,
+    },
+    {
+      given: "executors that write",
+      more: [holding(run_as, "WRITE_VOLUME")],
+      status: "fail",
+      says: /may write the facts, but 2222\S+ \(WRITE VOLUME\): whoever does can forge an outcome$/,
+      remedy: /^REVOKE WRITE VOLUME ON VOLUME `main`\.ops\.facts FROM `2222\S+`$/,
+    },
+    {
+      given: "executors that read",
+      more: [holding(run_as, "READ_VOLUME")],
+      status: "fail",
+      says: /^executed code may read the facts \(2222\S+ \(READ VOLUME\)\), and so the seeds/,
+      remedy: /signalbox bootstrap --stage test, or REVOKE READ VOLUME ON VOLUME/,
+    },
+    {
+      given: "executors that must read a while longer",
+      more: [holding(run_as, "READ_VOLUME")],
+      why: "an attempt that was planned before is under way (R-1 1.1)",
+      status: "warn",
+      says: /may still read the facts, because an attempt that was planned before is under way \(R-1 1\.1\)$/,
+      remedy: /signalbox bootstrap --stage test, after the deploy, when that is over/,
+    },
+    {
+      given: "everybody who reads, by the catalog, whatever executors must",
+      more: [holding("account users", "READ_VOLUME", "CATALOG main")],
+      why: "an attempt that was planned before is under way (R-1 1.1)",
+      status: "fail",
+      says: /account users \(READ VOLUME on CATALOG main\)/,
+      remedy: /REVOKE READ VOLUME ON CATALOG main FROM `account users`$/,
+    },
+    {
+      given: "everybody who may do everything, by the schema",
+      more: [holding("account users", "ALL_PRIVILEGES", "SCHEMA main.ops")],
+      status: "fail",
+      says: /account users \(ALL PRIVILEGES on SCHEMA main\.ops\): whoever does can forge/,
+      remedy: /^REVOKE ALL PRIVILEGES ON SCHEMA main\.ops FROM `account users`$/,
+    },
+    {
+      given: "a group that may grant",
+      more: [holding("analysts", "MANAGE")],
+      status: "fail",
+      says: /analysts \(MANAGE\)/,
+      remedy: /REVOKE MANAGE/,
+    },
+    {
+      given: "a group that reads",
+      more: [holding("analysts", "READ_VOLUME")],
+      status: "warn",
+      says: /may read the facts, but analysts \(READ VOLUME\): they know the tokens of every run$/,
+      remedy: /REVOKE READ VOLUME/,
+    },
+    {
+      given: "on-call that writes",
+      more: [holding(ON_CALL, "WRITE_VOLUME")],
+      status: "fail",
+      says: /4444\S+ \(WRITE VOLUME\)/,
+      remedy: /REVOKE WRITE VOLUME/,
+    },
+    {
+      given: "what is no privilege on volumes",
+      more: [holding("analysts", "SELECT", "SCHEMA main.ops")],
+      status: "ok",
+      says: /^only the controllers/,
+    },
+  ] as const)("on facts, $given: $status", ({ more, ...expected }) => {
+    const why = "why" in expected ? expected.why : undefined;
+    expectFinding(factsFinding(closed(more), why), expected);
+  });
+
+  test("on-call without a principal of its own is a stranger like any other", () => {
+    const finding = factsFinding({ ...closed([]), stage }, undefined);
+    expectFinding(finding, { status: "warn", says: /4444/, remedy: /REVOKE/ });
+  });
+
+  test("the controllers of before may still be there", () => {
+    const text = stageText.replace(
+      "catalog: main",
+      `catalog: main\n  former_client_ids: [${ON_CALL}]`,
+    );
+    const former = [...own, holding(ON_CALL, "WRITE_VOLUME")];
+    const finding = factsFinding(
+      { ...closed([]), stage: stageOf(text), holdings: former },
+      undefined,
+    );
+    expect(finding.status).toBe("ok");
+  });
+
+  test.each([
+    {
+      given: "executors that read",
+      more: [holding(run_as, "READ_VOLUME")],
+      status: "ok",
+      says: /^only the controllers write what was planned/,
+    },
+    {
+      given: "executors that write",
+      more: [holding(run_as, "WRITE_VOLUME")],
+      status: "fail",
+      says: /2222\S+ \(WRITE VOLUME\): results that were judged lie there/,
+      remedy: /^REVOKE WRITE VOLUME ON VOLUME `main`\.ops\.plans FROM/,
+    },
+    {
+      given: "everybody who writes",
+      more: [holding("account users", "WRITE_VOLUME", "SCHEMA main.ops")],
+      status: "fail",
+      says: /account users \(WRITE VOLUME on SCHEMA main\.ops\)/,
+      remedy: /ON SCHEMA main\.ops FROM/,
+    },
+  ] as const)("on plans, $given: $status", ({ more, ...expected }) => {
+    expectFinding(plansFinding(closed(more)), expected);
+  });
+
+  test.each([
+    {
+      given: "nobody",
+      holdings: [holding("analysts", "USE_SCHEMA")],
+      status: "ok",
+      says: /^nobody may take/,
+    },
+    {
+      given: "somebody, by the catalog",
+      holdings: [holding("analysts", "EXTERNAL_USE_SCHEMA", "CATALOG main")],
+      status: "fail",
+      says: /past all grants on volumes, may be taken by analysts \(EXTERNAL USE SCHEMA on CATALOG main\)$/,
+      remedy: /^REVOKE EXTERNAL USE SCHEMA ON CATALOG main FROM `analysts`$/,
+    },
+    {
+      given: "the controllers themselves",
+      holdings: [holding(client_id, "EXTERNAL_USE_SCHEMA")],
+      status: "fail",
+      says: /1111/,
+      remedy: /ON SCHEMA `main`\.ops FROM/,
+    },
+  ] as const)("raw credentials for $given: $status", ({ holdings, ...expected }) => {
+    expectFinding(rawAccessFinding(stage, holdings), expected);
+  });
+
+  test.each([
+    { holders: [], status: "ok", says: /^no role lets anybody else act as the controllers/ },
+    { holders: [`servicePrincipals/${client_id}`], status: "ok", says: /^no role/ },
+    {
+      holders: ["users/ada@example.com", "groups/engineers"],
+      status: "warn",
+      says: /may also act: users\/ada@example\.com, groups\/engineers$/,
+      remedy: /^Service principals → 1111\S+ → Permissions/,
+    },
+  ] as const)("as the controllers may act $holders: $status", ({ holders, ...expected }) => {
+    expectFinding(usersFinding(stage, holders), expected);
+  });
+
+  test.each([
+    {
+      given: "what bootstrap grants",
+      privilege: "READ_VOLUME",
+      status: "ok",
+      says: /read plans and code, and write the scratchpad$/,
+    },
+    {
+      given: "nothing",
+      privilege: "APPLY_TAG",
+      status: "fail",
+      says: /lack READ VOLUME on plans$/,
+      remedy: /signalbox bootstrap --stage test$/,
+    },
+  ] as const)("of executors, $given: $status", ({ privilege, ...expected }) => {
+    const holdings = [holding(run_as, privilege)];
+    const need = { on: "plans", privilege: "READ_VOLUME", holdings };
+    expectFinding(executorFinding(stage, run_as, [need]), expected);
+  });
+
+  test.each([
+    { privilege: "MODIFY", status: "ok", says: /have what they need/ },
+    { privilege: "ALL_PRIVILEGES", status: "ok", says: /have what they need/ },
+    {
+      privilege: "SELECT",
       status: "fail",
       says: /lack MODIFY on run_state$/,
       remedy: /bootstrap/,
     },
-  ] as const)("of the controllers, $privileges: $status", ({ privileges, ...expected }) => {
-    const holdings = [holding(client_id, ...privileges)];
+  ] as const)("of the controllers, $privilege: $status", ({ privilege, ...expected }) => {
+    const holdings = [holding(client_id, privilege)];
     const need = { on: "run_state", privilege: "MODIFY", holdings };
     expectFinding(controllersFinding(stage, [need]), expected);
   });
@@ -146,6 +315,67 @@ describe("grants", () => {
     const finding = warehouseFinding({ access_control_list: [entry] }, "w1", client_id);
     expect(finding.status).toBe(status);
     if (finding.status !== "ok") expect(finding.remedy).toMatch(/Permissions: Can use/);
+  });
+});
+
+describe("workloads", () => {
+  const recipe = (compute: object, run_as?: string): Recipe =>
+    Recipe.parse({
+      v: 1,
+      planner: { kind: "artifact", artifact: "a.py" },
+      task: { kind: "spark_python_task", compute },
+      limits: { iterations: 1, attempts: 1, timeout_seconds: 60, queue_seconds: 60 },
+      run_as,
+    });
+  const own = { serverless: { environment_version: "4" } };
+  const report = { workload: "report", recipe: recipe(own) };
+  const model = { workload: "model", recipe: recipe({ existing_cluster_id: "c-1" }) };
+  const fileText = stageText.replace("catalog: main", "catalog: main\n  evidence: file");
+
+  test.each([
+    {
+      given: "output of runs by themselves",
+      text: stageText,
+      workloads: [report],
+      status: "ok",
+      says: /own output$/,
+    },
+    {
+      given: "a cluster that others use",
+      text: stageText,
+      workloads: [report, model],
+      status: "warn",
+      says: /write into the output of model \(existing_cluster_id\)$/,
+      remedy: /serverless compute or a new_cluster/,
+    },
+    {
+      given: "files",
+      text: fileText,
+      workloads: [report],
+      status: "warn",
+      says: /can rewrite before they are judged \(evidence: file\)$/,
+      remedy: /databricks\.evidence: output in test\.yaml/,
+    },
+    {
+      given: "files, and such a cluster",
+      text: fileText,
+      workloads: [model],
+      status: "warn",
+      says: /\(evidence: file\); what else runs on its cluster/,
+      remedy: /; give it serverless compute/,
+    },
+  ] as const)("judged from $given: $status", ({ text, workloads, ...expected }) => {
+    expectFinding(evidenceFinding(stageOf(text), workloads), expected);
+  });
+
+  test("who shares a principal with whom is said", () => {
+    const alone = {
+      workload: "alone",
+      recipe: recipe(own, "33333333-3333-4333-8333-333333333333"),
+    };
+    expect(sharingFinding(stage, [report, model, alone]).said).toMatch(
+      /^report, model share the principal 2222\S+; alone has 3333\S+ alone; the scratchpad is everybody's/,
+    );
   });
 });
 
@@ -251,6 +481,47 @@ describe("queues", () => {
     const change = { source: {}, letters: {}, ...row };
     const of = { ...source, ...change.source };
     expectFinding(queueFinding(stage, "tickets", of, { ...letters, ...change.letters }), row);
+  });
+
+  const services = { Effect: "Deny", Condition: { Bool: { "aws:PrincipalIsAWSService": "true" } } };
+  const others = { Effect: "Deny", Condition: { ArnNotLike: { "aws:PrincipalArn": ["x"] } } };
+  const naming = `${stageText}people: { orders: ["arn:aws:iam::111122223333:role/on-call"] }\n`;
+  test.each([
+    {
+      given: "as deployed",
+      statements: [services],
+      text: stageText,
+      status: "ok",
+      says: /no dead/,
+    },
+    {
+      given: "services let in",
+      statements: [],
+      text: stageText,
+      status: "fail",
+      says: /no policy keeps services of AWS from giving orders$/,
+      remedy: restores,
+    },
+    {
+      given: "others than the stage names",
+      statements: [services],
+      text: naming,
+      status: "fail",
+      says: /no policy keeps orders to those whom the stage names \(people\.orders\)$/,
+      remedy: restores,
+    },
+    {
+      given: "people alone",
+      statements: [services, others],
+      text: naming,
+      status: "ok",
+      says: /./,
+    },
+  ] as const)("of orders, $given: $status", ({ statements, text, ...expected }) => {
+    const named = (attributes: Attributes): Attributes =>
+      JSON.parse(JSON.stringify(attributes).replaceAll("-tickets", "-orders")) as Attributes;
+    const of = { ...named(source), Policy: policy(...statements) };
+    expectFinding(queueFinding(stageOf(text), "orders", of, named(letters)), expected);
   });
 
   test("a longer window of the stage is longer out of sight", () => {

@@ -19,6 +19,7 @@ import {
 } from "../../cli/doctor/check.ts";
 import type { WorkspaceCheckOptions } from "../../cli/doctor/workspace-check-options.ts";
 import { workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
+import { letSubmitAs } from "../../cli/principal-roles.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
@@ -98,7 +99,9 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema) });
     const others = [...answers.values()].filter(({ status }) => status !== "ok");
     // Who else may do what is shown to the owner alone.
-    expect(others.map(({ id, status }) => `${id}: ${status}`)).toEqual(["executors: skipped"]);
+    expect(others.map(({ id, status }) => `${id}: ${status}`)).toEqual([
+      "facts are closed: skipped",
+    ]);
     expect(answers.size).toBe(13);
   });
 
@@ -106,7 +109,10 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
     expect([...answers.values()].filter(({ status }) => status !== "ok")).toEqual([]);
     expect([...answers.keys()]).toEqual(
-      expect.arrayContaining(["controllers' grants", "warehouse", "executors", "run as"]),
+      expect.arrayContaining([
+        ...["facts are closed", "plans are closed", "storage is closed", "controllers' users"],
+        ...["controllers' grants", "warehouse", "executors", "run as"],
+      ]),
     );
   });
 
@@ -161,7 +167,9 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), ...asOwner, executors });
     expect(answers.get(`executors ${stranger}`)).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/lack READ VOLUME on facts, READ VOLUME on company_codebase/),
+      said: expect.stringMatching(
+        /lack READ VOLUME on plans, READ VOLUME on company_codebase, WRITE VOLUME on scratchpad$/,
+      ),
     });
   });
 
@@ -184,19 +192,89 @@ describe("on a stage that was bootstrapped", () => {
     expect((await answersOf({ stage })).get("executors")).toMatchObject({ status: "warn" });
   });
 
-  test("executors that may write facts are found, with the statement that mends it", async () => {
-    const on = `VOLUME ${access.catalog}.${schema}.facts`;
-    await statement(`GRANT WRITE VOLUME ON ${on} TO \`${access.executorsId}\``);
-    const look = async () =>
-      (await answersOf({ stage: stageFor(schema), ...asOwner })).get("executors");
+  const mended = async (id: string): Promise<readonly [Answer | undefined, Answer | undefined]> => {
+    const look = async () => (await answersOf({ stage: stageFor(schema), ...asOwner })).get(id);
     const found = await look();
+    const remedy = found?.status === "fail" || found?.status === "warn" ? found.remedy : "";
+    await statement(/REVOKE [^;]*`(?=;|$)/.exec(remedy)?.[0] ?? "no statement");
+    return [found, await look()];
+  };
+
+  test.each([
+    {
+      given: "executors that write facts",
+      grant: () =>
+        `WRITE VOLUME ON VOLUME ${access.catalog}.${schema}.facts TO \`${access.executorsId}\``,
+      id: "facts are closed",
+      status: "fail",
+      says: /may write the facts, but \S+ \(WRITE VOLUME\)/,
+    },
+    {
+      given: "executors that read facts again",
+      grant: () =>
+        `READ VOLUME ON VOLUME ${access.catalog}.${schema}.facts TO \`${access.executorsId}\``,
+      id: "facts are closed",
+      // Nothing has been planned here: until something is, the functions may still be those of before.
+      status: "warn",
+      says: /planned nothing in the volume plans yet$/,
+    },
+    {
+      given: "everybody who reads the schema's volumes",
+      grant: () => `READ VOLUME ON SCHEMA ${access.catalog}.${schema} TO \`account users\``,
+      id: "facts are closed",
+      status: "fail",
+      says: /account users \(READ VOLUME on SCHEMA main\.whole\)/,
+    },
+    {
+      given: "executors that write plans",
+      grant: () =>
+        `WRITE VOLUME ON VOLUME ${access.catalog}.${schema}.plans TO \`${access.executorsId}\``,
+      id: "plans are closed",
+      status: "fail",
+      says: /may write what was planned/,
+    },
+    {
+      given: "somebody who may take the storage's credentials",
+      grant: () =>
+        `EXTERNAL USE SCHEMA ON SCHEMA ${access.catalog}.${schema} TO \`${access.executorsId}\``,
+      id: "storage is closed",
+      status: "fail",
+      says: /past all grants on volumes/,
+    },
+  ])("$given: found, and mended by the statement that is said", async (row) => {
+    await statement(`GRANT ${row.grant()}`);
+    if (row.status === "warn") {
+      const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
+      expect(answers.get(row.id)).toMatchObject({
+        status: "warn",
+        said: expect.stringMatching(row.says),
+      });
+      return await statement(`REVOKE ${row.grant().replace(" TO ", " FROM ")}`);
+    }
+    const [found, then] = await mended(row.id);
+    expect(found).toMatchObject({ status: row.status, said: expect.stringMatching(row.says) });
+    expect(then?.status).toBe("ok");
+  });
+
+  test("who may act as the controllers is found", async () => {
+    await letSubmitAs(operator.http, stranger, access.controllersId);
+    const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
+    expect(answers.get("controllers' users")).toMatchObject({
+      status: "warn",
+      said: expect.stringContaining(`servicePrincipals/${stranger}`),
+    });
+  });
+
+  test("a ledger of before is found", async () => {
+    await statement(
+      `CREATE OR REPLACE TABLE ${access.catalog}.${schema}.execution_results (run_id STRING)`,
+    );
+    const found = (await answersOf({ stage: stageFor(schema), ...asOwner })).get("ledger");
     expect(found).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/may write the facts/),
+      said: "the ledger is of an older version: execution_results has no column generation",
+      remedy: expect.stringMatching(/signalbox bootstrap --stage test adds it$/),
     });
-    const remedy = found?.status === "fail" ? found.remedy : "";
-    await statement(/REVOKE .*`(?=;|$)/.exec(remedy.split(";")[0] ?? "")?.[0] ?? "no statement");
-    expect((await look())?.status).toBe("ok");
   });
 
   test("a workspace that lets two create the same file is refused", async () => {

@@ -6,6 +6,7 @@ import {
   isRefused,
   type OutcomeFact,
 } from "../../shared/domain/facts.ts";
+import type { RunStateRow } from "../../shared/domain/ledger-rows.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { TracedAttempt } from "../../shared/domain/trace.ts";
 import { sayDifference } from "./difference.ts";
@@ -26,8 +27,10 @@ export function checkBooksAtEnd(deps: LivenessDeps): void {
 const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
 
 /** A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the books may know too much. */
-export function watchState({ ledger, ancient, violate }: LivenessDeps): void {
+export function watchState(deps: LivenessDeps): void {
+  const { ledger, ancient, violate } = deps;
   ledger.onState.push((_before, row) => {
+    checkRemembered(deps, row);
     if (ancient.some(({ run_id }) => run_id === row.run_id)) return;
     // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
     const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
@@ -39,6 +42,31 @@ export function watchState({ ledger, ancient, violate }: LivenessDeps): void {
       violate("a run's state points to a result that is not there", row.run_id);
   });
 }
+
+/**
+ * Of several records of a run in one batch the later wins, and knows what the earlier ones knew. Where merges fail, rows may be ahead of
+ * their run's state for a while.
+ */
+function checkRemembered(
+  { ledger, files, weather, violate }: LivenessDeps,
+  row: RunStateRow,
+): void {
+  if (weather.isFaulty) return;
+  const known = ledger.runState.get(runText(row));
+  const isOfRun = (one: OfRun): boolean => runText(one) === runText(row);
+  const hasRequest = [...ledger.requests.values()].some(isOfRun);
+  const results = [...ledger.results.values()].filter(isOfRun);
+  const hasResult = results.some(
+    (one) => typeof files.get(factRef.decision(one))?.fact.result_path === "string",
+  );
+  const forgets =
+    (hasRequest && known?.latest_request_path === null) ||
+    (results.length > 0 && known?.capsule === null) ||
+    (hasResult && known?.latest_result_path === null);
+  if (forgets) violate("a run's state forgets what it knew", `${runText(row)} ${row.version}`);
+}
+
+type OfRun = { readonly run_id: string; readonly generation: string | null };
 
 const WHAT = "the ledger differs from the facts at the end";
 

@@ -29,7 +29,7 @@ export type Foreign = {
   readonly creator: string | undefined;
   readonly name: string;
   readonly payload: string;
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** The controllers may not see it. */
   readonly isHidden?: boolean;
   readonly endsMs?: number;

@@ -1,12 +1,21 @@
 // What is to wait waits: whoever asks again at once asks a platform that is out of order, or too early.
 import { type AttemptKey, factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { AskedBy } from "../../shared/domain/messages.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
+import { SECOND } from "./clock.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { parsed } from "./parsed.ts";
+import type { Caller } from "./port-call.ts";
 import { planOf } from "./view.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 
-type Sent = AttemptKey & { readonly tries?: number; readonly by?: AskedBy };
+type Sent = AttemptKey & {
+  readonly tries?: number;
+  readonly by?: AskedBy;
+  readonly deadline?: string;
+  readonly early?: number;
+};
 
 /** SQS takes no longer DelaySeconds, and no fraction. */
 const DELAY_SECONDS_MAX = 900;
@@ -20,6 +29,9 @@ export function watchDelays(deps: LivenessDeps): void {
     const least = leastSeconds(deps, queue, parsed<Sent>(body), caller.purpose);
     if (delaySeconds < least)
       deps.violate("sent too early", `${queue} ${body} after ${delaySeconds} s, not ${least}`);
+    const most = mostSeconds(deps, queue, parsed<Sent>(body), caller);
+    if (delaySeconds > most)
+      deps.violate("sent too late", `${queue} ${body} after ${delaySeconds} s, not ${most}`);
   });
 }
 
@@ -28,6 +40,8 @@ function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose:
   if (purpose === queue && (sent.tries ?? 0) > 0)
     return 0.8 * Math.min(15 * 2 ** ((sent.tries ?? 1) - 1), DELAY_SECONDS_MAX);
   switch (queue) {
+    case "orders":
+      return (sent.early ?? 0) > 0 && sent.tries === 0 ? 300 : 0;
     case "turns":
       return purpose === "reports" ? beforeNextTry(deps, sent) : 0;
     case "reports":
@@ -40,13 +54,33 @@ function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose:
 }
 
 /** A ticket does its first turn itself. */
-const isTurn = (purpose: string): boolean => purpose === "turns" || purpose === "tickets";
+const isTurn = (purpose: string): boolean => ["turns", "tickets", "orders"].includes(purpose);
 
-/** The next iteration begins at once, another try of the same one does not; least of all where there was no compute. */
+function mostSeconds(
+  deps: LivenessDeps,
+  queue: QueueName,
+  sent: Sent,
+  { purpose, calledMs }: Caller,
+): number {
+  if ((sent.tries ?? 0) > 0) return DELAY_SECONDS_MAX;
+  if (queue === "turns" && purpose === "reports") return beforeNextTry(deps, sent);
+  if (queue !== "watches" || purpose !== "watches" || sent.deadline === undefined)
+    return DELAY_SECONDS_MAX;
+  // One look a little after the deadline is enough; then one a minute.
+  const leftMs = msOf(sent.deadline) - calledMs;
+  return leftMs > CLOCKS_OFF_MS_MAX ? (leftMs + CLOCKS_OFF_MS_MAX) / SECOND + 10 : 70;
+}
+
+/**
+ * The next iteration begins at once, another try of the same one does not, and waits twice as long each time; least of all where there was
+ * no compute. Tries are counted within their chapter: what a person reopens does not wait for what was tried before.
+ */
 function beforeNextTry({ files }: LivenessDeps, { run_id, iter_n, by }: Sent): number {
   if (by === undefined || !("iter_n" in by) || by.iter_n !== iter_n) return 0;
   const decision = files.get(factRef.decision({ run_id, ...by }))?.fact;
-  return decision?.verdict === "capacity" ? 300 : 60;
+  const plan = files.get(factRef.manifest({ run_id, ...by }))?.fact;
+  const first = decision?.verdict === "capacity" ? 300 : 60;
+  return Math.min(first * 2 ** ((plan?.try ?? 1) - 1), DELAY_SECONDS_MAX);
 }
 
 /** No call that could still start a run lives so long. */

@@ -4,6 +4,7 @@ import { msOf } from "../../shared/domain/time.ts";
 import type { Ancient } from "./ancient.ts";
 import { checkBooksAtEnd } from "./books.ts";
 import { HOUR, MINUTE } from "./clock.ts";
+import { checkLeaks } from "./leaks.ts";
 import { attemptText } from "./ledger.ts";
 import type { People } from "./people.ts";
 import { checkRetention, isTidy } from "./retention.ts";
@@ -50,6 +51,7 @@ export function checkEnd(deps: LivenessDeps): void {
   checkRepeatedTickets(deps);
   checkUnwanted(deps);
   checkRetention(deps);
+  checkLeaks(deps);
   for (const check of deps.atEnd) check();
 }
 

@@ -44,7 +44,7 @@ export function watchOrders(deps: LivenessDeps): void {
     const key = said && keyOf(said);
     if (key === undefined) return;
     const known = orders.get(key);
-    if (caller !== undefined && caller.purpose !== "schedule") {
+    if (caller !== undefined && !isScheduled(queue, body, by)) {
       checkSentAgain(deps, known, { queue, body, said, by, sender });
       return;
     }
@@ -79,6 +79,10 @@ export function watchOrders(deps: LivenessDeps): void {
     }
   }
 }
+
+/** A schedule's ticket is the orchestrator's own. */
+const isScheduled = (queue: QueueName, body: string, by: string | undefined): boolean =>
+  queue === "tickets" && by === undefined && body.endsWith('"tries":0}');
 
 function saidBy(body: string): Said | undefined {
   if (!body.startsWith("{")) return undefined;

@@ -20,6 +20,8 @@ export type PeopleDeps = {
   readonly databricks: Databricks;
   readonly tickets: number;
   readonly ancient: readonly Ancient[];
+  /** Runs that were under way when the world began. */
+  readonly elders: readonly string[];
   /** When our services work again; now, if they do. */
   readonly awakeAtMs: () => number;
 };

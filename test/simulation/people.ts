@@ -47,7 +47,7 @@ export function createPeople(deps: PeopleDeps): People {
   const scheduledAtMs = START + random.between(0, weather.activeMs / 6);
   const minute = isoOf(scheduledAtMs).slice(0, 16).replace(/[-:]/g, "");
   const scheduledId = `${scheduledWorkload}-${minute}Z`;
-  const runIds = [...sentIds, scheduledId];
+  const runIds = [...sentIds, ...deps.elders, scheduledId];
 
   /** A person's message, if people still do such things then. */
   const send: Outside["send"] = (atMs, queue, message, as) => {

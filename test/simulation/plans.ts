@@ -61,18 +61,26 @@ function checkRetry(deps: SafetyDeps, retry: RetryFact): void {
 }
 
 /** What asked for an attempt says with which capsule, as which try, and within which limits it runs. */
-function askedFor(files: Files, plan: Manifest) {
+export function askedFor(files: Files, plan: Manifest) {
   const { run_id, chapter, iter_n, attempt } = plan;
-  const retry = files.get(factRef.retry({ run_id, chapter }))?.fact;
-  const opened = chapter === 1 ? files.get(factRef.ticket(run_id))?.fact : retry;
+  const retry = files.get(factRef.retry({ run_id, chapter }));
+  const opened = chapter === 1 ? files.get(factRef.ticket(run_id)) : retry;
   if (opened === undefined) return undefined;
-  const { limits } = opened;
-  if (chapter === 1 && iter_n === 1 && attempt === 1) return { limits, capsule: {}, try: 1 };
-  if (retry?.iter_n === iter_n && retry.attempt === attempt)
-    return { limits, capsule: retry.capsule, try: 1 };
-  for (const { next, capsule } of decisionsOf(files, { run_id, chapter }))
+  const { atMs } = opened;
+  const { limits } = opened.fact;
+  if (chapter === 1 && iter_n === 1 && attempt === 1) return { limits, capsule: {}, try: 1, atMs };
+  if (retry?.fact.iter_n === iter_n && retry.fact.attempt === attempt)
+    return { limits, capsule: retry.fact.capsule, try: 1, atMs };
+  for (const decision of decisionsOf(files, { run_id, chapter })) {
+    const { next, capsule } = decision;
     if (next.kind !== "outcome" && next.iter_n === iter_n && next.attempt === attempt)
-      return { limits, capsule, try: next.try };
+      return {
+        limits,
+        capsule,
+        try: next.try,
+        atMs: files.get(factRef.decision(decision))?.atMs ?? atMs,
+      };
+  }
   return undefined;
 }
 

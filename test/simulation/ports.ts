@@ -16,6 +16,7 @@ import { ownSender } from "./senders.ts";
 import type { Sqs } from "./sqs.ts";
 import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
+import type { createTroubles } from "./troubles.ts";
 import type { Weather } from "./weather.ts";
 import { bundledWorkloads, settings } from "./workloads.ts";
 
@@ -33,6 +34,7 @@ export type PortDeps = {
   readonly weather: Weather;
   readonly controllers: Controllers;
   readonly secrets: Secrets;
+  readonly troubles: ReturnType<typeof createTroubles>;
   readonly violate: (what: string, detail: string) => void;
   /** When a deploy changes the recipes. */
   readonly deployedAtMs: number;
@@ -276,7 +278,7 @@ const isOurOwnFault = (error: unknown): boolean =>
   !(error instanceof Error && (isSurprise(error) || error.message.startsWith("not finished")));
 
 function platformPorts(deps: PortDeps, env: Environment) {
-  const { clock, trace, deployedAtMs, violate, weather, secrets } = deps;
+  const { clock, trace, deployedAtMs, violate, weather, secrets, troubles } = deps;
   return {
     clock: {
       nowMs: () => clock.nowMs() + env.skewMs,
@@ -296,6 +298,7 @@ function platformPorts(deps: PortDeps, env: Environment) {
     randomHex: secrets.randomHex,
     log: (event, fields) => {
       secrets.look(`the log line ${event}`, fields);
+      troubles(env, event, fields?.error);
       if (event === "message.failed") {
         if (fields?.message_id !== undefined) env.failed.add(fields.message_id);
         if (isOurOwnFault(fields?.error))

@@ -139,7 +139,15 @@ function checkFact(deps: SafetyDeps, entry: FactEntry, lettered: ReadonlySet<str
     const { fact } = entry;
     const id = "refused" in fact ? undefined : fact.databricks_run_id;
     const run = databricks.runs.find((other) => other.id === id);
-    if (id !== undefined && (run === undefined || attemptText(run.key) !== attemptText(fact)))
+    const isGone = databricks.everybodys.some(
+      (other) => other.id === id && other.lostFromMs <= deps.clock.nowMs(),
+    );
+    // Nobody can look at what is gone; and nobody can make a success of it.
+    if (
+      id !== undefined &&
+      !isGone &&
+      (run === undefined || attemptText(run.key) !== attemptText(fact))
+    )
       violate("a submission names another attempt's Databricks run", path);
     if (id === undefined) checkRefusal(deps, entry);
   } else if (isEntry(entry, "decision")) checkDecision(deps, entry);

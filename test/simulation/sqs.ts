@@ -58,6 +58,8 @@ export type Sqs = {
   readonly addLetter: (queue: QueueName, letter: DeadLetter) => void;
   /** What SQS itself gave up, ever; letters are those that nobody has put back. */
   readonly died: readonly Letter[];
+  /** Whatever ever was a dead letter. */
+  readonly everLettered: readonly Letter[];
   readonly onLetter: ((letter: Letter) => void)[];
   readonly live: ReadonlySet<Message>;
   /** Every body that was ever sent, for those who replay old ones. */
@@ -97,12 +99,14 @@ export function createSqs(deps: Deps): Sqs {
     Object.keys(topology).map((queue) => [queue, { ready: [], busy: 0, isPolling: false }]),
   ) as unknown as Record<QueueName, Source>;
   const died: Letter[] = [];
+  const everLettered: Letter[] = [];
   const sqs: Sqs & { live: Set<Message>; archive: Archived[] } = {
     send,
     letters: [],
     addLetter: (queue, { body, reason, traceparent, by: firstBy }) =>
       addLetter({ queue, body, traceparent, sentBy: undefined, firstBy, by: "handler", reason }),
     onLetter: [],
+    everLettered,
     died,
     live: new Set(),
     archive: [],
@@ -240,6 +244,7 @@ export function createSqs(deps: Deps): Sqs {
   function addLetter(letter: Letter): void {
     trace.say(() => `☠ ${letter.queue} ${letter.reason}: ${letter.body}`);
     sqs.letters.push(letter);
+    everLettered.push(letter);
     if (letter.by === "sqs") died.push(letter);
     for (const told of sqs.onLetter) told(letter);
   }

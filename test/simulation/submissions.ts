@@ -25,7 +25,11 @@ export function watchSubmissions(deps: SafetyDeps): void {
   });
   const strange = new Set<string>();
   deps.databricks.onAccept.push((run, _caller, key) => {
-    if (run.owner !== "us") strange.add(attemptText(key));
+    if (run.owner === "us") return;
+    strange.add(attemptText(key));
+    const hasSeed = generationOf(deps.files, key.run_id) !== undefined;
+    if (hasSeed && !deps.weather.isLeaky)
+      deps.violate("somebody else had a token of ours", attemptText(key));
   });
   deps.files.onFact.push((entry) => {
     if (entry.ref.kind !== "submission") return;
@@ -137,6 +141,20 @@ function checkAccepted(
     payload: [fact.payload, run.payload],
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
+  const { seen } = fact;
+  if (seen === undefined && run.lostFromMs > sinceMs)
+    deps.violate("a submission does not say what was seen", about);
+  if (seen !== undefined)
+    sayDifference(deps, "a submission has seen something else than was run", about, {
+      creator: [seen.creator, run.creator],
+      name: [seen.run_name, run.name],
+      ...(seen.tasks.length > 0 && {
+        parameters: [
+          seen.tasks.map(({ parameters }) => parameters),
+          [run.task.parameters],
+        ] as const,
+      }),
+    });
   // Who was only told of a run has found it by its name.
   if (!fact.adopted && (acceptedMs.get(run.id) ?? 0) < sinceMs)
     deps.violate("a run that was found counts as submitted", about);

@@ -24,7 +24,7 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if ("stopped" in manifest) return ["cancelled"];
   if (submission === undefined) return [];
   if ("refused" in submission) return ["rejected"];
-  if (run === undefined) return [];
+  if (run === undefined) return ["lost"]; // it was somebody else's, and gone before anybody could look
   const unseen = unseenVerdicts(truth, run);
   if (unseen !== undefined) return unseen;
   const allowed = new Set<Verdict>();

@@ -11,13 +11,16 @@ import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./c
 import { createControllers } from "./controllers.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
 import { createDatabricks } from "./databricks.ts";
+import { layElders } from "./elders.ts";
 import type { Environment, Pulse } from "./environment.ts";
 import { createFiles } from "./files.ts";
 import { createFleet, type Fleet, type Handlers } from "./fleet.ts";
 import { createJudge } from "./judge.ts";
 import { createBus, createLedger } from "./ledger.ts";
 import { checkEnd, isAtRest, type LivenessDeps } from "./liveness.ts";
+import { bringNeighbours } from "./neighbours.ts";
 import { watchOrders } from "./orders.ts";
+import { watchPace } from "./pace.ts";
 import { createPeople } from "./people.ts";
 import { createCall } from "./port-call.ts";
 import { createPorts, type PortDeps } from "./ports.ts";
@@ -27,7 +30,9 @@ import { watchSafety } from "./safety.ts";
 import { createSecrets } from "./secrets.ts";
 import { createSqs } from "./sqs.ts";
 import { createStats, type Stats } from "./stats.ts";
+import { bringStrangers } from "./strangers.ts";
 import { createTrace, type Trace } from "./trace.ts";
+import { createTroubles } from "./troubles.ts";
 import { bringTwin } from "./twin.ts";
 import { checkBudgetsWhenCalm, watchWaste } from "./waste.ts";
 import { calm, drawPolite, drawWeather, type Weather, weatherLines } from "./weather.ts";
@@ -126,7 +131,19 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const deployedAtMs = isCalm
     ? Number.POSITIVE_INFINITY
     : START + random.between(0, weather.activeMs);
-  const ports = { ...common, ...trusted, call, files, databricks, sqs, ledger, bus, deployedAtMs };
+  const troubles = createTroubles(common);
+  const ports = {
+    ...common,
+    ...trusted,
+    troubles,
+    call,
+    files,
+    databricks,
+    sqs,
+    ledger,
+    bus,
+    deployedAtMs,
+  };
   const onError = (error: unknown): void =>
     judge.violate("a handler threw", error instanceof Error ? String(error.stack) : String(error));
   const create = (env: Environment): Handlers => handlersOf(ports, env);
@@ -143,10 +160,21 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     isOutdated,
   });
   // Nobody can help them, and they come first, because they have been silent for longest.
-  const torn = weather.isFaulty && random.chance(0.2) ? 4 : 0;
+  const isTorn = weather.isFaulty && (random.chance(0.2) || weather.outages.reads !== undefined);
+  const torn = isTorn ? 4 : 0;
   for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
   const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
-  const people = createPeople({ ...common, sqs, files, databricks, tickets, awakeAtMs, ancient });
+  const elders = layElders({ ...common, files, sqs });
+  const people = createPeople({
+    ...common,
+    sqs,
+    files,
+    databricks,
+    tickets,
+    awakeAtMs,
+    ancient,
+    elders,
+  });
   const liveness: LivenessDeps = {
     ...common,
     ...trusted,
@@ -163,6 +191,9 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   watchWaste(liveness);
   watchRetention(liveness);
   watchOrders(liveness);
+  watchPace(liveness);
+  bringStrangers({ ...common, files, databricks });
+  bringNeighbours({ ...common, files, databricks });
   bringTwin(files, databricks, random, weather);
   wakeZombies({ ...common, files, databricks });
   startSweeps(common, fleet, blackout);

@@ -198,6 +198,64 @@ export function sqlContract(engine: "duckdb" | "spark"): void {
       expect(read.map(({ k, v }) => `${k}${v}`)).toEqual(["b22", "d0", "z!30"]);
     });
 
+    test("null is null for <=>, in MERGE, in WHERE and in a join", async () => {
+      await sql.run("CREATE TABLE nulls (a INT, b STRING, v INT) USING DELTA");
+      await sql.run("INSERT INTO nulls VALUES (NULL, 'x', 1), (1, NULL, 2), (3, 'y', 3)");
+      const source = (rows: string) => `(SELECT * FROM VALUES ${rows} AS w(a, b, v)) AS s`;
+      const into = (rows: string) =>
+        `MERGE INTO nulls AS t USING ${source(rows)} ON t.a <=> s.a AND t.b <=> s.b
+         WHEN MATCHED AND NOT t.v <=> s.v THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *`;
+      expect(
+        await sql.run(into("(NULL, 'x', 10), (1, NULL, 20), (3, 'y', 3), (NULL, NULL, 30)")),
+      ).toEqual(counters(2, 1));
+      expect(await sql.stateOf(into("(NULL, 'x', 11), (NULL, 'x', 12)"))).toBe("21506");
+      const values = async (where: string) =>
+        (await sql.run(`SELECT v FROM nulls AS t WHERE ${where} ORDER BY v`)).map(({ v }) => v);
+      expect(await values("a <=> NULL")).toEqual([10, 30]);
+      expect(await values("a <=> 1 OR b <=> 'y'")).toEqual([3, 20]);
+      expect(await values("NOT (a <=> NULL) AND NOT b <=> 'y'")).toEqual([20]);
+      expect(
+        await sql.run(
+          "SELECT t.v AS x, s.v AS y FROM nulls t JOIN nulls s ON t.a <=> s.a AND t.v < s.v",
+        ),
+      ).toEqual([{ x: 10, y: 30 }]);
+      expect(await sql.run("UPDATE nulls SET v = 0 WHERE a <=> NULL AND b <=> NULL")).toEqual([
+        { num_affected_rows: 1 },
+      ]);
+    });
+
+    test("columns are added with their comments, and rows that were there have none of them", async () => {
+      await sql.run("CREATE TABLE grows (a INT) USING DELTA");
+      await sql.run("INSERT INTO grows VALUES (1)");
+      await sql.run("ALTER TABLE grows ADD COLUMNS (c STRING COMMENT 'it\\'s new')");
+      await sql.run(
+        "ALTER TABLE grows ADD COLUMNS (d BIGINT, e MAP<STRING, DOUBLE> COMMENT 'two', f STRUCT<x: INT>)",
+      );
+      await sql.run("ALTER TABLE grows ADD COLUMN g DATE COMMENT 'alone'");
+      await sql.run(
+        "INSERT INTO grows (a, c, d, e, f) VALUES (2, 'x', 3, map('k', 0.5), named_struct('x', 7))",
+      );
+      const read = await sql.run("SELECT a, c, d, e, f, g FROM grows ORDER BY a");
+      expect(read).toEqual([
+        { a: 1, c: null, d: null, e: null, f: null, g: null },
+        { a: 2, c: "x", d: 3, e: { k: 0.5 }, f: { x: 7 }, g: null },
+      ]);
+      const described = await sql.run("DESCRIBE TABLE grows");
+      expect(described.map((each) => [each.col_name, each.data_type, each.comment])).toEqual([
+        ["a", "int", null],
+        ["c", "string", "it's new"],
+        ["d", "bigint", null],
+        ["e", "map<string,double>", "two"],
+        ["f", "struct<x:int>", null],
+        ["g", "date", "alone"],
+      ]);
+      for (const [column, state] of [
+        ["(c STRING)", "42710"],
+        ["(a INT COMMENT 'again')", "42710"],
+      ])
+        expect(await sql.stateOf(`ALTER TABLE grows ADD COLUMNS ${column}`)).toBe(state);
+    });
+
     test("a table for appends only takes neither updates nor deletes", async () => {
       expect(await sql.stateOf("DELETE FROM telemetry WHERE event_id = 'e1'")).toBe("42809");
       expect(await sql.stateOf("UPDATE telemetry SET component = 'x'")).toBe("42809");

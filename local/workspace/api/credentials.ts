@@ -1,5 +1,6 @@
 // What principals prove themselves by, without the secrets themselves: personal access tokens, and OAuth client secrets.
 import type { Identities } from "../auth/principals.ts";
+import type { Proof } from "../auth/proofs.ts";
 import { ApiError, type Route } from "../route.ts";
 import { scimIdOf } from "./scim.ts";
 
@@ -9,14 +10,14 @@ export function credentialRoutes(identities: Identities): Route[] {
       method: "GET",
       path: "/api/2.0/token/list",
       handle: async ({ principal }) => {
-        const { token = "", createdMs = 0 } = heldBy(identities, principal.id) ?? {};
-        const info = {
-          token_id: identities.fingerprint(token),
-          creation_time: createdMs,
+        const { tokens = [] } = identities.proofsOf(principal.id) ?? {};
+        const infos = tokens.map((token) => ({
+          token_id: idOf(token),
+          creation_time: token.createdMs ?? 0,
           expiry_time: -1, // it lives until it is revoked
           comment: `of ${principal.displayName}`,
-        };
-        return { status: 200, body: { token_infos: [info] } };
+        }));
+        return { status: 200, body: { token_infos: infos } };
       },
     },
     {
@@ -30,23 +31,14 @@ export function credentialRoutes(identities: Identities): Route[] {
             "PERMISSION_DENIED",
             `${principal.displayName} may not see the secrets of service principal ${params["id"]}.`,
           );
-        const held = owner === undefined ? undefined : heldBy(identities, owner.id);
+        const held = owner === undefined ? undefined : identities.proofsOf(owner.id);
         if (held === undefined)
           throw new ApiError(
             404,
             "RESOURCE_DOES_NOT_EXIST",
             `There is no service principal ${params["id"]} in this workspace.`,
           );
-        const { clientSecret, createdMs = 0 } = held;
-        const secret = {
-          id: identities.fingerprint(clientSecret),
-          secret_hash: identities.fingerprint(clientSecret),
-          status: "ACTIVE",
-          create_time: new Date(createdMs).toISOString(),
-          update_time: new Date(createdMs).toISOString(),
-          expire_time: new Date(createdMs + SECRET_DAYS * 86_400_000).toISOString(),
-        };
-        return { status: 200, body: { secrets: [secret] } };
+        return { status: 200, body: { secrets: held.secrets.map(secretView) } };
       },
     },
   ];
@@ -55,5 +47,17 @@ export function credentialRoutes(identities: Identities): Route[] {
 /** The longest, and the default, life of a client secret. */
 const SECRET_DAYS = 730;
 
-const heldBy = (identities: Identities, id: string) =>
-  identities.credentials().find((held) => held.id === id);
+/** Tells a secret from another without telling it. */
+const idOf = ({ sha256 }: Proof): string => sha256.slice(0, 16);
+
+function secretView(secret: Proof) {
+  const { createdMs = 0 } = secret;
+  return {
+    id: idOf(secret),
+    secret_hash: idOf(secret),
+    status: "ACTIVE",
+    create_time: new Date(createdMs).toISOString(),
+    update_time: new Date(createdMs).toISOString(),
+    expire_time: new Date(createdMs + SECRET_DAYS * 86_400_000).toISOString(),
+  };
+}

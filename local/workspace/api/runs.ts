@@ -1,7 +1,7 @@
 // The one-time side of the Jobs API: runs/submit, get, list, get-output, cancel, cancel-all,
 // delete, repair, export.
 import * as z from "zod";
-import { identityFor, requireUse } from "../jobs/access.ts";
+import { identityFor, requireUseRun } from "../jobs/access.ts";
 import { Repair, type Submit } from "../jobs/job-schema.ts";
 import type { RunRecord } from "../jobs/model.ts";
 import {
@@ -79,7 +79,7 @@ async function submit(
   requireReferences(tasks, given);
   requireClusters(jobs, tasks);
   const runAs = identityFor(context, request.principal, given.run_as);
-  const run = jobs.startOnce(given.idempotency_token, () => ({
+  const run = jobs.startOnce(given.idempotency_token, request.principal, () => ({
     type: "SUBMIT_RUN",
     trigger: "ONE_TIME",
     name: given.run_name ?? "Untitled",
@@ -123,7 +123,7 @@ async function getRun(
   const run = jobs.store.run(runId);
   const pageToken = request.query.get("page_token") ?? undefined;
   if (run !== undefined) {
-    requireUse(request.principal, run, "view", `run ${runId}`);
+    requireUseRun(jobs.context, request.principal, run, "view");
     if (version === "2.1" && run.attempts.length > tasksMaxIn21)
       throw invalid(
         `Resources with more than ${tasksMaxIn21} tasks can only be handled by API 2.2 and above.`,
@@ -136,7 +136,7 @@ async function getRun(
   }
   const found = jobs.store.attempt(runId);
   if (found === undefined) throw missingRun(jobs, runId);
-  requireUse(request.principal, found.run, "view", `run ${runId}`);
+  requireUseRun(jobs.context, request.principal, found.run, "view", runId);
   return { status: 200, body: taskRunView(jobs.context, found.run, found.attempt) };
 }
 
@@ -144,7 +144,7 @@ async function getOutput(jobs: JobsService, request: ApiRequest): Promise<ApiRep
   const runId = runIdOf(request);
   const run = jobs.store.run(runId);
   if (run !== undefined && !run.singleTask) {
-    requireUse(request.principal, run, "view", `run ${runId}`);
+    requireUseRun(jobs.context, request.principal, run, "view");
     throw invalid(
       "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.",
     );
@@ -153,7 +153,7 @@ async function getOutput(jobs: JobsService, request: ApiRequest): Promise<ApiRep
   const found =
     run !== undefined && attempt !== undefined ? { run, attempt } : jobs.store.attempt(runId);
   if (found === undefined) throw missingRun(jobs, runId);
-  requireUse(request.principal, found.run, "view", `run ${runId}`);
+  requireUseRun(jobs.context, request.principal, found.run, "view", runId);
   return { status: 200, body: outputView(jobs.context, found.run, found.attempt) };
 }
 
@@ -175,7 +175,7 @@ async function cancelAll(jobs: JobsService, request: ApiRequest): Promise<ApiRep
     .activeRuns()
     .filter((run) => job_id === undefined || run.jobId === job_id)
     .filter((run) => all_queued_runs !== true || run.queued !== undefined);
-  for (const run of chosen) requireUse(request.principal, run, "manage", `run ${run.runId}`);
+  for (const run of chosen) requireUseRun(jobs.context, request.principal, run, "manage");
   for (const run of chosen) jobs.conductor.cancel(run.runId);
   return { status: 200, body: {} };
 }
@@ -192,7 +192,7 @@ async function deleteRun(jobs: JobsService, request: ApiRequest): Promise<ApiRep
 function requireManage(jobs: JobsService, request: ApiRequest, runId: string): RunRecord {
   const run = jobs.store.run(runId) ?? jobs.store.attempt(runId)?.run;
   if (run === undefined) throw missingRun(jobs, runId);
-  requireUse(request.principal, run, "manage", `run ${runId}`);
+  requireUseRun(jobs.context, request.principal, run, "manage", runId);
   return run;
 }
 

@@ -6,7 +6,7 @@ import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
 import type { SqlParameter, SqlResult } from "../sql/engine.ts";
 import { SqlError, sqlErrorOf } from "../sql/errors.ts";
-import { type Execution, startExecution } from "../sql/execution.ts";
+import { type Execution, startExecution, timeLimitMs, waitWhileThere } from "../sql/execution.ts";
 import { type OpenSql, sqlOf } from "../sql/open.ts";
 import { type Chunk, type Chunks, chunksOf, csvOf } from "../sql/statement-results.ts";
 import { typeSql } from "../sql/types.ts";
@@ -126,7 +126,7 @@ async function execute(state: State, request: ApiRequest): Promise<ApiReply> {
   const execution =
     session instanceof SqlError
       ? failed(session)
-      : startExecution(session, body.statement, parameters, 0);
+      : startExecution(session, body.statement, parameters, timeLimitMs(context.settings));
   const statement: Statement = {
     id: randomUUID(),
     principalId: request.principal.id,
@@ -140,7 +140,7 @@ async function execute(state: State, request: ApiRequest): Promise<ApiReply> {
     return session instanceof SqlError ? undefined : session.close();
   });
   state.statements.set(statement.id, statement);
-  await execution.wait(waitMs);
+  await waitWhileThere(execution, waitMs, request.gone());
   if (execution.state() === "RUNNING" && body.on_wait_timeout === "CANCEL" && waitMs > 0)
     execution.cancel();
   return reply(await described(state, statement));
@@ -187,9 +187,11 @@ async function chunksAtEnd(
   await execution.wait(2 ** 31 - 1);
   const result = execution.result();
   if (result === undefined) return undefined;
-  const chunks = await chunksOf(result, { rows: body.row_limit, bytes: body.byte_limit }).catch(
-    sqlErrorOf,
-  );
+  const chunks = await chunksOf(result, {
+    rows: body.row_limit,
+    bytes: body.byte_limit,
+    ...(body.disposition === "INLINE" && { bytesCounted: INLINE_BYTES_MAX }),
+  }).catch(sqlErrorOf);
   if (
     chunks instanceof SqlError ||
     body.disposition !== "INLINE" ||

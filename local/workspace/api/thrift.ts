@@ -12,10 +12,10 @@ export function thriftRoutes(context: WorkspaceContext): Route[] {
   let loading: ReturnType<typeof loadThrift> | undefined;
   const handle = async (request: ApiRequest) => {
     context.principals.requireEntitled(request.principal);
-    loading ??= loadThrift(open);
+    loading ??= loadThrift(context, open);
     const { answerThrift, service } = await loading;
     const body = await answerThrift(
-      service.handlersFor(request.principal),
+      service.handlersFor(request.principal, request.gone()),
       await request.body(),
     ).catch((thrown: unknown) => {
       throw new ApiError(400, "BAD_REQUEST", "The body is not a Thrift call of TCLIService.", {
@@ -42,8 +42,8 @@ export function thriftRoutes(context: WorkspaceContext): Route[] {
 }
 
 /** With the first call, as the engine: the driver's generated code is large, and many a client never speaks it. */
-async function loadThrift(open: OpenSql) {
+async function loadThrift({ settings }: WorkspaceContext, open: OpenSql) {
   const { answerThrift } = await import("../sql/thrift/codec.ts");
   const { createThriftService } = await import("../sql/thrift/service.ts");
-  return { answerThrift, service: createThriftService(open) };
+  return { answerThrift, service: createThriftService(open, settings) };
 }

@@ -1,9 +1,10 @@
-// Access tokens: JWTs that any client can read (it wants `exp`), signed by a key that survives a restart.
+// Access tokens: JWTs that any client can read (it wants `exp`), signed by one key and verified by its public half.
 import {
-  createPrivateKey,
+  createHash,
   createPublicKey,
   generateKeyPairSync,
   type JsonWebKey,
+  type KeyObject,
   randomUUID,
   sign,
   verify,
@@ -20,32 +21,33 @@ type Claims = {
   readonly [claim: string]: unknown;
 };
 
-export type TokenKey = {
-  readonly sign: (claims: Claims) => string;
+export type VerifyingKey = {
+  /** `kid` of the tokens that it verifies. */
+  readonly id: string;
+  readonly jwk: JsonWebKey;
   /** The claims, when this key signed them; says nothing about their time. */
   readonly verify: (token: string) => Claims | undefined;
-  readonly jwks: () => { readonly keys: readonly JsonWebKey[] };
 };
 
-/** A fresh private key in PEM, for ES256. */
-export const createKeyPem = (): string =>
-  generateKeyPairSync("ec", { namedCurve: "P-256" })
-    .privateKey.export({ type: "pkcs8", format: "pem" })
-    .toString();
+export type TokenKey = VerifyingKey & {
+  readonly publicPem: string;
+  readonly sign: (claims: Claims) => string;
+};
 
-export function openTokenKey(pem: string): TokenKey {
-  const privateKey = createPrivateKey(pem);
-  const publicKey = createPublicKey(privateKey);
-  const header = encode({ alg: "ES256", typ: "at+jwt", kid: KEY_ID });
+/** A fresh key for ES256. Its private half cannot be had back. */
+export function createTokenKey(): TokenKey {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const publicPem = publicKey.export({ type: "spki", format: "pem" }).toString();
+  const key = openTokenKey(publicPem);
+  return { ...key, publicPem, sign: (claims) => signed(claims, privateKey, key.id) };
+}
+
+export function openTokenKey(publicPem: string): VerifyingKey {
+  const publicKey = createPublicKey(publicPem);
+  const id = createHash("sha256").update(publicPem).digest("hex").slice(0, 16);
   return {
-    sign: (claims) => {
-      const signed = `${header}.${encode({ ...claims, jti: randomUUID() })}`;
-      const signature = sign("sha256", Buffer.from(signed), {
-        key: privateKey,
-        dsaEncoding: "ieee-p1363",
-      });
-      return `${signed}.${signature.toString("base64url")}`;
-    },
+    id,
+    jwk: { ...publicKey.export({ format: "jwk" }), alg: "ES256", use: "sig", kid: id },
     verify: (token) => {
       const [head = "", payload = "", signature = "", ...more] = token.split(".");
       if (more.length > 0 || signature === "") return undefined;
@@ -57,13 +59,15 @@ export function openTokenKey(pem: string): TokenKey {
       );
       return genuine ? SignedClaims.parse(decode(payload)) : undefined;
     },
-    jwks: () => ({
-      keys: [{ ...publicKey.export({ format: "jwk" }), alg: "ES256", use: "sig", kid: KEY_ID }],
-    }),
   };
 }
 
-const KEY_ID = "embedded-workspace";
+function signed(claims: Claims, key: KeyObject, kid: string): string {
+  const header = encode({ alg: "ES256", typ: "at+jwt", kid });
+  const text = `${header}.${encode({ ...claims, jti: randomUUID() })}`;
+  const signature = sign("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
+  return `${text}.${signature.toString("base64url")}`;
+}
 
 const SignedClaims = z.looseObject({
   sub: z.string(),

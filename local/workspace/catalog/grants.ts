@@ -67,8 +67,21 @@ export function createGrants(store: Store, principals: () => Principals): Grants
         privileges,
       })),
     mayManage: (principal, securable) => principal.admin || holds(principal, "MANAGE", securable),
+    ...ownership(held, at),
+  };
+}
+
+function ownership(
+  held: Collection<Held>,
+  at: (securable: Securable) => Held,
+): Pick<Grants, "setOwner" | "ownerOf" | "ownedBelow" | "rename" | "forget"> {
+  return {
     setOwner: (securable, owner) =>
       held.put(keyOf(securable), { ...at(securable), owner: owner.id }),
+    rename: (securable, name) => {
+      held.put(keyOf({ ...securable, name }), at(securable));
+      held.delete(keyOf(securable));
+    },
     ownerOf: (securable) => at(securable).owner,
     ownedBelow: (name) =>
       [...held.entries()]

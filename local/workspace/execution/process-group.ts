@@ -73,7 +73,10 @@ export async function startGroup(options: GroupOptions): Promise<GroupProcess> {
     exited,
     terminate: async (graceMs) => {
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
+      const timer = setTimeout(() => {
+        killDescendants(pid); // while their leader lives: afterwards nobody knows whose they were
+        signalGroup(pid, "SIGKILL");
+      }, graceMs);
       await exited.finally(() => clearTimeout(timer));
     },
   };
@@ -88,8 +91,10 @@ const once = (child: ChildProcess, event: string): Promise<void> =>
  */
 export function killLeftovers(marks: readonly ProcessMark[], labels: readonly string[]): void {
   for (const mark of marks)
-    if (mark.startedAt !== "" && startOf(mark.pid) === mark.startedAt)
+    if (mark.startedAt !== "" && startOf(mark.pid) === mark.startedAt) {
+      killDescendants(mark.pid);
       signalGroup(mark.pid, "SIGKILL");
+    }
   killMarked(labels);
 }
 
@@ -102,6 +107,45 @@ function killMarked(labels: readonly string[]): void {
   for (const name of processNames()) {
     if (!environmentOf(name).some((pair) => wanted.has(pair))) continue;
     signalTo(Number(name), "SIGKILL");
+  }
+}
+
+/** They may begin others faster than they are ended. */
+const roundsMax = 20;
+
+/** Kills what the process has begun, whatever group, session and environment it has. Linux only. */
+function killDescendants(pid: number): void {
+  for (let round = 0; round < roundsMax; round++) {
+    const left = descendantsOf(pid);
+    if (left.length === 0) return;
+    for (const each of left) signalTo(each, "SIGKILL");
+  }
+}
+
+function descendantsOf(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of processNames()) {
+    const [state, parent] = statOf(name);
+    if (state === undefined || state === "Z") continue;
+    const known = children.get(Number(parent)) ?? [];
+    children.set(Number(parent), [...known, Number(name)]);
+  }
+  const found: number[] = [];
+  for (const left = [pid]; left.length > 0; ) {
+    const next = children.get(left.pop() ?? 0) ?? [];
+    found.push(...next);
+    left.push(...next);
+  }
+  return found;
+}
+
+/** What follows the program's name in `/proc/…/stat`: state, parent, … (field 3 and on). */
+function statOf(name: string): string[] {
+  try {
+    const line = readFileSync(`/proc/${name}/stat`, "latin1");
+    return line.slice(line.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return []; // gone, or no /proc on this system
   }
 }
 
@@ -126,13 +170,8 @@ function environmentOf(name: string): string[] {
  * now.
  */
 function startOf(pid: number): string | undefined {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-    return `${bootId()}/${fields[19]}`; // starttime is field 22; two fields precede the cut
-  } catch {
-    return startByPs(pid);
-  }
+  const started = statOf(String(pid))[19]; // field 22
+  return started === undefined ? startByPs(pid) : `${bootId()}/${started}`;
 }
 
 const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();

@@ -2,6 +2,7 @@
 // and what it may see.
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -21,6 +22,8 @@ export type TaskFolder = {
   readonly home: string;
   readonly temporary: string;
   readonly packages: string;
+  /** Certificate authorities for what the task calls. */
+  readonly caFile: string | undefined;
   /**
    * What the shim reads (python/_workspace/mounts.py); it follows new volumes and changed grants.
    */
@@ -41,8 +44,11 @@ export function createTaskFolder(
   const path = taskFolderPath(context, attemptId);
   const inside = (name: string): string => join(path, name);
   rmSync(path, { recursive: true, force: true });
-  for (const name of ["work", "home", "tmp", "staging", "mnt"])
-    mkdirSync(inside(name), { recursive: true });
+  for (const name of ["work", "home", "tmp", "mnt"])
+    mkdirSync(inside(name), { recursive: true, mode: 0o700 });
+  // On the disk of the volumes: a finished upload gets there by renaming.
+  const staging = join(realpathSync(context.folder), "staging", attemptId);
+  mkdirSync(staging, { recursive: true });
   // Shell commands get this path in the middle of their text, where a space would divide it.
   const plain = /^[\w./-]+$/.test(path);
   const alias = plain ? inside("mnt") : mkdtempSync(join(tmpdir(), "volumes-"));
@@ -50,7 +56,7 @@ export function createTaskFolder(
   let written = "";
   const writeMounts = (): void => {
     const mounts = mountsOf(context, principal);
-    const text = JSON.stringify({ alias, staging: inside("staging"), mounts });
+    const text = JSON.stringify({ alias, staging, own: path, closed: closedTo(context), mounts });
     if (text === written) return;
     written = text;
     writeFileSync(`${mountsFile}.new`, text);
@@ -64,6 +70,7 @@ export function createTaskFolder(
     home: inside("home"),
     temporary: inside("tmp"),
     packages: inside("packages"),
+    caFile: copyOf(context.caFile, inside("ca-bundle.pem")),
     mountsFile,
     writeSpec: (spec) => {
       const file = inside("spec.json");
@@ -72,14 +79,25 @@ export function createTaskFolder(
     },
     remove: () => {
       clearInterval(refreshing);
-      for (const folder of [alias, path]) removeFolder(folder);
+      for (const folder of [alias, path, staging]) removeFolder(folder);
     },
   };
 }
 
+function copyOf(file: string | undefined, to: string): string | undefined {
+  if (file === undefined) return undefined;
+  copyFileSync(file, to);
+  return to;
+}
+
 /** One for each attempt on this machine: two workspaces never share it. */
 export const taskFolderPath = (context: WorkspaceContext, attemptId: string): string =>
-  join(realpathSync(context.folder), "tasks", attemptId);
+  join(context.tasksFolder, attemptId);
+
+/** What is no task's business: all that the workspace keeps, and the folders of other tasks. */
+const closedTo = ({ folder, tasksFolder }: WorkspaceContext): readonly string[] => [
+  ...new Set([realpathSync(folder), folder, tasksFolder]),
+];
 
 /** Read-only copies of volumes are in the way of who is not root. */
 export function removeFolder(path: string): void {

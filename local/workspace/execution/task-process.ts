@@ -80,7 +80,7 @@ async function supervise(
 
 /** The host's own variables stay with the host. */
 function environmentOf(given: TaskProcess, folder: TaskFolder): Record<string, string> {
-  const { caFile } = given.context;
+  const { caFile } = folder;
   const serverless = given.task.environment_key !== undefined;
   return {
     PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",

@@ -136,6 +136,7 @@ async function callHandler(found: Found, principal: Principal, call: Call): Prom
       invite();
       return limitedStream(request, bytesMax);
     },
+    gone: () => goneSignal(call.exchange),
     json: async (schema) => {
       const parsed = parseBody((await body()).toString("utf8"), schema);
       noteRunId(call, parsed);
@@ -143,6 +144,14 @@ async function callHandler(found: Found, principal: Principal, call: Call): Prom
     },
   };
   return found.route.handle(apiRequest);
+}
+
+function goneSignal({ response }: Exchange): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 function noteRunId({ notes }: Call, value: unknown): void {

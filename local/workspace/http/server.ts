@@ -20,8 +20,15 @@ export type ServerOptions = {
   readonly certificates?: Certificates;
   readonly settings: Settings;
   readonly router: Router;
-  /** Everything below this path is the admin's: its own router, no principal, no faults, not in the log. */
-  readonly admin: { readonly path: string; readonly router: Router };
+  /**
+   * Everything below this path and a token that opens it is the admin's: its own router, no principal, no faults, not in
+   * the log.
+   */
+  readonly admin: {
+    readonly path: string;
+    readonly opens: (token: string) => boolean;
+    readonly router: Router;
+  };
   readonly faults: Faults;
   readonly requestLog: RequestLog;
   /** @throws ApiError 401 or 403 */
@@ -88,8 +95,8 @@ async function handle(
   response.on("error", () => undefined); // the client went away; the line in the log still tells
   const [rawPath, rawQuery] = splitOnce(request.url ?? "/", "?");
   const { admin } = options;
-  if (rawPath === admin.path || rawPath.startsWith(`${admin.path}/`)) {
-    const adminPath = rawPath.slice(admin.path.length) || "/";
+  const adminPath = pathOfAdmin(admin, rawPath);
+  if (adminPath !== undefined) {
     const call: Call = { exchange, rawPath: adminPath, rawQuery, notes: {} };
     await send(exchange, await dispatchAdmin(dispatching, admin.router, call));
     return;
@@ -142,6 +149,12 @@ async function logged(requestLog: RequestLog, call: Call, work: () => Promise<vo
       ...(userAgent !== undefined && { user_agent: userAgent }),
     });
   }
+}
+
+function pathOfAdmin({ path, opens }: ServerOptions["admin"], rawPath: string): string | undefined {
+  if (!rawPath.startsWith(`${path}/`)) return undefined;
+  const [token, rest] = splitOnce(rawPath.slice(path.length + 1), "/");
+  return opens(token) ? `/${rest}` : undefined;
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -17,6 +17,28 @@ export function mayUse(principal: Principal, guarded: Guarded, right: Right): bo
   );
 }
 
+/** Of a run, where the settings say what no document does: the rights of its identity. */
+export function mayUseRun(
+  { settings }: WorkspaceContext,
+  principal: Principal,
+  run: Guarded & { readonly runAs: string },
+  right: Right,
+): boolean {
+  const asIdentity = settings.runAsMayManage || (right === "view" && settings.runAsMayView);
+  return mayUse(principal, run, right) || (asIdentity && run.runAs === principal.id);
+}
+
+/** @throws ApiError 403 PERMISSION_DENIED */
+export function requireUseRun(
+  context: WorkspaceContext,
+  principal: Principal,
+  run: Guarded & { readonly runAs: string; readonly runId: string },
+  right: Right,
+  asked = run.runId,
+): void {
+  if (!mayUseRun(context, principal, run, right)) throw forbidden(principal, right, `run ${asked}`);
+}
+
 /** @throws ApiError 403 PERMISSION_DENIED */
 export function requireUse(
   principal: Principal,

@@ -123,6 +123,11 @@ export type RunRecord = {
     readonly value: string;
   }[];
   readonly taskParameters: TaskParameters;
+  /**
+   * `overriding_parameters`: those of the run and of all its repairs, so that none hides what an earlier one changed. Runs of
+   * older workspaces have none.
+   */
+  readonly overriding?: Readonly<Record<string, unknown>>;
   readonly timeoutSeconds: number;
   readonly performanceTarget?: string;
   readonly gitSource?: Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
 import type { WorkspaceContext } from "../context.ts";
 import { logBytesMax } from "../execution/log-tail.ts";
 import { type KeptLog, keptLog } from "../execution/task-logs.ts";
-import type { Attempt, RunRecord, TaskOutput } from "./model.ts";
+import { type Attempt, type RunRecord, succeeded, type TaskOutput } from "./model.ts";
 import { taskRunView } from "./views.ts";
 
 /** Logs exist for programs; a notebook has its exit value instead. */
@@ -14,7 +14,7 @@ export function outputView(
   const task = run.tasks.find(({ task_key }) => task_key === attempt.taskKey);
   const isProgram = task?.spark_python_task !== undefined || task?.python_wheel_task !== undefined;
   const output = attempt.output ?? {};
-  const log = isProgram ? logOf(context, attempt) : undefined;
+  const log = isProgram && hasLogs(context, attempt) ? logOf(context, attempt) : undefined;
   return {
     metadata: taskRunView(context, run, attempt),
     ...(output.error !== undefined && { error: output.error }),
@@ -32,6 +32,22 @@ function notebookOutput(output: TaskOutput): Record<string, unknown> {
     ...(output.notebookResult !== undefined && { result: output.notebookResult }),
     truncated: output.notebookTruncated ?? false,
   };
+}
+
+/** No document says when they are there: the settings do. */
+function hasLogs({ settings, clock }: WorkspaceContext, attempt: Attempt): boolean {
+  switch (settings.output) {
+    case "present":
+      return true;
+    case "absent":
+      return false;
+    case "absent_on_failure":
+      return succeeded(attempt.ending);
+    case "late": {
+      const sinceMs = (clock.nowMs() - attempt.endedMs) * clock.timeScale;
+      return attempt.endedMs !== 0 && sinceMs >= settings.outputLateSeconds * 1000;
+    }
+  }
 }
 
 function logOf(context: WorkspaceContext, attempt: Attempt): KeptLog | undefined {

@@ -43,5 +43,12 @@ export function taskParametersOf(given: Given): TaskParameters {
   };
 }
 
+/** What a run-now or a repair gave instead of the tasks' own parameters, as it was given. */
+export function overridingOf(given: Given): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    typed.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+  );
+}
+
 const invalid = (message: string): ApiError =>
   new ApiError(400, "INVALID_PARAMETER_VALUE", message);

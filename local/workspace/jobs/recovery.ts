@@ -28,11 +28,12 @@ export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
     interrupted.flatMap((attempt) => attempt.process ?? []),
     interrupted.map((attempt) => taskFolderPath(context, attempt.runId)),
   );
-  try {
-    removeFolder(join(context.folder, "tasks"));
-  } catch {
-    // somebody is still dying in there; the next restart removes it
-  }
+  for (const folder of [context.tasksFolder, join(context.folder, "staging")])
+    try {
+      removeFolder(folder);
+    } catch {
+      // somebody is still dying in there; the next restart removes it
+    }
   for (const run of store.activeRuns()) store.putRun(settled(run, nowMs));
 }
 

@@ -1,10 +1,10 @@
 // runs/repair: failed tasks of a finished run once more, under the same run id.
 import { ApiError, type ApiReply, type Principal } from "../route.ts";
-import { requireUse } from "./access.ts";
+import { requireUseRun } from "./access.ts";
 import type { Repair } from "./job-schema.ts";
 import type { RunRecord } from "./model.ts";
 import { latestAttempts, succeeded } from "./model.ts";
-import { taskParametersOf } from "./parameters.ts";
+import { overridingOf, taskParametersOf } from "./parameters.ts";
 import type { JobsService } from "./service.ts";
 import type { Task } from "./task-schema.ts";
 
@@ -17,7 +17,7 @@ export function repairRun(jobs: JobsService, principal: Principal, request: Repa
   const { store, conductor, context } = jobs;
   const run = store.run(request.run_id);
   if (run === undefined) throw invalid(`Run ${request.run_id} does not exist.`);
-  requireUse(principal, run, "manage", `run ${run.runId}`);
+  requireUseRun(context, principal, run, "manage");
   if (run.ending === undefined)
     throw invalid(`The run ${run.runId} is in progress; it can be repaired when it is over.`);
   requireLatest(run, request);
@@ -34,6 +34,7 @@ export function repairRun(jobs: JobsService, principal: Principal, request: Repa
       value: request.job_parameters?.[parameter.name] ?? parameter.default,
     })),
     taskParameters: taskParametersOf(request),
+    overriding: { ...run.overriding, ...overridingOf(request) },
     repairs: [...run.repairs, { repairId, startedMs: nowMs, endedMs: 0 }],
   };
   const latest = latestAttempts(run.attempts);

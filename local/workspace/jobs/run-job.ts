@@ -5,7 +5,7 @@ import { failed, success } from "./endings.ts";
 import type { RunNow } from "./job-schema.ts";
 import type { JobRecord, Outcome, RunRecord } from "./model.ts";
 import { succeeded } from "./model.ts";
-import { requireParameters, taskParametersOf } from "./parameters.ts";
+import { overridingOf, requireParameters, taskParametersOf } from "./parameters.ts";
 import { resolveReferences } from "./references.ts";
 import type { JobsService } from "./service.ts";
 import type { Task } from "./task-schema.ts";
@@ -27,7 +27,8 @@ export function startJobRun(
   const parameters = parametersOf(job, request);
   const token = request.idempotency_token;
   // A token of run-now belongs to its job; those of submits share the workspace.
-  return jobs.startOnce(token === undefined ? undefined : `${job.jobId}/${token}`, () => ({
+  const scoped = token === undefined ? undefined : `${job.jobId}/${token}`;
+  return jobs.startOnce(scoped, caller, () => ({
     ...kind,
     jobId: job.jobId,
     name: settings.name ?? "Untitled",
@@ -41,6 +42,7 @@ export function startJobRun(
     access: [...job.access, { service_principal_name: job.creator, permission_level: "IS_OWNER" }],
     parameters,
     taskParameters: taskParametersOf(request),
+    overriding: overridingOf(request),
     timeoutSeconds: settings.timeout_seconds ?? 0,
     ...(settings.performance_target !== undefined && {
       performanceTarget: settings.performance_target,

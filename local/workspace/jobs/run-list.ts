@@ -1,7 +1,7 @@
 // runs/list: newest end time first, 25 at a time, no filter by name or token.
 import type { ApiReply, ApiRequest } from "../route.ts";
 import { ApiError } from "../route.ts";
-import { mayUse } from "./access.ts";
+import { mayUseRun } from "./access.ts";
 import type { RunRecord } from "./model.ts";
 import { positionOf, tokenOf } from "./paging.ts";
 import type { JobsService } from "./service.ts";
@@ -16,7 +16,7 @@ export async function listRuns(jobs: JobsService, request: ApiRequest): Promise<
   const start = startOf(query);
   const found = jobs.store
     .runs()
-    .filter((run) => mayUse(request.principal, run, "view"))
+    .filter((run) => mayUseRun(jobs.context, request.principal, run, "view"))
     .filter(filterOf(query))
     .sort(newestFirst);
   const page = found.slice(start, start + limit);

@@ -23,8 +23,8 @@ export type RunStore = {
   readonly putJob: (job: JobRecord) => void;
   readonly removeJob: (jobId: string) => void;
   readonly jobs: () => readonly JobRecord[];
-  /** The run that was started with this token, also when it has been deleted since. */
-  readonly tokenRun: (token: string) => string | undefined;
+  /** The run that was started with this token, also when it has been deleted since; whose it is say the settings. */
+  readonly tokenRun: (token: string, caller: string) => string | undefined;
   readonly newId: () => string;
 };
 
@@ -38,15 +38,13 @@ const largeIdFirst = 2n ** 53n + 1n;
 export function createRunStore(context: WorkspaceContext): RunStore {
   const runs = context.store.collection<RunRecord>("runs");
   const jobs = context.store.collection<JobRecord>("jobs");
-  // A run holds its token, so that both are written at once; this holds those of deleted runs.
-  const orphanedTokens = context.store.collection<string>("idempotency_tokens");
-  const tokens = new Map(orphanedTokens.entries());
+  const tokens = openTokens(context);
   const parentOf = new Map<string, string>();
   const active = new Set<string>();
   const queued = new Set<string>();
 
   const index = (run: RunRecord): void => {
-    if (run.token !== undefined) tokens.set(run.token, run.runId);
+    tokens.know(run);
     for (const attempt of run.attempts) parentOf.set(attempt.runId, run.runId);
     if (run.ending === undefined) active.add(run.runId);
     else active.delete(run.runId);
@@ -73,7 +71,7 @@ export function createRunStore(context: WorkspaceContext): RunStore {
       const run = runs.get(runId);
       if (run === undefined) return;
       unindex(run);
-      if (run.token !== undefined) orphanedTokens.put(run.token, runId);
+      tokens.outlive(run);
       runs.delete(runId);
       for (const attempt of run.attempts) dropLog(context, attempt.runId);
     },
@@ -90,10 +88,33 @@ export function createRunStore(context: WorkspaceContext): RunStore {
     putJob: (job) => jobs.put(job.jobId, job),
     removeJob: (jobId) => jobs.delete(jobId),
     jobs: () => [...jobs.entries()].map(([, job]) => job),
-    tokenRun: (token) => tokens.get(token),
+    tokenRun: tokens.runOf,
     newId: () => {
       const first = context.settings.largeIds ? largeIdFirst : idFirst;
       return String(first + BigInt(context.store.next("job_ids", 0)));
     },
+  };
+}
+
+/** Tokens live for ever. A run holds its own, so that both are written at once; those of deleted runs are kept apart. */
+function openTokens({ store, settings }: WorkspaceContext) {
+  const orphaned = store.collection<string>("idempotency_tokens");
+  const orphanedOfUsers = store.collection<string>("idempotency_tokens_of_users");
+  const first = new Map(orphaned.entries());
+  const ofUsers = new Map(orphanedOfUsers.entries());
+  const own = (creator: string, token: string) => `${creator} ${token}`;
+  return {
+    know: ({ token, creator, runId }: RunRecord): void => {
+      if (token === undefined) return;
+      if (!first.has(token)) first.set(token, runId);
+      ofUsers.set(own(creator, token), runId);
+    },
+    outlive: ({ token, creator, runId }: RunRecord): void => {
+      if (token === undefined) return;
+      if (first.get(token) === runId) orphaned.put(token, runId);
+      orphanedOfUsers.put(own(creator, token), runId);
+    },
+    runOf: (token: string, caller: string): string | undefined =>
+      settings.tokenScope === "user" ? ofUsers.get(own(caller, token)) : first.get(token),
   };
 }

@@ -1,7 +1,7 @@
 // The jobs service: composes store, scripts, executor and conductor, and makes runs.
 import type { WorkspaceContext } from "../context.ts";
 import { createExecutor, type Executor } from "../execution/executor.ts";
-import { ApiError } from "../route.ts";
+import { ApiError, type Principal } from "../route.ts";
 import { Conductor } from "./conductor.ts";
 import { defaultJobLimits, type JobLimits } from "./limits.ts";
 import type { RunRecord } from "./model.ts";
@@ -20,7 +20,11 @@ export type JobsService = {
    * The run that a token names already, or the new one: exactly one starts. @throws ApiError 400,
    * 429
    */
-  readonly startOnce: (token: string | undefined, make: () => NewRun) => RunRecord;
+  readonly startOnce: (
+    token: string | undefined,
+    caller: Principal,
+    make: () => NewRun,
+  ) => RunRecord;
   /** One more thing created, for the hourly quota. @throws ApiError 400 INVALID_STATE */
   readonly countCreated: () => void;
 };
@@ -78,9 +82,9 @@ export function createJobsService(context: WorkspaceContext): JobsService {
     scripts,
     conductor,
     countCreated,
-    startOnce: (token, make) => {
+    startOnce: (token, caller, make) => {
       if (token === undefined) return begin(make());
-      const known = store.tokenRun(token);
+      const known = store.tokenRun(token, caller.id);
       return known === undefined ? begin({ ...make(), token }) : knownRun(store, known);
     },
   };

@@ -46,19 +46,20 @@ export function runView(
   };
 }
 
+/** No run-as: that is a field of jobs/get alone (databricks-sdk `Run`, `BaseRun`). */
 function runHead(context: WorkspaceContext, run: RunRecord): Json {
+  const { overriding = {} } = run;
   return {
     job_id: BigInt(run.jobId),
     run_id: BigInt(run.runId),
     number_in_job: BigInt(run.runId),
     original_attempt_run_id: BigInt(run.runId),
     creator_user_name: run.creator,
-    run_as_user_name: run.runAs,
     run_name: run.name,
     run_type: run.type,
     trigger: run.trigger,
-    format: run.singleTask ? "SINGLE_TASK" : "MULTI_TASK",
     run_page_url: pageUrl(context, run, run.runId),
+    ...(Object.keys(overriding).length > 0 && { overriding_parameters: overriding }),
     ...(run.gitSource !== undefined && { git_source: run.gitSource }),
     ...(run.performanceTarget !== undefined && {
       effective_performance_target: run.performanceTarget,
@@ -131,7 +132,7 @@ function attemptTimes(attempt: Attempt): Json {
 }
 
 function taskSettingsView(task: Task): Json {
-  const { task_key: _, ...settings } = task;
+  const { task_key: _, health: __, ...settings } = task; // `RunTask` has no health
   const runJob = task.run_job_task;
   return {
     ...settings,
@@ -169,18 +170,30 @@ function repairView(context: WorkspaceContext, run: RunRecord, index: number): J
 /** runs/get of a task's own run id: the same run, with the one task. */
 export function taskRunView(context: WorkspaceContext, run: RunRecord, attempt: Attempt): Json {
   const entry = attemptView(context, run, attempt);
+  const task = run.tasks.find(({ task_key }) => task_key === attempt.taskKey);
   const first = run.attempts.find(({ taskKey }) => taskKey === attempt.taskKey) ?? attempt;
   return {
     ...runHead(context, run),
-    ...entry,
+    run_id: BigInt(attempt.runId),
     job_run_id: BigInt(run.runId),
     number_in_job: BigInt(attempt.runId),
     original_attempt_run_id: BigInt(first.runId),
+    attempt_number: attempt.attempt,
     run_name: attempt.taskKey,
-    run_type: run.type,
+    run_page_url: pageUrl(context, run, attempt.runId),
+    ...attemptTimes(attempt),
+    ...stateAndStatus(shownOfAttempt(context, attempt)),
+    ...(task !== undefined && { cluster_spec: clusterSpec(task), ...computeView(task, attempt) }),
     tasks: [entry],
   };
 }
+
+const clusterSpec = ({
+  existing_cluster_id,
+  new_cluster,
+  job_cluster_key,
+  libraries,
+}: Task): Json => ({ existing_cluster_id, new_cluster, job_cluster_key, libraries });
 
 const pageUrl = (context: WorkspaceContext, run: RunRecord, runId: string): string =>
   `${context.url}/?o=${context.workspaceId}#job/${run.jobId}/run/${runId}`;

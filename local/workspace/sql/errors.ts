@@ -50,9 +50,33 @@ export function insufficientPermissions(
   );
 }
 
+/** Nested deeper, or longer, than a statement can be worked on. */
+export function tooComplex(cause?: unknown): SqlError {
+  return new SqlError(
+    "FAILED_TO_PARSE_TOO_COMPLEX",
+    "54001",
+    "The statement, including potential SQL functions and referenced views, was too complex to parse. To mitigate this error divide the statement into multiple, less complex chunks",
+    { cause },
+  );
+}
+
+/** More than this workspace's share of the machine. */
+export function outOfMemory(cause?: unknown): SqlError {
+  return new SqlError(
+    "UNABLE_TO_ACQUIRE_MEMORY",
+    "53200",
+    "The statement needs more memory than the embedded workspace gives to SQL",
+    { cause },
+  );
+}
+
+/** What V8 says where a recursion, its own or a regular expression's, has no room left. */
+export const STACK_IS_FULL = /Maximum call stack size exceeded/;
+
 /** Whatever was thrown, as a statement's error. */
 export function sqlErrorOf(thrown: unknown): SqlError {
   if (thrown instanceof SqlError) return thrown;
+  if (thrown instanceof RangeError && STACK_IS_FULL.test(thrown.message)) return tooComplex(thrown);
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new SqlError("INTERNAL_ERROR", "XX000", text, { cause: thrown });
 }

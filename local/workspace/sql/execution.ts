@@ -1,4 +1,5 @@
 // One statement under way: started, waited for, cancelled, timed out. Thrift and the Statement Execution API share it.
+import type { Settings } from "../context.ts";
 import type { SqlParameter, SqlResult, SqlSession } from "./engine.ts";
 import { SqlError, sqlErrorOf } from "./errors.ts";
 
@@ -14,7 +15,13 @@ export type Execution = {
   readonly cancel: () => void;
 };
 
-/** Runs a statement in a session. `timeoutMs` 0 is none (the platform's own limit is two days). */
+/** What a statement is given: what was asked for (0 is nothing), within what the workspace allows. */
+export function timeLimitMs({ statementSecondsMax }: Settings, askedMs = 0): number {
+  const most = statementSecondsMax * 1000;
+  return askedMs > 0 ? Math.min(askedMs, most) : most;
+}
+
+/** Runs a statement in a session, at most so long. */
 export function startExecution(
   session: SqlSession,
   statement: string,
@@ -37,8 +44,7 @@ export function startExecution(
     end(next, failure);
     abort.abort(failure);
   };
-  const timer =
-    timeoutMs > 0 ? setTimeout(() => stop("TIMEDOUT", timedOut(timeoutMs)), timeoutMs) : undefined;
+  const timer = setTimeout(() => stop("TIMEDOUT", timedOut(timeoutMs)), timeoutMs);
   session.execute(statement, parameters, abort.signal).then(
     (answer) => {
       result = answer;
@@ -66,6 +72,18 @@ function timedOut(timeoutMs: number): SqlError {
     "57KD0",
     `Query has been timed out due to inactivity or its limit of ${timeoutMs / 1000} seconds`,
   );
+}
+
+/** Waits as `wait` does; when the client goes meanwhile, nobody can ever ask for the statement, and it is cancelled. */
+export async function waitWhileThere(
+  execution: Execution,
+  waitMs: number,
+  gone: AbortSignal,
+): Promise<void> {
+  if (gone.aborted) execution.cancel();
+  gone.addEventListener("abort", execution.cancel);
+  await execution.wait(waitMs);
+  gone.removeEventListener("abort", execution.cancel);
 }
 
 async function waitFor(ended: Promise<void>, waitMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 // A statement's result cut into chunks for the Statement Execution API.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Cell, SqlResult } from "./engine.ts";
 
 export type Chunk = {
@@ -19,7 +20,12 @@ const CHUNK_ROWS_MAX = 10_000;
 /** `rowLimit` and `byteLimit` cut the result; the first row is always there. */
 export async function chunksOf(
   result: SqlResult,
-  limits: { readonly rows?: number | undefined; readonly bytes?: number | undefined },
+  limits: {
+    readonly rows?: number | undefined;
+    readonly bytes?: number | undefined;
+    /** Beyond so many nothing is counted any more: it is too much whatever follows. */
+    readonly bytesCounted?: number | undefined;
+  },
 ): Promise<Chunks> {
   const rowsMax = Math.min(result.rowCount, limits.rows ?? Number.POSITIVE_INFINITY);
   const chunks: Chunk[] = [];
@@ -37,7 +43,8 @@ export async function chunksOf(
     });
     rows += kept.rows;
     bytes += kept.bytes;
-    if (kept.rows < page.length) break;
+    if (kept.rows < page.length || bytes > (limits.bytesCounted ?? Number.POSITIVE_INFINITY)) break;
+    await nextTurn(); // a large result is not the only thing that this process has to do
   }
   return { chunks, rowCount: rows, byteCount: bytes, truncated: rows < result.rowCount };
 }

@@ -1,5 +1,6 @@
 """The official Python SDK, unmodified, against a started workspace: it finds it by the environment alone."""
 
+import dataclasses
 import io
 import os
 import threading
@@ -70,6 +71,32 @@ class Identity(unittest.TestCase):
         with self.assertRaises(NotImplemented):
             list(w.pipelines.list_pipelines())
 
+
+def unknown_fields(kind, answer: dict) -> list[str]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return [f"{kind.__name__}.{name}" for name in answer if name not in names]
+
+
+class Fields(unittest.TestCase):
+    def test_runs_have_no_field_that_the_sdk_does_not_know(self):
+        run = w.jobs.submit(run_name="fields", tasks=[python_task("print(1)", "a")]).result()
+        get = lambda name, run_id: w.api_client.do(
+            "GET", f"/api/2.2/jobs/runs/{name}", query={"run_id": run_id, "include_history": "true"}
+        )
+        whole, task = get("get", run.run_id), get("get", run.tasks[0].run_id)
+        listed = w.api_client.do("GET", "/api/2.2/jobs/runs/list", query={"expand_tasks": "true"})
+        output = get("get-output", run.tasks[0].run_id)
+        found = unknown_fields(jobs.RunOutput, output)
+        found += unknown_fields(jobs.ListRunsResponse, listed)
+        for each in (whole, task, output["metadata"], *listed["runs"]):
+            found += unknown_fields(jobs.Run, each)
+            found += unknown_fields(jobs.RunState, each["state"])
+            found += unknown_fields(jobs.RunStatus, each["status"])
+            for part in each.get("tasks", []):
+                found += unknown_fields(jobs.RunTask, part)
+            for repair in each.get("repair_history", []):
+                found += unknown_fields(jobs.RepairHistoryItem, repair)
+        self.assertEqual(found, [])
 
 class Files(unittest.TestCase):
     def test_upload_download_metadata_delete(self):

@@ -1,8 +1,9 @@
 """What the workspace starts for each attempt: `python launcher.py spec.json`, with a socket to the
 workspace as file 3.
 
-Two processes: this one stays and watches, its child runs the task. When the workspace is gone (also
-by SIGKILL), the socket hangs up and the whole group is killed.
+Two processes: this one stays and watches, its child runs the task. What the task leaves behind comes
+to this one (Linux: whatever group, session or environment it has) and is killed with its end. When
+the workspace is gone (also by SIGKILL), the socket hangs up, and everything is killed.
 """
 
 import json
@@ -10,8 +11,11 @@ import os
 import select
 import signal
 import sys
+import time
 
 CHANNEL_FD = 3
+PR_SET_CHILD_SUBREAPER = 36
+ENDING_SECONDS_MAX = 10
 
 
 def main():
@@ -19,13 +23,29 @@ def main():
         spec = json.load(file)
     os.dup2(1, 2)  # one stream, so that the log has the order in which things were said
     os.set_inheritable(CHANNEL_FD, False)
+    ready, go = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(go)
         sys.path.pop(0)  # this script's folder, which is not the task's
         from _workspace.task import run
 
+        os.read(ready, 1)  # ends when the parent is ready for orphans
+        os.close(ready)
         sys.exit(run(spec, CHANNEL_FD))
+    os.close(ready)
+    _adopt_orphans()
+    os.close(go)
     sys.exit(_watch(pid))
+
+
+def _adopt_orphans():
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass  # not Linux: the group and the marks are all that we can reach
 
 
 def _watch(pid):
@@ -39,8 +59,9 @@ def _watch(pid):
     poll.register(CHANNEL_FD, 0)  # hang-ups are told without being asked for
     poll.register(woken, select.POLLIN)
     while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
+        status = _reap().get(pid)
+        if status is not None:
+            _end_descendants()
             return _exit_code(status)
         for fd, event in poll.poll():
             if fd == CHANNEL_FD and event & (select.POLLHUP | select.POLLERR):
@@ -49,16 +70,61 @@ def _watch(pid):
                 os.read(woken, 512)
 
 
+def _reap():
+    """Statuses of those that have ended, by process: adopted ones would stay zombies."""
+    ended = {}
+    try:
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = found[1]
+    except ChildProcessError:
+        pass  # nobody is left
+    return ended
+
+
+def _end_descendants():
+    """Again and again, because they may begin others until they are all gone."""
+    deadline = time.monotonic() + ENDING_SECONDS_MAX
+    while (left := _descendants()) and time.monotonic() < deadline:
+        for pid in left:
+            _kill(pid)
+        time.sleep(0.002)
+        _reap()
+
+
+def _descendants():
+    children = {}
+    for name in _listed("/proc"):
+        if name.isdecimal():
+            children.setdefault(_parent_of(name), []).append(int(name))
+    found, left = [], [os.getpid()]
+    while left:
+        new = children.get(left.pop(), [])
+        found += new
+        left += new
+    return found
+
+
+def _parent_of(process):
+    content = _content(f"/proc/{process}/stat")
+    fields = content[content.rfind(b")") + 1 :].split()
+    return int(fields[1]) if len(fields) > 1 else None
+
+
+def _kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # already gone
+
+
 def _kill_all():
     """Ends what has left the group (by its mark; Linux only), and then the group."""
     marks = [pair for pair in _environment("self") if pair.startswith(b"WORKSPACE_TASK_RUN=")]
     others = [name for name in _listed("/proc") if name.isdecimal() and int(name) != os.getpid()]
     for name in others:
         if any(mark in _environment(name) for mark in marks):
-            try:
-                os.kill(int(name), signal.SIGKILL)
-            except OSError:
-                pass  # already gone
+            _kill(int(name))
+    _end_descendants()
     os.killpg(0, signal.SIGKILL)
 
 
@@ -70,11 +136,17 @@ def _listed(folder):
 
 
 def _environment(process):
+    return _content(f"/proc/{process}/environ").split(b"\0")
+
+
+def _content(path):
+    # Without what tasks see instead: to them, other processes are closed.
+    read = getattr(open, "__wrapped__", open)
     try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return file.read().split(b"\0")
+        with read(path, "rb") as file:
+            return file.read()
     except OSError:
-        return []  # gone, or somebody else's, or there is no /proc
+        return b""  # gone, or somebody else's, or there is no /proc
 
 
 def _exit_code(status):

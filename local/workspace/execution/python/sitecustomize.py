@@ -13,6 +13,7 @@ _here = os.path.dirname(os.path.abspath(__file__))
 def _start():
     policy = os.environ.pop("WORKSPACE_MOUNTS", None)
     run = os.environ.pop("WORKSPACE_TASK_RUN", "")
+    leader = int(os.environ.pop("WORKSPACE_TASK_LEADER", os.getpid()))  # the first is the launcher
     entries = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
     rest = [entry for entry in entries if entry and os.path.abspath(entry) != _here]
     if rest:
@@ -20,7 +21,7 @@ def _start():
     if policy is not None:
         from _workspace import install
 
-        install.install(policy, _here, run)
+        install.install(policy, _here, run, leader)
     sys.path[:] = [entry for entry in sys.path if entry != _here]
 
 

@@ -7,19 +7,40 @@ import { duckTable, type RelationInfo } from "./catalog.ts";
 import type { Run } from "./connections.ts";
 import { checkDefaults, columnOf, columnSql } from "./definitions.ts";
 import { environment } from "./environment.ts";
-import { checkNamespace, full, fullName, quotedName, requireRelation } from "./names.ts";
+import {
+  checkNamespace,
+  full,
+  fullName,
+  quotedName,
+  requireOwned,
+  requireRelation,
+} from "./names.ts";
 import type { Session } from "./session.ts";
 import { columnNamed, defaultValue, metadataChanges, verifyChecks } from "./writing.ts";
 
 /** What changes in the catalog, and what DuckDB is told. */
 type Change = { readonly info: RelationInfo; readonly sql: readonly string[] };
 
+/** What MODIFY is enough for; everything else takes the owner (docs.databricks.com, ALTER TABLE). */
+const BY_MODIFY: ReadonlySet<AlterAction["is"]> = new Set([
+  "addColumns",
+  "dropColumns",
+  "setProperties",
+  "unsetProperties",
+  "columnComment",
+  "columnNullable",
+  "columnType",
+  "columnDefault",
+]);
+
 export async function alterRelation(
   session: Session,
   statement: Statement & { is: "alter" },
   signal: AbortSignal,
 ): Promise<void> {
-  const info = requireRelation(session, statement.name, "MODIFY");
+  const info = BY_MODIFY.has(statement.action.is)
+    ? requireRelation(session, statement.name, "MODIFY")
+    : requireOwned(session, statement.name);
   if (
     (statement.what === "VIEW") !== (info.kind === "view") ||
     (info.kind === "view" && statement.action.is !== "rename")
@@ -279,10 +300,7 @@ async function rename(
   );
   session.tables.forget(full(info));
   session.tables.remember(renamed);
-  session.context.grants.setOwner(
-    { type: "table", name: full(renamed).join(".") },
-    session.principal,
-  );
+  session.context.grants.rename({ type: "table", name: key }, full(renamed).join("."));
 }
 
 export async function commentOn(
@@ -299,6 +317,7 @@ export async function commentOn(
     return apply(session, info, { info: { ...info, columns }, sql: [] }, signal, "CHANGE COLUMN");
   }
   if (what !== "TABLE" && what !== "VIEW") throw unsupported(`COMMENT ON ${what}`);
-  const info = requireRelation(session, name, "MODIFY");
+  const info =
+    what === "VIEW" ? requireOwned(session, name) : requireRelation(session, name, "MODIFY");
   return apply(session, info, { info: { ...info, comment }, sql: [] }, signal, "SET COMMENT");
 }

@@ -20,33 +20,40 @@ export function resultOf(
   columns: readonly SqlColumn[],
   result: DuckDBMaterializedResult,
 ): SqlResult {
+  const startOf = chunkStarts(result);
   return {
     columns,
     rowCount: result.rowCount,
     read: async (from, to) => {
       const rows: Cell[][] = [];
-      let start = 0;
-      for (let index = 0; index < result.chunkCount && start < to; index++) {
+      const first = Math.max(
+        0,
+        startOf.findLastIndex((start) => start <= from),
+      );
+      for (let index = first; index < startOf.length; index++) {
+        const start = startOf[index] ?? 0;
+        if (start >= to) break;
         const chunk = result.getChunk(index);
-        const end = start + chunk.rowCount;
-        if (end > from) {
-          const vectors = columns.map((_, column) => chunk.getColumnVector(column));
-          for (
-            let row = Math.max(0, from - start);
-            row < Math.min(chunk.rowCount, to - start);
-            row++
-          )
-            rows.push(
-              columns.map(({ type }, column) =>
-                cellOf(vectors[column]?.getItem(row) ?? null, type),
-              ),
-            );
-        }
-        start = end;
+        const vectors = columns.map((_, column) => chunk.getColumnVector(column));
+        const end = Math.min(chunk.rowCount, to - start);
+        for (let row = Math.max(0, from - start); row < end; row++)
+          rows.push(
+            columns.map(({ type }, column) => cellOf(vectors[column]?.getItem(row) ?? null, type)),
+          );
       }
       return rows;
     },
   };
+}
+
+/** The row with which each chunk begins. */
+function chunkStarts(result: DuckDBMaterializedResult): number[] {
+  let rows = 0;
+  return Array.from({ length: result.chunkCount }, (_, index) => {
+    const start = rows;
+    rows += result.getChunk(index).rowCount;
+    return start;
+  });
 }
 
 /** One value as text. */

@@ -1,6 +1,8 @@
 // Connections to one database, transactions on them, and turns for those who write the same table.
 import type { DuckDBConnection, DuckDBMaterializedResult } from "@duckdb/node-api";
+import { outOfMemory } from "../errors.ts";
 import { errorOf } from "./errors.ts";
+import { watchMemory } from "./memory.ts";
 
 export type Connections = {
   /** A connection to oneself; what runs on it is interrupted when the signal aborts. */
@@ -27,6 +29,13 @@ export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connect
   const busy = new Map<DuckDBConnection, Promise<void>>();
   let closed = false;
   const turns = new Map<string, Promise<unknown>>();
+  const ended = new WeakSet<DuckDBConnection>();
+  const memory = watchMemory(() => {
+    for (const connection of busy.keys()) {
+      ended.add(connection);
+      connection.interrupt();
+    }
+  });
   const use: Connections["use"] = async (signal, work) => {
     signal.throwIfAborted();
     const connection = idle.pop() ?? (await connect());
@@ -36,6 +45,7 @@ export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connect
     }
     const free = Promise.withResolvers<void>();
     busy.set(connection, free.promise);
+    memory.begin();
     const interrupt = () => connection.interrupt();
     signal.addEventListener("abort", interrupt);
     const run: Run = async (sql) => {
@@ -44,7 +54,7 @@ export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connect
         return await connection.run(sql);
       } catch (thrown) {
         signal.throwIfAborted();
-        throw errorOf(thrown);
+        throw ended.delete(connection) ? outOfMemory(thrown) : errorOf(thrown);
       }
     };
     try {
@@ -52,6 +62,8 @@ export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connect
     } finally {
       signal.removeEventListener("abort", interrupt);
       busy.delete(connection);
+      ended.delete(connection);
+      memory.end();
       idle.push(connection);
       free.resolve();
     }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { duckName, duckText } from "../types.ts";
 import { registerFunctions } from "./functions.ts";
+import { MEMORY_BYTES_MAX } from "./memory.ts";
 
 export type Database = {
   /** A connection whose unqualified names are those of this database. */
@@ -31,6 +32,9 @@ export async function attachDatabase(file: string | undefined): Promise<Database
   };
 }
 
+/** What does not fit into memory may lie on disk. */
+const DISK_BYTES_MAX = 2 * 2 ** 30;
+
 let attached = 0;
 let shared: Promise<DuckDBInstance> | undefined;
 
@@ -43,6 +47,8 @@ async function open(): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(":memory:", {
     // What does not fit into memory; by default it would go into the working directory.
     temp_directory: join(tmpdir(), `embedded-workspace-${process.pid}`),
+    memory_limit: `${MEMORY_BYTES_MAX / 2 ** 20}MiB`,
+    max_temp_directory_size: `${DISK_BYTES_MAX / 2 ** 20}MiB`,
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
   });

@@ -117,7 +117,7 @@ function createOperation(statement: CreateTable): string {
 }
 
 /** Where a new relation goes, if its schema is there and the principal may create in it. */
-function placeFor(
+export function placeFor(
   session: Session,
   name: Name,
   privilege: string,
@@ -136,7 +136,7 @@ function placeFor(
   return place;
 }
 
-function relationBase(
+export function relationBase(
   session: Session,
   [catalog, schema, name]: readonly [string, string, string],
   kind: RelationInfo["kind"],
@@ -227,62 +227,6 @@ function storable(type: SqlType, column: string): SqlType {
   return type.kind === "VOID" ? { kind: "VOID" } : type;
 }
 
-export async function createView(
-  session: Session,
-  statement: Statement & { is: "createView" },
-  signal: AbortSignal,
-): Promise<SqlResult> {
-  const env = environment(session);
-  const { columns } = translateQuery(statement.query, env);
-  const names =
-    statement.columns.length === 0
-      ? columns.map((column) => column.name)
-      : statement.columns.map((column) => column.name);
-  if (names.length !== columns.length)
-    throw new SqlError(
-      "CREATE_VIEW_COLUMN_ARITY_MISMATCH",
-      "21S01",
-      `Cannot create view, the reason is that it has ${names.length} column names and its query ${columns.length} columns`,
-    );
-  if (statement.temporary) {
-    session.temporaryViews.set((statement.name.at(-1) ?? "").toLowerCase(), {
-      columns: names,
-      query: statement.query,
-    });
-    return NOTHING;
-  }
-  if (/(^|[^:\w]):[A-Za-z_]|\?/.test(statement.text))
-    throw unsupported("parameters inside the text of a view");
-  const name = placeFor(session, statement.name, "CREATE TABLE");
-  const existing = session.tables.get(name);
-  if (existing !== undefined && statement.ifNotExists) return NOTHING;
-  if (existing !== undefined && (!statement.orReplace || existing.kind === "table"))
-    throw alreadyExists(name);
-  const info: RelationInfo = {
-    ...relationBase(session, name, "view"),
-    columns: columns.map((column, index) => ({
-      name: names[index] ?? column.name,
-      type: column.type,
-      nullable: true,
-      comment: statement.columns[index]?.comment,
-    })),
-    comment: statement.comment,
-    properties: {},
-    clusterBy: [],
-    partitionedBy: [],
-    checks: {},
-    query: { text: statement.text, catalog: session.catalog, schema: session.schema },
-    metadataVersion: 1,
-  };
-  await session.connections.transaction(signal, (_, connection) =>
-    session.tables.save(connection, info),
-  );
-  session.tables.remember(info);
-  if (existing === undefined)
-    session.context.grants.setOwner({ type: "table", name: name.join(".") }, session.principal);
-  return NOTHING;
-}
-
 export async function dropRelation(
   session: Session,
   statement: Statement & { is: "drop" },
@@ -328,7 +272,7 @@ export async function removeRelation(
   session.context.grants.forget({ type: "table", name: name.join(".") });
 }
 
-function alreadyExists(name: readonly string[]): SqlError {
+export function alreadyExists(name: readonly string[]): SqlError {
   return new SqlError(
     "TABLE_OR_VIEW_ALREADY_EXISTS",
     "42P07",

@@ -5,7 +5,7 @@ import { translateQuery } from "../translate/queries.ts";
 import type { Env, Found } from "../translate/typed.ts";
 import { duckTable, type RelationInfo } from "./catalog.ts";
 import { informationSchema } from "./information-schema.ts";
-import { full, fullName, requireRelation } from "./names.ts";
+import { checkNamespace, full, fullName, requireRelation } from "./names.ts";
 import type { Session } from "./session.ts";
 
 /** Reading needs SELECT on what is named. A view is read with its own names looked up where it was made. */
@@ -32,8 +32,10 @@ function find(session: Session, name: Name): Found {
   if (temporary !== undefined)
     return { is: "view", ...temporary, qualifier: name, env: environment(session) };
   const [catalog, schema, table] = fullName(session, name);
-  if (schema === "information_schema")
+  if (schema === "information_schema") {
+    if (catalog !== "system") checkNamespace(session, catalog, undefined);
     return informationSchema(session, catalog, table, environment(session));
+  }
   const info = requireRelation(session, name, "SELECT");
   return info.kind === "view"
     ? view(session, info)

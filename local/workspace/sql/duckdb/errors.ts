@@ -1,5 +1,5 @@
 // What DuckDB says, in Databricks' words.
-import { SqlError } from "../errors.ts";
+import { outOfMemory, SqlError, STACK_IS_FULL, tooComplex } from "../errors.ts";
 
 /** Patterns of DuckDB's messages; the first that matches tells. */
 const MEANINGS: readonly (readonly [RegExp, string, string, (match: RegExpExecArray) => string])[] =
@@ -78,10 +78,17 @@ const MEANINGS: readonly (readonly [RegExp, string, string, (match: RegExpExecAr
     ],
   ];
 
+const BEYOND_LIMITS = [
+  [STACK_IS_FULL, tooComplex],
+  [/Max expression depth limit|pattern too large|memory exhausted at or near/i, tooComplex],
+  [/^Out of Memory Error|Invalid (?:string|array) length|max_temp_directory_size/i, outOfMemory],
+] as const;
+
 /** The error of a statement that DuckDB refused or could not finish. */
 export function errorOf(thrown: unknown): SqlError {
   if (thrown instanceof SqlError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
+  for (const [pattern, errorFor] of BEYOND_LIMITS) if (pattern.test(text)) return errorFor(thrown);
   for (const [pattern, errorClass, sqlState, say] of MEANINGS) {
     const match = pattern.exec(text);
     if (match === null) continue;

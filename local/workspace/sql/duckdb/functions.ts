@@ -1,24 +1,17 @@
 // What DuckDB lacks or does otherwise, as functions of JavaScript: DuckDB calls them by columns, 2 million values a second.
-import {
-  BIGINT,
-  BOOLEAN,
-  DOUBLE,
-  type DuckDBConnection,
-  DuckDBScalarFunction,
-  type DuckDBType,
-  INTEGER,
-  VARCHAR,
-} from "@duckdb/node-api";
+import { BIGINT, BOOLEAN, DOUBLE, type DuckDBConnection, INTEGER, VARCHAR } from "@duckdb/node-api";
 import { typeSql } from "../types.ts";
 import { castText, UnreadableError } from "../values/cast-text.ts";
 import { formatTime, parseTime } from "../values/date-format.ts";
 import { wholeMonths } from "../values/instants.ts";
 import { fromJson, normalJson, schemaOf, toJson } from "../values/json.ts";
 import { jsonAt } from "../values/json-path.ts";
+import { seriesLength } from "../values/limits.ts";
 import { decimalOperation, doubleText, floatText, roundDouble } from "../values/numbers.ts";
-import { extract, extractAll, matches, replaceAll, split } from "../values/regex.ts";
+import { extract, extractAll, matches, matchSteps, replaceAll, split } from "../values/regex.ts";
 import {
   initcap,
+  likeExpression,
   likePattern,
   locate,
   pad,
@@ -26,49 +19,16 @@ import {
   splitPart,
   substring,
 } from "../values/strings.ts";
+import { type Define, definerOn } from "./scalars.ts";
 
-type Value = string | number | bigint | boolean;
-
-/** Makes the `dbx_…` functions known to every connection of the instance. NULL in is NULL out for all of them. */
+/** Makes the `dbx_…` functions known to every connection of the instance. */
 export function registerFunctions(connection: DuckDBConnection): void {
-  const define = (
-    name: string,
-    parameterTypes: readonly DuckDBType[],
-    returnType: DuckDBType,
-    run: (...args: never[]) => Value | undefined,
-  ) => {
-    const call = run as (...args: Value[]) => Value | undefined;
-    connection.registerScalarFunction(
-      DuckDBScalarFunction.create({
-        name,
-        parameterTypes,
-        returnType,
-        mainFunction: (_info, input, output) => {
-          const columns = parameterTypes.map((_, index) => input.getColumnVector(index));
-          for (let row = 0; row < input.rowCount; row++) {
-            const args = columns.map((column) => column.getItem(row));
-            output.setItem(row, isComplete(args) ? (call(...args) ?? null) : null);
-          }
-          output.flush();
-        },
-      }),
-    );
-  };
+  const define = definerOn(connection);
   defineCasts(define);
   defineStrings(define);
+  defineSizes(define);
   defineRegex(define);
   defineJson(define);
-}
-
-type Define = (
-  name: string,
-  parameters: readonly DuckDBType[],
-  result: DuckDBType,
-  run: (...args: never[]) => Value | undefined,
-) => void;
-
-function isComplete(args: readonly unknown[]): args is Value[] {
-  return args.every((arg) => arg !== null && arg !== undefined);
 }
 
 function defineCasts(define: Define): void {
@@ -152,7 +112,6 @@ function elementOf(type: string) {
 function defineStrings(define: Define): void {
   define("dbx_substring", [VARCHAR, INTEGER, INTEGER], VARCHAR, substring);
   define("dbx_locate", [VARCHAR, VARCHAR, INTEGER], INTEGER, locate);
-  define("dbx_pad", [VARCHAR, VARCHAR, INTEGER, VARCHAR], VARCHAR, pad);
   define(
     "dbx_split_part",
     [VARCHAR, VARCHAR, INTEGER],
@@ -169,29 +128,52 @@ function defineStrings(define: Define): void {
   define("dbx_lower", [VARCHAR], VARCHAR, (text: string) => text.toLowerCase());
   define("dbx_initcap", [VARCHAR], VARCHAR, initcap);
   define("dbx_sha2", [VARCHAR, INTEGER], VARCHAR, sha2);
+  const checked = (pattern: string, escapeChar: string) =>
+    likePattern(pattern, escapeChar) ??
+    fail(
+      "INVALID_FORMAT.ESC_IN_THE_MIDDLE",
+      "42601",
+      `The format is invalid: '${pattern}'. The escape character is not allowed to precede what needs no escape.`,
+    );
+  define("dbx_like", [VARCHAR, VARCHAR], VARCHAR, checked);
   define(
-    "dbx_like",
+    "dbx_like_expression",
     [VARCHAR, VARCHAR],
     VARCHAR,
     (pattern: string, escapeChar: string) =>
-      likePattern(pattern, escapeChar) ??
-      fail(
-        "INVALID_FORMAT.ESC_IN_THE_MIDDLE",
-        "42601",
-        `The format is invalid: '${pattern}'. The escape character is not allowed to precede what needs no escape.`,
-      ),
+      likeExpression(checked(pattern, escapeChar), escapeChar),
   );
 }
 
+/** What makes much of little, and DuckDB makes without counting the memory. */
+function defineSizes(define: Define): void {
+  define("dbx_pad", [VARCHAR, VARCHAR, INTEGER, VARCHAR], VARCHAR, pad, {
+    makes: (_side: string, text: string, length: number) => Math.max(text.length, length),
+  });
+  define(
+    "dbx_repeat",
+    [VARCHAR, INTEGER],
+    VARCHAR,
+    (text: string, times: number) => text.repeat(Math.max(0, times)),
+    { makes: (text: string, times: number) => text.length * Math.max(0, times) },
+  );
+  define("dbx_series_end", [BIGINT, BIGINT, BIGINT], BIGINT, (_from: bigint, to: bigint) => to, {
+    makes: seriesLength,
+  });
+}
+
+const TIMED = { steps: matchSteps };
+
 function defineRegex(define: Define): void {
-  define("dbx_rlike", [VARCHAR, VARCHAR], BOOLEAN, matches);
-  define("dbx_regexp_replace", [VARCHAR, VARCHAR, VARCHAR, INTEGER], VARCHAR, replaceAll);
+  define("dbx_rlike", [VARCHAR, VARCHAR], BOOLEAN, matches, TIMED);
+  define("dbx_regexp_replace", [VARCHAR, VARCHAR, VARCHAR, INTEGER], VARCHAR, replaceAll, TIMED);
   define(
     "dbx_regexp_extract",
     [VARCHAR, VARCHAR, INTEGER],
     VARCHAR,
     (text: string, pattern: string, group: number) =>
       extract(text, pattern, group) ?? noGroup(group),
+    TIMED,
   );
   define(
     "dbx_regexp_extract_all",
@@ -199,12 +181,14 @@ function defineRegex(define: Define): void {
     VARCHAR,
     (text: string, pattern: string, group: number) =>
       JSON.stringify(extractAll(text, pattern, group) ?? noGroup(group)),
+    TIMED,
   );
   define(
     "dbx_split",
     [VARCHAR, VARCHAR, INTEGER],
     VARCHAR,
     (text: string, pattern: string, limit: number) => JSON.stringify(split(text, pattern, limit)),
+    TIMED,
   );
 }
 

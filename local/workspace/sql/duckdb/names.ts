@@ -48,6 +48,15 @@ export function requireRelation(session: Session, name: Name, privilege: string)
   return info;
 }
 
+/** A table or view that is there and that the session's principal owns or manages. @throws SqlError 42501, 42P01 */
+export function requireOwned(session: Session, name: Name): RelationInfo {
+  const full = fullName(session, name);
+  requireOwnership(session, "table", full.join("."));
+  const info = session.tables.get(full);
+  if (info === undefined) throw notFound(name);
+  return info;
+}
+
 /** A table, not a view. */
 export function requireTable(session: Session, name: Name, privilege: string): RelationInfo {
   const info = requireRelation(session, name, privilege);

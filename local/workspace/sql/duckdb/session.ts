@@ -18,13 +18,14 @@ import type { TableCatalog } from "./catalog.ts";
 import { resultOf } from "./cells.ts";
 import type { Connections } from "./connections.ts";
 import { createContainer, dropContainer, listVolume } from "./containers.ts";
-import { createTable, createView, dropRelation } from "./definitions.ts";
+import { createTable, dropRelation } from "./definitions.ts";
 import { environment } from "./environment.ts";
 import { grantOrRevoke, showGrants } from "./grants.ts";
 import { merge } from "./merge.ts";
 import { checkNamespace } from "./names.ts";
 import { applySetting } from "./settings.ts";
 import { describe, show, showCreate } from "./shows.ts";
+import { createView } from "./views.ts";
 import { deleteRows, insertRows, truncate, updateRows } from "./writes.ts";
 
 /** What the statements of a session work with. */

@@ -4,6 +4,7 @@ import { SqlError } from "../errors.ts";
 import type { Name, Statement } from "../parse/ast.ts";
 import { BIGINT, INT, type SqlType, STRING, TIMESTAMP, typeSql, typeText } from "../types.ts";
 import { instantCell } from "../values/instants.ts";
+import { matchesGlob } from "../values/strings.ts";
 import type { RelationInfo } from "./catalog.ts";
 import {
   checkNamespace,
@@ -117,18 +118,11 @@ function isVisible(session: Session, info: RelationInfo): boolean {
 /** `*` stands for anything, `|` between alternatives; case does not matter. */
 function likeFilter(pattern: string | undefined): (name: string) => boolean {
   if (pattern === undefined) return () => true;
-  const source = pattern
+  const parts = pattern
+    .toLowerCase()
     .split("|")
-    .map((part) =>
-      part
-        .trim()
-        .replace(/[.+?^${}()[\]\\]/g, "\\$&")
-        .replaceAll("*", ".*")
-        .replaceAll("%", ".*"),
-    )
-    .join("|");
-  const expression = new RegExp(`^(?:${source})$`, "i");
-  return (name) => expression.test(name);
+    .map((part) => part.trim());
+  return (name) => parts.some((part) => matchesGlob(part, name.toLowerCase()));
 }
 
 /** The table's own properties and what Delta adds. */

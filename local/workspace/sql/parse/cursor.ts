@@ -56,10 +56,10 @@ export function cursorOver(
     if (token.kind !== "end") index++;
     return token;
   };
-  const at = (words: string) => words.split(" ").every((word, ahead) => is(peek(ahead), word));
+  const at = (words: string) => wordsOf(words).every((word, ahead) => is(peek(ahead), word));
   const take = (words: string) => {
     if (!at(words)) return false;
-    index += words.split(" ").length;
+    index += wordsOf(words).length;
     return true;
   };
   const fail = (wanted?: string) =>
@@ -196,8 +196,18 @@ function nameInText(text: string, cursor: Cursor): Name {
   return name;
 }
 
+/** The parser asks for the same few hundred words at every token. */
+const split = new Map<string, readonly string[]>();
+
+function wordsOf(words: string): readonly string[] {
+  const known = split.get(words) ?? words.split(" ");
+  if (!split.has(words)) split.set(words, known);
+  return known;
+}
+
 function is(token: Token, word: string): boolean {
-  if (token.kind === "word") return token.text.toUpperCase() === word;
+  if (token.kind === "word")
+    return token.text.length === word.length && token.text.toUpperCase() === word;
   return token.kind === "operator" && token.text === word;
 }
 

@@ -134,6 +134,8 @@ export function parseValue(cursor: Cursor, level = 0): Expr {
   if (operators === undefined) return parseUnary(cursor);
   let left = parseValue(cursor, level + 1);
   for (;;) {
+    const { kind, text } = cursor.peek();
+    if (kind !== "operator" && !/^(DIV|MOD)$/i.test(text)) return left;
     const op = operators.find((each) => cursor.take(each));
     if (op === undefined) return left;
     left = {

@@ -1,5 +1,5 @@
 // Databricks SQL, cut into tokens: strings with their escapes, backticks, numbers with suffixes, comments, operators.
-import { syntaxError } from "../errors.ts";
+import { syntaxError, tooComplex } from "../errors.ts";
 
 export type Token = {
   readonly kind: "word" | "quoted" | "string" | "number" | "operator" | "end";
@@ -57,10 +57,19 @@ const WORD = /[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*/y;
 // 1, 1L, 1.5, .5, 1.5BD, 1e10, 1.5E-3D. Not `1.` followed by a name: `t.1a` is not SQL anyway.
 const NUMBER = /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?![\w])/iy;
 
-/** Cuts a statement. @throws SqlError 42601 for an unclosed quote or comment and for characters that SQL has not. */
+/** About a second of parsing; a statement of values in a parameter needs no more than a short one. */
+const TOKENS_MAX = 500_000;
+/** The parser goes as deep as its text: some 400 brackets fill V8's stack. */
+const BRACKETS_MAX = 300;
+
+/**
+ * Cuts a statement.
+ * @throws SqlError 42601 for an unclosed quote or comment and for characters that SQL has not, 54001 for one that is too long or too deep
+ */
 export function tokenize(sql: string): readonly Token[] {
   const tokens: Token[] = [];
   let at = 0;
+  let open = 0;
   const match = (pattern: RegExp): string | undefined => {
     pattern.lastIndex = at;
     return pattern.exec(sql)?.[0];
@@ -73,10 +82,18 @@ export function tokenize(sql: string): readonly Token[] {
       const token = tokenAt(sql, at, match);
       tokens.push(token);
       at = token.to;
+      open += opening(token);
+      if (open > BRACKETS_MAX || tokens.length > TOKENS_MAX) throw tooComplex();
     }
   }
   tokens.push({ kind: "end", text: "", from: at, to: at });
   return tokens;
+}
+
+function opening({ kind, text }: Token): -1 | 0 | 1 {
+  if (kind !== "operator") return 0;
+  if (text === "(" || text === "[") return 1;
+  return text === ")" || text === "]" ? -1 : 0;
 }
 
 function tokenAt(sql: string, at: number, match: (pattern: RegExp) => string | undefined): Token {

@@ -13,7 +13,6 @@ const FETCH_PRIOR = 1;
 const PAGE_ROWS_MAX = 100_000;
 
 export type Operation = {
-  readonly handle: object;
   readonly execution: Execution;
   /** Who may ask for it. */
   readonly principalId: string;

@@ -1,9 +1,10 @@
 // Databricks' Thrift service over any SQL engine: sessions, operations, direct results, paging
 // (docs/facts/databricks.md#thrift-sequence).
+import type { Settings } from "../../context.ts";
 import type { Principal } from "../../route.ts";
 import type { SqlEngine, SqlSession } from "../engine.ts";
 import { sqlErrorOf } from "../errors.ts";
-import { type Execution, startExecution } from "../execution.ts";
+import { type Execution, startExecution, timeLimitMs, waitWhileThere } from "../execution.ts";
 import type { ThriftHandlers } from "./codec.ts";
 import { type ListingRequest, listing } from "./listings.ts";
 import {
@@ -41,12 +42,19 @@ const DIRECT_ROWS_MAX = 100_000;
 const DIRECT_WAIT_MS = 1000;
 
 /** Sessions and operations of one workspace. `handlersFor` binds the calls of one HTTP request to who sent it. */
-export type ThriftService = { readonly handlersFor: (principal: Principal) => ThriftHandlers };
+export type ThriftService = {
+  /** `gone` aborts when the client has gone before the answer. */
+  readonly handlersFor: (principal: Principal, gone: AbortSignal) => ThriftHandlers;
+};
 
-export function createThriftService(engine: () => Promise<SqlEngine>): ThriftService {
+export function createThriftService(
+  engine: () => Promise<SqlEngine>,
+  settings: Settings,
+): ThriftService {
   const sessions = new Map<string, Session>();
   const operations = new Map<string, Operation>();
-  return { handlersFor: (principal) => handlers({ engine, sessions, operations, principal }) };
+  const shared = { engine, settings, sessions, operations };
+  return { handlersFor: (principal, gone) => handlers({ ...shared, principal, gone }) };
 }
 
 type Session = { readonly sql: SqlSession; readonly principal: Principal };
@@ -54,7 +62,9 @@ type Service = {
   readonly engine: () => Promise<SqlEngine>;
   readonly sessions: Map<string, Session>;
   readonly operations: Map<string, Operation>;
+  readonly settings: Settings;
   readonly principal: Principal;
+  readonly gone: AbortSignal;
 };
 
 function handlers(service: Service): ThriftHandlers {
@@ -116,7 +126,8 @@ function listingHandlers(service: Service): ThriftHandlers {
             execute: (_statement, _parameters, signal) =>
               listing(call, request, session.sql, signal),
           };
-          return start(service, type, startExecution(sql, call, [], 0), request);
+          const limitMs = timeLimitMs(service.settings);
+          return start(service, type, startExecution(sql, call, [], limitMs), request);
         }),
     ]),
   );
@@ -161,7 +172,8 @@ async function closeSession(service: Service, request: OfSession): Promise<objec
 
 function executeStatement(service: Service, request: ExecuteRequest): Promise<object> {
   return withSession(service, request, (session) => {
-    const timeoutMs = (request.queryTimeout?.toNumber() ?? 0) * 1000;
+    const askedMs = (request.queryTimeout?.toNumber() ?? 0) * 1000;
+    const timeoutMs = timeLimitMs(service.settings, askedMs);
     const parameters = (request.parameters ?? []).map(parameterOf);
     const sql = limited(session.sql, request.resultRowLimit?.toNumber());
     const execution = startExecution(sql, request.statement, parameters, timeoutMs);
@@ -190,19 +202,20 @@ async function start(
   request: DirectRequest & OfSession,
 ): Promise<object> {
   const operationId = newHandle();
-  await execution.wait(request.getDirectResults ? DIRECT_WAIT_MS : 0);
-  if (request.runAsync === false) await execution.wait(2 ** 31 - 1);
-  // A statement that failed has no result set: a driver that does not look at the status sees no
-  // rows (docs/facts/databricks.md#fetch-all-is-silent).
-  const handle = { operationId, operationType, hasResultSet: hasResultSet(execution) };
   const operation: Operation = {
-    handle,
     execution,
     principalId: service.principal.id,
     sessionKey: keyOf(request.sessionHandle.sessionId),
     position: 0,
   };
+  // Before the wait: a session that is closed meanwhile ends what it has begun.
   service.operations.set(keyOf(operationId), operation);
+  const directMs = request.getDirectResults ? DIRECT_WAIT_MS : 0;
+  const waitMs = request.runAsync === false ? 2 ** 31 - 1 : directMs;
+  await waitWhileThere(execution, waitMs, service.gone);
+  // A statement that failed has no result set: a driver that does not look at the status sees no
+  // rows (docs/facts/databricks.md#fetch-all-is-silent).
+  const handle = { operationId, operationType, hasResultSet: hasResultSet(execution) };
   const answer = { status: SUCCESS, operationHandle: handle };
   if (!request.getDirectResults || execution.state() === "RUNNING") return answer;
   const rowsMax = Math.min(request.getDirectResults.maxRows.toNumber(), DIRECT_ROWS_MAX);

@@ -2,6 +2,7 @@
 import { SqlError, unsupported } from "../errors.ts";
 import type { Expr, Window } from "../parse/ast.ts";
 import { BOOLEAN, duckText, duckType, type SqlType, STRING, typeSql } from "../types.ts";
+import { isPlainLike } from "../values/strings.ts";
 import { arithmetic, concatenation, negative } from "./arithmetic.ts";
 import { translateCall } from "./calls.ts";
 import { castTo, implicitly } from "./casts.ts";
@@ -256,11 +257,13 @@ function like(expr: Expr & { is: "like" }, t: Translator): Typed {
     implicitly(t.expr(expr.of), STRING, "like"),
     implicitly(t.expr(expr.pattern), STRING, "like"),
   ];
-  const operator = `${expr.not ? "NOT " : ""}${expr.anyCase ? "ILIKE" : "LIKE"}`;
-  return {
-    sql: `(${of.sql} ${operator} dbx_like(${pattern.sql}, ${duckText(expr.escape)}) ESCAPE ${duckText(expr.escape)})`,
-    type: BOOLEAN,
-  };
+  const escaped = `(${pattern.sql}, ${duckText(expr.escape)})`;
+  const plain = expr.pattern.is === "literal" && isPlainLike(expr.pattern.value ?? "");
+  const operator = expr.anyCase ? "ILIKE" : "LIKE";
+  const sql = plain
+    ? `(${of.sql} ${operator} dbx_like${escaped} ESCAPE ${duckText(expr.escape)})`
+    : `regexp_full_match(${of.sql}, dbx_like_expression${escaped}, '${expr.anyCase ? "si" : "s"}')`;
+  return { sql: expr.not ? `(NOT ${sql})` : sql, type: BOOLEAN };
 }
 
 function caseOf(expr: Expr & { is: "case" }, t: Translator): Typed {

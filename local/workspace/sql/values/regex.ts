@@ -40,6 +40,20 @@ function javaRegExp(pattern: string): RegExp {
 
 class RegExpError extends Error {}
 
+/**
+ * The most steps that a match may take: with k repetitions, none inside another, the length to the power of k and one more
+ * for where it begins; without an end else.
+ */
+export function matchSteps(text: string, pattern: string): number {
+  return (text.length + 1) ** (repetitionsOf(pattern) + 1);
+}
+
+function repetitionsOf(pattern: string): number {
+  const bare = pattern.replace(/\\[^1-9k]/g, "x").replace(/\[[^\]]*\]/g, "x");
+  if (/\)[*+?{]|\(\?[^:]|\\/.test(bare)) return Number.POSITIVE_INFINITY;
+  return bare.replace(/[^*+?{]/g, "").length;
+}
+
 export function matches(text: string, pattern: string): boolean {
   return fresh(pattern).test(text);
 }

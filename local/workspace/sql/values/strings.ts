@@ -34,7 +34,8 @@ export function pad(side: string, text: string, length: number, by: string): str
   if (missing <= 0) return chars.slice(0, Math.max(0, length)).join("");
   const fill = [...by];
   if (fill.length === 0) return text;
-  const padding = Array.from({ length: missing }, (_, index) => fill[index % fill.length]).join("");
+  const padding =
+    by.repeat(Math.floor(missing / fill.length)) + fill.slice(0, missing % fill.length).join("");
   return side === "left" ? `${padding}${text}` : `${text}${padding}`;
 }
 
@@ -67,4 +68,39 @@ export function likePattern(pattern: string, escapeChar: string): string | undef
     if (next !== "%" && next !== "_" && next !== escapeChar) return undefined;
   }
   return pattern;
+}
+
+/** Whether a LIKE pattern is one that matches in a single pass: at most one `%`, or one at each end. */
+export function isPlainLike(pattern: string): boolean {
+  const inside = pattern.replace(/^%/, "").replace(/%$/, "");
+  return (
+    !inside.includes("%") || (inside === pattern && inside.indexOf("%") === inside.lastIndexOf("%"))
+  );
+}
+
+/** A checked LIKE pattern as a regular expression for RE2, which takes time in proportion, where DuckDB's LIKE tries every way. */
+export function likeExpression(pattern: string, escapeChar: string): string {
+  let expression = "";
+  for (let i = 0; i < pattern.length; i++) {
+    const ch = pattern.charAt(i);
+    if (ch === escapeChar) expression += literal(pattern.charAt(++i));
+    else if (ch === "%") expression += ".*";
+    else expression += ch === "_" ? "." : literal(ch);
+  }
+  return expression;
+}
+
+const literal = (ch: string): string => (/[\\^$.|?*+()[\]{}]/.test(ch) ? `\\${ch}` : ch);
+
+/** `*` (or `%`) stands for anything. Only the last star is tried again, so that the time is the product of the lengths. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  let [p, t, star, from] = [0, 0, -1, 0];
+  while (t < text.length) {
+    const ch = pattern.charAt(p);
+    if (ch === "*" || ch === "%") [star, from] = [p++, t];
+    else if (p < pattern.length && ch === text.charAt(t)) [p, t] = [p + 1, t + 1];
+    else if (star === -1) return false;
+    else [p, t] = [star + 1, ++from];
+  }
+  return /^[*%]*$/.test(pattern.slice(p));
 }

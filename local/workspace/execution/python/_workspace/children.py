@@ -29,6 +29,8 @@ class Children:
         """(program, arguments, environment) for the exec of a child that starts in a folder."""
         self._stand()
         arguments = [os.fsdecode(each) for each in arguments]
+        if any(self._mounts.names_closed(each) for each in (os.fsdecode(program), *arguments)):
+            raise PermissionError(errno.EACCES, "the workspace's own files are closed to tasks")
         environment = os.environ if environment is None else environment
         environment = {os.fsdecode(key): os.fsdecode(environment[key]) for key in environment}
         if _is_python(program):

@@ -23,8 +23,10 @@ class _Finder:
 class _SqliteFinder:
     """Asked first: wraps sqlite3.connect once the module is there."""
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
+    def __init__(self, mounts):
+        self._mounts = mounts
+
+    def find_spec(self, name, path=None, target=None):
         if name != "sqlite3":
             return None
         from importlib.machinery import PathFinder
@@ -36,20 +38,21 @@ class _SqliteFinder:
 
         def exec_module(module):
             execute(module)
-            module.connect = _refusing(module)
+            module.connect = _refusing(module, self._mounts)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def _refusing(sqlite3):
+def _refusing(sqlite3, mounts):
     connect = sqlite3.connect
 
     def checked(database, *args, **named):
-        import os
-
-        text = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
-        if text.removeprefix("file:").startswith(("/Volumes/", "/dbfs/Volumes/")):
+        place = mounts.locate(_path_of(database))
+        if place is not None and place.is_closed():
+            raise sqlite3.OperationalError("unable to open database file")
+        if place is not None:
+            text = place.shown
             raise sqlite3.OperationalError(
                 f"unable to open database file: {text} is on a volume, which has no random writes. "
                 "Work on a local file and copy it."
@@ -59,6 +62,15 @@ def _refusing(sqlite3):
     return checked
 
 
-def install():
+def _path_of(database):
+    """What SQLite will open: a path, or a URI with one."""
+    import os
+    from urllib.parse import unquote, urlsplit
+
+    text = os.fsdecode(database) if isinstance(database, (str, bytes, os.PathLike)) else ""
+    return unquote(urlsplit(text).path) if text.startswith("file:") else text
+
+
+def install(mounts):
     sys.meta_path.append(_Finder)
-    sys.meta_path.insert(0, _SqliteFinder)
+    sys.meta_path.insert(0, _SqliteFinder(mounts))

@@ -13,9 +13,14 @@ import sys
 from _workspace import children, files, guards, mounts, paths
 
 
-def install(policy_file, site_folder, run):
-    cover = {"WORKSPACE_MOUNTS": policy_file, "WORKSPACE_TASK_RUN": run, "PYTHONPATH": site_folder}
-    known = mounts.Mounts(policy_file)
+def install(policy_file, site_folder, run, leader):
+    cover = {
+        "WORKSPACE_MOUNTS": policy_file,
+        "WORKSPACE_TASK_RUN": run,
+        "WORKSPACE_TASK_LEADER": str(leader),
+        "PYTHONPATH": site_folder,
+    }
+    known = mounts.Mounts(policy_file, leader)
     originals = {name: getattr(posix, name) for name in dir(posix)}
     made = files.replacements(known)
     for (module, name), function in made.items():
@@ -26,7 +31,7 @@ def install(policy_file, site_folder, run):
         _set("posix", name, function)
     children.watch_subprocess(known, cover, originals)
     _tell_os(originals)
-    guards.install()
+    guards.install(known)
     # A volume is a slow place for caches, and a task may not be allowed to write there at all.
     sys.dont_write_bytecode = True
 

@@ -10,6 +10,8 @@ import stat
 from os import fsdecode, strerror
 from posixpath import normpath
 
+from _workspace.processes import Processes
+
 READ_ONLY_DIRECTORY = 0o555
 
 
@@ -39,6 +41,10 @@ class Place:
             children  # of a directory above the mounts, such as /Volumes/main; else None
         )
 
+    def is_closed(self):
+        """As if it were not there: the workspace's own files, other processes."""
+        return self.children is None and self.mount is None
+
     def fail(self, code):
         raise OSError(code, strerror(code), self.shown)
 
@@ -65,8 +71,9 @@ class Mounts:
     here.
     """
 
-    def __init__(self, policy_file):
+    def __init__(self, policy_file, leader):
         self._policy_file = policy_file
+        self._processes = Processes(leader)
         self._stat = posix.stat
         self._lstat = posix.lstat
         self._readlink = posix.readlink
@@ -108,6 +115,8 @@ class Mounts:
         }
         self.alias = policy["alias"]
         self.staging = policy["staging"]
+        self._own = policy["own"]
+        self._closed = policy["closed"]
         # Names under which a path of a mount may come: longest first, so that the closest one wins.
         # Files of the mounts' real folders are theirs too, whoever has found out where these are.
         names = [("/Volumes", "/Volumes"), ("/Workspace", "/Workspace")]
@@ -115,7 +124,7 @@ class Mounts:
         names += [(f"{self.alias}{top}", top) for top in ("/Volumes", "/Workspace")]
         names += [(mount.folder, mount.path) for mount in self.mounts.values()]
         self._names = sorted(names, key=lambda pair: -len(pair[0]))
-        self._starts = tuple(name for name, _ in self._names)
+        self._starts = (*(name for name, _ in self._names), *self._closed, "/proc/", "/dev/fd/")
 
     def look_where_we_are(self):
         """After a chdir. `cwd` is ours and as programs say it, or None; `_here` is where we really
@@ -126,10 +135,13 @@ class Mounts:
         except OSError:
             self._here = "/"
         self.cwd = self.shown(self._here)
+        homes = (f"{self._own}/{name}" for name in ("work", "home", "tmp"))
+        self._at_home = f"{self._here}/".startswith(tuple(f"{home}/" for home in homes))
 
     def stand_in(self, place):
         """After a chdir to a place whose real folder is not where we stand."""
         self._here = self.cwd = place.shown
+        self._at_home = False
 
     def shown(self, name):
         """An absolute path as programs say it, or None if it is none of ours."""
@@ -137,14 +149,31 @@ class Mounts:
             name = normpath(name)
             if name.startswith("//"):
                 name = name[1:]
-        if name == self._policy_file:
-            return name  # nobody's business: it is looked for like a file that is not there
         if not name.startswith(self._starts):
             return None
+        if name.startswith(("/proc/", "/dev/")):
+            name = normpath(self._processes.followed(name))
         for start, shown in self._names:
             if name == start or name.startswith(start + "/"):
                 return (shown + name[len(start) :]).rstrip("/")
-        return None
+        # Nobody's business: it is looked for like a file that is not there.
+        return name if self._is_closed(name) else None
+
+    def _is_closed(self, name):
+        if name.startswith("/proc/"):
+            return self._processes.is_foreign(name)
+        if name == self._policy_file:
+            return True
+        if _within(name, self._own):
+            return False
+        return any(_within(name, folder) for folder in self._closed)
+
+    def names_closed(self, text):
+        """Whether a text, such as a shell's command, speaks of what is closed."""
+        if self._policy_file in text:
+            return True
+        text = text.replace(self._own, "")
+        return any(folder in text for folder in self._closed)
 
     def locate(self, path, dir_fd=None):
         """The place of a path, or None if it is none of ours (or an open file's number)."""
@@ -154,7 +183,7 @@ class Mounts:
         if not name:
             return None
         if name[0] != "/":
-            if dir_fd is None and self.cwd is None and ".." not in name:
+            if dir_fd is None and self._at_home and ".." not in name:
                 return None  # the usual case: a file in the task's own folder
             name = f"{self._here if dir_fd is None else self._folder_of(dir_fd)}/{name}"
         shown = self.shown(name)
@@ -170,9 +199,9 @@ class Mounts:
             return "/"
 
     def _place(self, shown):
-        if shown == self._policy_file:
-            return Place(shown)
         parts = shown.split("/")[1:]
+        if parts[0] not in ("Volumes", "Workspace"):
+            return Place(shown)
         depth = 4 if parts[0] == "Volumes" else 1
         # Unity Catalog knows catalogs, schemas and volumes in lower case only.
         head = [parts[0], *(part.lower() for part in parts[1:depth])]
@@ -209,3 +238,7 @@ class Mounts:
             except OSError:
                 return False
         return False
+
+
+def _within(name, folder):
+    return name == folder or name.startswith(folder + "/")

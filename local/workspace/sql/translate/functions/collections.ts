@@ -171,7 +171,7 @@ export const COLLECTIONS: Readonly<Record<string, Scalar>> = {
     };
   }),
   ARRAY_REPEAT: typed(2, 2, ([value, count]) => ({
-    sql: `list_transform(range(CAST(greatest(${implicitly(some(count), INT, "array_repeat").sql}, 0) AS BIGINT)), lambda i: ${some(value).sql})`,
+    sql: `list_transform(generate_series(1, dbx_series_end(1, ${castTo(implicitly(some(count), INT, "array_repeat"), BIGINT).sql}, 1)), lambda i: ${some(value).sql})`,
     type: { kind: "ARRAY", element: some(value).type },
   })),
   SORT_ARRAY: sorted(
@@ -397,7 +397,8 @@ function sequence(args: readonly Typed[]): Typed {
     throw unsupported("sequence of anything but integers");
   const [from = "", to = "", step] = args.map((arg) => castTo(arg, BIGINT).sql);
   const by = step ?? `CASE WHEN ${from} <= ${to} THEN 1 ELSE -1 END`;
-  const series = `CAST(generate_series(${from}, ${to}, CAST(${by} AS BIGINT)) AS ${duckType(type)}[])`;
+  const end = `dbx_series_end(${from}, ${to}, ${by})`;
+  const series = `CAST(generate_series(${from}, ${end}, CAST(${by} AS BIGINT)) AS ${duckType(type)}[])`;
   const away =
     step &&
     `(${step} = 0 AND ${from} <> ${to}) OR (${step} > 0 AND ${from} > ${to}) OR (${step} < 0 AND ${from} < ${to})`;

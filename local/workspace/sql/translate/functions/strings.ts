@@ -66,8 +66,8 @@ export const STRINGS: Readonly<Record<string, Scalar>> = {
   RTRIM: trim("rtrim", "rtrim"),
   LPAD: pad("left"),
   RPAD: pad("right"),
-  REPEAT: plain("SI", STRING, (s, n) => `repeat(${s}, greatest(${n}, 0))`),
-  SPACE: plain("I", STRING, (n) => `repeat(' ', greatest(${n}, 0))`),
+  REPEAT: plain("SI", STRING, (s, n) => `dbx_repeat(${s}, ${n})`),
+  SPACE: plain("I", STRING, (n) => `dbx_repeat(' ', ${n})`),
   REPLACE: plain(
     "SS?S",
     STRING,

@@ -1,0 +1,45 @@
+// What recipes and stage say about each other: who shares what, and whose results are easier to lie about.
+import type { Stage } from "../../infra/stage.ts";
+import type { Workload } from "../../infra/workloads.ts";
+import { type Check, type Finding, ok, warn } from "./check.ts";
+
+export const workloadChecks = (stage: Stage, workloads: readonly Workload[]): readonly Check[] => [
+  { id: "evidence", remedy: "", look: async () => evidenceFinding(stage, workloads) },
+  { id: "sharing", remedy: "", look: async () => sharingFinding(stage, workloads) },
+];
+
+/** The run's own output cannot be changed once it is over; a file can, and so can what another process on the machine reaches. */
+export function evidenceFinding(
+  { databricks, name }: Stage,
+  workloads: readonly Workload[],
+): Finding {
+  const shared = workloads
+    .filter(({ recipe }) => "existing_cluster_id" in recipe.task.compute)
+    .map(({ workload }) => workload);
+  const onShared = `what else runs on its cluster can write into the output of ${shared.join(", ")} (existing_cluster_id)`;
+  const remedy = "give it serverless compute or a new_cluster, where nothing else runs";
+  if (databricks.evidence === "file")
+    return warn(
+      `results are judged from files that every run of the same principal can rewrite before they are judged (evidence: file)${shared.length > 0 ? `; ${onShared}` : ""}`,
+      `say databricks.evidence: output in ${name}.yaml, unless a workload's compute has no output${shared.length > 0 ? `; ${remedy}` : ""}`,
+    );
+  return shared.length > 0
+    ? warn(onShared, remedy)
+    : ok("results are judged from each run's own output");
+}
+
+/** Whoever shares a principal can spoil the other's files, and cancel its runs; it can make no success of them. */
+export function sharingFinding({ databricks }: Stage, workloads: readonly Workload[]): Finding {
+  const byPrincipal = Map.groupBy(workloads, ({ recipe }) => recipe.run_as ?? databricks.run_as);
+  const groups = [...byPrincipal].map(([principal, those]) => {
+    const names = those.map(({ workload }) => workload).join(", ");
+    return those.length > 1
+      ? `${names} share the principal ${principal}`
+      : `${names} has ${principal} alone`;
+  });
+  return ok(
+    groups.length === 0
+      ? "there are no workloads"
+      : `${groups.join("; ")}; the scratchpad is everybody's: each can spoil another's files there, and make no success of them`,
+  );
+}
