@@ -52,16 +52,30 @@ export type OrchestrateDeps = FactsPort &
 /** How long a plan may be submitted: tokens may be forgotten after it, and then only an adoption is safe. */
 const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
 
+/** What whoever opened the chapter knows already. */
+export type Opened = {
+  readonly ticket?: TicketFact;
+  /**
+   * This very handler created what opened the chapter, so nothing can be there yet that would have to be looked for: no plan, and no
+   * stop, because there is none without what it stops. One that comes meanwhile is read after the submission.
+   */
+  readonly isNew: boolean;
+};
+
 export async function orchestrate(
   deps: OrchestrateDeps,
   turn: Turn,
-  known?: TicketFact,
+  { ticket: known, isNew }: Opened = { isNew: false },
 ): Promise<void> {
   const step = stepsOf(deps);
   const asked = await askedFor(deps, turn, known);
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
-  const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
+  const manifest = await step(
+    factRef.manifest(turn),
+    () => plan(deps, turn, { ...asked, isNew }),
+    isNew,
+  );
   if (isStopped(manifest.fact))
     return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
@@ -84,8 +98,8 @@ export async function orchestrate(
   if (isOver) await deps.queues.send("reports", endedOf(key), { traceparent });
   else await watch(deps, submission, traceparent);
   await cancelIfStopped(deps, key, submission.databricks_run_id);
-  // Books come last: what nobody wants costs money until it is cancelled.
-  await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+  // Books come last: what nobody wants costs money until it is cancelled. Of what is over they hear with its outcome.
+  if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
 }
 
 async function watch(
@@ -161,7 +175,11 @@ const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
 /** The attempt's first fact decides: once there is a plan, it is carried through to its submission; then stop is read. */
-async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Manifest> {
+async function plan(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  asked: Asked & Pick<Opened, "isNew">,
+): Promise<Manifest> {
   const { ticket, limits, capsule } = asked;
   const { recipe } = ticket;
   const nowMs = deps.clock.nowMs();
@@ -181,7 +199,8 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     traceparent: ticket.traceparent,
   } as const;
   const generation = generationOf(deps, ticket);
-  const stop = await deps.facts.read(factRef.stop({ run_id: turn.run_id, chapter: asked.chapter }));
+  const stopRef = factRef.stop({ run_id: turn.run_id, chapter: asked.chapter });
+  const stop = asked.isNew ? undefined : await deps.facts.read(stopRef);
   if (stop !== undefined) return { ...common, generation, stopped: true };
   deps.log("attempt.planned", attemptFields(common));
   return {
