@@ -75,6 +75,17 @@ const placeOf = ({ databricks }: Stage, { environment }: Io) => ({
   SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
 });
 
+/** The executors' own credentials, for whoever tries what executed code may do. */
+export function executorsLogin(stage: Stage, io: Io): Login | undefined {
+  const own = {
+    DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
+    DATABRICKS_CLIENT_SECRET: io.environment["DATABRICKS_EXECUTOR_CLIENT_SECRET"],
+    DATABRICKS_TOKEN: io.environment["DATABRICKS_EXECUTOR_TOKEN"],
+  };
+  const isNamed = Object.values(own).some((value) => value !== undefined);
+  return isNamed ? loginFrom({ ...placeOf(stage, io), ...own }) : undefined;
+}
+
 async function onCallsLogin(stage: Stage, io: Io): Promise<Login | undefined> {
   const { on_call } = stage.databricks;
   if (on_call?.secret === undefined) return undefined;

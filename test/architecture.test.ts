@@ -35,6 +35,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "services/executor": ["shared/domain", "node:", "zod"],
   infra: [
     "shared/topology.ts",
+    // Stages and recipes are read as strictly as the services read recipes.
+    "shared/adapters/strict-yaml.ts",
     "shared/domain",
     "node:",
     "aws-cdk-lib",

@@ -24,7 +24,6 @@ const stillWide = [
   "packages/embedded-workspace/README.md",
   "packages/embedded-workspace/docs/execution.md",
   "packages/embedded-workspace/docs/sql.md",
-  "services/executor/README.md",
   "test/simulation/README.md",
 ];
 const WIDTH = 120;
