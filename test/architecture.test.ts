@@ -129,3 +129,96 @@ test("only composition roots and edges read the environment", () => {
   );
   expect(violations).toEqual([]);
 });
+
+const WORKSPACE = "embedded-databricks-workspace";
+
+test("the embedded workspace is imported by its name, at one place", () => {
+  const importers = files.filter((file) => !within(file, "packages"));
+  expect(importers.filter((file) => importsOf(file).includes(WORKSPACE))).toEqual([
+    "local/plane/workspace-access.ts",
+  ]);
+  const tests = globSync("test/**/*.ts", { cwd: root });
+  const inside = [...importers, ...tests].filter((file) =>
+    importsOf(file).some((target) => within(target, "packages")),
+  );
+  expect(inside).toEqual([]);
+});
+
+// `from .x import y`, `from package.x import y`, `from package import x`, anywhere in a file of Python.
+const PYTHON_IMPORT = /^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)/gm;
+
+/** The modules of its own package that a file imports. `base` is the folder that contains the package. */
+function pythonImportsOf(file: string, base: string): string[] {
+  const source = readFileSync(join(root, file), "utf8");
+  return [...source.matchAll(PYTHON_IMPORT)].flatMap(([, dots = "", module = "", names = ""]) => {
+    const from = dots === "" ? base : join(dirname(file), ...Array(dots.length - 1).fill(".."));
+    const path = join(from, ...module.split("."));
+    const words = names.match(/\w+/g) ?? [];
+    return [path, ...words.map((word) => join(path, word))].map((each) => `${each}.py`);
+  });
+}
+
+type Graph = ReadonlyMap<string, readonly string[]>;
+
+/** Each strongly connected part of more than one file, found by Tarjan's algorithm. */
+function circlesOf(graph: Graph): readonly (readonly string[])[] {
+  const indexes = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  /** The least index that is reached from the file among those still open. */
+  const visit = (file: string): number => {
+    const index = indexes.size;
+    indexes.set(file, index);
+    open.push(file);
+    let low = index;
+    for (const target of graph.get(file) ?? []) {
+      if (!indexes.has(target)) low = Math.min(low, visit(target));
+      else if (open.includes(target)) low = Math.min(low, indexes.get(target) ?? low);
+    }
+    if (low < index) return low;
+    const part = open.splice(open.indexOf(file));
+    if (part.length > 1) circles.push(part.toSorted());
+    return low;
+  };
+  for (const file of graph.keys()) if (!indexes.has(file)) visit(file);
+  return circles;
+}
+
+const graphOf = (names: readonly string[], targetsOf: (file: string) => string[]): Graph => {
+  const known = new Set(names);
+  return new Map(
+    names.map((file) => [file, targetsOf(file).filter((to) => to !== file && known.has(to))]),
+  );
+};
+
+/** Take it out when its parts no longer name each other's types. */
+const STILL_CIRCULAR = "test/simulation";
+
+test("no import leads back to where it came from, not even one of types alone", () => {
+  const tests = globSync("{test,packages/*/test}/**/*.ts", { cwd: root }).filter(
+    (file) => !within(file, STILL_CIRCULAR),
+  );
+  expect(circlesOf(graphOf([...files, ...tests], importsOf))).toEqual([]);
+});
+
+test.each(["services/executor/src", "packages/embedded-workspace/src/execution/python"])(
+  "no import of Python in %s leads back, not even one inside a function",
+  (base) => {
+    const graph = graphOf(globSync(`${base}/**/*.py`, { cwd: root }), (file) =>
+      pythonImportsOf(file, base),
+    );
+    expect([...graph.values()].flat().length).toBeGreaterThan(10);
+    expect(circlesOf(graph)).toEqual([]);
+  },
+);
+
+test("a circle is found", () => {
+  const graph = new Map([
+    ["a", ["b", "x"]],
+    ["b", ["c"]],
+    ["c", ["a"]],
+    ["x", ["y"]],
+    ["y", []],
+  ]);
+  expect(circlesOf(graph)).toEqual([["a", "b", "c"]]);
+});

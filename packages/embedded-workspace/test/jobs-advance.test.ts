@@ -2,11 +2,11 @@
 // leaves nothing behind.
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { advance, onOutcome, requestStop } from "../src/jobs/advance.ts";
-import { newAttempt, type Surroundings } from "../src/jobs/attempt.ts";
-import { cancelledByUser, success, workloadFailed } from "../src/jobs/endings.ts";
-import { isOver, type RunRecord } from "../src/jobs/model.ts";
-import { runIfs, type Task } from "../src/jobs/task-schema.ts";
+import { advance, onOutcome, requestStop } from "../src/jobs/state-machine/advance.ts";
+import { newAttempt, type Surroundings } from "../src/jobs/state-machine/attempt.ts";
+import { cancelledByUser, success, workloadFailed } from "../src/runs/endings.ts";
+import { isOver, type RunRecord } from "../src/runs/model.ts";
+import { runIfs, type Task } from "../src/runs/task-schema.ts";
 
 const around = (nowMs: number, ids: { next: number }): Surroundings => ({
   nowMs,

@@ -1,9 +1,10 @@
 // Hooks for tests, below $DATABRICKS_WORKSPACE_ADMIN: scripted runs, limits, and runs that end as
 // the platform ends them.
-import { JobLimitsChange } from "../jobs/limits.ts";
+
 import { EndingWish, endingOf, Script } from "../jobs/scripts.ts";
 import type { JobsService } from "../jobs/service.ts";
 import { ApiError, type ApiRequest } from "../route.ts";
+import { JobLimitsChange } from "../runs/limits.ts";
 
 export function addJobsAdminRoutes(jobs: JobsService): void {
   addScriptRoutes(jobs);

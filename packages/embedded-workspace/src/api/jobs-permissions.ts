@@ -1,10 +1,10 @@
 // /api/2.0/permissions/jobs/{job_id}: who may see and run a job.
 import * as z from "zod";
-import { AccessControl } from "../jobs/job-schema.ts";
-import type { JobRecord } from "../jobs/model.ts";
-import { requireJob } from "../jobs/require-job.ts";
+import { requireJob } from "../jobs/saved/lookup.ts";
 import type { JobsService } from "../jobs/service.ts";
 import type { ApiRequest, Principal, Route } from "../route.ts";
+import { AccessControl } from "../runs/job-schema.ts";
+import type { JobRecord } from "../runs/model.ts";
 
 const path = "/api/2.0/permissions/jobs/:job_id";
 const Body = z.object({ access_control_list: z.array(AccessControl).default([]) });

@@ -2,23 +2,22 @@
 import * as z from "zod";
 import type { WorkspaceContext } from "../context.ts";
 import { identityFor } from "../jobs/access.ts";
-import { listJobs } from "../jobs/job-list.ts";
-import { JobSettings, RunNow } from "../jobs/job-schema.ts";
-import { merged, savedSettings } from "../jobs/job-settings.ts";
-import { jobView } from "../jobs/job-view.ts";
-import type { JobRecord } from "../jobs/model.ts";
-import { requireReferences, requireTasks, requireToken } from "../jobs/new-run.ts";
-import { requireJob } from "../jobs/require-job.ts";
-import { startJobRun } from "../jobs/run-job.ts";
+import { requireReferences, requireTasks, requireToken } from "../jobs/requests/new-run.ts";
+import { merged, savedSettings } from "../jobs/saved/job-settings.ts";
+import { jobView } from "../jobs/saved/job-view.ts";
+import { listJobs, requireJob } from "../jobs/saved/lookup.ts";
+import { executeJob, startJobRun } from "../jobs/saved/run-job.ts";
 import { createJobsService, type JobsService } from "../jobs/service.ts";
-import { Id, withoutNulls } from "../jobs/task-schema.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
+import { JobSettings, RunNow } from "../runs/job-schema.ts";
+import type { JobRecord } from "../runs/model.ts";
+import { Id, withoutNulls } from "../runs/task-schema.ts";
 import { addJobsAdminRoutes } from "./jobs-admin.ts";
 import { permissionRoutes } from "./jobs-permissions.ts";
 import { type ApiVersion, runsRoutes } from "./runs.ts";
 
 export function jobsRoutes(context: WorkspaceContext): Route[] {
-  const jobs = createJobsService(context);
+  const jobs = createJobsService(context, executeJob);
   addJobsAdminRoutes(jobs);
   return [
     ...(["2.1", "2.2"] as const).flatMap((version) => routesOf(jobs, version)),

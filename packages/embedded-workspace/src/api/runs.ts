@@ -2,23 +2,23 @@
 // delete, repair, export.
 import * as z from "zod";
 import { identityFor, requireUseRun } from "../jobs/access.ts";
-import { Repair, type Submit } from "../jobs/job-schema.ts";
-import type { RunRecord } from "../jobs/model.ts";
+import { repairRun } from "../jobs/repair.ts";
 import {
   requireReferences,
   requireRunName,
   requireTasks,
   requireToken,
   tasksMaxIn21,
-} from "../jobs/new-run.ts";
-import { outputView } from "../jobs/output.ts";
-import { repairRun } from "../jobs/repair.ts";
+} from "../jobs/requests/new-run.ts";
+import { submitOf } from "../jobs/requests/single-task.ts";
 import { listRuns } from "../jobs/run-list.ts";
 import type { JobsService } from "../jobs/service.ts";
-import { submitOf } from "../jobs/single-task.ts";
-import { Id, withoutNulls } from "../jobs/task-schema.ts";
-import { runView, taskRunView } from "../jobs/views.ts";
+import { outputView } from "../jobs/shown/output.ts";
+import { runView, taskRunView } from "../jobs/shown/views.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
+import { Repair, type Submit } from "../runs/job-schema.ts";
+import type { RunRecord } from "../runs/model.ts";
+import { Id, withoutNulls } from "../runs/task-schema.ts";
 
 export type ApiVersion = "2.1" | "2.2";
 

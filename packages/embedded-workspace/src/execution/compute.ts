@@ -1,9 +1,9 @@
 // The compute of a task: waits until it would run, and gives the environment that it brings.
 import type { WorkspaceContext } from "../context.ts";
-import type { JobLimits } from "../jobs/limits.ts";
-import type { RunRecord } from "../jobs/model.ts";
-import type { Task } from "../jobs/task-schema.ts";
 import type { Principal } from "../route.ts";
+import type { JobLimits } from "../runs/limits.ts";
+import type { RunRecord } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
 
 type Wanted = {
   readonly context: WorkspaceContext;

@@ -1,13 +1,12 @@
 // Executes one attempt: waits for its compute and a free slot, runs its process, and says what it
 // came to.
 import type { WorkspaceContext } from "../context.ts";
-import { failed, misconfigured, workloadFailed } from "../jobs/endings.ts";
-import type { JobLimits } from "../jobs/limits.ts";
-import type { Ending, Outcome, RunRecord } from "../jobs/model.ts";
-import { resolveReferences, UnresolvedReferenceError } from "../jobs/references.ts";
 import { ApiError, type Principal } from "../route.ts";
+import { failed, misconfigured, workloadFailed } from "../runs/endings.ts";
+import type { JobLimits } from "../runs/limits.ts";
+import type { Ending, Execution, Outcome, RunRecord } from "../runs/model.ts";
+import { resolveReferences, UnresolvedReferenceError } from "../runs/references.ts";
 import { prepareCompute } from "./compute.ts";
-import type { Execution } from "./execution.ts";
 import { createSlots } from "./slots.ts";
 import { runTaskProcess } from "./task-process.ts";
 import { TaskSpecError, taskSpec } from "./task-spec.ts";

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ProcessMark } from "../jobs/model.ts";
+import type { ProcessMark } from "../runs/model.ts";
 
 /**
  * In the environment of each process of an attempt, whatever group or session it has moved to. Its

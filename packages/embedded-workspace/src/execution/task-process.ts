@@ -1,12 +1,11 @@
 // The process of one attempt, from its folder to its log.
 import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
-import { misconfigured, success, timedOut, workloadFailed } from "../jobs/endings.ts";
-import type { JobLimits } from "../jobs/limits.ts";
-import type { Outcome } from "../jobs/model.ts";
-import type { Task } from "../jobs/task-schema.ts";
 import type { Principal } from "../route.ts";
-import type { Execution } from "./execution.ts";
+import { misconfigured, success, timedOut, workloadFailed } from "../runs/endings.ts";
+import type { JobLimits } from "../runs/limits.ts";
+import type { Execution, Outcome } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
 import { createLogTail } from "./log-tail.ts";
 import { type Exit, type GroupProcess, startGroup } from "./process-group.ts";
 import { findPython } from "./python-runtime.ts";

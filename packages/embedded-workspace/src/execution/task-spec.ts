@@ -1,8 +1,8 @@
 // From a task of a run to what the launcher executes: its kind, file, arguments and libraries.
 import type { WorkspaceContext } from "../context.ts";
-import type { RunRecord } from "../jobs/model.ts";
-import type { Task } from "../jobs/task-schema.ts";
 import { ApiError, type Principal } from "../route.ts";
+import type { RunRecord } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
 
 /** What python/launcher.py reads. */
 export type TaskSpec = {

@@ -1,7 +1,7 @@
 // Who may see and change which run or job, and as whom it may run.
 import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
-import type { AccessControl, RunAs } from "./job-schema.ts";
+import type { AccessControl, RunAs } from "../runs/job-schema.ts";
 
 type Guarded = { readonly creator: string; readonly access: readonly AccessControl[] };
 export type Right = "view" | "manage";

@@ -2,14 +2,20 @@
 // executions.
 import type { WorkspaceContext } from "../context.ts";
 import type { Executor } from "../execution/executor.ts";
-import { advance, onOutcome, onRunning, requestStop, stopAttempt } from "./advance.ts";
-import { type Command, newAttempt, type Surroundings } from "./attempt.ts";
-import { cancelledByUser, failed, queuedTooLong, tooManyConcurrentRuns } from "./endings.ts";
-import type { JobLimits } from "./limits.ts";
-import { type Attempt, type Ending, isOver, type Outcome, type RunRecord } from "./model.ts";
+import { cancelledByUser, failed, queuedTooLong, tooManyConcurrentRuns } from "../runs/endings.ts";
+import type { JobLimits } from "../runs/limits.ts";
+import { type Attempt, type Ending, isOver, type Outcome, type RunRecord } from "../runs/model.ts";
 import { maxConcurrentRuns, placeOf } from "./queue.ts";
 import type { RunStore } from "./run-store.ts";
 import type { Scripts } from "./scripts.ts";
+import {
+  advance,
+  onOutcome,
+  onRunning,
+  requestStop,
+  stopAttempt,
+} from "./state-machine/advance.ts";
+import { type Command, newAttempt, type Surroundings } from "./state-machine/attempt.ts";
 
 type Deps = {
   readonly context: WorkspaceContext;

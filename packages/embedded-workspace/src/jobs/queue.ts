@@ -1,7 +1,7 @@
 // Whether a run may start now: its job limits how many of its runs are active, and so does the
 // workspace.
-import type { JobLimits } from "./limits.ts";
-import type { RunRecord } from "./model.ts";
+import type { JobLimits } from "../runs/limits.ts";
+import type { RunRecord } from "../runs/model.ts";
 import type { RunStore } from "./run-store.ts";
 
 export type Place = "start" | { readonly code: string; readonly message: string };

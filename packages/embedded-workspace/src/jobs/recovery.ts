@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
 import { killLeftovers } from "../execution/process-group.ts";
 import { removeFolder, taskFolderPath } from "../execution/task-folder.ts";
-import { lostDriver } from "./endings.ts";
-import type { Attempt, RunRecord } from "./model.ts";
+import { lostDriver } from "../runs/endings.ts";
+import type { Attempt, RunRecord } from "../runs/model.ts";
 import type { RunStore } from "./run-store.ts";
 
 /** The platform forgets runs, and answers for them as if they had never been. */

@@ -1,12 +1,12 @@
 // runs/repair: failed tasks of a finished run once more, under the same run id.
 import { ApiError, type ApiReply, type Principal } from "../route.ts";
+import type { Repair } from "../runs/job-schema.ts";
+import type { RunRecord } from "../runs/model.ts";
+import { latestAttempts, succeeded } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
 import { requireUseRun } from "./access.ts";
-import type { Repair } from "./job-schema.ts";
-import type { RunRecord } from "./model.ts";
-import { latestAttempts, succeeded } from "./model.ts";
-import { overridingOf, taskParametersOf } from "./parameters.ts";
+import { overridingOf, taskParametersOf } from "./requests/parameters.ts";
 import type { JobsService } from "./service.ts";
-import type { Task } from "./task-schema.ts";
 
 /**
  * The job's current settings count, and parameters are not carried over: they must be given again

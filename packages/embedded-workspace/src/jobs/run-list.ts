@@ -1,11 +1,11 @@
 // runs/list: newest end time first, 25 at a time, no filter by name or token.
 import type { ApiReply, ApiRequest } from "../route.ts";
 import { ApiError } from "../route.ts";
+import type { RunRecord } from "../runs/model.ts";
 import { mayUseRun } from "./access.ts";
-import type { RunRecord } from "./model.ts";
-import { positionOf, tokenOf } from "./paging.ts";
 import type { JobsService } from "./service.ts";
-import { elementsMax, runView, shownStartOf } from "./views.ts";
+import { positionOf, tokenOf } from "./shown/paging.ts";
+import { elementsMax, runView, shownStartOf } from "./shown/views.ts";
 
 const limitDefault = 20;
 const limitMax = 25;

@@ -2,7 +2,7 @@
 // about them quickly.
 import type { WorkspaceContext } from "../context.ts";
 import { dropLog } from "../execution/task-logs.ts";
-import type { Attempt, JobRecord, RunRecord } from "./model.ts";
+import type { Attempt, JobRecord, RunRecord } from "../runs/model.ts";
 
 export type RunStore = {
   readonly run: (runId: string) => RunRecord | undefined;

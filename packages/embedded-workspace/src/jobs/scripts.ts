@@ -2,8 +2,8 @@
 // `POST $DATABRICKS_WORKSPACE_ADMIN/scripts`; the newest script that matches is played.
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import { success } from "./endings.ts";
-import type { Ending, RunRecord, ScriptedAttempt } from "./model.ts";
+import { success } from "../runs/endings.ts";
+import type { Ending, RunRecord, ScriptedAttempt } from "../runs/model.ts";
 
 const Pattern = z.string().min(1);
 

@@ -2,11 +2,11 @@
 import type { WorkspaceContext } from "../context.ts";
 import { createExecutor, type Executor } from "../execution/executor.ts";
 import { ApiError, type Principal } from "../route.ts";
+import { defaultJobLimits, type JobLimits } from "../runs/limits.ts";
+import type { Execution, Outcome, RunRecord } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
 import { Conductor } from "./conductor.ts";
-import { defaultJobLimits, type JobLimits } from "./limits.ts";
-import type { RunRecord } from "./model.ts";
 import { recoverRuns } from "./recovery.ts";
-import { executeJob } from "./run-job.ts";
 import { createRunStore, type RunStore } from "./run-store.ts";
 import { createScripts, type Scripts } from "./scripts.ts";
 
@@ -29,6 +29,13 @@ export type JobsService = {
   readonly countCreated: () => void;
 };
 
+/** Executes a task that is a run of another job. */
+type RunJob = (
+  jobs: JobsService,
+  execution: Execution,
+  body: NonNullable<Task["run_job_task"]>,
+) => Promise<Outcome>;
+
 /** A run before it has ids, times and attempts. */
 type NewRun = Omit<
   RunRecord,
@@ -39,7 +46,7 @@ type NewRun = Omit<
   readonly only?: readonly string[];
 };
 
-export function createJobsService(context: WorkspaceContext): JobsService {
+export function createJobsService(context: WorkspaceContext, runJob: RunJob): JobsService {
   const store = createRunStore(context);
   const limits = defaultJobLimits();
   const scripts = createScripts();
@@ -49,7 +56,7 @@ export function createJobsService(context: WorkspaceContext): JobsService {
     execute: (execution) =>
       execution.task.run_job_task === undefined
         ? processes.execute(execution)
-        : executeJob(service, execution, execution.task.run_job_task),
+        : runJob(service, execution, execution.task.run_job_task),
   };
   const conductor = new Conductor({ context, runs: store, limits, scripts, executor });
   const created: number[] = [];

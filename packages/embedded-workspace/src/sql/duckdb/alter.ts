@@ -15,7 +15,7 @@ import {
   requireOwned,
   requireRelation,
 } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 import { columnNamed, defaultValue, metadataChanges, verifyChecks } from "./writing.ts";
 
 /** What changes in the catalog, and what DuckDB is told. */

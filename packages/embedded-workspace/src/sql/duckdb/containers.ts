@@ -8,7 +8,7 @@ import type { Statement } from "../parse/ast.ts";
 import { BIGINT, STRING } from "../types.ts";
 import { removeRelation } from "./definitions.ts";
 import { checkNamespace, fullName, fullSchema } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 type Create = Statement & { is: "createSchema" | "createCatalog" | "createVolume" };
 

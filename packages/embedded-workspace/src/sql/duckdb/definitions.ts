@@ -16,7 +16,7 @@ import {
   requireOwnership,
   requirePrivilege,
 } from "./names.ts";
-import type { Session, Shared } from "./session.ts";
+import type { Session, Shared } from "./session-state.ts";
 import { defaultValue, metadataChanges } from "./writing.ts";
 
 const NOTHING = rowsInMemory([], []);

@@ -7,7 +7,8 @@ import { openTableCatalog, type RelationInfo } from "./catalog.ts";
 import { connectionsTo } from "./connections.ts";
 import { attachDatabase } from "./database.ts";
 import { removeRelation } from "./definitions.ts";
-import { openSession, type Shared } from "./session.ts";
+import { openSession } from "./session.ts";
+import type { Shared } from "./session-state.ts";
 
 export async function openDuckEngine(context: WorkspaceContext): Promise<SqlEngine> {
   if (context.durable) mkdirSync(context.folder, { recursive: true });

@@ -6,7 +6,7 @@ import type { Env, Found } from "../translate/typed.ts";
 import { duckTable, type RelationInfo } from "./catalog.ts";
 import { informationSchema } from "./information-schema.ts";
 import { checkNamespace, full, fullName, requireRelation } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 /** Reading needs SELECT on what is named. A view is read with its own names looked up where it was made. */
 export function environment(session: Session): Env {

@@ -7,7 +7,7 @@ import type { SecurableName, Statement } from "../parse/ast.ts";
 import { STRING } from "../types.ts";
 import { translated } from "./containers.ts";
 import { checkNamespace, fullName, fullSchema, notFound, requireOwnership } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 export function grantOrRevoke(
   session: Session,

@@ -4,7 +4,7 @@ import type { Expr, Query } from "../parse/ast.ts";
 import type { Env, Found } from "../translate/typed.ts";
 import { INT, STRING, typeSql } from "../types.ts";
 import type { RelationInfo } from "./catalog.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 type Row = readonly (string | number | null | undefined)[];
 type View = {

@@ -16,7 +16,7 @@ import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import type { Run } from "./connections.ts";
 import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 import {
   assignedValues,
   type Counters,

@@ -2,7 +2,7 @@
 import { insufficientPermissions, SqlError } from "../errors.ts";
 import type { Name } from "../parse/ast.ts";
 import type { RelationInfo } from "./catalog.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 /** `[catalog, schema, name]` in lower case. */
 export function fullName(session: Session, name: Name): readonly [string, string, string] {

@@ -1,6 +1,3 @@
-// One SQL session on DuckDB: its catalog and schema, and what each kind of statement does.
-import type { WorkspaceContext } from "../../context.ts";
-import type { Principal } from "../../route.ts";
 import {
   rowsInMemory,
   type SessionOptions,
@@ -14,41 +11,18 @@ import { parseStatement } from "../parse/statements.ts";
 import { translateQuery } from "../translate/queries.ts";
 import { typeText } from "../types.ts";
 import { alterRelation, commentOn } from "./alter.ts";
-import type { TableCatalog } from "./catalog.ts";
 import { resultOf } from "./cells.ts";
-import type { Connections } from "./connections.ts";
 import { createContainer, dropContainer, listVolume } from "./containers.ts";
 import { createTable, dropRelation } from "./definitions.ts";
 import { environment } from "./environment.ts";
 import { grantOrRevoke, showGrants } from "./grants.ts";
 import { merge } from "./merge.ts";
 import { checkNamespace } from "./names.ts";
+import type { Session, Shared } from "./session-state.ts";
 import { applySetting } from "./settings.ts";
 import { describe, show, showCreate } from "./shows.ts";
 import { createView } from "./views.ts";
 import { deleteRows, insertRows, truncate, updateRows } from "./writes.ts";
-
-/** What the statements of a session work with. */
-export type Session = {
-  readonly context: WorkspaceContext;
-  readonly connections: Connections;
-  readonly tables: TableCatalog;
-  readonly principal: Principal;
-  /**
-   * Metadata changes under way, counted for each table: a writer that began before one fails
-   * (docs/facts/databricks.md#metadata-changes-kill-writers).
-   */
-  readonly metadataChanges: Map<string, number>;
-  readonly temporaryViews: Map<
-    string,
-    { readonly columns: readonly string[]; readonly query: Query }
-  >;
-  catalog: string;
-  schema: string;
-  readonly configuration: Map<string, string>;
-};
-
-export type Shared = Pick<Session, "context" | "connections" | "tables" | "metadataChanges">;
 
 /** @throws SqlError when the catalog or schema is not there, or the configuration asks for what is not built */
 export function openSession(shared: Shared, options: SessionOptions): SqlSession {

@@ -1,6 +1,6 @@
 // SET and the configuration of a session: what changes nothing here is kept, what would change answers is refused.
 import { SqlError, unsupported } from "../errors.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 const UTC = /^(UTC|Etc\/UTC|GMT|Z|\+00:00)$/i;
 

@@ -14,7 +14,7 @@ import {
   requireRelation,
   requireTable,
 } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 const table = (names: readonly string[], rows: readonly (readonly Cell[])[]) =>
   rowsInMemory(

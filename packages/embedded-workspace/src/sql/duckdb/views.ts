@@ -7,7 +7,7 @@ import type { ColumnInfo, RelationInfo } from "./catalog.ts";
 import { alreadyExists, placeFor, relationBase } from "./definitions.ts";
 import { environment } from "./environment.ts";
 import { full, requireOwnership } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 const NOTHING = rowsInMemory([], []);
 

@@ -11,7 +11,7 @@ import { duckName, type SqlType } from "../types.ts";
 import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import { environment } from "./environment.ts";
 import { requireTable } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 import {
   assignedValues,
   changeRows,

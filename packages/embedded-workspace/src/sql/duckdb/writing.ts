@@ -18,7 +18,7 @@ import { type ColumnInfo, duckTable, type RelationInfo } from "./catalog.ts";
 import type { Run } from "./connections.ts";
 import { environment } from "./environment.ts";
 import { full } from "./names.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./session-state.ts";
 
 /** Counts by the names that clients see, in their order. */
 export type Counters = Readonly<Record<string, number>>;

@@ -3,12 +3,11 @@ import { SqlError } from "../errors.ts";
 import type { Call, Window } from "../parse/ast.ts";
 import { BOOLEAN } from "../types.ts";
 import { castTo } from "./casts.ts";
-import type { Translator } from "./expressions.ts";
 import { AGGREGATES, NEEDS_ORDER, WINDOW_ONLY } from "./functions/aggregates.ts";
 import { FORMS } from "./functions/forms.ts";
 import { SCALARS } from "./functions/scalars.ts";
 import { quoted } from "./names.ts";
-import type { Typed } from "./typed.ts";
+import type { Translator, Typed } from "./typed.ts";
 
 /** @throws SqlError 42883 for a function that is not translated, 42605 for a wrong number of arguments */
 export function translateCall(expr: Call, t: Translator): Typed {

@@ -9,17 +9,7 @@ import { castTo, implicitly } from "./casts.ts";
 import { commonType, commonTypeOf, isInteger, isText, mismatch } from "./coerce.ts";
 import { addInterval } from "./intervals.ts";
 import { elementAt, fieldOf, resolveName } from "./names.ts";
-import type { Env, Scope, Typed } from "./typed.ts";
-
-/** What translates an expression inside another: forms with lambdas extend its scope. */
-export type Translator = {
-  readonly env: Env;
-  readonly scope: Scope;
-  /** Named windows of the SELECT around. */
-  readonly windows: ReadonlyMap<string, Window>;
-  readonly expr: (expr: Expr) => Typed;
-  readonly within: (scope: Scope) => Translator;
-};
+import type { Env, Scope, Translator, Typed } from "./typed.ts";
 
 export function translator(
   env: Env,

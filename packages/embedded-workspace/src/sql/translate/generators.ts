@@ -3,8 +3,7 @@ import { SqlError, unsupported } from "../errors.ts";
 import type { Call, Expr } from "../parse/ast.ts";
 import { INT, type SqlType, typeSql } from "../types.ts";
 import { mismatch } from "./coerce.ts";
-import type { Translator } from "./expressions.ts";
-import type { NamedTyped, Typed } from "./typed.ts";
+import type { NamedTyped, Translator, Typed } from "./typed.ts";
 
 export const GENERATORS = new Set([
   "EXPLODE",

@@ -2,11 +2,11 @@
 import { SqlError, unsupported } from "../errors.ts";
 import type { Expr, GroupBy, OrderItem, Select, SelectItem } from "../parse/ast.ts";
 import { direction, positionOf } from "./columns.ts";
-import { booleanOnly, type Translator, translator } from "./expressions.ts";
+import { booleanOnly, translator } from "./expressions.ts";
 import { translateFrom } from "./from.ts";
 import { generate, isGenerator } from "./generators.ts";
 import { isCalled, nameOf, quoted, resolveName } from "./names.ts";
-import type { Env, NamedTyped, Scope, TranslatedQuery, Typed } from "./typed.ts";
+import type { Env, NamedTyped, Scope, TranslatedQuery, Translator, Typed } from "./typed.ts";
 import { containsAggregate, containsVolatile } from "./walk.ts";
 
 type Item = NamedTyped & { readonly expr: Expr; readonly aliased: boolean };

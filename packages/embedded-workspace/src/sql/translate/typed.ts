@@ -1,5 +1,5 @@
 // A DuckDB expression with the Databricks type of its value, and the scopes in which names are found.
-import type { Query } from "../parse/ast.ts";
+import type { Expr, Query, Window } from "../parse/ast.ts";
 import type { SqlType } from "../types.ts";
 
 /** `sql` has exactly the DuckDB type that `duckType(type)` says. */
@@ -68,4 +68,14 @@ export type Env = {
 export type TranslatedQuery = {
   readonly sql: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
+};
+
+/** What translates an expression inside another: forms with lambdas extend its scope. */
+export type Translator = {
+  readonly env: Env;
+  readonly scope: Scope;
+  /** Named windows of the SELECT around. */
+  readonly windows: ReadonlyMap<string, Window>;
+  readonly expr: (expr: Expr) => Typed;
+  readonly within: (scope: Scope) => Translator;
 };

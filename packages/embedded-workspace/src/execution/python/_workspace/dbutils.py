@@ -5,6 +5,7 @@ import json
 
 from _workspace.channel import WorkspaceError
 from _workspace.dbutils_fs import FileSystem
+from _workspace.notebook import run_notebook
 
 
 class NotebookExit(BaseException):
@@ -160,8 +161,6 @@ class Notebook:
 
     def run(self, path, timeout_seconds=0, arguments=None):
         """Runs another notebook in this process, with its own widgets. Returns its exit value."""
-        from _workspace.notebook import run_notebook
-
         inner = {
             **self._spec,
             "file": _beside(self._spec["file"], path),

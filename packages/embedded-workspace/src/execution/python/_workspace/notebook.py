@@ -8,6 +8,10 @@ import subprocess
 import sys
 import types
 
+from _workspace.errors import TaskError
+from _workspace.libraries import install
+from _workspace.runtime import globals_of
+
 _HEADER = "# Databricks notebook source"
 _CELL = re.compile(r"^# COMMAND -+[ \t]*$", re.MULTILINE)
 _MAGIC = re.compile(r"^# MAGIC ?", re.MULTILINE)
@@ -24,8 +28,6 @@ def run_notebook(spec, dbutils):
 
 
 def _namespace(path, dbutils):
-    from _workspace.task import globals_of
-
     main = types.ModuleType("__main__")
     vars(main).update(globals_of(dbutils, path))
     vars(main).update(display=_display, displayHTML=_display)
@@ -44,8 +46,6 @@ def _run_cells(path, namespace):
 
 
 def _read(path):
-    from _workspace.task import TaskError
-
     for name in (path, f"{path}.py", f"{path}.ipynb"):
         if os.path.isfile(name):
             with open(name, encoding="utf-8") as file:
@@ -55,8 +55,6 @@ def _read(path):
 
 def cells(text):
     """The source of each cell, with a magic first line where it has one."""
-    from _workspace.task import TaskError
-
     if text.lstrip().startswith("{"):
         found = json.loads(text)["cells"]
         return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
@@ -96,8 +94,6 @@ def _magics():
 
 def _unknown(word):
     def refuse(*_):
-        from _workspace.task import TaskError
-
         raise TaskError(f"The magic command %{word} does not exist in the embedded workspace.")
 
     return refuse
@@ -116,8 +112,6 @@ def _run_shell(body, *_):
 
 
 def _pip(body, *_):
-    from _workspace.libraries import install
-
     words = body.split()
     if not words or words[0] != "install":
         raise NotImplementedError(f"%pip {body}: only %pip install is there")

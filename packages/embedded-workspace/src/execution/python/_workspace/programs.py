@@ -7,12 +7,13 @@ import re
 import sys
 import types
 
+from _workspace.errors import TaskError
+from _workspace.run_script import run
+from _workspace.runtime import globals_of
+
 
 def run_file(spec, dbutils):
     """Runs a Python file as `__main__`."""
-    from _workspace.run_script import run
-    from _workspace.task import TaskError, globals_of
-
     path = spec["file"]
     if not os.path.isfile(path):
         raise TaskError(
@@ -44,8 +45,6 @@ def _arguments(spec):
 
 
 def _entry_point(package_name, entry_point):
-    from _workspace.task import TaskError
-
     distribution = _distribution(package_name)
     declared = [] if distribution is None else distribution.entry_points
     for found in declared:

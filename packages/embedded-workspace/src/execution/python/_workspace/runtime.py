@@ -5,6 +5,8 @@ platform.
 import sys
 import types
 
+from _workspace.spark import LazySpark
+
 
 def offer(dbutils):
     """Makes `import dbruntime` work."""
@@ -25,8 +27,6 @@ def offer(dbutils):
 
 
 def _namespace_of(dbutils):
-    from _workspace.spark import LazySpark
-
     class UserNamespaceInitializer:
         @classmethod
         def getOrCreate(cls):
@@ -41,3 +41,8 @@ def _namespace_of(dbutils):
             }
 
     return UserNamespaceInitializer
+
+
+def globals_of(dbutils, file):
+    """What a program finds without importing it."""
+    return {"dbutils": dbutils, "spark": LazySpark(), "__file__": file}

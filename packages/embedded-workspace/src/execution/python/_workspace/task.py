@@ -4,23 +4,20 @@ import os
 import sys
 import traceback
 
-from _workspace import runtime
+from _workspace import notebook, programs, runtime
 from _workspace.channel import Channel
 from _workspace.dbutils import DBUtils, NotebookExit
+from _workspace.errors import TaskError
 from _workspace.libraries import LibraryError, install
-from _workspace.spark import LazySpark
 
 TEXT_MAX = 1024 * 1024
 RESULT_MAX = 5 * 1024 * 1024
+_BODIES = {
+    "python": programs.run_file,
+    "wheel": programs.run_wheel,
+    "notebook": notebook.run_notebook,
+}
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-class TaskError(Exception):
-    """The task cannot be run as it is described. `code` is the platform's termination code."""
-
-    def __init__(self, message, code="INVALID_RUN_CONFIGURATION"):
-        super().__init__(message)
-        self.code = code
 
 
 def run(spec, channel_fd):
@@ -31,7 +28,7 @@ def run(spec, channel_fd):
         install(spec["libraries"], spec["packages"])
         dbutils = DBUtils(channel, spec)
         runtime.offer(dbutils)
-        outcome["result"] = _bodies()[spec["kind"]](spec, dbutils)
+        outcome["result"] = _BODIES[spec["kind"]](spec, dbutils)
     except NotebookExit as exit:
         outcome["result"] = exit.value
     except LibraryError as error:
@@ -44,16 +41,6 @@ def run(spec, channel_fd):
     except BaseException as error:  # noqa: BLE001 (everything a program can raise is its outcome)
         outcome.update(_failure(error))
     return _report(channel, outcome)
-
-
-def _bodies():
-    from _workspace import notebook, programs
-
-    return {
-        "python": programs.run_file,
-        "wheel": programs.run_wheel,
-        "notebook": notebook.run_notebook,
-    }
 
 
 def _refused(channel, code, error):
@@ -107,8 +94,3 @@ def _forget_ours(told, seen):
     )
     for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or [])):
         _forget_ours(other, seen)
-
-
-def globals_of(dbutils, file):
-    """What a program finds without importing it."""
-    return {"dbutils": dbutils, "spark": LazySpark(), "__file__": file}

@@ -13,8 +13,7 @@ import {
 } from "../../types.ts";
 import { castTo, implicitly } from "../casts.ts";
 import { commonType, commonTypeOf, mismatch } from "../coerce.ts";
-import type { Translator } from "../expressions.ts";
-import type { Typed } from "../typed.ts";
+import type { Translator, Typed } from "../typed.ts";
 import { arrayOf, literalText, mapOf } from "./collections.ts";
 
 export type Form = {

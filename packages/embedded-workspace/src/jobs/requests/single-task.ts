@@ -1,8 +1,8 @@
 // The form of a submit before tasks[]: one task body and its compute at the top level. The platform
 // still takes it.
-import { ApiError } from "../route.ts";
-import { Submit } from "./job-schema.ts";
-import { Task } from "./task-schema.ts";
+import { ApiError } from "../../route.ts";
+import { Submit } from "../../runs/job-schema.ts";
+import { Task } from "../../runs/task-schema.ts";
 
 /** Key of the only task, as the platform makes one up from the run's name. */
 const onlyTaskKey = "main";

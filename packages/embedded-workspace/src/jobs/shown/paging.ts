@@ -1,5 +1,5 @@
 // Pages of arrays, by opaque tokens.
-import { ApiError } from "../route.ts";
+import { ApiError } from "../../route.ts";
 
 export type Page<T> = { readonly page: readonly T[]; readonly next?: string };
 

@@ -161,6 +161,27 @@ export type Outcome = {
   readonly taskValues?: Readonly<Record<string, unknown>>;
 };
 
+/** What references in the strings of a task mean. */
+export type ReferenceScope = {
+  readonly run: RunRecord;
+  readonly attempt: Attempt;
+  readonly jobName: string;
+  readonly workspaceId: string;
+  readonly workspaceUrl: string;
+};
+
+/** What is to be executed: one attempt of a task of a run. */
+export type Execution = {
+  readonly run: RunRecord;
+  readonly attempt: Attempt;
+  readonly task: Task;
+  /** What references mean at this moment. */
+  readonly scope: () => ReferenceScope;
+  /** Aborted when the attempt is cancelled or has run out of time. */
+  readonly signal: AbortSignal;
+  readonly onRunning: (patch: Partial<Attempt>) => void;
+};
+
 export const isOver = (attempt: Attempt): boolean => attempt.phase === "OVER";
 export const succeeded = (ending: Ending | undefined): boolean =>
   ending?.resultState === "SUCCESS" || ending?.resultState === "SUCCESS_WITH_FAILURES";

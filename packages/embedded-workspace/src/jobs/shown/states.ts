@@ -1,6 +1,6 @@
 // Where a run or an attempt stands, in the old words (`state`) and the new ones (`status`).
-import type { WorkspaceContext } from "../context.ts";
-import { type Attempt, type Ending, isOver, type RunRecord } from "./model.ts";
+import type { WorkspaceContext } from "../../context.ts";
+import { type Attempt, type Ending, isOver, type RunRecord } from "../../runs/model.ts";
 
 type Json = Record<string, unknown>;
 

@@ -6,10 +6,10 @@ import {
   successWithFailures,
   upstreamCancelled,
   upstreamFailed,
-} from "./endings.ts";
-import type { Attempt, Ending, RunRecord } from "./model.ts";
-import { latestAttempts } from "./model.ts";
-import type { RunIf, Task } from "./task-schema.ts";
+} from "../../runs/endings.ts";
+import type { Attempt, Ending, RunRecord } from "../../runs/model.ts";
+import { latestAttempts } from "../../runs/model.ts";
+import type { RunIf, Task } from "../../runs/task-schema.ts";
 
 export type Readiness =
   | { readonly kind: "wait" }

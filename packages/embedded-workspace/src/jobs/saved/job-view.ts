@@ -1,8 +1,8 @@
 // Saved jobs as clients see them.
-import type { JobRecord } from "./model.ts";
-import { pageOf } from "./paging.ts";
-import type { Task } from "./task-schema.ts";
-import { elementsMax } from "./views.ts";
+import type { JobRecord } from "../../runs/model.ts";
+import type { Task } from "../../runs/task-schema.ts";
+import { pageOf } from "../shown/paging.ts";
+import { elementsMax } from "../shown/views.ts";
 
 type Json = Record<string, unknown>;
 

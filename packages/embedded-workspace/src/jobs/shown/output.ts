@@ -1,8 +1,8 @@
 // What runs/get-output answers for one task.
-import type { WorkspaceContext } from "../context.ts";
-import { logBytesMax } from "../execution/log-tail.ts";
-import { type KeptLog, keptLog } from "../execution/task-logs.ts";
-import { type Attempt, type RunRecord, succeeded, type TaskOutput } from "./model.ts";
+import type { WorkspaceContext } from "../../context.ts";
+import { logBytesMax } from "../../execution/log-tail.ts";
+import { type KeptLog, keptLog } from "../../execution/task-logs.ts";
+import { type Attempt, type RunRecord, succeeded, type TaskOutput } from "../../runs/model.ts";
 import { taskRunView } from "./views.ts";
 
 /** Logs exist for programs; a notebook has its exit value instead. */

@@ -1,14 +1,18 @@
 // run-now, for clients and for run_job_task.
-import type { Execution } from "../execution/execution.ts";
-import { ApiError, type Principal } from "../route.ts";
-import { failed, success } from "./endings.ts";
-import type { RunNow } from "./job-schema.ts";
-import type { JobRecord, Outcome, RunRecord } from "./model.ts";
-import { succeeded } from "./model.ts";
-import { overridingOf, requireParameters, taskParametersOf } from "./parameters.ts";
-import { resolveReferences } from "./references.ts";
-import type { JobsService } from "./service.ts";
-import type { Task } from "./task-schema.ts";
+import { ApiError, type Principal } from "../../route.ts";
+import { failed, success } from "../../runs/endings.ts";
+import type { RunNow } from "../../runs/job-schema.ts";
+import {
+  type Execution,
+  type JobRecord,
+  type Outcome,
+  type RunRecord,
+  succeeded,
+} from "../../runs/model.ts";
+import { resolveReferences } from "../../runs/references.ts";
+import type { Task } from "../../runs/task-schema.ts";
+import { overridingOf, requireParameters, taskParametersOf } from "../requests/parameters.ts";
+import type { JobsService } from "../service.ts";
 
 type Kind = Pick<RunRecord, "type" | "trigger">;
 

@@ -1,5 +1,18 @@
 // The state machine of a run: given what is remembered and the time, what comes next. Pure; the
 // conductor performs it.
+
+import { timedOut } from "../../runs/endings.ts";
+import {
+  type Attempt,
+  type Ending,
+  isOver,
+  latestAttempts,
+  type Outcome,
+  type RunRecord,
+  type StopRequest,
+  succeeded,
+} from "../../runs/model.ts";
+import type { Task } from "../../runs/task-schema.ts";
 import {
   attemptDeadline,
   type Command,
@@ -12,18 +25,6 @@ import {
   stepAttempt,
 } from "./attempt.ts";
 import { runEnding } from "./dag.ts";
-import { timedOut } from "./endings.ts";
-import {
-  type Attempt,
-  type Ending,
-  isOver,
-  latestAttempts,
-  type Outcome,
-  type RunRecord,
-  type StopRequest,
-  succeeded,
-} from "./model.ts";
-import type { Task } from "./task-schema.ts";
 
 export type Advanced = {
   readonly run: RunRecord;

@@ -1,7 +1,7 @@
 // Parameters of one run: those of the job by name, or those of a task's type.
-import { ApiError } from "../route.ts";
-import type { RunNow } from "./job-schema.ts";
-import type { TaskParameters } from "./model.ts";
+import { ApiError } from "../../route.ts";
+import type { RunNow } from "../../runs/job-schema.ts";
+import type { TaskParameters } from "../../runs/model.ts";
 
 const parameterBytesMax = 10_000;
 const typed = [

@@ -1,16 +1,17 @@
 // The life of one attempt: blocked, begun, played by a script or executed, over. Pure.
-import { conditionHolds } from "./condition.ts";
-import { readiness } from "./dag.ts";
-import { disabled, misconfigured, success, timedOut } from "./endings.ts";
+
+import { disabled, misconfigured, success, timedOut } from "../../runs/endings.ts";
 import {
   type Attempt,
   type Ending,
   isOver,
+  type ReferenceScope,
   type RunRecord,
   type ScriptedAttempt,
-} from "./model.ts";
-import { type ReferenceScope, resolveReferences, UnresolvedReferenceError } from "./references.ts";
-import type { Task } from "./task-schema.ts";
+} from "../../runs/model.ts";
+import { resolveReferences, UnresolvedReferenceError } from "../../runs/references.ts";
+import type { ConditionTask, Task } from "../../runs/task-schema.ts";
+import { readiness } from "./dag.ts";
 
 export type Command =
   | { readonly kind: "execute"; readonly attempt: Attempt; readonly task: Task }
@@ -182,4 +183,25 @@ function shownAs(attempt: Attempt, state: string, nowMs: number): Attempt {
   const phase = state === "PENDING" || state === "TERMINATING" ? state : "RUNNING";
   const runningMs = phase === "PENDING" || attempt.runningMs !== 0 ? attempt.runningMs : nowMs;
   return { ...attempt, phase, shown: state, runningMs };
+}
+
+/**
+ * EQUAL_TO and NOT_EQUAL compare text; the others compare numbers, and false is the answer for what
+ * is none.
+ */
+function conditionHolds({ op, left, right }: ConditionTask): boolean {
+  switch (op) {
+    case "EQUAL_TO":
+      return left === right;
+    case "NOT_EQUAL":
+      return left !== right;
+    case "GREATER_THAN":
+      return Number(left) > Number(right);
+    case "GREATER_THAN_OR_EQUAL":
+      return Number(left) >= Number(right);
+    case "LESS_THAN":
+      return Number(left) < Number(right);
+    case "LESS_THAN_OR_EQUAL":
+      return Number(left) <= Number(right);
+  }
 }

@@ -1,9 +1,9 @@
 // Runs as clients see them, derived from what is remembered.
-import type { WorkspaceContext } from "../context.ts";
-import type { Attempt, RunRecord } from "./model.ts";
+import type { WorkspaceContext } from "../../context.ts";
+import type { Attempt, RunRecord } from "../../runs/model.ts";
+import type { Task } from "../../runs/task-schema.ts";
 import { pageOf } from "./paging.ts";
 import { shownOfAttempt, shownOfEnding, shownOfRun, stateAndStatus } from "./states.ts";
-import type { Task } from "./task-schema.ts";
 
 type Json = Record<string, unknown>;
 

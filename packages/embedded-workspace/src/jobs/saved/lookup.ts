@@ -1,14 +1,38 @@
-// jobs/list: newest first, by name if one is given.
-import { ApiError, type ApiReply, type ApiRequest } from "../route.ts";
-import { mayUse } from "./access.ts";
+// Saved jobs, for somebody who may see or change them: one by its id, or pages of them.
+import { ApiError, type ApiReply, type ApiRequest, type Principal } from "../../route.ts";
+import type { JobRecord } from "../../runs/model.ts";
+import { forbidden, mayUse, type Right, requireUse } from "../access.ts";
+import type { JobsService } from "../service.ts";
+import { positionOf, tokenOf } from "../shown/paging.ts";
 import { jobEntry } from "./job-view.ts";
-import { positionOf, tokenOf } from "./paging.ts";
-import type { JobsService } from "./service.ts";
 
 const limitDefault = 20;
 const limitMax = 100;
 
-/** `has_more` is gone in 2.2: there, only `next_page_token` tells the end. */
+/**
+ * Permission is checked before existence: somebody who may not see all jobs is told 403 either way.
+ * @throws ApiError 403; 400 or 404 for a job that does not exist
+ */
+export function requireJob(
+  jobs: JobsService,
+  principal: Principal,
+  jobId: string,
+  right: Right,
+): JobRecord {
+  const job = jobs.store.job(jobId);
+  if (job !== undefined) {
+    requireUse(principal, job, right, `job ${jobId}`);
+    return job;
+  }
+  if (!mayUse(principal, { creator: "", access: [] }, right))
+    throw forbidden(principal, right, `job ${jobId}`);
+  const message = `Job ${jobId} does not exist.`;
+  throw jobs.context.settings.missingRunStatus === 404
+    ? new ApiError(404, "RESOURCE_DOES_NOT_EXIST", message)
+    : new ApiError(400, "INVALID_PARAMETER_VALUE", message);
+}
+
+/** Newest first, by name if one is given. `has_more` is gone in 2.2: there, only `next_page_token` tells the end. */
 export function listJobs(jobs: JobsService, request: ApiRequest, version: "2.1" | "2.2"): ApiReply {
   const { query, principal } = request;
   const limit = limitOf(query.get("limit"));

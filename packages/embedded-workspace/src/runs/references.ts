@@ -1,16 +1,7 @@
 // Dynamic value references: `{{job.parameters.x}}`, `{{tasks.a.values.b}}`, `{{run.id}}` in a
 // task's strings. `{{secrets/scope/key}}` is none of them: the platform resolves it in cluster
 // settings only.
-import type { Attempt, RunRecord } from "./model.ts";
-import { latestAttempts } from "./model.ts";
-
-export type ReferenceScope = {
-  readonly run: RunRecord;
-  readonly attempt: Attempt;
-  readonly jobName: string;
-  readonly workspaceId: string;
-  readonly workspaceUrl: string;
-};
+import { type Attempt, latestAttempts, type ReferenceScope } from "./model.ts";
 
 /** A reference of a known kind that has no value: the task cannot start. */
 export class UnresolvedReferenceError extends Error {

@@ -1,7 +1,7 @@
 // From a checked request to the record of a new run.
-import { ApiError } from "../route.ts";
-import type { Submit } from "./job-schema.ts";
-import { executableBodies, missingBodies, type Task } from "./task-schema.ts";
+import { ApiError } from "../../route.ts";
+import type { Submit } from "../../runs/job-schema.ts";
+import { executableBodies, missingBodies, type Task } from "../../runs/task-schema.ts";
 
 const runNameBytesMax = 4096;
 const tasksMax = 1000;
