@@ -1,5 +1,4 @@
 // What every API family is given: the parts of the workspace that several families share, as interfaces.
-import type { RuleSets } from "./auth/rule-sets.ts";
 import type { Principal, Route } from "./route.ts";
 import type { Store } from "./store.ts";
 
@@ -107,6 +106,24 @@ export type Principals = {
   readonly requireEntitled: (principal: Principal) => void;
   /** A fresh access token for code that runs as this principal. */
   readonly issueToken: (principal: Principal) => string;
+};
+
+type GrantRule = {
+  /** `servicePrincipals/<application id>`; groups are those of everybody. */
+  readonly principals: readonly string[];
+  /** `roles/servicePrincipal.user`, `roles/servicePrincipal.manager` */
+  readonly role: string;
+};
+
+export type GrantRules = readonly GrantRule[];
+
+/** Roles on service principals. */
+export type RuleSets = {
+  /** Of the service principal with this application id. */
+  readonly read: (applicationId: string) => { readonly etag: string; readonly rules: GrantRules };
+  /** False when the etag is no longer the current one: somebody else wrote in between. */
+  readonly replace: (applicationId: string, etag: string, rules: GrantRules) => boolean;
+  readonly has: (holder: Principal, role: "user" | "manager", applicationId: string) => boolean;
 };
 
 /** `volume` `main.default.files`, `schema` `main.default`, `catalog` `main`. Names in lower case. */

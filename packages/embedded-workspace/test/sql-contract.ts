@@ -1,7 +1,7 @@
 // What programs need of SQL, the same on every engine: same rows in, same rows out, errors with the same SQLSTATE.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rawJson } from "../src/sql/values/raw-json.ts";
+import { rawJson } from "../src/sql/values/numbers.ts";
 import { startWorkspace, type Workspace } from "../src/workspace.ts";
 import { type Book, createBooks, mergeInto } from "./sql-books.ts";
 import { connect, type Row, type SqlClient } from "./sql-support.ts";

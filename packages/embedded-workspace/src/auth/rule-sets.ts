@@ -1,23 +1,7 @@
 // Roles on service principals: who may let code run as another, and who may give that away (rule sets of the account).
-import type { Principal } from "../route.ts";
+import type { GrantRules, RuleSets } from "../context.ts";
 import type { Store } from "../store.ts";
 
-type GrantRule = {
-  /** `servicePrincipals/<application id>`; groups are those of everybody. */
-  readonly principals: readonly string[];
-  /** `roles/servicePrincipal.user`, `roles/servicePrincipal.manager` */
-  readonly role: string;
-};
-
-export type RuleSets = {
-  /** Of the service principal with this application id. */
-  readonly read: (applicationId: string) => { readonly etag: string; readonly rules: GrantRules };
-  /** False when the etag is no longer the current one: somebody else wrote in between. */
-  readonly replace: (applicationId: string, etag: string, rules: GrantRules) => boolean;
-  readonly has: (holder: Principal, role: Role, applicationId: string) => boolean;
-};
-type GrantRules = readonly GrantRule[];
-type Role = "user" | "manager";
 type Held = { readonly version: number; readonly rules: GrantRules };
 
 const NOTHING: Held = { version: 0, rules: [] };

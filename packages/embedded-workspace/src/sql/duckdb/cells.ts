@@ -12,8 +12,7 @@ import {
 import type { Cell, SqlColumn, SqlResult } from "../engine.ts";
 import type { SqlType } from "../types.ts";
 import { dateCell, instantCell } from "../values/instants.ts";
-import { doubleText, floatText } from "../values/numbers.ts";
-import { rawJson } from "../values/raw-json.ts";
+import { doubleText, floatText, rawJson } from "../values/numbers.ts";
 
 /** A result that stays in DuckDB's memory until it is read. */
 export function resultOf(

@@ -1,6 +1,6 @@
 // get_json_object's paths: `$.a.b[0]['c']`. Wildcards are refused.
 import { javaNumber } from "./json.ts";
-import { rawJson } from "./raw-json.ts";
+import { rawJson } from "./numbers.ts";
 
 /** Text without quotes for a string, JSON for anything else, undefined when there is nothing there. @throws Error for a path that is not translated */
 export function jsonAt(text: string, path: string): string | undefined {

@@ -2,8 +2,7 @@
 import { parseSchema } from "../parse/data-types.ts";
 import type { SqlType } from "../types.ts";
 import { castText, fitsPrecision } from "./cast-text.ts";
-import { doubleText } from "./numbers.ts";
-import { rawJson } from "./raw-json.ts";
+import { doubleText, rawJson } from "./numbers.ts";
 
 /** A JSON value whose numbers are still the text they were written with. */
 type Json = null | boolean | string | Digits | readonly Json[] | JsonObject;
