@@ -268,7 +268,10 @@ function begin(deps: Deps, run: Run): void {
   const nowMs = clock.nowMs();
   const isLong = random.chance(0.1);
   const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
-  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : random.between(30_000, 25 * MINUTE);
+  // Where records are held back, short runs, so that one batch has all that there is to say of them.
+  const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.3);
+  const shortMs = random.between(10_000, isShort ? 20_000 : 25 * MINUTE);
+  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : shortMs;
   run.runsFromMs = nowMs + waitsMs;
   run.ending = drawEnding(random);
   run.endMs = run.runsFromMs + takesMs;
