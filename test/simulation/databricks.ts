@@ -270,7 +270,10 @@ function begin(deps: Deps, run: Run): void {
   // Over before anybody can look, or hardly after it.
   const isInstant = !isLong && random.chance(0.1);
   const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
-  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : random.between(30_000, 25 * MINUTE);
+  // Where records are held back, short runs, so that one batch has all that there is to say of them.
+  const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.3);
+  const shortMs = random.between(isShort ? 10_000 : 30_000, isShort ? 20_000 : 25 * MINUTE);
+  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : shortMs;
   run.runsFromMs = isInstant ? nowMs : nowMs + waitsMs;
   run.ending = drawEnding(random);
   run.endMs = run.runsFromMs + (isInstant ? Math.max(0, (takesMs % 1_000) - 500) : takesMs);

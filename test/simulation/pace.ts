@@ -29,11 +29,11 @@ const bounds = {
     "an outcome was written late": 2 * MINUTE,
   },
   patient: {
-    "an attempt was planned late": 40 * MINUTE,
-    "an attempt was submitted late": 40 * MINUTE,
-    "a chapter went on past its deadline": 30 * MINUTE,
+    "an attempt was planned late": 90 * MINUTE,
+    "an attempt was submitted late": 60 * MINUTE,
+    "a chapter went on past its deadline": 45 * MINUTE,
     "a refusal was judged late": 90 * MINUTE,
-    "an outcome was written late": 30 * MINUTE,
+    "an outcome was written late": 45 * MINUTE,
   },
   /** Messages die of surprises and the sweep mends it, half an hour and then an hour later. */
   faulty: {

@@ -176,7 +176,8 @@ function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void 
 function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
   const { clock, random, trace } = deps;
   record(deps, call, mishap);
-  const lateMs = random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
+  const isVeryLate = random.chance(call.method === "jobs.submit" ? 0.5 : 0.2);
+  const lateMs = random.between(0, isVeryLate ? LATE_MS_MAX : 10 * SECOND);
   clock.after(lateMs, () => {
     if (isDown(deps, call.method)) return;
     trace.say(() => `${lineOf(call)}: now it lands`);

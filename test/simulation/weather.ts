@@ -194,7 +194,7 @@ export function drawWeather(random: Random): Weather {
     lagMsMax: random.between(0, 8 * SECOND),
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     skewMsMax: random.chance(0.5) ? random.between(0, CLOCKS_OFF_MS_MAX) : 0,
-    runsSkewMs: random.chance(0.25) ? random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX) : 0,
+    runsSkewMs: drawRunsSkew(random),
     recordsHoldMsMax: random.chance(0.2) ? random.between(0, 4 * MINUTE) : 0,
     meddling: random.chance(0.8) ? random.next() : 0,
     ...drawOthers(random, activeMs),
@@ -203,6 +203,13 @@ export function drawWeather(random: Random): Weather {
     activeMs,
     faultsEndMs,
   };
+}
+
+/** Mostly none; otherwise up to what is put up with, and often just that. */
+function drawRunsSkew(random: Random): number {
+  if (!random.chance(0.25)) return 0;
+  if (random.chance(0.5)) return random.pick([-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX]);
+  return random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX);
 }
 
 /** Who else is in the workspace, and what becomes of our own principal. */
