@@ -379,11 +379,14 @@ const generationFolder = ({ run_id, generation }: RunKey): string =>
   generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}/${generation}`;
 
 /**
- * Where a planned file lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
+ * Where a file that a ticket brought along lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
  * each try to accept a ticket would leave another.
  */
 export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
   `${runFolder(runId)}/files/${sha256}/${name}`;
+
+/** Where reviewed code lies, for all runs that run it: by its content, so that no other can be meant. */
+export const sharedFilePath = (sha256: string, name: string): string => `files/${sha256}/${name}`;
 
 /** Where the executor reads the manifest of an attempt, below the plans volume. */
 export const manifestCopyPath = (key: AttemptKey & RunKey): string =>

@@ -44,6 +44,14 @@ const whole = rowsOfOutcome(books, { ...outcome, iter_n: 2 }, ticket, [
   { submission: { ...accepted, iter_n: 2 }, decision: second },
 ]);
 
+test("the request that an outcome points to is the last that there was, whoever told of it before", () => {
+  const { run_state } = rowsOfOutcome(books, { ...outcome, attempt: 2 }, ticket, [
+    { submission: accepted, decision },
+    { submission: undefined, decision: { ...lastDecision, attempt: 2 } },
+  ]);
+  expect(run_state[0]?.latest_request_path).toContain("iter_001.attempt_001.submission.json");
+});
+
 test("every row fits its table", () => {
   for (const rows of [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole])
     for (const table of Object.keys(ledgerTables) as LedgerTable[])
