@@ -3,7 +3,7 @@
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import type { Seen, Submission } from "../../shared/domain/facts.ts";
+import { judgedByOf, type Seen, type Submission } from "../../shared/domain/facts.ts";
 import {
   FORBIDDEN_SECONDS_MAX,
   isCreatedByUs,
@@ -139,6 +139,7 @@ function accepted(
     payload,
     submitted_by: deps.settings.worker,
     seen,
+    judged_by: judgedByOf(fact),
     generation,
   };
 }
