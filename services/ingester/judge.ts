@@ -226,7 +226,8 @@ async function decideAndFollow(
       reason: decision.reason,
       ...(decision.run_url !== null && { run_url: decision.run_url }),
     });
-  await follow(deps, decision, !isNew);
+  const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
+  await follow(deps, decision, !isNew, accepted);
 }
 
 /** A stop ends what would go on, and says who cancelled what was; of what ends anyway it changes nothing, so nobody reads it. */

@@ -32,6 +32,8 @@ export type Attempt = {
   /** What the name of its run begins with. */
   readonly namePrefix: string;
   readonly payload: string;
+  /** When its chapter was opened, where it is the first attempt. */
+  readonly openedAt: string | undefined;
 };
 
 /** A submission, and what the look that it rests on showed besides. */
@@ -111,7 +113,7 @@ type Taken = {
 
 function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
 ): Submission {
   const nowMs = deps.clock.nowMs();
@@ -140,6 +142,7 @@ function accepted(
     submitted_by: deps.settings.worker,
     seen,
     judged_by: judgedByOf(fact),
+    opened_at: openedAt,
     generation,
   };
 }

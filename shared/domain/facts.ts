@@ -139,6 +139,8 @@ export const AcceptedSubmission = z.strictObject({
   seen: Seen.optional(),
   /** So that its judge need not read the manifest. Absent where the capsule is too large to lie here twice, and in facts of before. */
   judged_by: JudgedBy.optional(),
+  /** When its chapter was opened, of which it is the first attempt; absent in later ones, and in facts of before. */
+  opened_at: Instant.optional(),
   generation,
   traceparent,
 });
@@ -280,6 +282,10 @@ export const OutcomeFact = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
+  /** Of a chapter of one attempt, all that the books want to know besides; absent where they read it from its facts. */
+  whole: z
+    .strictObject({ opened_at: Instant, submission: AcceptedSubmission, decision: DecisionFact })
+    .optional(),
   generation,
   traceparent,
 });

@@ -55,6 +55,7 @@ test("a submission says what was sent, by whom it is known, and until when it ma
       allow_failures: false,
       scratchpad: manifest.scratchpad,
     },
+    opened_at: at(0),
     generation: undefined,
     traceparent: manifest.traceparent,
   });
