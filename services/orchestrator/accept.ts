@@ -29,6 +29,7 @@ import type {
 } from "../../shared/ports.ts";
 import { waitForSubject } from "./early-order.ts";
 import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
+import { keepShared } from "./shared-files.ts";
 
 export type AcceptDeps = OrchestrateDeps &
   MarkersPort &
@@ -145,10 +146,11 @@ async function ticketFactOf(
   const limits = limitsWithin(recipe.limits, ticket.limits);
   const code = await codeOf(deps, ticket, recipe);
   const files: PlannedFile[] = [];
-  for (const { name, content } of code) {
+  for (const { name, content, isReviewed } of code) {
     const sha256 = deps.sha256(content);
-    const path = plannedFilePath(ticket.ticket_id, sha256, name);
-    await deps.plans.put(path, content);
+    const own = plannedFilePath(ticket.ticket_id, sha256, name);
+    const path = isReviewed ? await keepShared(deps, { sha256, name, content }) : own;
+    if (!isReviewed) await deps.plans.put(path, content);
     files.push({
       name,
       path: `${deps.settings.plansVolume}/${path}`,
@@ -177,7 +179,12 @@ async function ticketFactOf(
 const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
   traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticketId}`));
 
-type Code = { readonly name: string; readonly content: Uint8Array };
+type Code = {
+  readonly name: string;
+  readonly content: Uint8Array;
+  /** It is bundled, or lies in the company codebase; what a ticket brings along is this run's alone, and goes with it. */
+  readonly isReviewed: boolean;
+};
 
 /** The entry point first, then the recipe's further files. */
 async function codeOf(
@@ -188,7 +195,7 @@ async function codeOf(
   const bundled = (name: string): Code => {
     const content = deps.workloads.file(ticket.workload, name);
     if (content === undefined) throw new Error(`workload ${ticket.workload} has no file ${name}`);
-    return { name, content };
+    return { name, content, isReviewed: true };
   };
   const files = recipe.planner.files.map(bundled);
   return [await entryOf(deps, ticket, recipe, bundled), ...files];
@@ -207,7 +214,8 @@ async function entryOf(
       throw new PoisonMessageError(
         `artifact.inline: the workload ${ticket.workload} takes no code from tickets`,
       );
-    return { name: recipe.planner.artifact, content: new TextEncoder().encode(artifact.inline) };
+    const content = new TextEncoder().encode(artifact.inline);
+    return { name: recipe.planner.artifact, content, isReviewed: false };
   }
   if (!isWithin(artifact.path, deps.settings.codebaseVolume))
     throw new PoisonMessageError(
@@ -242,7 +250,7 @@ async function artifactAt(
     throw new PoisonMessageError(
       `artifact.sha256: ${path} has the sha256 ${found}, the ticket expects ${sha256}`,
     );
-  return { name: nameOf(path), content: file.content };
+  return { name: nameOf(path), content: file.content, isReviewed: true };
 }
 
 const nameOf = (path: string): string => {

@@ -83,7 +83,7 @@ export async function orchestrate(
   const { fact: submission } = await step(
     factRef.submission(turn),
     async () => {
-      const run = await submit(deps, turn, asked.ticket, planned);
+      const run = await submit(deps, turn, asked, planned);
       isOver = run.isOver;
       return run.submission;
     },
@@ -132,6 +132,8 @@ type Asked = {
   readonly try: number;
   readonly capsule: ExecutorManifest["capsule"];
   readonly limits: Limits;
+  /** When its chapter was opened, where this is the first attempt. */
+  readonly openedAt?: string;
 };
 
 /** What the fact that a turn names says of this attempt. A turn that no fact asks for is refused. */
@@ -149,13 +151,15 @@ async function askedFor(
   const { by } = turn;
   if ("ticket" in by) {
     if (turn.iter_n !== 1 || turn.attempt !== 1) throw refuse("a ticket asks for 1.1 only");
-    return { ticket, chapter: 1, try: 1, capsule: {}, limits: ticket.limits };
+    const { limits, accepted_at: openedAt } = ticket;
+    return { ticket, chapter: 1, try: 1, capsule: {}, limits, openedAt };
   }
   if ("retry" in by) {
     const retry = await retryOf(deps, turn.run_id, by.retry);
     if (retry?.iter_n !== turn.iter_n || retry.attempt !== turn.attempt)
       throw refuse(`retry ${by.retry} does not ask for it`);
-    return { ticket, chapter: by.retry, try: 1, capsule: retry.capsule, limits: retry.limits };
+    const { capsule, limits, opened_at: openedAt } = retry;
+    return { ticket, chapter: by.retry, try: 1, capsule, limits, openedAt };
   }
   const ref = factRef.decision({ run_id: turn.run_id, ...by });
   const decision = (await deps.facts.read(ref))?.fact;
@@ -226,7 +230,7 @@ async function plan(
 async function submit(
   deps: OrchestrateDeps,
   turn: Turn,
-  ticket: TicketFact,
+  { ticket, openedAt }: Asked,
   manifest: Stored<ExecutorManifest>,
 ): Promise<TakenRun> {
   const { fact } = manifest;
@@ -247,7 +251,7 @@ async function submit(
     }),
   );
   const namePrefix = attemptName(fact.plane_id, key);
-  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload };
+  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload, openedAt };
   if (deps.clock.nowMs() > msOf(fact.submit_before)) {
     const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
     return (

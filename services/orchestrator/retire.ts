@@ -128,7 +128,7 @@ async function declareDead(deps: RetireDeps, key: ChapterKey, entryPath: string)
 }
 
 /**
- * Manifests before decisions: who judges reads the decision first, and without a manifest there is nothing to judge. Outcomes last:
+ * Manifests and submissions before decisions: without them there is nothing to judge, and nobody decides anew. Outcomes last:
  * as long as one is there, it is the answer.
  */
 const inOrder = (found: readonly FactEntry[]): readonly FactEntry[] =>
@@ -137,7 +137,7 @@ const inOrder = (found: readonly FactEntry[]): readonly FactEntry[] =>
     .toSorted((a, b) => rankOf(a.name) - rankOf(b.name) || (a.name < b.name ? -1 : 1));
 
 const rankOf = (name: string): number =>
-  name.endsWith(".manifest.json") ? 0 : name.startsWith("outcome_") ? 2 : 1;
+  /\.(manifest|submission)\.json$/.test(name) ? 0 : name.startsWith("outcome_") ? 2 : 1;
 
 async function removeTree(volume: Removal, above: string, entry: FactEntry): Promise<void> {
   const path = `${above}/${entry.name}`;

@@ -3,7 +3,7 @@
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import type { Seen, Submission } from "../../shared/domain/facts.ts";
+import { judgedByOf, type Seen, type Submission } from "../../shared/domain/facts.ts";
 import {
   FORBIDDEN_SECONDS_MAX,
   isCreatedByUs,
@@ -32,6 +32,8 @@ export type Attempt = {
   /** What the name of its run begins with. */
   readonly namePrefix: string;
   readonly payload: string;
+  /** When its chapter was opened, where it is the first attempt. */
+  readonly openedAt: string | undefined;
 };
 
 /** A submission, and what the look that it rests on showed besides. */
@@ -111,7 +113,7 @@ type Taken = {
 
 function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
 ): Submission {
   const nowMs = deps.clock.nowMs();
@@ -139,6 +141,8 @@ function accepted(
     payload,
     submitted_by: deps.settings.worker,
     seen,
+    judged_by: judgedByOf(fact),
+    opened_at: openedAt,
     generation,
   };
 }

@@ -4,7 +4,8 @@ import {
   type AcceptedSubmission,
   isRefused,
   isStopped,
-  type Manifest,
+  type Plan,
+  type StoppedManifest,
   type Submission,
   type Verdict,
 } from "./facts.ts";
@@ -14,7 +15,7 @@ import { oneLine } from "./text.ts";
 import { msOf } from "./time.ts";
 
 export type Evidence = {
-  readonly manifest: Manifest;
+  readonly manifest: Plan | StoppedManifest;
   /** Absent only for a stopped manifest. */
   readonly submission: Submission | undefined;
   /** What Databricks says now; absent where nothing was accepted. */

@@ -96,14 +96,15 @@ test("what is planned goes first, outcomes go last, and what is not ours stays",
     await retire(plane.ports, Number.POSITIVE_INFINITY);
   }
   const removed = plane.effects().filter((effect) => effect.startsWith("remove run_ORD-1/"));
-  const kinds = removed.map((effect) => /ticket|manifest|outcome|retired|files/.exec(effect)?.[0]);
-  expect(kinds.filter((kind, i) => kind !== undefined && kind !== kinds[i - 1])).toEqual([
-    "ticket",
-    "manifest",
-    "files",
-    "outcome",
-    "retired",
-  ]);
+  const order = ["ticket", "manifest", "submission", "decision", "outcome", "retired"];
+  const kinds = removed.map(
+    (effect) => /ticket|manifest|submission|decision|outcome|retired/.exec(effect)?.[0],
+  );
+  const known = kinds.filter((kind) => kind !== undefined);
+  // What judging begins with goes together, before what was decided.
+  const rank = (kind: string) => order.indexOf(kind === "submission" ? "manifest" : kind);
+  expect(known.map(rank)).toEqual(known.map(rank).toSorted((a, b) => a - b));
+  expect(new Set(known)).toEqual(new Set(order));
   expect(Object.keys(plane.factTexts())).toEqual(["over/2026-11-21/notes.txt", "over/readme"]);
 });
 

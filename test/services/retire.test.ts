@@ -52,11 +52,11 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
   expect((await visit(plane, 5)).did).toEqual(["remove run_ORD-1/ticket.json", "create retired 2"]);
   expect((await visit(plane, 10)).did).toEqual([
     "remove run_ORD-1/iter_001.attempt_001.manifest.json",
+    "remove run_ORD-1/iter_001.attempt_001.submission.json",
     `remove run_ORD-1/files/${"a".repeat(64)}/main.py`,
     `remove folder run_ORD-1/files/${"a".repeat(64)}`,
     "remove folder run_ORD-1/files",
     "remove run_ORD-1/iter_001.attempt_001.decision.json",
-    "remove run_ORD-1/iter_001.attempt_001.submission.json",
     "remove run_ORD-1/outcome_1.json",
     `remove plan run_ORD-1/files/${"b".repeat(64)}/main.py`,
     `remove folder of plans run_ORD-1/files/${"b".repeat(64)}`,

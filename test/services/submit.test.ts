@@ -46,6 +46,16 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         },
       ],
     },
+    judged_by: {
+      try: 1,
+      limits,
+      gate: [],
+      capsule: manifest.capsule,
+      single_iteration: false,
+      allow_failures: false,
+      scratchpad: manifest.scratchpad,
+    },
+    opened_at: at(0),
     generation: undefined,
     traceparent: manifest.traceparent,
   });

@@ -65,7 +65,7 @@ type Event = Parameters<Bus["announce"]>[0];
 
 function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
   const { id, plane_id, ...said } = event;
-  const { mode: _, traceparent: __, generation: ___, ...written } = fact;
+  const { mode: _, traceparent: __, generation: ___, whole: ____, ...written } = fact;
   if (JSON.stringify(sorted(said)) !== JSON.stringify(sorted(written)))
     violate("an announcement differs from its fact", id);
   if (id !== `${planeId}/${eventText(fact)}` || plane_id !== planeId)
