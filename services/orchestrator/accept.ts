@@ -45,6 +45,7 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
   const chapter = { run_id: ticket.ticket_id, chapter: 1 };
   const ref = factRef.ticket(ticket.ticket_id);
   let accepted = (await deps.facts.read(ref))?.fact;
+  let isNew = false;
   if (accepted !== undefined) {
     refuseAnother(accepted, ticket);
     deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
@@ -53,7 +54,7 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
     await waitWhileRetired(deps, ticket.ticket_id);
     const fact = await ticketFactOf(deps, ticket, sent);
     await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
-    accepted = (await deps.facts.create(ref, fact)).fact;
+    ({ fact: accepted, isNew } = await deps.facts.create(ref, fact));
     refuseAnother(accepted, ticket);
     // Of two at the same moment one comes first.
     const isFirst = accepted.seed === fact.seed;
@@ -64,7 +65,7 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
     });
   }
   const first = { ...chapter, iter_n: 1, attempt: 1 };
-  await orchestrate(deps, turnOf(first, firstAskedBy(1)), accepted);
+  await orchestrate(deps, turnOf(first, firstAskedBy(1)), { ticket: accepted, isNew });
 }
 
 /** Deleting takes several ticks of the sweep: no use in asking more often. */
@@ -84,13 +85,14 @@ async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<v
 export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): Promise<void> {
   const ref = factRef.retry(retry);
   let opened = (await deps.facts.read(ref))?.fact;
+  let isNew = false;
   if (opened !== undefined) {
     if (await announcedAgain(deps, retry, opened, false)) return;
   } else {
     const fact = await retryFactOf(deps, retry, sent);
     if (fact === undefined) return;
     await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
-    opened = (await deps.facts.create(ref, fact)).fact;
+    ({ fact: opened, isNew } = await deps.facts.create(ref, fact));
     deps.log("run.reopened", {
       run_id: retry.run_id,
       chapter: retry.chapter,
@@ -98,7 +100,7 @@ export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): P
       ...tracedBy(opened.traceparent),
     });
   }
-  await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)));
+  await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)), { isNew });
 }
 
 /** Where the run is over, what is left is to say so (again). */

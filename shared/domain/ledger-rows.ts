@@ -197,6 +197,8 @@ export function rowsOfOutcome(
   attempts: readonly AttemptFacts[],
 ): LedgerRows {
   const last = attempts.at(-1);
+  // Of what was over at once, nobody has told the books before.
+  const lastRequest = attempts.findLast(({ submission }) => submission !== undefined)?.submission;
   const createdAt = "accepted_at" in opened ? opened.accepted_at : opened.opened_at;
   const parts = attempts.map(({ submission, decision }) => ({
     requests: submission === undefined ? [] : [requestRow(submission)],
@@ -210,8 +212,7 @@ export function rowsOfOutcome(
     run_state: [
       stateRow(fact, "over", fact.ended_at, {
         capsule: last === undefined ? null : JSON.stringify(last.decision.capsule),
-        latest_request_path:
-          last?.submission === undefined ? null : requestPathOf(books, last.submission),
+        latest_request_path: lastRequest === undefined ? null : requestPathOf(books, lastRequest),
         latest_result_path: fact.result_path,
         outcome: fact.outcome,
         reason: fact.reason,

@@ -24,7 +24,6 @@ const stillWide = [
   "local/workspace/README.md",
   "local/workspace/execution/README.md",
   "local/workspace/sql/README.md",
-  "services/executor/README.md",
   "test/simulation/README.md",
 ];
 const WIDTH = 120;

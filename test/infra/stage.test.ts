@@ -270,7 +270,7 @@ test("every fault is said, one a line, each with the file", () => {
   expect(parse).toThrow(/^infra\/stages\/x\.yaml: .*catalog.*\ninfra\/stages\/x\.yaml: .*schema/);
 });
 
-test("the example of faults in docs/deploy.md is said in its words", () => {
+test("the guide's example of faults is said in the guide's words", () => {
   const root = join(import.meta.dirname, "..", "..");
   const said = readFileSync(join(root, "docs", "deploy.md"), "utf8")
     .split("\n")

@@ -297,17 +297,39 @@ test("of two deliveries of one ticket at the same time, the second plans by the 
   expect(planned?.fact.limits.timeout_seconds).toBe(60);
 });
 
-test("a ticket whose run was stopped before it came runs nothing", async () => {
+test("a stop is not looked for before the plan of a run that is new: what it stops is seen after the submission", async () => {
   const plane = createPlane();
-  await plane.given({ stop: stopFact });
+  plane.meanwhile("create 1.1 manifest", () => plane.lay("stop", stopFact));
   await deliver(plane.ports, ticketOf());
-  expect(plane.effects().slice(1)).toEqual([
-    "write marker 1",
-    "create ticket",
+  expect(plane.calls().filter((call) => /stop|manifest$|submi|cancel/.test(call))).toEqual([
     "create 1.1 manifest",
-    "send reports 1.1",
+    "put copy of 1.1 manifest",
+    "submit 1.1",
+    "create 1.1 submission",
+    "read stop 1",
+    "cancel 1.1",
+    "send records 1.1 submission",
   ]);
 });
+
+test.each(["create 1.1 manifest", "create 1.1 submission"])(
+  "a ticket that comes again because its first delivery died at `%s` looks for a plan and a stop",
+  async (moment) => {
+    const plane = createPlane();
+    plane.meanwhile(moment, () => {
+      throw new PlatformTroubleError("503 TEMPORARILY_UNAVAILABLE");
+    });
+    await expect(deliver(plane.ports, ticketOf())).rejects.toThrow(PlatformTroubleError);
+    await plane.lay("stop", stopFact);
+    plane.forget();
+    await deliver(plane.ports, ticketOf());
+    const isSubmitted = moment === "create 1.1 submission";
+    expect(plane.calls()).toContain("read 1.1 manifest");
+    expect(plane.calls()).toContain("read stop 1");
+    expect(plane.calls().includes("cancel 1.1")).toBe(isSubmitted);
+    expect(plane.jobs.runs.size).toBe(isSubmitted ? 1 : 0);
+  },
+);
 
 test("a ticket that cannot be written is waited for, with a marker for the sweep", async () => {
   const plane = createPlane();

@@ -121,8 +121,10 @@ function forgottenTurn(lookup: Lookup, said: Said, deliveredMs: number): string 
   const submission = files.get(factRef.submission(said))?.fact;
   if (submission === undefined) return "a submission";
   if (isRefused(submission)) return wasSent("reports", said) ? undefined : "a report of a refusal";
-  if (!wasSent("watches", said)) return "a watch";
-  if (!wasSent("records", said, "submission")) return "a record of the submission";
+  // Whoever saw the end when it looked at what it had submitted says so at once.
+  const isReported = wasSent("reports", said);
+  if (!wasSent("watches", said) && !isReported) return "a watch, or a report";
+  if (!wasSent("records", said, "submission") && !isReported) return "a record of the submission";
   const stop = files.get(factRef.stop({ run_id: said.run_id, chapter }));
   return stop !== undefined && stop.atMs < deliveredMs ? goesOn(lookup, said) : undefined;
 }

@@ -267,11 +267,13 @@ function begin(deps: Deps, run: Run): void {
   const { clock, random, weather, trace } = deps;
   const nowMs = clock.nowMs();
   const isLong = random.chance(0.1);
+  // Over before anybody can look, or hardly after it.
+  const isInstant = !isLong && random.chance(0.1);
   const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
   const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : random.between(30_000, 25 * MINUTE);
-  run.runsFromMs = nowMs + waitsMs;
+  run.runsFromMs = isInstant ? nowMs : nowMs + waitsMs;
   run.ending = drawEnding(random);
-  run.endMs = run.runsFromMs + takesMs;
+  run.endMs = run.runsFromMs + (isInstant ? Math.max(0, (takesMs % 1_000) - 500) : takesMs);
   // The platform's own timeout ends what takes longer, mostly; some runs hang beyond every limit.
   const hangs = run.isZombie || random.chance(0.03);
   if (hangs) run.endMs = NEVER;

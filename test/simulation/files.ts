@@ -12,6 +12,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import type {
+  Created,
   FactEntry as FolderEntry,
   MarkerListing,
   Stored,
@@ -44,7 +45,7 @@ export type Files = {
     ref: FactRef<K>,
     fact: FactOf<K>,
     caller: Caller,
-  ) => Stored<FactOf<K>>;
+  ) => Created<FactOf<K>>;
   /** The plans volume: what executors and people may read. */
   readonly plans: Plans;
   readonly markers: ReadonlyMap<string, Marker>;
@@ -102,7 +103,7 @@ export function createFiles(deps: Deps): Files {
     },
     create: (ref, fact, caller) => {
       const had = get(ref);
-      if (had !== undefined) return storedOf(had);
+      if (had !== undefined) return { ...storedOf(had), isNew: false };
       const { text, fact: kept } = factText(ref, fact);
       const entry = {
         ref,
@@ -115,7 +116,7 @@ export function createFiles(deps: Deps): Files {
       trace.mix(text.length, facts.size);
       trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);
       for (const told of onFact) told(entry as unknown as FactEntry);
-      return storedOf(entry);
+      return { ...storedOf(entry), isNew: true };
     },
     plans: createPlans(deps),
     ...createFolders(deps, [ancient, facts]),

@@ -150,7 +150,7 @@ function checkAccepted(
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
   const { seen } = fact;
-  if (seen === undefined && run.lostFromMs > sinceMs)
+  if (seen === undefined && run.lostFromMs > deps.clock.nowMs())
     deps.violate("a submission does not say what was seen", about);
   if (seen !== undefined)
     sayDifference(deps, "a submission has seen something else than was run", about, {

@@ -57,7 +57,7 @@ function unknownOfRun(run: Json): string[] {
   ];
 }
 
-describe("trust-facts A5: no answer has a field that the platform has not", () => {
+describe("no answer has a field that the platform has not", () => {
   test("runs/get, of the run and of its task, runs/list, get-output", async () => {
     const tasks = [
       { ...pythonTask("/Volumes/main/default/files/none.py", ["a"], "one"), health: {} },
@@ -88,7 +88,7 @@ describe("trust-facts A5: no answer has a field that the platform has not", () =
   });
 });
 
-describe("trust-facts A4, A6: who made a run, and what was run", () => {
+describe("who made a run, and what was run", () => {
   test("the creator is the submitter, whoever it runs as, also in each element of runs/list", async () => {
     const runId = await jobs.submit({ ...scriptedSubmit("scripted creator"), ...asExecutors });
     const run = await jobs.finished(runId);
@@ -114,7 +114,7 @@ describe("trust-facts A4, A6: who made a run, and what was run", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  test("trust-facts A10: a repair's parameters show, also after a repair without any", async () => {
+  test("a repair's parameters show, also after a repair without any", async () => {
     const runId = await jobs.submit(scriptedSubmit("scripted repair"));
     const first = await jobs.finished(runId);
     expect(first.overriding_parameters).toBeUndefined();
@@ -136,7 +136,7 @@ describe("trust-facts A4, A6: who made a run, and what was run", () => {
   });
 });
 
-describe("trust-facts B15, B17: logs of get-output", () => {
+describe("logs of get-output", () => {
   test("stdout and stderr in their order, of a task that fails too, by the task's own id", async () => {
     const source = `
 import sys
@@ -174,7 +174,7 @@ raise SystemExit("the end")`);
     { level: "CAN_MANAGE_RUN", sees: 200, cancels: 200 },
     { level: "CAN_MANAGE", sees: 200, cancels: 200 },
     { level: undefined, sees: 403, cancels: 403 },
-  ])("trust-facts B18: with $level", async ({ level, sees, cancels }) => {
+  ])("with $level", async ({ level, sees, cancels }) => {
     const { id, token } = jobs.workspace.addPrincipal({ displayName: `with ${level}` });
     const access_control_list =
       level === undefined ? [] : [{ service_principal_name: id, permission_level: level }];
