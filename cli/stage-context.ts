@@ -58,7 +58,7 @@ export async function loginOf(stage: Stage, io: Io): Promise<Login> {
 }
 
 /** Half of it counts, too: what is missing is said then, instead of looking elsewhere. */
-export const namesLogin = ({ environment }: Io): boolean =>
+const namesLogin = ({ environment }: Io): boolean =>
   ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
     (name) => environment[name] !== undefined,
   );

@@ -163,7 +163,12 @@ async function ofWorkspace(
 ): Promise<readonly Check[]> {
   try {
     const looker = await lookerOf(stage, io);
-    const plan = { stage, asControllers: looker.as === "controllers", ...more };
+    const plan = {
+      stage,
+      asControllers: looker.as === "controllers",
+      asOnCall: looker.as === "on-call",
+      ...more,
+    };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
     return workspaceChecks({ ...plan, client });

@@ -36,7 +36,7 @@ type Watched = {
 };
 
 /** Starts a plane, and shows what it does. */
-export async function watchPlane(
+async function watchPlane(
   options: WatchOptions,
   onLine: (line: LogLine) => void = () => {},
 ): Promise<Watched> {

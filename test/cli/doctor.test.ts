@@ -116,6 +116,27 @@ describe("on a stage that was bootstrapped", () => {
     );
   });
 
+  test("nor for on-call, who hears what they may not look at", async () => {
+    const login = access.embedded?.onCall ?? access.controllers;
+    const onCall = { client_id: access.onCallId ?? "" };
+    const looked = { catalog: access.catalog, schema: "looked" };
+    await bootstrap(operator, {
+      ...{ stack: "signalbox-test", ...looked, onCall: onCall.client_id },
+      controllers: access.controllersId,
+      executors: [access.executorsId],
+      planeId: crypto.randomUUID(),
+      nowIso: new Date().toISOString(),
+    });
+    await using client = workspaceClient(login);
+    const stage = stageFor("looked", { on_call: onCall });
+    const answers = await answersOf({ stage, client, asControllers: false, asOnCall: true });
+    expect([...answers.values()].filter(({ status }) => status === "fail")).toEqual([]);
+    expect(answers.get("credentials")?.said).toMatch(/^signed in as on-call \(/);
+    expect(answers.get("plane")?.status).toBe("ok");
+    expect(answers.get("facts volume")?.said).toMatch(/^on-call only reads/);
+    expect(answers.get("ledger")).toMatchObject({ after: "facts volume" });
+  });
+
   test("a role that was never granted is found by trying, and by looking it up", async () => {
     const stage = stageFor(schema, { run_as: stranger });
     const tried = (await answersOf({ stage })).get("run as");

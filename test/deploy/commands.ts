@@ -30,7 +30,7 @@ function planeIn({ code, printed }: Typed): string {
  */
 export async function doctorIsFollowed({ ground, onCall }: Scene): Promise<void> {
   deepEqual(await complaintsAfterRemedies(ground, typist(ground, administrator(ground.cloud))), [
-    "executors: skipped",
+    "facts are closed: skipped",
     "queue tickets: 1 dead letters",
   ]);
   const { code, complaints } = await ask(typist(ground, onCall));
@@ -106,6 +106,12 @@ export async function onCallCancelsAndRetries(scene: Scene): Promise<void> {
   const failed = await listener.hear("outcome of FAILS-1", 60, outcomeOf(/^FAILS-1$/));
   equal(failed.detail["outcome"], "failed", JSON.stringify(failed.detail));
   match((await type("runs")).printed, /^WAITS-1 +1 /m);
+  // A producer who would stop it is a dead letter, and no order.
+  await send(producer, urlOf("TicketsQueueUrl"), {
+    type: "cancel",
+    run_id: "WAITS-1",
+    reason: "none of their business",
+  });
   const cancelled = await type("cancel", "WAITS-1", "--reason", "nobody needs it");
   equal(cancelled.code, 0, cancelled.printed);
   const retried = await type("retry", "FAILS-1", "--reason", "once more");
@@ -118,6 +124,12 @@ export async function onCallCancelsAndRetries(scene: Scene): Promise<void> {
     (event) => outcomeOf(/^FAILS-1$/)(event) && event.detail["chapter"] === 2,
   );
   equal(again.detail["outcome"], "failed", JSON.stringify(again.detail));
+  match(String(stopped.detail["reason"]), /nobody needs it/);
+  const refused = await type("dead-letters", "list", "--run", "WAITS-1");
+  match(refused.printed, /a message of type cancel does not come by the queue tickets/);
+  const replayed = await type("dead-letters", "replay", "--run", "WAITS-1");
+  match(replayed.printed, /^stays: .*give it yourself \(signalbox cancel\)/m);
+  equal((await type("dead-letters", "discard", "--run", "WAITS-1")).code, 0);
 }
 
 /** Before the deploy that brings its workload: nobody knows it yet, and nothing is JSON. */
@@ -163,7 +175,7 @@ async function actionsAreKept({ client, access }: Ground): Promise<void> {
   };
   for (let tried = 0; tried < 100; tried++) {
     const kept = await read();
-    if (/^EARLY-1 .*dead-letter replay/m.test(kept)) return match(kept, /somebody/);
+    if (/^EARLY-1 .*dead-letter replay/m.test(kept)) return match(kept, /AIDA|AKIA|on-call/);
     await sleep(300);
   }
   throw new Error(`no row of telemetry tells of the replay: ${await read()}`);

@@ -13,6 +13,10 @@ import { projectRoot } from "./tools.ts";
 export const STAGE = "proof";
 export const STACK = `signalbox-${STAGE}`;
 export const SECRET = "signalbox/proof/databricks";
+export const ON_CALL_SECRET = "signalbox/proof/databricks-on-call";
+/** Who gives orders in the first stage; users of the emulator's one account. */
+export const ON_CALL = "on-call";
+const orderers = `arn:aws:iam::000000000000:user/${ON_CALL}`;
 /** A second stage in the same account and workspace: other volumes, other limits, and no secret. */
 export const TWIN = "twin";
 export const TWIN_STACK = `signalbox-${TWIN}`;
@@ -104,6 +108,8 @@ function writeStages(folder: string, access: WorkspaceAccess): string {
   catalog: ${access.catalog}
   schema: ${access.schema}
   run_as: ${access.executorsId}
+  on_call: { client_id: ${access.onCallId}, secret: ${ON_CALL_SECRET} }
+people: { orders: ["${orderers}"] }
 limits: { time_scale: 0.1 }
 alarms: { email: oncall@example.com }
 `,
@@ -151,7 +157,8 @@ export function writeLaterWorkloads(folder: string): string {
 
 /**
  * `cdk synth`. The emulator fills in none of Scheduler's placeholders (MiniStack 1.5.33 passes them on as they are), so the time at
- * which a ticket is scheduled is written into the template; that the app writes the placeholder is asserted elsewhere.
+ * which a ticket is scheduled is written into the template; and it knows no policies of buses, so they are taken out. That the app
+ * writes both is asserted elsewhere.
  */
 export async function synthesise(
   { cdk, context }: Ground,
@@ -160,9 +167,21 @@ export async function synthesise(
   workloads = context.workloads,
 ): Promise<void> {
   await cdk.synth(assembly, { ...context, workloads, revision });
-  const path = join(assembly, `${STACK}.template.json`);
-  const template = readFileSync(path, "utf8");
   const placeholder = "<aws.scheduler.scheduled-time>";
-  if (!template.includes(placeholder)) throw new Error(`${path} has no ${placeholder}`);
-  writeFileSync(path, template.replaceAll(placeholder, SCHEDULED_TIME));
+  for (const stack of [STACK, TWIN_STACK]) {
+    const path = join(assembly, `${stack}.template.json`);
+    const text = readFileSync(path, "utf8");
+    if (stack === STACK && !text.includes(placeholder))
+      throw new Error(`${path} has no ${placeholder}`);
+    const template = Template.parse(JSON.parse(text.replaceAll(placeholder, SCHEDULED_TIME)));
+    const kept = Object.entries(template.Resources).filter(([, { Type }]) => Type !== BUS_POLICY);
+    if (kept.length === Object.keys(template.Resources).length)
+      throw new Error(`${path} has no ${BUS_POLICY}`);
+    writeFileSync(path, JSON.stringify({ ...template, Resources: Object.fromEntries(kept) }));
+  }
 }
+
+const BUS_POLICY = "AWS::Events::EventBusPolicy";
+const Template = z.looseObject({
+  Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
+});

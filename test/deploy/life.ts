@@ -8,6 +8,7 @@ import { ListQueuesCommand } from "@aws-sdk/client-sqs";
 import { secretOf } from "../../cli/workspace-client.ts";
 import {
   type Ground,
+  ON_CALL_SECRET,
   SECRET,
   STACK,
   synthesise,
@@ -23,12 +24,13 @@ export async function deployFirst(
   { cdk, cloud, access }: Ground,
   assembly: string,
 ): Promise<Readonly<Record<string, string>>> {
-  await administrator(cloud).secrets.send(
-    new CreateSecretCommand({
-      Name: SECRET,
-      SecretString: secretOf(access.controllers.credentials),
-    }),
-  );
+  const { secrets } = administrator(cloud);
+  const onCall = access.embedded?.onCall ?? access.operator;
+  for (const [Name, { credentials }] of [
+    [SECRET, access.controllers],
+    [ON_CALL_SECRET, onCall],
+  ] as const)
+    await secrets.send(new CreateSecretCommand({ Name, SecretString: secretOf(credentials) }));
   await cdk.run("bootstrap", "--app", assembly);
   const { outputs } = await cdk.deploy(assembly, STACK);
   return outputs;

@@ -13,7 +13,7 @@ import {
   onCallLooks,
   onCallReplays,
 } from "./commands.ts";
-import { type Ground, prepareGround, STACK, synthesise, TWIN_STACK } from "./ground.ts";
+import { type Ground, ON_CALL, prepareGround, STACK, synthesise, TWIN_STACK } from "./ground.ts";
 import { deployAgain, deployFirst, destroy, redeployDuringARun } from "./life.ts";
 import { createListener } from "./listener.ts";
 import { administrator, hire } from "./people.ts";
@@ -58,9 +58,10 @@ async function live(
     return url;
   };
   await using producer = await hire(cloud, "upstream", urlOf("ProducersPolicyArn"));
-  await using onCall = await hire(cloud, "on-call", urlOf("OnCallPolicyArn"));
+  await using onCall = await hire(cloud, ON_CALL, urlOf("OnCallPolicyArn"));
+  await using unnamed = await hire(cloud, "unnamed", urlOf("OnCallPolicyArn"));
   const listener = createListener(administrator(cloud), urlOf("ExampleQueueUrl"));
-  const scene = { ground, urlOf, producer, onCall, listener };
+  const scene = { ground, urlOf, producer, onCall, unnamed, listener };
   await step("tickets of a producer become outcomes and ledger rows", () =>
     outcomesAreHeard(scene),
   );

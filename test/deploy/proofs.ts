@@ -3,9 +3,9 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";
 import { ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
-import { type Ground, SCHEDULED, SECRET } from "./ground.ts";
+import { type Ground, ON_CALL_SECRET, SCHEDULED, SECRET } from "./ground.ts";
 import { type Listener, outcomeOf } from "./listener.ts";
-import type { Person } from "./people.ts";
+import { administrator, type Person } from "./people.ts";
 
 export type Scene = {
   readonly ground: Ground;
@@ -13,6 +13,8 @@ export type Scene = {
   readonly urlOf: (output: string) => string;
   readonly producer: Person;
   readonly onCall: Person;
+  /** Has on-call's policy, and is not among those whom the stage names for orders. */
+  readonly unnamed: Person;
   readonly listener: Listener;
 };
 
@@ -66,8 +68,9 @@ async function ledgerAgrees({ access, client }: Ground, iterations: number): Pro
 
 const denied = { name: /AccessDenied/ };
 
-/** Producers send tickets and do nothing else; on-call engineers handle letters and do nothing else. */
-export async function strangersAreDenied({ urlOf, producer, onCall }: Scene): Promise<void> {
+/** Producers send tickets and do nothing else; on-call engineers handle letters and give orders, and do nothing else. */
+export async function strangersAreDenied(scene: Scene): Promise<void> {
+  const { ground, urlOf, producer, onCall, unnamed } = scene;
   const secret = new GetSecretValueCommand({ SecretId: SECRET });
   const read = (QueueUrl: string) => new ReceiveMessageCommand({ QueueUrl });
   const entry = { Source: "signalbox", DetailType: "Run Outcome", Detail: "{}" };
@@ -75,14 +78,24 @@ export async function strangersAreDenied({ urlOf, producer, onCall }: Scene): Pr
     Entries: [{ ...entry, EventBusName: urlOf("EventBusName") }],
   });
   await rejects(send(producer, urlOf("TurnsQueueUrl"), {}), denied, "a producer sends a turn");
+  const orders = urlOf("OrdersQueueUrl");
+  await rejects(send(producer, orders, {}), denied, "a producer gives an order");
+  await rejects(send(unnamed, orders, {}), denied, "somebody who is not named gives an order");
+  await rejects(
+    send(administrator(ground.cloud), orders, {}),
+    denied,
+    "not even an administrator gives one",
+  );
   await rejects(producer.sqs.send(read(urlOf("TicketsQueueUrl"))), denied, "a producer reads");
   await rejects(producer.sqs.send(read(urlOf("TicketsDeadLettersUrl"))), denied, "and letters");
   await rejects(producer.secrets.send(secret), denied, "a producer reads the secret");
   await rejects(producer.events.send(forged), denied, "a producer announces");
   await rejects(onCall.sqs.send(read(urlOf("TicketsQueueUrl"))), denied, "on-call takes tickets");
   await rejects(onCall.events.send(forged), denied, "on-call announces");
-  const { SecretString = "" } = await onCall.secrets.send(secret);
-  match(SecretString, /client_id/, "on-call may read the secret");
+  await rejects(onCall.secrets.send(secret), denied, "on-call reads the functions' secret");
+  const own = new GetSecretValueCommand({ SecretId: ON_CALL_SECRET });
+  const { SecretString = "" } = await onCall.secrets.send(own);
+  match(SecretString, /client_id/, "on-call reads its own");
 }
 
 /** A scheduled start sends a ticket whose id carries the time: however often it fires, it is one run. */

@@ -26,7 +26,6 @@ export const typist =
     const env = {
       ...person.environment,
       SIGNALBOX_CA_FILE: ground.access.controllers.caFile ?? "",
-      SIGNALBOX_USER: "somebody",
       ...extra,
     };
     try {

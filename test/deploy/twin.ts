@@ -24,7 +24,7 @@ export async function twinWorks(scene: Scene, assembly: string): Promise<void> {
   await send(producer, urlOf("TicketsQueueUrl"), ticket);
   const event = await twins.hear("outcome in the second stage", 90, outcomeOf(/^REPORT-2015$/));
   equal(event.detail["outcome"], "succeeded", JSON.stringify(event.detail));
-  match(String(event.detail["result_path"]), new RegExp(`/${TWIN_SCHEMA}/twin_results/`));
+  match(String(event.detail["result_path"]), new RegExp(`/${TWIN_SCHEMA}/plans/`));
   await factsAreApart(scene);
   equal(listener.heard().length, heardBefore, "the first stage heard of it");
   signedInByFederation(sts.granted);
