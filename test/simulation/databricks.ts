@@ -172,7 +172,8 @@ export function createDatabricks(deps: Deps): Databricks {
     for (const told of self.onSubmit) told(request, caller);
     const { key } = orderedBy(payload);
     const had = byToken.get(idempotencyToken);
-    const refusal = refuses(runName, caller) ?? (had && refusalOfDeleted(had));
+    const plannedMs = deps.files.get(factRef.manifest(key))?.atMs ?? clock.nowMs();
+    const refusal = refuses(runName, caller, plannedMs) ?? (had && refusalOfDeleted(had));
     if (refusal !== undefined) {
       for (const told of self.onRefuse) told(key);
       return refusal;
@@ -269,10 +270,11 @@ function begin(deps: Deps, run: Run): void {
   const isLong = random.chance(0.1);
   // Over before anybody can look, or hardly after it.
   const isInstant = !isLong && random.chance(0.1);
-  const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
   // Where records are held back, short runs, so that one batch has all that there is to say of them.
-  const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.3);
-  const shortMs = random.between(isShort ? 10_000 : 30_000, isShort ? 20_000 : 25 * MINUTE);
+  const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.5);
+  const longMs = random.chance(0.2) ? 20 * MINUTE : 90 * SECOND;
+  const waitsMs = random.between(0, isShort ? 5 * SECOND : longMs);
+  const shortMs = random.between(10_000, isShort ? 20_000 : 25 * MINUTE);
   const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : shortMs;
   run.runsFromMs = isInstant ? nowMs : nowMs + waitsMs;
   run.ending = drawEnding(random);
@@ -389,8 +391,12 @@ function taskIn(payload: string): Run["task"] {
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */
 function createRefusals({ clock, random, weather }: Deps) {
   const drawn = new Map<string, { readonly kind: string; readonly fromMs: number }>();
-  return (name: string, { calledMs, isZombie = false }: Caller): SubmitReply | undefined => {
-    const had = drawn.get(name) ?? draw();
+  return (
+    name: string,
+    { calledMs, isZombie = false }: Caller,
+    plannedMs: number,
+  ): SubmitReply | undefined => {
+    const had = drawn.get(name) ?? draw(plannedMs);
     drawn.set(name, had);
     const isRefused =
       had.kind === "always" ||
@@ -401,8 +407,8 @@ function createRefusals({ clock, random, weather }: Deps) {
       ? { kind: "refused", code: "INVALID_PARAMETER_VALUE", message: "No such cluster." }
       : undefined;
   };
-  function draw() {
-    const fromMs = clock.nowMs() + random.between(0, 60_000);
+  function draw(plannedMs: number) {
+    const fromMs = plannedMs + random.between(0, 60_000);
     const isFaulty = weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
     if (random.chance(0.03)) return { kind: "always", fromMs };
     if (isFaulty && random.chance(0.2)) return { kind: "later", fromMs };

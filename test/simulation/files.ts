@@ -141,7 +141,7 @@ export function createFiles(deps: Deps): Files {
 }
 
 /** Paths are relative to the plans volume. */
-export type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
+type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
   /** What lies at a path stays as it is. */
   readonly put: (path: string, content: Uint8Array) => void;
   readonly get: (path: string) => Uint8Array | undefined;

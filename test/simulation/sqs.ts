@@ -174,7 +174,9 @@ export function createSqs(deps: Deps): Sqs {
     source.isPolling = true;
     const holdMs =
       (isFaulty() ? random.between(0, weather.holdMsMax) : random.between(0, SECOND)) +
-      (queue === "records" ? random.between(0, weather.recordsHoldMsMax) : 0);
+      (queue === "records"
+        ? random.between(weather.recordsHoldMsMax / 2, weather.recordsHoldMsMax)
+        : 0);
     const windowMs = topology[queue].windowSeconds * SECOND;
     clock.at(Math.max(deps.awakeAtMs(), clock.nowMs() + windowMs + holdMs), () => {
       source.isPolling = false;

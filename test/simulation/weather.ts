@@ -121,7 +121,7 @@ export const drawPolite = (random: Random): Weather => ({
   activeMs: 3 * HOUR,
   meddling: 0.5 + random.next() / 2,
   slow: 0.3,
-  recordsHoldMsMax: random.chance(0.5) ? 3 * MINUTE : 0,
+  recordsHoldMsMax: random.pick([0, MINUTE, MINUTE, 3 * MINUTE]),
   outages: {},
   faultsEndMs: START + 3 * HOUR,
 });
@@ -207,8 +207,8 @@ export function drawWeather(random: Random): Weather {
 
 /** Mostly none; otherwise up to what is put up with, and often just that. */
 function drawRunsSkew(random: Random): number {
-  if (!random.chance(0.25)) return 0;
-  if (random.chance(0.5)) return random.pick([-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX]);
+  if (!random.chance(0.3)) return 0;
+  if (random.chance(0.6)) return random.pick([-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX]);
   return random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX);
 }
 
