@@ -24,7 +24,7 @@ import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
 
 /** What somebody else submits. */
-export type Foreign = {
+type Foreign = {
   readonly owner: Exclude<Owner, "us">;
   readonly creator: string | undefined;
   readonly name: string;
