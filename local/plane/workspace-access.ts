@@ -1,9 +1,9 @@
 // Which workspace a local plane works against: the embedded one, or a real one by the environment's variables.
 import { join } from "node:path";
+import { startWorkspace, type Workspace } from "embedded-databricks-workspace";
 import * as z from "zod";
 import { type Login, loginFrom } from "../../cli/login.ts";
 import { faultsOf } from "../../shared/domain/body.ts";
-import { startWorkspace, type Workspace } from "../workspace/workspace.ts";
 
 export type WorkspaceAccess = AsyncDisposable & {
   /** Who bootstraps, and reads for the screen. */

@@ -1,10 +1,10 @@
 // What the proof stands on: an embedded workspace, an AWS beside it, two stages that name both, and workloads of its own.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { issueCertificates } from "embedded-databricks-workspace";
 import * as z from "zod";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
-import { issueCertificates } from "../../local/workspace/certificates.ts";
 import { type Cdk, createCdk } from "./cdk.ts";
 import { type MiniStack, startMiniStack } from "./ministack.ts";
 import { type Sts, startSts } from "./sts.ts";

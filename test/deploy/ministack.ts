@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Certificates } from "../../local/workspace/certificates.ts";
+import type { Certificates } from "embedded-databricks-workspace";
 import { projectRoot, toolPath } from "./tools.ts";
 
 export const REGION = "eu-central-1";

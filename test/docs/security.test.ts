@@ -39,13 +39,13 @@ test.each(rows)("%s: what they can and cannot do, and tests that exist", (...row
   const files = shown.split(", ");
   expect(files.length).toBeGreaterThan(0);
   for (const file of files) {
-    expect(file).toMatch(/^test\/[a-z-]+\/[a-z-]+\.test\.ts$/);
+    expect(file).toMatch(/^(packages\/[a-z-]+\/)?test(\/[a-z-]+)+\.test\.ts$/);
     expect(existsSync(join(root, file)), file).toBe(true);
   }
 });
 
 test("every other file that is named exists, too", () => {
-  const named = [...text.matchAll(/\b(?:test|infra|shared|cli)\/[\w./-]+\.\w+/g)].map(
+  const named = [...text.matchAll(/\b(?:packages|test|infra|shared|cli)\/[\w./-]+\.\w+/g)].map(
     ([file]) => file,
   );
   expect(named.length).toBeGreaterThan(20);

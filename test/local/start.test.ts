@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startWorkspace } from "embedded-databricks-workspace";
 import { expect, test } from "vitest";
-import { startWorkspace } from "../../local/workspace/workspace.ts";
 import { until } from "./aws-fixture.ts";
 
 const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
