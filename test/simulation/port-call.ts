@@ -120,10 +120,11 @@ const EMPHASIS: Partial<Record<PortMethod, number>> = {
   "facts.create": 1.5,
   "facts.list": 2,
   "facts.remove": 3,
-  "facts.removeFolder": 5,
-  "plans.list": 2,
-  "plans.remove": 3,
-  "plans.removeFolder": 5,
+  "facts.removeFolder": 20,
+  "plans.list": 6,
+  "plans.remove": 10,
+  "plans.removeFolder": 20,
+  "jobs.find": 2,
   "identity.own": 2,
 };
 
@@ -134,10 +135,18 @@ function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | und
   if (x < 0) return "fails after its effect";
   x -= weather.landsLate;
   if (x < 0) return "lands late";
-  x -= weather.killed / 2;
+  const killed = weather.killed * (KILLED_MORE.has(method) ? 5 : 1);
+  x -= killed / 2;
   if (x < 0) return "killed before its effect";
-  return x < weather.killed / 2 ? "killed after its effect" : undefined;
+  return x < killed / 2 ? "killed after its effect" : undefined;
 }
+
+/** Made so seldom while things go wrong that hardly anybody would die over them. */
+const KILLED_MORE: ReadonlySet<PortMethod> = new Set([
+  "facts.removeFolder",
+  "plans.remove",
+  "plans.removeFolder",
+]);
 
 function goWrong(deps: Deps, call: Pending, mishap: Mishap): void {
   switch (mishap) {
