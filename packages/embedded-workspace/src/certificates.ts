@@ -1,5 +1,6 @@
 // A certificate authority and a server certificate of the workspace's own, in DER by hand: Node signs, but cannot issue.
-// Python 3.13 verifies strictly (RFC 5280), so the key identifiers must be there; no issuing package at hand adds them.
+// Python 3.13 verifies strictly (RFC 5280), so the key identifiers must be there. The issuing package
+// that adds them brings 26 others (docs/decisions/0003-certificates-are-issued-by-hand.md).
 import {
   createHash,
   createPrivateKey,

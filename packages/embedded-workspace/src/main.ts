@@ -1,9 +1,10 @@
-// `npm run workspace`: one workspace on 127.0.0.1, the shell lines that point clients at it on stdout, its log on stderr.
-import { enableCompileCache } from "node:module";
+#!/usr/bin/env node
+// The command: one workspace on 127.0.0.1, the shell lines that point clients at it on stdout, its log on stderr.
+import nodeModule from "node:module"; // not by name: an old Node could not even say that it is too old
 import { parseArgs } from "node:util";
 import type { Workspace, WorkspaceOptions } from "./workspace.ts";
 
-const USAGE = `npm run workspace -- [options]
+const USAGE = `embedded-databricks-workspace [options]
 
   --port PORT        where it listens on 127.0.0.1 (default: a free port, or the one that --data remembers)
   --data DIR         keep everything in this folder, over SIGKILL and restarts
@@ -15,9 +16,10 @@ const USAGE = `npm run workspace -- [options]
   --quiet            no log on stderr
 
 It executes what it is given. To use it in a shell:
-  npm run --silent workspace -- --data .local/workspace > .local/env &  …  . .local/env`;
+  embedded-databricks-workspace > workspace.env &  …  . ./workspace.env`;
 
 try {
+  requireNode(process.versions.node);
   const options = optionsFrom(process.argv.slice(2));
   if (options === undefined) process.stderr.write(`${USAGE}\n`);
   else await run(options);
@@ -26,9 +28,16 @@ try {
   process.exitCode = 1;
 }
 
+/** It needs SQLite in Node, and JSON numbers digit by digit. @throws Error with one sentence */
+function requireNode(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < 22 || (major === 22 && minor < 13))
+    throw new Error(`The embedded workspace needs Node 22.13 or later; this is Node ${version}.`);
+}
+
 async function run(options: WorkspaceOptions): Promise<void> {
   // Stripping types and compiling takes most of a start; with the cache, only the first one pays for it.
-  enableCompileCache();
+  nodeModule.enableCompileCache();
   const { startWorkspace } = await import("./workspace.ts");
   const workspace = await startWorkspace(options);
   // First: whoever reads the lines may end it at once.

@@ -10,6 +10,7 @@ import type { Credentials, PrincipalRequest } from "./auth/people.ts";
 import { type Identities, OTHER, openIdentities } from "./auth/principals.ts";
 import type { Certificates } from "./certificates.ts";
 import { createClock } from "./clock.ts";
+import { type Closers, createClosers } from "./closers.ts";
 import type { Settings, WorkspaceContext } from "./context.ts";
 import { removeFolder } from "./execution/task-folder.ts";
 import { createFaults, type Fault, FaultRequest, type Faults } from "./http/faults.ts";
@@ -83,24 +84,21 @@ export type Workspace = AsyncDisposable & {
  * @throws Error when the port is taken or the folder cannot be used
  */
 export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
-  const ending = new AsyncDisposableStack();
+  const closers = createClosers();
   try {
-    return await compose(options, ending);
+    return await compose(options, closers);
   } catch (error) {
-    await ending.disposeAsync();
+    await closers.close();
     throw error;
   }
 }
 
-async function compose(
-  options: WorkspaceOptions,
-  ending: AsyncDisposableStack,
-): Promise<Workspace> {
-  const { folder, store } = openFolder(options, ending);
+async function compose(options: WorkspaceOptions, closers: Closers): Promise<Workspace> {
+  const { folder, store } = openFolder(options, closers);
   const settings = settingsOf(options);
   const clock = createClock(options.timeScale ?? 1);
   const facts = keptFacts(store, clock.nowMs());
-  openTasksFolder(facts.tasksFolder, ending);
+  openTasksFolder(facts.tasksFolder, closers);
   const certificates = options.tls === false ? undefined : facts.certificates();
   let url = "";
   const identities = openIdentities({
@@ -126,7 +124,7 @@ async function compose(
     log: options.log ?? (() => undefined),
     ...(certificates !== undefined && { certificates }),
   });
-  ending.use(server);
+  closers.use(server);
   facts.rememberPort(server.port);
   url = `${certificates === undefined ? "http" : "https"}://127.0.0.1:${server.port}`;
   const trust = certificates === undefined ? undefined : writeTrust(folder, certificates);
@@ -146,7 +144,7 @@ async function compose(
     settings,
     principals: identities,
     ...state.parts,
-    onClose: (close) => ending.defer(close),
+    onClose: (close) => closers.defer(close),
     adminRoute: edge.admin.router.add,
     log: options.log ?? (() => undefined),
     ...(trust !== undefined && { caFile: trust.bundleFile }),
@@ -160,7 +158,7 @@ async function compose(
     edge.admin.router.add(route);
   for (const route of apiRoutes(context, { identities, ...state.parts })) edge.router.add(route);
   const adminUrl = `${url}${ADMIN_PATH}/${facts.adminTokens.token}`;
-  return handle({ context, identities, edge, adminUrl, ending, server, certificates, trust });
+  return handle({ context, identities, edge, adminUrl, closers, server, certificates, trust });
 }
 
 const ADMIN_PATH = "/_admin";
@@ -177,7 +175,7 @@ type Parts = {
   readonly identities: Identities;
   readonly edge: Edge;
   readonly adminUrl: string;
-  readonly ending: AsyncDisposableStack;
+  readonly closers: Closers;
   readonly server: Server;
   readonly certificates: Certificates | undefined;
   readonly trust: Trust | undefined;
@@ -185,11 +183,11 @@ type Parts = {
 
 /** What the one who started it holds. */
 function handle(parts: Parts): Workspace {
-  const { context, identities, edge, adminUrl, ending, server, trust } = parts;
+  const { context, identities, edge, adminUrl, closers, server, trust } = parts;
   const caPem = parts.certificates?.caPem ?? "";
   const administrator = credentialsOf(identities, identities.administrator.id);
   const other = credentialsOf(identities, OTHER);
-  const close = () => ending.disposeAsync();
+  const close = () => closers.close();
   return {
     url: context.url,
     host: `127.0.0.1:${server.port}`,
@@ -219,29 +217,29 @@ function handle(parts: Parts): Workspace {
   };
 }
 
-function openFolder({ data }: WorkspaceOptions, ending: AsyncDisposableStack) {
+function openFolder({ data }: WorkspaceOptions, closers: Closers) {
   if (data !== undefined) {
     const folder = resolve(data);
     // Tokens and client secrets are in there.
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const store = storeIn(folder);
-    ending.use(store);
+    closers.use(store);
     return { folder, store };
   }
   const folder = mkdtempSync(join(tmpdir(), "embedded-workspace-"));
-  ending.defer(() => rmSync(folder, { recursive: true, force: true }));
+  closers.defer(() => rmSync(folder, { recursive: true, force: true }));
   const store = openStore();
-  ending.use(store);
+  closers.use(store);
   return { folder, store };
 }
 
 /** The same after a restart, so that what was executing is found. @throws Error when it is somebody else's */
-function openTasksFolder(path: string, ending: AsyncDisposableStack): void {
+function openTasksFolder(path: string, closers: Closers): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const found = lstatSync(path);
   if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid()))
     throw new Error(`The folder of tasks ${path} belongs to somebody else; remove it.`);
-  ending.defer(() => removeFolder(path));
+  closers.defer(() => removeFolder(path));
 }
 
 /** @throws Error in one sentence when another workspace holds the folder */
