@@ -91,7 +91,7 @@ async function judgeUnrun(
 ): Promise<void> {
   const manifest = await manifestOf(deps, ended);
   if (!isStopped(manifest) && submission === undefined) return; // its turn is under way
-  if (submission !== undefined && !(await settled(deps, manifest, submission)))
+  if (submission !== undefined && !(await cancelStrayOrSettle(deps, manifest, submission)))
     return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
   const evidence = withoutRun(deps, manifest, submission);
   const judgement = verdictOf(evidence);
@@ -110,7 +110,7 @@ async function manifestOf({ facts }: FactsPort, ended: Ended): Promise<Manifest>
  * A refusal counts when it is older than any call can live, and no run bears the attempt's name: the same request may have
  * started one before it was refused. Such a run is cancelled and waited for.
  */
-async function settled(
+async function cancelStrayOrSettle(
   deps: JudgeDeps,
   manifest: Manifest,
   submission: RefusedSubmission,

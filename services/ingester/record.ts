@@ -1,7 +1,7 @@
 // The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
 // after the ledger has it, never before. Only it removes a marker, and only then.
 
-import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
+import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
 import { factRef, isRefused, type OutcomeFact } from "../../shared/domain/facts.ts";
@@ -19,7 +19,7 @@ import {
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import type { Delivery } from "../../shared/edge/delivery.ts";
-import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
+import type { RequeueOptions } from "../../shared/edge/requeue-on-trouble.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -104,13 +104,13 @@ function inLanes<Item, Result>(
  * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
  * rarer, because its marker stays. What nobody else would say again goes on waiting.
  */
-export async function waitOutRecord(
+export async function requeueRecord(
   deps: QueuesPort<"records"> & LogPort,
   message: RecordsMessage,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
-  const isSaidAgain = message.type === "record" && !message.again;
-  if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
+  const isRepeatedAnyway = message.type === "record" && !message.again;
+  if (!isRepeatedAnyway || message.tries <= REQUEUED_TRIES_MAX)
     return await deps.queues.send("records", message, options);
   deps.log("record.left", {
     run_id: message.run_id,

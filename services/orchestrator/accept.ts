@@ -1,4 +1,4 @@
-// The orchestrator's front door: a ticket becomes a run, a person's retry its next chapter.
+// Accepts tickets and retries: a ticket becomes a run, a person's retry its next chapter.
 import type { PlannedFile } from "../../shared/domain/contract.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
@@ -52,7 +52,7 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
     deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
     if (await announcedAgain(deps, chapter, accepted, true)) return;
   } else {
-    await waitWhileRetired(deps, ticket.ticket_id);
+    await waitWhileDeleted(deps, ticket.ticket_id);
     const fact = await ticketFactOf(deps, ticket, sent);
     await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
     ({ fact: accepted, isNew } = await deps.facts.create(ref, fact));
@@ -70,15 +70,15 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
 }
 
 /** Deleting takes several ticks of the sweep: no use in asking more often. */
-const RETIRING_SECONDS = 900;
+const DELETING_SECONDS = 900;
 
 /** What is left of a run of long ago must be gone before its id begins anew. */
-async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<void> {
+async function waitWhileDeleted({ facts }: FactsPort, run_id: string): Promise<void> {
   const retired = (await facts.read(factRef.retired({ run_id, step: 1 })))?.fact;
   if (retired !== undefined)
     throw new PlatformTroubleError(
       `a run with the ticket_id ${run_id} was over long ago, and since ${retired.retired_at} its facts are being deleted: the ticket waits until they are gone`,
-      { retryAfterSeconds: RETIRING_SECONDS },
+      { retryAfterSeconds: DELETING_SECONDS },
     );
 }
 

@@ -95,10 +95,10 @@ function forbidden(
   deps: TakeDeps,
   attempt: Attempt,
   databricksRunId: string,
-  said: string,
+  answer: string,
 ): Submission {
   const ageMs = deps.clock.nowMs() - msOf(attempt.manifest.fact.created_at);
-  const message = `under the attempt's token there is run ${databricksRunId}, which the controllers may not see: ${said}`;
+  const message = `under the attempt's token there is run ${databricksRunId}, which the controllers may not see: ${answer}`;
   if (ageMs < FORBIDDEN_SECONDS_MAX * deps.settings.timeScale * 1000)
     throw new PlatformTroubleError(message);
   return refusedWith(deps, attempt, { code: NOT_OURS, message });

@@ -3,12 +3,12 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";
 import { ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
-import { type Ground, ON_CALL_SECRET, SCHEDULED, SECRET } from "./ground.ts";
+import { type Context, ON_CALL_SECRET, SCHEDULED, SECRET } from "./context.ts";
 import { type Listener, outcomeOf } from "./listener.ts";
 import { administrator, type Person } from "./people.ts";
 
 export type Scene = {
-  readonly ground: Ground;
+  readonly context: Context;
   /** An output of the stack. */
   readonly urlOf: (output: string) => string;
   readonly producer: Person;
@@ -22,7 +22,7 @@ export const send = ({ sqs }: Person, QueueUrl: string, message: unknown) =>
   sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
 
 /** One run of one iteration, one that learns over several, and a ticket that asks for nothing that there is. */
-export async function outcomesAreHeard({ ground, urlOf, producer, listener }: Scene) {
+export async function outcomesAreHeard({ context, urlOf, producer, listener }: Scene) {
   const tickets = urlOf("TicketsQueueUrl");
   const report = {
     ticket_id: "REPORT-2015",
@@ -44,11 +44,11 @@ export async function outcomesAreHeard({ ground, urlOf, producer, listener }: Sc
   const learned = await listener.hear("outcome of MODEL-1", 180, outcomeOf(/^MODEL-1$/));
   equal(learned.detail["outcome"], "succeeded", JSON.stringify(learned.detail));
   ok(Number(learned.detail["iter_n"]) > 1, "the model must have taken more than one iteration");
-  await ledgerAgrees(ground, Number(learned.detail["iter_n"]));
+  await ledgerAgrees(context, Number(learned.detail["iter_n"]));
 }
 
 /** Announced is only what is in the books already: no waiting here. */
-async function ledgerAgrees({ access, client }: Ground, iterations: number): Promise<void> {
+async function ledgerAgrees({ access, client }: Context, iterations: number): Promise<void> {
   await using session = await client.sql(access.catalog, access.schema).open();
   const runs = await session.execute(
     "SELECT run_id, fsm_state, outcome, iter_n FROM run_state WHERE run_id IN ('REPORT-2015', 'MODEL-1') ORDER BY run_id",
@@ -70,7 +70,7 @@ const denied = { name: /AccessDenied/ };
 
 /** Producers send tickets and do nothing else; on-call engineers handle letters and give orders, and do nothing else. */
 export async function strangersAreDenied(scene: Scene): Promise<void> {
-  const { ground, urlOf, producer, onCall, unnamed } = scene;
+  const { context, urlOf, producer, onCall, unnamed } = scene;
   const secret = new GetSecretValueCommand({ SecretId: SECRET });
   const read = (QueueUrl: string) => new ReceiveMessageCommand({ QueueUrl });
   const entry = { Source: "signalbox", DetailType: "Run Outcome", Detail: "{}" };
@@ -82,7 +82,7 @@ export async function strangersAreDenied(scene: Scene): Promise<void> {
   await rejects(send(producer, orders, {}), denied, "a producer gives an order");
   await rejects(send(unnamed, orders, {}), denied, "somebody who is not named gives an order");
   await rejects(
-    send(administrator(ground.cloud), orders, {}),
+    send(administrator(context.cloud), orders, {}),
     denied,
     "not even an administrator gives one",
   );

@@ -90,7 +90,7 @@ export function createDatabricks(deps: Deps): Databricks {
     submit,
     get: (id, caller) => {
       const run = byId.get(id);
-      if (run?.owner === "us") for (const told of self.onLook) told(run, caller);
+      if (run?.owner === "us") for (const listener of self.onLook) listener(run, caller);
       return lookOf(run, clock.nowMs());
     },
     output: (taskRunId) => {
@@ -118,7 +118,7 @@ export function createDatabricks(deps: Deps): Databricks {
       if (run === undefined) deps.violate("a run was cancelled that nobody knows", String(id));
       if (run === undefined || !self.isActive(run)) return;
       if (run.owner !== "us") deps.violate(`a run of a ${run.owner} was cancelled`, run.name);
-      else for (const told of self.onCancel) told(run, caller);
+      else for (const listener of self.onCancel) listener(run, caller);
       cancelRun(deps, run);
     },
     bring: (foreign) => {
@@ -169,21 +169,21 @@ export function createDatabricks(deps: Deps): Databricks {
   function submit(request: SubmitRequest, caller: Caller): SubmitReply {
     const { runName, idempotencyToken, payload } = request;
     deps.secrets.keep(idempotencyToken);
-    for (const told of self.onSubmit) told(request, caller);
+    for (const listener of self.onSubmit) listener(request, caller);
     const { key } = orderedBy(payload);
     const had = byToken.get(idempotencyToken);
     const plannedMs = deps.files.get(factRef.manifest(key))?.atMs ?? clock.nowMs();
     const refusal = refuses(runName, caller, plannedMs) ?? (had && refusalOfDeleted(had));
     if (refusal !== undefined) {
-      for (const told of self.onRefuse) told(key);
+      for (const listener of self.onRefuse) listener(key);
       return refusal;
     }
     const run = had ?? start(request, caller);
     if (had === undefined) {
       byToken.set(idempotencyToken, run);
-      for (const told of self.onStart) told(run, caller);
+      for (const listener of self.onStart) listener(run, caller);
     }
-    for (const told of self.onAccept) told(run, caller, key);
+    for (const listener of self.onAccept) listener(run, caller, key);
     return { kind: "accepted", databricksRunId: run.id, runUrl: urlOf(run) };
   }
 

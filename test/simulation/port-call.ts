@@ -230,18 +230,20 @@ export const isSurprise = (error: Error): boolean => error instanceof Surprise;
 function trouble(
   { random, weather }: Deps,
   { method }: Pending,
-  said = `${method}: 500 INTERNAL_ERROR`,
+  sentence = `${method}: 500 INTERNAL_ERROR`,
 ): Error {
   if (random.chance(weather.surprise)) return new Surprise(`${method}: nobody foresaw this`);
-  if (!random.chance(0.05)) return new PlatformTroubleError(said);
+  if (!random.chance(0.05)) return new PlatformTroubleError(sentence);
   const retryAfterSeconds = random.between(1, 120);
-  return new PlatformTroubleError(`${said}${retryAfter(retryAfterSeconds)}`, { retryAfterSeconds });
+  return new PlatformTroubleError(`${sentence}${retryAfter(retryAfterSeconds)}`, {
+    retryAfterSeconds,
+  });
 }
 
 const retryAfter = (seconds: number): string => `, Retry-After: ${seconds}`;
 /** How long the platform wants to be left alone, by what is said of its trouble. */
-export const askedToWait = (said: string): number =>
-  Number(/, Retry-After: (\d+)$/.exec(said)?.[1] ?? 0);
+export const askedToWait = (sentence: string): number =>
+  Number(/, Retry-After: (\d+)$/.exec(sentence)?.[1] ?? 0);
 
 /**
  * Databricks calls of an iteration or a run, looks, ledger and schedule apart: what

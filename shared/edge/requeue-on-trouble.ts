@@ -7,26 +7,28 @@ import { sentOf } from "./delivery.ts";
 import { type EdgeDeps, type EdgeMiddleware, type Entry, fieldsOf, mend } from "./entry.ts";
 
 /** When and in whose name a message is sent again. */
-export type WaitOptions = {
+export type RequeueOptions = {
   readonly delaySeconds: number;
   readonly traceparent?: string | undefined;
   readonly by?: string | undefined;
 };
 /** Sends what is left of a message again, so that an outage costs patience and no receives. */
-export type WaitOut<Message> = (message: Message, options: WaitOptions) => Promise<void>;
+export type Requeue<Message> = (message: Message, options: RequeueOptions) => Promise<void>;
 
-export type Waiting<Q extends QueueName> = {
+export type Requeueing<Q extends QueueName> = {
   readonly queue: Q;
   readonly deps: EdgeDeps;
-  readonly waitOut: WaitOut<MessageOf<Q>>;
+  readonly requeue: Requeue<MessageOf<Q>>;
 };
 
-export const waitOutTrouble = <Q extends QueueName>(waiting: Waiting<Q>): EdgeMiddleware<Q> => ({
+export const requeueOnTrouble = <Q extends QueueName>(
+  requeueing: Requeueing<Q>,
+): EdgeMiddleware<Q> => ({
   after: ({ event }) =>
     mend(
       event,
       ({ error }) => error instanceof PlatformTroubleError,
-      (entry) => sendAgain(waiting, entry, entry.error as PlatformTroubleError),
+      (entry) => sendAgain(requeueing, entry, entry.error as PlatformTroubleError),
     ),
 });
 
@@ -35,7 +37,7 @@ export const waitOutTrouble = <Q extends QueueName>(waiting: Waiting<Q>): EdgeMi
  * @throws whatever sending throws
  */
 export async function sendAgain<Q extends QueueName>(
-  { queue, deps, waitOut }: Waiting<Q>,
+  { queue, deps, requeue }: Requeueing<Q>,
   { record, message }: Entry<MessageOf<Q>>,
   trouble: PlatformTroubleError,
 ): Promise<unknown> {
@@ -52,7 +54,7 @@ export async function sendAgain<Q extends QueueName>(
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
   const { traceparent, by } = sentOf(record, deps.settings, message);
-  await waitOut({ ...message, tries: message.tries + 1 }, { delaySeconds, traceparent, by });
+  await requeue({ ...message, tries: message.tries + 1 }, { delaySeconds, traceparent, by });
   deps.log("message.waited", {
     ...fieldsOf(queue, record),
     delay_seconds: delaySeconds,

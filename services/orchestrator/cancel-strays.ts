@@ -17,7 +17,7 @@ import type {
 } from "../../shared/ports.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
-export type ReapDeps = FactsPort &
+export type CancelStraysDeps = FactsPort &
   JobsPort &
   IdentityPort &
   PlanePort &
@@ -28,7 +28,7 @@ export type ReapDeps = FactsPort &
 /** Whoever cancels in the ordinary course has done so within it. */
 const EVIDENCE_SECONDS = 3_600;
 /** One visit, which ends at `untilMs`: the listing of the next begins with the youngest again, and evidence does not age. */
-export async function reap(deps: ReapDeps, untilMs: number): Promise<void> {
+export async function cancelStrays(deps: CancelStraysDeps, untilMs: number): Promise<void> {
   const planeId = await deps.plane.id();
   const controllers = await deps.identity.own();
   const named = await deps.jobs.listActive(planePrefix(planeId));
@@ -36,12 +36,19 @@ export async function reap(deps: ReapDeps, untilMs: number): Promise<void> {
   const own = named.filter((run) => isCreatedByUs(run, controllers));
   await eachInTurn(deps, own, {
     untilMs,
-    work: (run) => reapOne(deps, planeId, run),
-    said: ({ databricksRunId }) => ["stray.failed", { databricks_run_id: databricksRunId }],
+    work: (run) => cancelIfUnwanted(deps, planeId, run),
+    describeFailure: ({ databricksRunId }) => [
+      "stray.failed",
+      { databricks_run_id: databricksRunId },
+    ],
   });
 }
 
-async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<void> {
+async function cancelIfUnwanted(
+  deps: CancelStraysDeps,
+  planeId: string,
+  run: NamedRun,
+): Promise<void> {
   const key = attemptOfName(planeId, run.runName);
   if (key === undefined) return;
   const reason = await unwanted(deps, key, run);
@@ -58,7 +65,7 @@ async function reapOne(deps: ReapDeps, planeId: string, run: NamedRun): Promise<
 
 /** Which fact says that a run is not wanted; undefined: none does. */
 async function unwanted(
-  { facts, clock, settings }: ReapDeps,
+  { facts, clock, settings }: CancelStraysDeps,
   key: AttemptKey & RunKey,
   run: NamedRun,
 ): Promise<string | undefined> {

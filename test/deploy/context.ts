@@ -29,7 +29,7 @@ export const SCHEDULED = "report-by-the-minute";
 export const LATER = "later-report";
 const SCHEDULED_TIME = "2026-11-21T06:00:00Z";
 
-export type Ground = AsyncDisposable & {
+export type Context = AsyncDisposable & {
   readonly folder: string;
   readonly access: WorkspaceAccess;
   readonly client: WorkspaceClient;
@@ -37,12 +37,12 @@ export type Ground = AsyncDisposable & {
   readonly sts: Sts;
   readonly cdk: Cdk;
   /** The app's context: our stages, our workloads. */
-  readonly context: Context;
+  readonly app: AppContext;
 };
 
-type Context = { readonly stages: string; readonly workloads: string };
+type AppContext = { readonly stages: string; readonly workloads: string };
 
-export async function prepareGround(folder: string): Promise<Ground> {
+export async function prepareContext(folder: string): Promise<Context> {
   await using started = new AsyncDisposableStack();
   const access = started.use(await embeddedWorkspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
@@ -63,13 +63,13 @@ export async function prepareGround(folder: string): Promise<Ground> {
     await startMiniStack({ folder: join(folder, "cloud"), certificates, leaks }),
   );
   emulator.endpoint = cloud.endpoint;
-  const context = {
+  const app = {
     stages: writeStages(folder, access),
     workloads: writeWorkloads(folder, "workloads"),
   };
   const running = started.move();
   return {
-    ...{ folder, access, client, cloud, sts, context },
+    ...{ folder, access, client, cloud, sts, app },
     cdk: createCdk(cloud.clientEnvironment, folder),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
@@ -79,12 +79,12 @@ export async function prepareGround(folder: string): Promise<Ground> {
 async function federatedToken({ embedded }: WorkspaceAccess): Promise<string> {
   if (embedded === undefined) throw new Error("only the embedded workspace has a test provider");
   const body = { principal: "controllers" };
-  const told = await embedded.workspace.admin("POST", "/federated-tokens", body);
-  return z.object({ subject_token: z.string() }).parse(told).subject_token;
+  const answer = await embedded.workspace.admin("POST", "/federated-tokens", body);
+  return z.object({ subject_token: z.string() }).parse(answer).subject_token;
 }
 
 /** The data that the workloads read. */
-export async function uploadData({ access, client }: Ground): Promise<void> {
+export async function uploadData({ access, client }: Context): Promise<void> {
   for (const schema of [access.schema, TWIN_SCHEMA])
     for (const name of ["seattle-weather.csv", "weather.csv"])
       await client.files.overwrite(
@@ -161,12 +161,12 @@ export function writeLaterWorkloads(folder: string): string {
  * writes both is asserted elsewhere.
  */
 export async function synthesise(
-  { cdk, context }: Ground,
+  { cdk, app }: Context,
   assembly: string,
   revision: string,
-  workloads = context.workloads,
+  workloads = app.workloads,
 ): Promise<void> {
-  await cdk.synth(assembly, { ...context, workloads, revision });
+  await cdk.synth(assembly, { ...app, workloads, revision });
   const placeholder = "<aws.scheduler.scheduled-time>";
   for (const stack of [STACK, TWIN_STACK]) {
     const path = join(assembly, `${stack}.template.json`);

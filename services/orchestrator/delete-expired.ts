@@ -15,7 +15,7 @@ import {
   type RetiredFact,
   runFolder,
 } from "../../shared/domain/facts.ts";
-import { expiredBefore, isExpired, RETIRE_SETTLES_SECONDS } from "../../shared/domain/retention.ts";
+import { DELETE_SETTLES_SECONDS, expiredBefore, isExpired } from "../../shared/domain/retention.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type {
   ClockPort,
@@ -28,7 +28,7 @@ import type {
 } from "../../shared/ports.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
-export type RetireDeps = FactsPort &
+export type DeleteExpiredDeps = FactsPort &
   FactRemovalPort &
   MarkersPort &
   ClockPort &
@@ -39,7 +39,7 @@ export type RetireDeps = FactsPort &
  * One visit, which ends at `untilMs`: one listing where nothing is long over.
  * @returns whether something is left to do at the next tick
  */
-export async function retire(deps: RetireDeps, untilMs: number): Promise<boolean> {
+export async function deleteExpired(deps: DeleteExpiredDeps, untilMs: number): Promise<boolean> {
   const firstKept = expiredBefore(deps.clock.nowMs(), deps.settings.retentionDays);
   const days = (await deps.facts.list(OVER_FOLDER))
     .filter(({ name, isFolder }) => isFolder && DAY.test(name) && name < firstKept)
@@ -51,7 +51,7 @@ export async function retire(deps: RetireDeps, untilMs: number): Promise<boolean
     if (entries.length === 0) await deps.facts.removeFolder(day);
     const over = entries.flatMap((entry) => overOf(day, entry));
     hasMore ||= over.length > 0;
-    if (!(await retireDay(deps, over, untilMs))) break;
+    if (!(await deleteDay(deps, over, untilMs))) break;
   }
   return hasMore;
 }
@@ -68,21 +68,25 @@ function overOf(day: string, { name }: FactEntry): readonly Over[] {
 }
 
 /** @returns false where the platform or the time says that it is enough for now */
-const retireDay = (deps: RetireDeps, over: readonly Over[], untilMs: number): Promise<boolean> =>
+const deleteDay = (
+  deps: DeleteExpiredDeps,
+  over: readonly Over[],
+  untilMs: number,
+): Promise<boolean> =>
   eachInTurn(deps, over, {
     untilMs,
-    work: (one) => retireOne(deps, one),
-    said: ({ key }) => ["facts.kept", { ...key }],
+    work: (one) => deleteRun(deps, one),
+    describeFailure: ({ key }) => ["facts.kept", { ...key }],
   });
 
-async function retireOne(deps: RetireDeps, { entryPath, key }: Over): Promise<void> {
+async function deleteRun(deps: DeleteExpiredDeps, { entryPath, key }: Over): Promise<void> {
   const folder = runFolder(key.run_id);
   const found = await deps.facts.list(folder);
   const done = stepsDone(found);
   if (done === 0) return await declareDead(deps, key, entryPath);
   const last = await deps.facts.read(factRef.retired({ run_id: key.run_id, step: done }));
   const sinceMs = last === undefined ? 0 : deps.clock.nowMs() - msOf(last.fact.retired_at);
-  if (sinceMs < RETIRE_SETTLES_SECONDS * 1000) return;
+  if (sinceMs < DELETE_SETTLES_SECONDS * 1000) return;
   switch (done) {
     case 1: // no turn begins without its ticket: what was planned and submitted is not planned again
       await deps.facts.remove(factRef.ticket(key.run_id).path);
@@ -105,7 +109,7 @@ const stepsDone = (found: readonly FactEntry[]): number =>
 const RETIRED = /^retired_([123])\.json$/;
 
 const stepIsDone = async (
-  { facts, clock }: RetireDeps,
+  { facts, clock }: DeleteExpiredDeps,
   run_id: string,
   step: RetiredFact["step"],
 ): Promise<void> => {
@@ -114,7 +118,11 @@ const stepIsDone = async (
 };
 
 /** The first step, where the evidence is whole. An entry that proves nothing (any more) goes. */
-async function declareDead(deps: RetireDeps, key: ChapterKey, entryPath: string): Promise<void> {
+async function declareDead(
+  deps: DeleteExpiredDeps,
+  key: ChapterKey,
+  entryPath: string,
+): Promise<void> {
   const { facts, markers, clock, settings } = deps;
   const outcome = (await facts.read(factRef.outcome(key)))?.fact;
   const next = { ...key, chapter: key.chapter + 1 };
@@ -152,7 +160,7 @@ type Removal = FactRemovalPort["facts"];
  * outlives it, so that what is left of the steps never looks like an earlier one, to which a new run would fall a victim.
  */
 async function forget(
-  { facts, log }: RetireDeps,
+  { facts, log }: DeleteExpiredDeps,
   { run_id, chapter }: ChapterKey,
   found: readonly FactEntry[],
   entryPath: string,

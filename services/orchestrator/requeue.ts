@@ -1,6 +1,6 @@
 // Each wait sends a message again, and now and then twice, so in a long outage messages would multiply, and all come at once when the
 // platform is back. What the sweep says anyway, because the chapter's marker is silent, ends after an hour of waiting.
-import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
+import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import type {
   OrdersMessage,
@@ -11,41 +11,41 @@ import type {
 } from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
+import type { RequeueOptions } from "../../shared/edge/requeue-on-trouble.ts";
 import type { FactsPort, LogPort, QueuesPort } from "../../shared/ports.ts";
 
-export async function waitOutTurn(
+export async function requeueTurn(
   { queues, log }: QueuesPort<"turns"> & LogPort,
   turn: Turn,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
-  if (turn.tries <= SAID_AGAIN_TRIES_MAX) return await queues.send("turns", turn, options);
+  if (turn.tries <= REQUEUED_TRIES_MAX) return await queues.send("turns", turn, options);
   const { run_id, chapter, iter_n, attempt } = turn;
   const trace = tracedBy(options.traceparent);
   log("message.left", { queue: "turns", run_id, chapter, iter_n, attempt, ...trace });
 }
 
 /** A ticket and a retry do their first turn themselves: once they are accepted, they wait as turns do. */
-export async function waitOutTicket(
+export async function requeueTicket(
   deps: FactsPort & QueuesPort<"tickets" | "orders"> & LogPort,
   message: TicketsMessage,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
-  if (message.type !== "ticket") return await waitOutOrder(deps, message, options);
-  if (message.tries <= SAID_AGAIN_TRIES_MAX || !(await goesOnAnyway(deps, message)))
+  if (message.type !== "ticket") return await requeueOrder(deps, message, options);
+  if (message.tries <= REQUEUED_TRIES_MAX || !(await goesOnAnyway(deps, message)))
     return await deps.queues.send("tickets", message, options);
   const run_id = message.ticket_id;
   deps.log("message.left", { queue: "tickets", run_id, ...tracedBy(options.traceparent) });
 }
 
-export async function waitOutOrder(
+export async function requeueOrder(
   deps: FactsPort & QueuesPort<"orders"> & LogPort,
   message: OrdersMessage,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
   const isUnderWay =
     message.type === "retry" &&
-    message.tries > SAID_AGAIN_TRIES_MAX &&
+    message.tries > REQUEUED_TRIES_MAX &&
     (await goesOnAnyway(deps, message));
   if (!isUnderWay) return await deps.queues.send("orders", message, options);
   const { run_id } = message;
