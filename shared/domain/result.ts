@@ -1,17 +1,20 @@
-// From the text of a result to evidence. The code that wrote it is not trusted.
+// Turns the text of a result into evidence. The code that wrote it is not trusted.
 import { faultsOf, messageOf, strictJson, utf8Bytes } from "./body.ts";
 import { Result, resultLimits } from "./contract.ts";
 import { oneLine } from "./text.ts";
 import { msOf } from "./time.ts";
 
 export type ResultReading =
-  /** `text` is what was judged, as it came. */
+  /** `text` is the judged text, exactly as it came. */
   | { readonly kind: "valid"; readonly result: Result; readonly text: string }
   | { readonly kind: "absent" }
-  /** It is there, and it is no result of this attempt: torn, too large, somebody else's, against the contract. */
+  /**
+   * There is a file, but it is no result of this attempt: torn, too large, of another attempt, or
+   * against the contract.
+   */
   | { readonly kind: "invalid"; readonly reason: string };
 
-/** What the manifest says the result must be of. */
+/** The identity that the manifest expects of the result. */
 export type Expected = {
   readonly run_id: string;
   readonly iter_n: number;
