@@ -33,8 +33,8 @@ export function scheduleName(stack: string, what: string): string {
   return `${name.slice(0, SCHEDULE_NAME_CHARS_MAX - 9)}-${digest}`;
 }
 /** Starts that came to nothing: the sweep's, those of all workloads' schedules, and those that Lambda had taken already. */
-export type StartLetters = "sweep" | "workloads" | "failed-starts";
-export const scheduleDeadLetterQueueName = (stack: string, of: StartLetters): string =>
+export type StartDeadLetters = "sweep" | "workloads" | "failed-starts";
+export const scheduleDeadLetterQueueName = (stack: string, of: StartDeadLetters): string =>
   deadLetterQueueName(stack, `schedule-${of}`);
 
 /**

@@ -93,8 +93,10 @@ function sentence(issue: z.core.$ZodIssue, value: unknown): string {
     return `${keys.join(", ")} is not known here: remove it, or look for the right name in infra/stages/dev.yaml`;
   }
   const found = issue.path.reduce<unknown>(at, value);
-  const said = found === undefined ? "is missing" : `is ${JSON.stringify(found)}`;
-  const message = issue.message.startsWith("is ") ? issue.message : `${said}, and ${issue.message}`;
+  const state = found === undefined ? "is missing" : `is ${JSON.stringify(found)}`;
+  const message = issue.message.startsWith("is ")
+    ? issue.message
+    : `${state}, and ${issue.message}`;
   return `${place === "" ? "the file" : place} ${message}`;
 }
 

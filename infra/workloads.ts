@@ -73,8 +73,8 @@ export function checkIdentities(
     return undefined;
   };
   const faults = workloads.flatMap(({ workload, recipe }) => {
-    const said = fault(recipe.run_as);
-    return said === undefined ? [] : [`${join(folder, workload, "recipe.yaml")}: ${said}`];
+    const message = fault(recipe.run_as);
+    return message === undefined ? [] : [`${join(folder, workload, "recipe.yaml")}: ${message}`];
   });
   if (faults.length > 0) throw new WorkloadError(faults.join("\n"));
 }

@@ -1,16 +1,15 @@
 // Files that people write: whatever is wrong with one is said in a sentence.
-import { parse } from "yaml";
+import { strictYaml } from "../shared/adapters/strict-yaml.ts";
 import { messageOf } from "../shared/domain/body.ts";
 
-/** @throws what `errorOf` makes of the fault: also an alias that leads nowhere, or that grows beyond all bounds. */
+/** @throws what `errorOf` makes of the fault: also of what would be read as something else than what stands there. */
 export function parseYaml(
   source: string,
   errorOf: (fault: string, options: ErrorOptions) => Error,
 ): unknown {
   try {
-    return parse(source);
+    return strictYaml(source);
   } catch (error) {
-    const [fault] = messageOf(error).split("\n");
-    throw errorOf(`is not YAML: ${fault}`, { cause: error });
+    throw errorOf(`is not YAML that can be read: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -18,6 +18,12 @@ export type Stored<Fact> = {
   readonly text: string;
 };
 
+/** The copy that won. */
+export type Created<Fact> = Stored<Fact> & {
+  /** This call wrote it. False where another was faster, and where the answer was lost: then nobody knows, and looks. */
+  readonly isNew: boolean;
+};
+
 /** Write-once facts, in the facts volume. Paths are relative to it. */
 export interface FactsPort {
   readonly facts: {
@@ -27,7 +33,7 @@ export interface FactsPort {
     readonly create: <K extends FactKind>(
       ref: FactRef<K>,
       fact: FactOf<K>,
-    ) => Promise<Stored<FactOf<K>>>;
+    ) => Promise<Created<FactOf<K>>>;
   };
 }
 

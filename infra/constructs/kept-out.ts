@@ -4,6 +4,7 @@ import { Stack } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { type ServiceName, topology } from "../../shared/topology.ts";
+import { constructId } from "../names.ts";
 import type { Stage } from "../stage.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Outcomes } from "./outcomes.ts";
@@ -49,8 +50,9 @@ export function keepBusToServices({ bus }: Outcomes, consumers: Consumers): void
   deny("OthersSayNothing", {
     ArnNotEquals: { "aws:PrincipalArn": speakers.map(({ arn }) => arn) },
   });
+  // Letters and digits alone: a Sid takes nothing else.
   for (const { service, arn, detailType } of speakers)
-    deny(`Only-${service}-says-its-own`, {
+    deny(`Only${constructId(service)}SaysItsOwn`, {
       ArnEquals: { "aws:PrincipalArn": arn },
       "ForAnyValue:StringNotEquals": { "events:detail-type": detailType },
     });

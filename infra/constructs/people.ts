@@ -68,7 +68,7 @@ function producerStatements({ queues, putAside }: PeopleProps): PolicyStatement[
 
 function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement[] {
   const { stage, queues, putAside } = props;
-  const letters = queueNames.map((queue) => queues[queue].deadLetters.queueArn);
+  const deadLetters = queueNames.map((queue) => queues[queue].deadLetters.queueArn);
   const others = putAside.map(({ queue }) => queue.queueArn);
   return [
     new PolicyStatement({
@@ -80,7 +80,7 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
       ],
-      resources: [...letters, ...others],
+      resources: [...deadLetters, ...others],
     }),
     new PolicyStatement({
       sid: "MoveBack",
@@ -89,7 +89,7 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
         "sqs:ListMessageMoveTasks",
         "sqs:CancelMessageMoveTask",
       ],
-      resources: letters,
+      resources: deadLetters,
     }),
     // Cancellations, retries, and the note of who did what.
     new PolicyStatement({

@@ -8,7 +8,7 @@ import { Construct } from "constructs";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import {
   constructId,
-  type StartLetters,
+  type StartDeadLetters,
   scheduleDeadLetterQueueName,
   scheduleName,
 } from "../names.ts";
@@ -76,12 +76,12 @@ export class Schedules extends Construct {
       schedule.node.addDependency(role);
     };
     create(sweep, ofSweep);
-    for (const letters of ofWorkloads)
-      for (const workload of workloads) create(ticketAt(workload), letters);
+    for (const deadLetters of ofWorkloads)
+      for (const workload of workloads) create(ticketAt(workload), deadLetters);
     this.putAside = [ofSweep, ...ofWorkloads, this.catchFailures(props)];
   }
 
-  private queueOf(stack: string, of: StartLetters): PutAside {
+  private queueOf(stack: string, of: StartDeadLetters): PutAside {
     const queueName = scheduleDeadLetterQueueName(stack, of);
     const queue = new Queue(this, constructId(`${of}-dead-letters`), deadLetterProps(queueName));
     Validations.of(queue).acknowledge({
@@ -95,7 +95,7 @@ export class Schedules extends Construct {
   /** One role: Scheduler writes dead letters with it, too. */
   private schedulerRole(
     { stack, orchestrator }: SchedulesProps,
-    letters: readonly PutAside[],
+    deadLetters: readonly PutAside[],
   ): Role {
     const { account } = Stack.of(this);
     const group = Stack.of(this).formatArn({
@@ -121,7 +121,7 @@ export class Schedules extends Construct {
       new PolicyStatement({
         sid: "PutAside",
         actions: ["sqs:SendMessage"],
-        resources: letters.map(({ queue }) => queue.queueArn),
+        resources: deadLetters.map(({ queue }) => queue.queueArn),
       }),
     );
     return role;
@@ -157,8 +157,8 @@ export class Schedules extends Construct {
    * silence after the third try.
    */
   private catchFailures({ stack, orchestrator }: SchedulesProps): PutAside {
-    const letters = this.queueOf(stack, "failed-starts");
-    const { queueArn } = letters.queue;
+    const deadLetters = this.queueOf(stack, "failed-starts");
+    const { queueArn } = deadLetters.queue;
     // By hand: CDK's own destination grants more than Lambda needs.
     orchestrator.role.addToPolicy(
       new PolicyStatement({
@@ -174,6 +174,6 @@ export class Schedules extends Construct {
       maximumRetryAttempts: 2,
       destinationConfig: { onFailure: { destination: queueArn } },
     });
-    return letters;
+    return deadLetters;
   }
 }

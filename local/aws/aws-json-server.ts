@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageOf } from "../../shared/domain/body.ts";
+import { type Act, accessKeyIn, anybody, type Principal, type PrincipalOf } from "./principals.ts";
 
-/** Answers one operation. @throws AwsError for what the service would refuse. */
-type Operation = (input: Readonly<Record<string, unknown>>) => unknown;
+/** Answers one operation to whoever called. @throws AwsError for what the service would refuse. */
+type Operation = (input: Readonly<Record<string, unknown>>, caller: Principal) => unknown;
 
 export type AwsService = {
   /** As people call it. */
@@ -34,16 +35,16 @@ const BODY_BYTES_MAX = 2 * 1024 * 1024;
 
 export async function startAwsJsonServer(
   services: readonly AwsService[],
-  port = 0,
+  principalOf: PrincipalOf = anybody,
 ): Promise<AwsJsonServer> {
   const server = createServer((request, response) => {
-    void answer(services, request)
+    void answer(services, principalOf, request)
       .then((body) => reply(response, 200, body))
       .catch((error: unknown) => replyError(request, response, error));
   });
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
-  server.listen(port, "127.0.0.1", listening.resolve);
+  server.listen(0, "127.0.0.1", listening.resolve);
   await listening.promise;
   const { port: bound } = server.address() as AddressInfo;
   return {
@@ -57,7 +58,11 @@ export async function startAwsJsonServer(
   };
 }
 
-async function answer(services: readonly AwsService[], request: IncomingMessage): Promise<unknown> {
+async function answer(
+  services: readonly AwsService[],
+  principalOf: PrincipalOf,
+  request: IncomingMessage,
+): Promise<unknown> {
   const body = await bodyOf(request);
   const target = request.headers["x-amz-target"];
   if (request.method !== "POST" || typeof target !== "string")
@@ -71,8 +76,15 @@ async function answer(services: readonly AwsService[], request: IncomingMessage)
   const operation = service?.operations[operationName];
   if (service === undefined || operation === undefined)
     throw new AwsError("UnknownOperationException", absent(services, target), 501);
-  checkSignature(service, request.headers.authorization);
-  return operation(inputOf(body)) ?? {};
+  const { authorization } = request.headers;
+  checkSignature(service, authorization);
+  const caller = principalOf(accessKeyIn(authorization) ?? "");
+  if (caller === undefined)
+    throw new AwsError(
+      "UnrecognizedClientException",
+      "The security token included in the request is invalid.",
+    );
+  return operation(inputOf(body), caller) ?? {};
 }
 
 const absent = (services: readonly AwsService[], target: string): string =>
@@ -83,7 +95,7 @@ const absent = (services: readonly AwsService[], target: string): string =>
 const names = (services: readonly AwsService[]): string =>
   services.map(({ name }) => name).join(", ");
 
-/** Any key will do, but a call that AWS would refuse as unsigned, or as signed for another service, is refused here too. */
+/** A call that AWS would refuse as unsigned, or as signed for another service, is refused here too. */
 function checkSignature(service: AwsService, authorization: string | undefined): void {
   if (authorization === undefined)
     throw new AwsError("MissingAuthenticationTokenException", "Missing Authentication Token");
@@ -147,4 +159,13 @@ function replyError(request: IncomingMessage, response: ServerResponse, error: u
   }
   // Services disagree on the case of "message"; SDKs read either.
   reply(response, status, { __type: code, message, Message: message }, code);
+}
+
+/** @throws AwsError where the caller's policies do not let them */
+export function authorize({ name, may }: Principal, act: Act): void {
+  if (may(act)) return;
+  throw new AwsError(
+    "AccessDeniedException",
+    `User: ${name} is not authorized to perform: ${act.action} on resource: ${act.on}`,
+  );
 }

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import * as z from "zod";
 import { ACCOUNT_ID, REGION } from "./account.ts";
-import { AwsError, type AwsService } from "./aws-json-server.ts";
+import { AwsError, type AwsService, authorize } from "./aws-json-server.ts";
+import type { Principal } from "./principals.ts";
 
 /** An event as rules, targets and archives see it. */
 export type BusEvent = {
@@ -40,13 +41,15 @@ const Input = z.object({ Entries: z.array(Entry).min(1).max(10) });
 const ENTRIES_BYTES_MAX = 1024 * 1024;
 
 export function eventBridge(bus: EventBusShape): AwsService {
-  const putEvents = (value: unknown) => {
+  const putEvents = (value: unknown, caller: Principal) => {
     const input = Input.safeParse(value);
     if (!input.success)
       throw new AwsError(
         "ValidationException",
         "Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10",
       );
+    for (const { DetailType = "" } of input.data.Entries)
+      authorize(caller, { action: "events:PutEvents", on: DetailType });
     const bytes = input.data.Entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     if (bytes > ENTRIES_BYTES_MAX)
       throw new AwsError(

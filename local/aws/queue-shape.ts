@@ -21,7 +21,7 @@ export const queueArn = (name: string): string => `arn:aws:sqs:${REGION}:${ACCOU
 // A person who looks at a dead letter holds it for this long; nobody else receives from there.
 const DEAD_LETTER_VISIBILITY_SECONDS = 30;
 
-/** The five queues of the loop, and a dead-letter queue for each; dead letters first, because sources name them. */
+/** The queues of the loop, and a dead-letter queue for each; dead letters first, because sources name them. */
 export const queueShapes = (stack: string): readonly QueueShape[] =>
   queueNames.flatMap((queue) => {
     const deadLetters = deadLetterShape(stack, queue);

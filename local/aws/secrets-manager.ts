@@ -1,7 +1,8 @@
 // Secrets Manager's GetSecretValue over a table in memory.
 import { randomUUID } from "node:crypto";
 import { ACCOUNT_ID, REGION } from "./account.ts";
-import { AwsError, type AwsService } from "./aws-json-server.ts";
+import { AwsError, type AwsService, authorize } from "./aws-json-server.ts";
+import type { Principal } from "./principals.ts";
 
 type Version = { readonly id: string; readonly text: string; readonly createdMs: number };
 type Secret = { readonly arn: string; readonly current: Version; readonly previous?: Version };
@@ -23,7 +24,8 @@ export function createSecretsManager(secrets: Readonly<Record<string, string>>):
     });
   };
   for (const [name, text] of Object.entries(secrets)) put(name, text);
-  const get = (input: Readonly<Record<string, unknown>>) => {
+  const get = (input: Readonly<Record<string, unknown>>, caller: Principal) => {
+    authorize(caller, { action: "secretsmanager:GetSecretValue", on: String(input["SecretId"]) });
     const [name, secret] = find(held, input["SecretId"]);
     const [stage, version] = versionOf(secret, input);
     return {

@@ -1,7 +1,10 @@
-// SQS on 127.0.0.1: fauxqs behind a door that refuses what SQS refuses and fauxqs lets pass.
+// SQS on 127.0.0.1: fauxqs behind a proxy that refuses what SQS refuses and fauxqs lets pass.
+import { randomUUID } from "node:crypto";
 import { buildApp } from "fauxqs";
 import { ACCOUNT_ID, REGION } from "./account.ts";
+import { accessKeyIn, anybody, type PrincipalOf } from "./principals.ts";
 import { type QueueShape, queueArn } from "./queue-shape.ts";
+import { createSenders } from "./senders.ts";
 
 export type SqsServer = AsyncDisposable & {
   /** `http://127.0.0.1:<port>`: any AWS SDK or CLI can be pointed at it. */
@@ -9,32 +12,48 @@ export type SqsServer = AsyncDisposable & {
   readonly queueUrl: (queueName: string) => string;
 };
 
-/**
- * Starts SQS with these queues.
- * @param port 0: any free one
- */
-export async function startSqs(queues: readonly QueueShape[], port = 0): Promise<SqsServer> {
+export type SqsOptions = {
+  /** 0 (default): any free one. */
+  readonly port?: number | undefined;
+  /** Default: everybody is somebody, and may do anything. */
+  readonly principalOf?: PrincipalOf;
+};
+
+/** Starts SQS with these queues. */
+export async function startSqs(
+  queues: readonly QueueShape[],
+  { port = 0, principalOf = anybody }: SqsOptions = {},
+): Promise<SqsServer> {
   // Not startFauxqs: that binds 0.0.0.0, and has no option for it.
   const app = buildApp({ logger: false, defaultRegion: REGION });
+  const senders = createSenders();
+  const builder = randomUUID();
   app.addHook("preHandler", async (request, reply) => {
-    const fault = faultOf(request.body);
-    if (fault !== undefined) {
-      reply.code(400).header("x-amzn-query-error", "InvalidParameterValue;Sender");
-      return await reply.send({
-        __type: "com.amazonaws.sqs#InvalidParameterValue",
-        message: fault,
-      });
+    const operation = operationOf(request);
+    const refusal =
+      refusalOf(operation, request, accessKeyOf(request) === builder ? anybody : principalOf) ??
+      faultOf(request.body);
+    if (refusal === undefined) {
+      if (operation.startsWith("DeleteMessage")) senders.deleted(request.body);
+      return;
     }
+    const { status = 400, code, message } = refusal;
+    reply.code(status).header("x-amzn-query-error", `${code};Sender`);
+    return await reply.send({ __type: `com.amazonaws.sqs#${code}`, message });
   });
   let endpoint = "";
-  // fauxqs names queues by `sqs.<region>.localhost`, which not every machine resolves.
-  app.addHook("onSend", async (_request, _reply, payload) =>
-    typeof payload === "string"
-      ? payload.replaceAll(/http:\/\/sqs\.[a-z0-9-]+\.localhost:\d+\//g, `${endpoint}/`)
-      : payload,
-  );
+  app.addHook("onSend", async (request, reply, payload) => {
+    if (typeof payload !== "string" || reply.statusCode !== 200) return payload;
+    const operation = operationOf(request);
+    const sender = principalOf(accessKeyOf(request) ?? "");
+    if (operation.startsWith("SendMessage") && sender !== undefined)
+      senders.sent(JSON.parse(payload), sender.senderId);
+    if (operation === "ReceiveMessage") return JSON.stringify(senders.named(JSON.parse(payload)));
+    // fauxqs names queues by `sqs.<region>.localhost`, which not every machine resolves.
+    return payload.replaceAll(/http:\/\/sqs\.[a-z0-9-]+\.localhost:\d+\//g, `${endpoint}/`);
+  });
   endpoint = await app.listen({ port, host: "127.0.0.1" });
-  for (const queue of queues) await create(endpoint, queue);
+  for (const queue of queues) await create(endpoint, builder, queue);
   return {
     endpoint,
     queueUrl: (queueName) => `${endpoint}/${ACCOUNT_ID}/${queueName}`,
@@ -44,17 +63,76 @@ export async function startSqs(queues: readonly QueueShape[], port = 0): Promise
   };
 }
 
-async function create(endpoint: string, queue: QueueShape): Promise<void> {
+async function create(endpoint: string, builder: string, queue: QueueShape): Promise<void> {
   const response = await fetch(endpoint, {
     method: "POST",
     headers: {
       "content-type": "application/x-amz-json-1.0",
-      "x-amz-target": "AmazonSQS.CreateQueue",
+      "x-amz-target": `${TARGET}CreateQueue`,
+      authorization: `AWS4-HMAC-SHA256 Credential=${builder}/20000101/${REGION}/sqs/aws4_request`,
     },
     body: JSON.stringify({ QueueName: queue.name, Attributes: attributesOf(queue) }),
   });
   if (!response.ok)
     throw new Error(`the queue ${queue.name} could not be created: ${await response.text()}`);
+}
+
+type Request = {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: unknown;
+};
+type Refusal = { readonly status?: number; readonly code: string; readonly message: string };
+
+const TARGET = "AmazonSQS.";
+
+/** Empty for what is no call of SQS: fauxqs has other services and pages of its own, by which queues can be reached, too. */
+function operationOf({ headers }: Request): string {
+  const target = headers["x-amz-target"];
+  return typeof target === "string" && target.startsWith(TARGET) ? target.slice(TARGET.length) : "";
+}
+
+const accessKeyOf = ({ headers: { authorization } }: Request): string | undefined =>
+  accessKeyIn(typeof authorization === "string" ? authorization : undefined);
+
+/** Why AWS would not let whoever calls do that, or undefined. */
+function refusalOf(
+  operation: string,
+  request: Request,
+  principalOf: PrincipalOf,
+): Refusal | undefined {
+  if (operation === "")
+    return {
+      code: "InvalidAction",
+      message: `the embedded SQS takes JSON requests with X-Amz-Target: ${TARGET}…, and has nothing else`,
+    };
+  const key = accessKeyOf(request);
+  if (key === undefined)
+    return {
+      status: 403,
+      code: "MissingAuthenticationToken",
+      message: "Request is missing Authentication Token",
+    };
+  const principal = principalOf(key);
+  if (principal === undefined)
+    return {
+      status: 403,
+      code: "InvalidClientTokenId",
+      message: "The security token included in the request is invalid.",
+    };
+  const action = `sqs:${operation.replace(/Batch$/, "")}`;
+  const on = queueIn(request.body);
+  if (principal.may({ action, on })) return undefined;
+  return {
+    status: 403,
+    code: "AccessDenied",
+    message: `User: ${principal.name} is not authorized to perform: ${action.toLowerCase()} on resource: ${queueArn(on)}`,
+  };
+}
+
+function queueIn(body: unknown): string {
+  if (typeof body !== "object" || body === null) return "";
+  if ("QueueName" in body) return String(body.QueueName);
+  return "QueueUrl" in body ? (String(body.QueueUrl).split("/").at(-1) ?? "") : "";
 }
 
 const attributesOf = (queue: QueueShape): Record<string, string> => ({
@@ -73,7 +151,7 @@ const DELAY_SECONDS_MAX = 900;
 const VISIBILITY_SECONDS_MAX = 43_200;
 
 /** Why SQS would refuse this request, or undefined. */
-function faultOf(body: unknown): string | undefined {
+function faultOf(body: unknown): Refusal | undefined {
   if (typeof body !== "object" || body === null) return undefined;
   const entries = "Entries" in body && Array.isArray(body.Entries) ? body.Entries : [];
   for (const item of [body, ...entries] as readonly Record<string, unknown>[]) {
@@ -89,5 +167,7 @@ const isOutside = (value: unknown, max: number): boolean =>
   value !== undefined &&
   (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > max);
 
-const refusal = (name: string, value: unknown, max: number): string =>
-  `Value ${JSON.stringify(value)} for parameter ${name} is invalid. Reason: Must be between 0 and ${max}, if provided.`;
+const refusal = (name: string, value: unknown, max: number): Refusal => ({
+  code: "InvalidParameterValue",
+  message: `Value ${JSON.stringify(value)} for parameter ${name} is invalid. Reason: Must be between 0 and ${max}, if provided.`,
+});

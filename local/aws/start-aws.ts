@@ -6,6 +6,7 @@ import { startAwsJsonServer } from "./aws-json-server.ts";
 import { type EventBusShape, eventBridge } from "./event-bridge.ts";
 import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
 import { type LambdaFunction, type LambdaHandler, lambdaFunction } from "./lambda-function.ts";
+import { createPrincipals, type Keys, type Principals } from "./principals.ts";
 import {
   deadLetterQueueName,
   deadLetterShape,
@@ -55,9 +56,14 @@ export type AwsOptions = {
 };
 
 export type Aws = AsyncDisposable & {
+  /** What every function is told of AWS, but for its keys. */
   readonly environment: Environment;
-  /** A client for whoever stands outside: an upstream system, a person. */
+  /** A client of a person who is on call: orders, letters, replays. */
   readonly sqs: SQSClient;
+  /** A client of an upstream system: tickets, and nothing else. */
+  readonly upstream: SQSClient;
+  /** As variables of the environment, for a process of theirs. */
+  readonly keysOf: (who: "on-call" | "upstream") => Environment;
   readonly queueUrl: (queue: QueueName) => string;
   /** Of a queue, or of a schedule: `schedule-<name>`. */
   readonly deadLetterUrl: (of: string) => string;
@@ -77,19 +83,24 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     ...queueShapes(options.stack),
     ...schedules.map(({ name }) => deadLetterShape(options.stack, `schedule-${name}`)),
   ];
-  const sqsServer = started.use(await startSqs(shapes, options.port));
+  const principals = createPrincipals(options.stack);
+  const { principalOf } = principals;
+  const sqsServer = started.use(await startSqs(shapes, { port: options.port, principalOf }));
   const secrets = createSecretsManager(options.secrets ?? {});
   const json = started.use(
-    await startAwsJsonServer([secrets.service, eventBridge(options.eventBus)]),
+    await startAwsJsonServer([secrets.service, eventBridge(options.eventBus)], principalOf),
   );
   const environment = environmentOf(options, sqsServer, json.endpoint);
-  const clientOf = () => clientFor(sqsServer.endpoint);
-  const sqs = started.adopt(clientOf(), (client) => client.destroy());
-  const functions = functionsOf(options, environment);
+  const clientOf = (who: Parameters<Principals["keysOf"]>[0]) =>
+    started.adopt(clientFor(sqsServer.endpoint, principals.keysOf(who)), (client) =>
+      client.destroy(),
+    );
+  const functions = functionsOf(options, environment, principals);
   for (const each of Object.values(functions)) started.use(each);
   await Promise.all(Object.values(functions).map((each) => each.ready()));
   // Pollers hold long polls open: sockets of their own, so that nobody else waits for one.
-  const pollers = started.adopt(clientOf(), (client) => client.destroy());
+  const pollers = clientOf("aws");
+  const [sqs, upstream] = [clientOf("on-call"), clientOf("upstream")];
   const settings = { ...options, onTrouble };
   const mappings = startMappings(pollers, sqsServer, functions, settings);
   started.defer(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
@@ -99,6 +110,8 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   return {
     environment,
     sqs,
+    upstream,
+    keysOf: (who) => keyVariables(principals.keysOf(who)),
     queueUrl: (queue) => sqsServer.queueUrl(sourceQueueName(options.stack, queue)),
     deadLetterUrl: (of) => sqsServer.queueUrl(deadLetterQueueName(options.stack, of)),
     putSecret: secrets.put,
@@ -107,11 +120,14 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   };
 }
 
-// Any key will do here. Set, so that nothing looks for the machine's own: those must never be used.
-const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-
-const clientFor = (endpoint: string): SQSClient =>
+const clientFor = (endpoint: string, credentials: Keys): SQSClient =>
   new SQSClient({ endpoint, region: REGION, credentials });
+
+/** Set, so that nothing looks for the machine's own: those must never be used. */
+const keyVariables = ({ accessKeyId, secretAccessKey }: Keys): Environment => ({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+});
 
 function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string): Environment {
   const urls = queueNames.flatMap((queue) => [
@@ -123,8 +139,6 @@ function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string
   ]);
   return {
     AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
@@ -138,7 +152,11 @@ function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string
   };
 }
 
-function functionsOf(options: AwsOptions, environment: Environment): Functions {
+function functionsOf(
+  options: AwsOptions,
+  environment: Environment,
+  { keysOf, ownRoles }: Principals,
+): Functions {
   const { stack, onLine } = options;
   const functionOf = (service: ServiceName) =>
     lambdaFunction({
@@ -147,6 +165,8 @@ function functionsOf(options: AwsOptions, environment: Environment): Functions {
       timeoutSeconds: timeoutOf(service),
       variables: {
         ...environment,
+        ...keyVariables(keysOf(service)),
+        SIGNALBOX_OWN_ROLES: ownRoles.join(","),
         ...options.variables,
         AWS_LAMBDA_FUNCTION_NAME: `${stack}-${service}`,
         NODE_ENV: "production",

@@ -69,7 +69,7 @@ export function decisionFactOf(
     run_url: (run?.runUrl || accepted?.run_url) ?? null,
     termination_code: run?.terminationCode ?? run?.resultState ?? null,
     result_path: resultPath,
-    result: result === undefined ? null : saidBy(result),
+    result: result === undefined ? null : excerptOf(result),
     generation:
       submission?.generation ?? ("generation" in manifest ? manifest.generation : undefined),
     traceparent: manifest.traceparent,
@@ -77,7 +77,7 @@ export function decisionFactOf(
 }
 
 /** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in the judged result. */
-const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
+const excerptOf = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
   status: result.status,
   error: result.error && { type: result.error.type, summary: result.error.summary },
   summary: result.summary,

@@ -1,6 +1,11 @@
 // What a decision asks for: the turn of the next attempt or iteration, or the outcome of its chapter.
 import { nextAttemptSeconds, scaledSeconds } from "../../shared/domain/cadence.ts";
-import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import {
+  type AcceptedSubmission,
+  type DecisionFact,
+  factRef,
+  type OutcomeFact,
+} from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -26,9 +31,11 @@ export async function follow(
   deps: FollowDeps,
   decision: DecisionFact,
   found: boolean,
+  submission?: AcceptedSubmission,
 ): Promise<void> {
   const { next } = decision;
-  if (next.kind === "outcome") return await end(deps, decision, next.outcome, found);
+  if (next.kind === "outcome")
+    return await end(deps, { decision, submission }, next.outcome, found);
   const key = { ...decision, iter_n: next.iter_n, attempt: next.attempt };
   const isFollowed = found && (await deps.facts.read(factRef.manifest(key))) !== undefined;
   if (!isFollowed) {
@@ -44,7 +51,7 @@ export async function follow(
 /** The chapter is over: a person hears of what nobody can explain, then the outcome is written and recorded. */
 async function end(
   deps: FollowDeps,
-  decision: DecisionFact,
+  { decision, submission }: Ending,
   outcome: OutcomeFact["outcome"],
   found: boolean,
 ): Promise<void> {
@@ -67,6 +74,7 @@ async function end(
       run_url,
       result_path,
       ended_at: isoOf(deps.clock.nowMs()),
+      whole: wholeOf(decision, submission),
       generation: decision.generation,
       traceparent: decision.traceparent,
     };
@@ -75,6 +83,21 @@ async function end(
   deps.log("run.ended", { ...attemptFields(fact), outcome: fact.outcome, reason: fact.reason });
   await deps.queues.send("records", recordOf(fact, "outcome"), { traceparent: fact.traceparent });
 }
+
+type Ending = {
+  readonly decision: DecisionFact;
+  /** Where its judge has read it. */
+  readonly submission: AcceptedSubmission | undefined;
+};
+
+/** The first attempt of a chapter that ends with it is its only one: then its books need no further reading. */
+const wholeOf = (
+  decision: DecisionFact,
+  submission: AcceptedSubmission | undefined,
+): OutcomeFact["whole"] =>
+  submission?.opened_at === undefined
+    ? undefined
+    : { opened_at: submission.opened_at, submission, decision };
 
 /** Replaying this letter is harmless: the report finds its decision, and the outcome behind it. */
 const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact): Promise<void> =>

@@ -1,19 +1,22 @@
 // The ingester decides: an attempt seems to be over. It asks Databricks itself, reads the result, judges, and sees to what follows.
 import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
-import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
   type AttemptKey,
+  type ChapterKey,
   type DecisionFact,
   factRef,
   isRefused,
   isStopped,
   judgedResultPath,
   type Manifest,
+  type Plan,
+  planIn,
   type RefusedSubmission,
   type RunKey,
+  type StoppedManifest,
   type Submission,
 } from "../../shared/domain/facts.ts";
 import { raised } from "../../shared/domain/marker.ts";
@@ -26,6 +29,7 @@ import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
   DigestPort,
+  FactsPort,
   IdentityPort,
   JobsPort,
   MarkersPort,
@@ -53,39 +57,60 @@ const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
 
 export async function judge(deps: JudgeDeps, ended: Ended): Promise<void> {
+  const submission = (await deps.facts.read(factRef.submission(ended)))?.fact;
+  if (submission !== undefined && !isRefused(submission))
+    return await judgeRun(deps, ended, submission);
   const stored = await deps.facts.read(factRef.decision(ended));
-  const decision = stored?.fact ?? (await decided(deps, ended));
-  if (decision !== undefined) await follow(deps, decision, stored !== undefined);
+  if (stored !== undefined) return await follow(deps, stored.fact, true);
+  await judgeUnrun(deps, ended, submission);
 }
 
-/** Judges an attempt for the first time; undefined where it is too early, and somebody looks again. */
-async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | undefined> {
-  const manifest = (await deps.facts.read(factRef.manifest(ended)))?.fact;
-  if (manifest === undefined)
-    throw new PoisonMessageError(
-      `attempt ${ended.iter_n}.${ended.attempt} of run ${ended.run_id} was never planned, so it cannot be over`,
-    );
-  const submission = isStopped(manifest)
-    ? undefined
-    : (await deps.facts.read(factRef.submission(ended)))?.fact;
-  if (!isStopped(manifest) && submission === undefined) return undefined; // its turn is under way
-  if (
-    submission !== undefined &&
-    isRefused(submission) &&
-    !(await settled(deps, manifest, submission))
-  )
-    return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
-  const evidence = await gather(deps, manifest, submission);
+/**
+ * Judges a Databricks run without asking whether it is decided: whoever creates the decision second reads the first. Where it is too
+ * early for a verdict, that is read before anybody looks again: what goes on after its decision was brought back by hand.
+ */
+async function judgeRun(
+  deps: JudgeDeps,
+  ended: Ended,
+  submission: AcceptedSubmission,
+): Promise<void> {
+  const plan = planIn(submission) ?? (await manifestOf(deps, ended));
+  const evidence = await gather(deps, plan, submission);
   const judgement = verdictOf(evidence);
-  if (judgement.kind === "wait") return await lookAgain(deps, judgement, manifest, submission);
-  return await decideOnce(deps, evidence, judgement);
+  if (judgement.kind === "verdict") return await decideAndFollow(deps, evidence, judgement);
+  const stored = await deps.facts.read(factRef.decision(ended));
+  if (stored !== undefined) return await follow(deps, stored.fact, true);
+  await lookAgain(deps, judgement, plan, submission);
+}
+
+/** Judges an attempt that was stopped before it was planned, or refused. */
+async function judgeUnrun(
+  deps: JudgeDeps,
+  ended: Ended,
+  submission: RefusedSubmission | undefined,
+): Promise<void> {
+  const manifest = await manifestOf(deps, ended);
+  if (!isStopped(manifest) && submission === undefined) return; // its turn is under way
+  if (submission !== undefined && !(await cancelStrayOrSettle(deps, manifest, submission)))
+    return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
+  const evidence = withoutRun(deps, manifest, submission);
+  const judgement = verdictOf(evidence);
+  if (judgement.kind === "verdict") await decideAndFollow(deps, evidence, judgement);
+}
+
+async function manifestOf({ facts }: FactsPort, ended: Ended): Promise<Manifest> {
+  const manifest = (await facts.read(factRef.manifest(ended)))?.fact;
+  if (manifest !== undefined) return manifest;
+  throw new PoisonMessageError(
+    `attempt ${ended.iter_n}.${ended.attempt} of run ${ended.run_id} was never planned, so it cannot be over`,
+  );
 }
 
 /**
  * A refusal counts when it is older than any call can live, and no run bears the attempt's name: the same request may have
  * started one before it was refused. Such a run is cancelled and waited for.
  */
-async function settled(
+async function cancelStrayOrSettle(
   deps: JudgeDeps,
   manifest: Manifest,
   submission: RefusedSubmission,
@@ -121,28 +146,36 @@ const UNKNOWN_STRAY_SECONDS = 3_600;
 /** Everything that a verdict is made of: Databricks' own word, the result, the facts. Never the message. */
 async function gather(
   deps: JudgeDeps,
-  manifest: Manifest,
-  submission: Submission | undefined,
+  plan: Plan | StoppedManifest,
+  submission: AcceptedSubmission,
 ): Promise<Evidence> {
-  const { timeScale } = deps.settings;
-  const settleMs = RESULT_SETTLES_SECONDS * timeScale * 1000;
-  const base = { manifest, submission, settleMs, timeScale, nowMs: deps.clock.nowMs() };
-  if (submission === undefined || isRefused(submission) || isStopped(manifest))
-    return { ...base, look: undefined, result: { kind: "absent" } };
+  const base = withoutRun(deps, plan, submission);
+  if (isStopped(plan)) return base;
   const look = await deps.jobs.get(submission.databricks_run_id);
-  if (look.kind !== "run") return { ...base, look, result: { kind: "absent" } };
-  const strangeness = await strangenessNow(deps, manifest, submission, look);
+  if (look.kind !== "run") return { ...base, look };
+  const strangeness = await strangenessNow(deps, plan, submission, look);
   const isJudged = strangeness === undefined && phaseOf(look.run) === "over";
   const result = isJudged
-    ? await readResult(deps, { manifest, submission, run: look.run })
+    ? await readResult(deps, { manifest: plan, submission, run: look.run })
     : ({ kind: "absent" } as const);
   return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
+}
+
+/** What is known of an attempt before anybody has asked Databricks. */
+function withoutRun(
+  { clock, settings: { timeScale } }: JudgeDeps,
+  manifest: Plan | StoppedManifest,
+  submission: Submission | undefined,
+): Evidence {
+  const settleMs = RESULT_SETTLES_SECONDS * timeScale * 1000;
+  const nothing = { look: undefined, result: { kind: "absent" } } as const;
+  return { ...nothing, manifest, submission, settleMs, timeScale, nowMs: clock.nowMs() };
 }
 
 /** Asked again at the end: it was taken for ours before creators were looked at, or somebody has repaired it since. */
 async function strangenessNow(
   deps: IdentityPort & PlanePort,
-  manifest: ExecutorManifest,
+  manifest: Plan,
   { generation, payload }: AcceptedSubmission,
   { run }: Extract<RunLook, { kind: "run" }>,
 ): Promise<string | undefined> {
@@ -154,45 +187,60 @@ async function strangenessNow(
 async function lookAgain(
   deps: JudgeDeps,
   judgement: Extract<Judgement, { kind: "wait" }>,
-  manifest: Manifest,
-  submission: Submission | undefined,
-): Promise<undefined> {
-  if (judgement.for === "result") await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.result);
-  else if (submission !== undefined && !isRefused(submission)) {
-    const marker = await deps.markers.read(submission);
-    const up = raised(marker, submission, submission, deps.clock.nowMs());
-    await deps.markers.write(up.marker);
-    const watch = watchOf(submission, up.number);
-    await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run, manifest));
-  }
+  plan: Traced,
+  submission: AcceptedSubmission,
+): Promise<void> {
+  if (judgement.for === "result")
+    return await reportAgain(deps, { ...submission, ...plan }, LOOK_AGAIN_SECONDS.result);
+  const marker = await deps.markers.read(submission);
+  const up = raised(marker, submission, submission, deps.clock.nowMs());
+  await deps.markers.write(up.marker);
+  const watch = watchOf(submission, up.number);
+  await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run, plan));
 }
+
+type Traced = { readonly traceparent?: string | undefined };
 
 async function reportAgain(
   deps: JudgeDeps,
-  manifest: Manifest,
+  key: AttemptKey & ChapterKey & Traced,
   seconds: number,
-): Promise<undefined> {
-  await deps.queues.send("reports", endedOf(manifest), later(deps, seconds, manifest));
+): Promise<void> {
+  await deps.queues.send("reports", endedOf(key), later(deps, seconds, key));
 }
 
-/** Writes the decision, unless somebody else has: then theirs counts. */
-async function decideOnce(
+/** Writes the decision, unless somebody else has: then theirs counts. Then sees to what follows. */
+async function decideAndFollow(
   deps: JudgeDeps,
   evidence: Evidence,
   judgement: Extract<Judgement, { kind: "verdict" }>,
-): Promise<DecisionFact> {
+): Promise<void> {
   const { manifest, submission, result } = evidence;
-  const stop = await deps.facts.read(factRef.stop(manifest));
   const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
-  const fact = decisionFactOf(deps, evidence, judgement, { stop: stop?.fact, resultPath });
-  const { fact: decision } = await deps.facts.create(factRef.decision(manifest), fact);
-  deps.log("run.decided", {
-    ...attemptFields(decision),
-    verdict: decision.verdict,
-    reason: decision.reason,
-    ...(decision.run_url !== null && { run_url: decision.run_url }),
-  });
-  return decision;
+  const fact = await decisionOf(deps, evidence, judgement, resultPath);
+  const { fact: decision, isNew } = await deps.facts.create(factRef.decision(manifest), fact);
+  if (isNew)
+    deps.log("run.decided", {
+      ...attemptFields(decision),
+      verdict: decision.verdict,
+      reason: decision.reason,
+      ...(decision.run_url !== null && { run_url: decision.run_url }),
+    });
+  const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
+  await follow(deps, decision, !isNew, accepted);
+}
+
+/** A stop ends what would go on, and says who cancelled what was; of what ends anyway it changes nothing, so nobody reads it. */
+async function decisionOf(
+  deps: JudgeDeps,
+  evidence: Evidence,
+  judgement: Extract<Judgement, { kind: "verdict" }>,
+  resultPath: string | null,
+): Promise<DecisionFact> {
+  const unstopped = decisionFactOf(deps, evidence, judgement, { stop: undefined, resultPath });
+  if (unstopped.next.kind === "outcome" && unstopped.next.outcome !== "cancelled") return unstopped;
+  const stop = (await deps.facts.read(factRef.stop(evidence.manifest)))?.fact;
+  return decisionFactOf(deps, evidence, judgement, { stop, resultPath });
 }
 
 /** What was judged is kept where executors cannot write, before the decision that names it. Returns where. */

@@ -1,9 +1,9 @@
 // Where the judge finds a result: in the output of the run itself, which nobody can change once it is over. The file in the scratchpad
 // is for people, because whatever runs as the same principal may rewrite it.
-import { type ExecutorManifest, resultLimits } from "../../shared/domain/contract.ts";
+import { resultLimits } from "../../shared/domain/contract.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { evidenceIn } from "../../shared/domain/evidence.ts";
-import type { AcceptedSubmission } from "../../shared/domain/facts.ts";
+import type { AcceptedSubmission, Plan } from "../../shared/domain/facts.ts";
 import { type ResultReading, resultOf, tooLarge } from "../../shared/domain/result.ts";
 import type {
   DigestPort,
@@ -17,7 +17,7 @@ import type {
 export type ReadDeps = JobsPort & VolumesPort & InflatePort & DigestPort & SettingsPort;
 
 export type Over = {
-  readonly manifest: ExecutorManifest;
+  readonly manifest: Pick<Plan, "scratchpad">;
   readonly submission: AcceptedSubmission;
   readonly run: DatabricksRun;
 };

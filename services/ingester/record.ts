@@ -1,7 +1,7 @@
 // The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
 // after the ledger has it, never before. Only it removes a marker, and only then.
 
-import { SAID_AGAIN_TRIES_MAX } from "../../shared/domain/cadence.ts";
+import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
 import { factRef, isRefused, type OutcomeFact } from "../../shared/domain/facts.ts";
@@ -19,7 +19,7 @@ import {
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
 import type { Delivery } from "../../shared/edge/delivery.ts";
-import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
+import type { RequeueOptions } from "../../shared/edge/requeue-on-trouble.ts";
 import type {
   ClockPort,
   EventsPort,
@@ -104,13 +104,13 @@ function inLanes<Item, Result>(
  * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
  * rarer, because its marker stays. What nobody else would say again goes on waiting.
  */
-export async function waitOutRecord(
+export async function requeueRecord(
   deps: QueuesPort<"records"> & LogPort,
   message: RecordsMessage,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
-  const isSaidAgain = message.type === "record" && !message.again;
-  if (!isSaidAgain || message.tries <= SAID_AGAIN_TRIES_MAX)
+  const isRepeatedAnyway = message.type === "record" && !message.again;
+  if (!isRepeatedAnyway || message.tries <= REQUEUED_TRIES_MAX)
     return await deps.queues.send("records", message, options);
   deps.log("record.left", {
     run_id: message.run_id,
@@ -166,9 +166,9 @@ async function projectOutcome(
   if (fact === undefined && message.again) return forgotten(deps, message);
   if (fact === undefined) throw nothingToRecord(message);
   if (!message.again && (await deps.markers.read(fact)) === undefined) return nothing;
-  const { opened, attempts } = await chapterOf(deps, fact);
-  if (opened === undefined && message.again) return forgotten(deps, message);
-  if (opened === undefined)
+  const chapter = await chapterOf(deps, fact);
+  if (chapter === undefined && message.again) return forgotten(deps, message);
+  if (chapter === undefined)
     throw new PlatformTroubleError(
       `chapter ${fact.chapter} of run ${fact.run_id} is over, but what opened it cannot be read`,
     );
@@ -179,7 +179,7 @@ async function projectOutcome(
     ended_at: fact.ended_at,
   } as const;
   return {
-    rows: rowsOfOutcome(books, fact, opened, attempts),
+    rows: rowsOfOutcome(books, fact, chapter.openedAt, chapter.attempts),
     after: async () => {
       await deps.events.announce(outcomeEventOf(books.planeId, fact));
       deps.log("outcome.announced", {
@@ -201,9 +201,17 @@ function forgotten({ log }: RecordDeps, { run_id, chapter }: Record): Projection
   return nothing;
 }
 
-/** Every attempt of a chapter that is over, so that records that were lost on the way heal here. */
-async function chapterOf(deps: RecordDeps, outcome: OutcomeFact) {
+type Chapter = { readonly openedAt: string; readonly attempts: readonly AttemptFacts[] };
+
+/**
+ * Every attempt of a chapter that is over, so that records that were lost on the way heal here; undefined where nothing opened it. An
+ * outcome that has all of it is written once, like what it was taken from.
+ */
+async function chapterOf(deps: RecordDeps, outcome: OutcomeFact): Promise<Chapter | undefined> {
+  const { whole } = outcome;
+  if (whole !== undefined) return { openedAt: whole.opened_at, attempts: [whole] };
   const { opened, attempts } = await attemptsOf(deps, outcome);
+  if (opened === undefined) return undefined;
   const facts: AttemptFacts[] = [];
   for (const { iter_n, attempt, decision } of attempts) {
     if (decision === undefined) continue;
@@ -212,7 +220,10 @@ async function chapterOf(deps: RecordDeps, outcome: OutcomeFact) {
     const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
     facts.push({ submission: accepted, decision });
   }
-  return { opened, attempts: facts };
+  return {
+    openedAt: "accepted_at" in opened ? opened.accepted_at : opened.opened_at,
+    attempts: facts,
+  };
 }
 
 const nothingToRecord = ({ run_id, iter_n, attempt, chapter, of }: Record): PoisonMessageError =>

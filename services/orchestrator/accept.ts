@@ -1,4 +1,4 @@
-// The orchestrator's front door: a ticket becomes a run, a person's retry its next chapter.
+// Accepts tickets and retries: a ticket becomes a run, a person's retry its next chapter.
 import type { PlannedFile } from "../../shared/domain/contract.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
@@ -29,6 +29,7 @@ import type {
 } from "../../shared/ports.ts";
 import { waitForSubject } from "./early-order.ts";
 import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
+import { keepShared } from "./shared-files.ts";
 
 export type AcceptDeps = OrchestrateDeps &
   MarkersPort &
@@ -45,15 +46,16 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
   const chapter = { run_id: ticket.ticket_id, chapter: 1 };
   const ref = factRef.ticket(ticket.ticket_id);
   let accepted = (await deps.facts.read(ref))?.fact;
+  let isNew = false;
   if (accepted !== undefined) {
     refuseAnother(accepted, ticket);
     deps.log("run.repeated", { ...chapter, ...tracedBy(accepted.traceparent) });
     if (await announcedAgain(deps, chapter, accepted, true)) return;
   } else {
-    await waitWhileRetired(deps, ticket.ticket_id);
+    await waitWhileDeleted(deps, ticket.ticket_id);
     const fact = await ticketFactOf(deps, ticket, sent);
     await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
-    accepted = (await deps.facts.create(ref, fact)).fact;
+    ({ fact: accepted, isNew } = await deps.facts.create(ref, fact));
     refuseAnother(accepted, ticket);
     // Of two at the same moment one comes first.
     const isFirst = accepted.seed === fact.seed;
@@ -64,19 +66,19 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
     });
   }
   const first = { ...chapter, iter_n: 1, attempt: 1 };
-  await orchestrate(deps, turnOf(first, firstAskedBy(1)), accepted);
+  await orchestrate(deps, turnOf(first, firstAskedBy(1)), { ticket: accepted, isNew });
 }
 
 /** Deleting takes several ticks of the sweep: no use in asking more often. */
-const RETIRING_SECONDS = 900;
+const DELETING_SECONDS = 900;
 
 /** What is left of a run of long ago must be gone before its id begins anew. */
-async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<void> {
+async function waitWhileDeleted({ facts }: FactsPort, run_id: string): Promise<void> {
   const retired = (await facts.read(factRef.retired({ run_id, step: 1 })))?.fact;
   if (retired !== undefined)
     throw new PlatformTroubleError(
       `a run with the ticket_id ${run_id} was over long ago, and since ${retired.retired_at} its facts are being deleted: the ticket waits until they are gone`,
-      { retryAfterSeconds: RETIRING_SECONDS },
+      { retryAfterSeconds: DELETING_SECONDS },
     );
 }
 
@@ -84,13 +86,14 @@ async function waitWhileRetired({ facts }: FactsPort, run_id: string): Promise<v
 export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): Promise<void> {
   const ref = factRef.retry(retry);
   let opened = (await deps.facts.read(ref))?.fact;
+  let isNew = false;
   if (opened !== undefined) {
     if (await announcedAgain(deps, retry, opened, false)) return;
   } else {
     const fact = await retryFactOf(deps, retry, sent);
     if (fact === undefined) return;
     await deps.markers.write(freshMarker(retry, deps.clock.nowMs()));
-    opened = (await deps.facts.create(ref, fact)).fact;
+    ({ fact: opened, isNew } = await deps.facts.create(ref, fact));
     deps.log("run.reopened", {
       run_id: retry.run_id,
       chapter: retry.chapter,
@@ -98,7 +101,7 @@ export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): P
       ...tracedBy(opened.traceparent),
     });
   }
-  await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)));
+  await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)), { isNew });
 }
 
 /** Where the run is over, what is left is to say so (again). */
@@ -143,10 +146,11 @@ async function ticketFactOf(
   const limits = limitsWithin(recipe.limits, ticket.limits);
   const code = await codeOf(deps, ticket, recipe);
   const files: PlannedFile[] = [];
-  for (const { name, content } of code) {
+  for (const { name, content, isReviewed } of code) {
     const sha256 = deps.sha256(content);
-    const path = plannedFilePath(ticket.ticket_id, sha256, name);
-    await deps.plans.put(path, content);
+    const own = plannedFilePath(ticket.ticket_id, sha256, name);
+    const path = isReviewed ? await keepShared(deps, { sha256, name, content }) : own;
+    if (!isReviewed) await deps.plans.put(path, content);
     files.push({
       name,
       path: `${deps.settings.plansVolume}/${path}`,
@@ -175,7 +179,12 @@ async function ticketFactOf(
 const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
   traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticketId}`));
 
-type Code = { readonly name: string; readonly content: Uint8Array };
+type Code = {
+  readonly name: string;
+  readonly content: Uint8Array;
+  /** It is bundled, or lies in the company codebase; what a ticket brings along is this run's alone, and goes with it. */
+  readonly isReviewed: boolean;
+};
 
 /** The entry point first, then the recipe's further files. */
 async function codeOf(
@@ -186,7 +195,7 @@ async function codeOf(
   const bundled = (name: string): Code => {
     const content = deps.workloads.file(ticket.workload, name);
     if (content === undefined) throw new Error(`workload ${ticket.workload} has no file ${name}`);
-    return { name, content };
+    return { name, content, isReviewed: true };
   };
   const files = recipe.planner.files.map(bundled);
   return [await entryOf(deps, ticket, recipe, bundled), ...files];
@@ -205,7 +214,8 @@ async function entryOf(
       throw new PoisonMessageError(
         `artifact.inline: the workload ${ticket.workload} takes no code from tickets`,
       );
-    return { name: recipe.planner.artifact, content: new TextEncoder().encode(artifact.inline) };
+    const content = new TextEncoder().encode(artifact.inline);
+    return { name: recipe.planner.artifact, content, isReviewed: false };
   }
   if (!isWithin(artifact.path, deps.settings.codebaseVolume))
     throw new PoisonMessageError(
@@ -240,7 +250,7 @@ async function artifactAt(
     throw new PoisonMessageError(
       `artifact.sha256: ${path} has the sha256 ${found}, the ticket expects ${sha256}`,
     );
-  return { name: nameOf(path), content: file.content };
+  return { name: nameOf(path), content: file.content, isReviewed: true };
 }
 
 const nameOf = (path: string): string => {

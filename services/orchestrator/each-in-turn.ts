@@ -7,12 +7,12 @@ import type { ClockPort, LogPort } from "../../shared/ports.ts";
 const TROUBLES_MAX = 3;
 
 type Log = Parameters<LogPort["log"]>;
-type Turn<Item> = {
+type Visit<Item> = {
   /** Begins with no further item after it. */
   readonly untilMs: number;
   readonly work: (item: Item) => Promise<unknown>;
   /** What is said of an item that failed. */
-  readonly said: (item: Item) => readonly [Log[0], NonNullable<Log[1]>];
+  readonly describeFailure: (item: Item) => readonly [Log[0], NonNullable<Log[1]>];
 };
 
 /**
@@ -22,7 +22,7 @@ type Turn<Item> = {
 export async function eachInTurn<Item>(
   { clock, log }: ClockPort & LogPort,
   items: readonly Item[],
-  { untilMs, work, said }: Turn<Item>,
+  { untilMs, work, describeFailure }: Visit<Item>,
 ): Promise<boolean> {
   let troubles = 0;
   for (const item of items) {
@@ -31,7 +31,7 @@ export async function eachInTurn<Item>(
       await work(item);
       troubles = 0;
     } catch (error) {
-      const [event, fields] = said(item);
+      const [event, fields] = describeFailure(item);
       log(event, { ...fields, error });
       troubles = error instanceof PlatformTroubleError ? troubles + 1 : 0;
     }

@@ -8,12 +8,12 @@ import {
 import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
+  type AcceptedSubmission,
   factRef,
   isRefused,
   isStopped,
   type Manifest,
   manifestCopyPath,
-  type Submission,
   scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
@@ -36,7 +36,7 @@ import type {
   Stored,
 } from "../../shared/ports.ts";
 import { stepsOf } from "../../shared/story/steps.ts";
-import { type Attempt, adopted, refusedWith, taken } from "./take-run.ts";
+import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
   PlansPort &
@@ -52,22 +52,41 @@ export type OrchestrateDeps = FactsPort &
 /** How long a plan may be submitted: tokens may be forgotten after it, and then only an adoption is safe. */
 const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
 
+/** What whoever opened the chapter knows already. */
+export type Opened = {
+  readonly ticket?: TicketFact;
+  /**
+   * This very handler created what opened the chapter, so nothing can be there yet that would have to be looked for: no plan, and no
+   * stop, because there is none without what it stops. One that comes meanwhile is read after the submission.
+   */
+  readonly isNew: boolean;
+};
+
 export async function orchestrate(
   deps: OrchestrateDeps,
   turn: Turn,
-  known?: TicketFact,
+  { ticket: known, isNew }: Opened = { isNew: false },
 ): Promise<void> {
   const step = stepsOf(deps);
   const asked = await askedFor(deps, turn, known);
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
-  const manifest = await step(factRef.manifest(turn), () => plan(deps, turn, asked));
+  const manifest = await step(
+    factRef.manifest(turn),
+    () => plan(deps, turn, { ...asked, isNew }),
+    isNew,
+  );
   if (isStopped(manifest.fact))
     return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
+  let isOver = false;
   const { fact: submission } = await step(
     factRef.submission(turn),
-    () => submit(deps, turn, asked.ticket, planned),
+    async () => {
+      const run = await submit(deps, turn, asked, planned);
+      isOver = run.isOver;
+      return run.submission;
+    },
     !manifest.found,
   );
   if (isRefused(submission))
@@ -75,11 +94,21 @@ export async function orchestrate(
       delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
       traceparent,
     });
-  const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, deps.settings.timeScale);
-  await deps.queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
+  // The judge asks Databricks itself, and has it watched where that sees no end: a look of long ago cannot lie to it.
+  if (isOver) await deps.queues.send("reports", endedOf(key), { traceparent });
+  else await watch(deps, submission, traceparent);
   await cancelIfStopped(deps, key, submission.databricks_run_id);
-  // Books come last: what nobody wants costs money until it is cancelled.
-  await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+  // Books come last: what nobody wants costs money until it is cancelled. Of what is over they hear with its outcome.
+  if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+}
+
+async function watch(
+  { queues, settings }: OrchestrateDeps,
+  submission: AcceptedSubmission,
+  traceparent: string,
+): Promise<void> {
+  const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, settings.timeScale);
+  await queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
 }
 
 /**
@@ -103,6 +132,8 @@ type Asked = {
   readonly try: number;
   readonly capsule: ExecutorManifest["capsule"];
   readonly limits: Limits;
+  /** When its chapter was opened, where this is the first attempt. */
+  readonly openedAt?: string;
 };
 
 /** What the fact that a turn names says of this attempt. A turn that no fact asks for is refused. */
@@ -120,13 +151,15 @@ async function askedFor(
   const { by } = turn;
   if ("ticket" in by) {
     if (turn.iter_n !== 1 || turn.attempt !== 1) throw refuse("a ticket asks for 1.1 only");
-    return { ticket, chapter: 1, try: 1, capsule: {}, limits: ticket.limits };
+    const { limits, accepted_at: openedAt } = ticket;
+    return { ticket, chapter: 1, try: 1, capsule: {}, limits, openedAt };
   }
   if ("retry" in by) {
     const retry = await retryOf(deps, turn.run_id, by.retry);
     if (retry?.iter_n !== turn.iter_n || retry.attempt !== turn.attempt)
       throw refuse(`retry ${by.retry} does not ask for it`);
-    return { ticket, chapter: by.retry, try: 1, capsule: retry.capsule, limits: retry.limits };
+    const { capsule, limits, opened_at: openedAt } = retry;
+    return { ticket, chapter: by.retry, try: 1, capsule, limits, openedAt };
   }
   const ref = factRef.decision({ run_id: turn.run_id, ...by });
   const decision = (await deps.facts.read(ref))?.fact;
@@ -146,7 +179,11 @@ const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
 /** The attempt's first fact decides: once there is a plan, it is carried through to its submission; then stop is read. */
-async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Manifest> {
+async function plan(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  asked: Asked & Pick<Opened, "isNew">,
+): Promise<Manifest> {
   const { ticket, limits, capsule } = asked;
   const { recipe } = ticket;
   const nowMs = deps.clock.nowMs();
@@ -166,7 +203,8 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
     traceparent: ticket.traceparent,
   } as const;
   const generation = generationOf(deps, ticket);
-  const stop = await deps.facts.read(factRef.stop({ run_id: turn.run_id, chapter: asked.chapter }));
+  const stopRef = factRef.stop({ run_id: turn.run_id, chapter: asked.chapter });
+  const stop = asked.isNew ? undefined : await deps.facts.read(stopRef);
   if (stop !== undefined) return { ...common, generation, stopped: true };
   deps.log("attempt.planned", attemptFields(common));
   return {
@@ -192,9 +230,9 @@ async function plan(deps: OrchestrateDeps, turn: Turn, asked: Asked): Promise<Ma
 async function submit(
   deps: OrchestrateDeps,
   turn: Turn,
-  ticket: TicketFact,
+  { ticket, openedAt }: Asked,
   manifest: Stored<ExecutorManifest>,
-): Promise<Submission> {
+): Promise<TakenRun> {
   const { fact } = manifest;
   const key = { ...turn, generation: generationOf(deps, ticket) };
   const copy = manifestCopyPath(key);
@@ -213,11 +251,12 @@ async function submit(
     }),
   );
   const namePrefix = attemptName(fact.plane_id, key);
-  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload };
+  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload, openedAt };
   if (deps.clock.nowMs() > msOf(fact.submit_before)) {
     const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
     return (
-      (await adopted(deps, attempt)) ?? refusedWith(deps, attempt, { code: "TOO_LATE", message })
+      (await adopted(deps, attempt)) ??
+      refused(refusedWith(deps, attempt, { code: "TOO_LATE", message }))
     );
   }
   // Before the run that reads it: the fact itself is the controllers' alone.
@@ -231,6 +270,6 @@ async function submit(
   // The first try may have started a run before this one was refused: a run of ours that bears the name is adopted.
   return (
     (await adopted(deps, attempt)) ??
-    refusedWith(deps, attempt, { code: reply.code, message: reply.message })
+    refused(refusedWith(deps, attempt, { code: reply.code, message: reply.message }))
   );
 }

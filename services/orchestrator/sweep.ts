@@ -54,7 +54,7 @@ export async function sweep(deps: SweepDeps): Promise<void> {
     work: async (listing) => {
       if (tally.heals < HEALS_MAX) await healOne(deps, listing, tally);
     },
-    said: ({ key }) => ["marker.failed", key],
+    describeFailure: ({ key }) => ["marker.failed", key],
   });
   deps.log("sweep.finished", { count: tally.heals, silent: tally.silent });
 }
@@ -79,16 +79,16 @@ async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<b
   if (silentForMs < waitMs) return false;
   const facts = await chapterFactsOf(deps, key);
   const frontier = frontierOf(facts);
-  if (frontier.kind === "orphan") return await orphaned(deps, marker, silentForMs);
+  if (frontier.kind === "orphan") return await removeOrphan(deps, marker, silentForMs);
   const { traceparent } = facts;
-  await send(deps, { ...key, ...facts.last, traceparent }, frontier, marker);
+  await writeMarkerAndSend(deps, { ...key, ...facts.last, traceparent }, frontier, marker);
   const count = marker.heals + 1;
   deps.log("marker.healed", { ...key, state: frontier.kind, count, ...tracedBy(traceparent) });
   return true;
 }
 
 /** The marker is written before its message is sent: a sweep that dies in between waits longer, instead of flooding. */
-async function send(
+async function writeMarkerAndSend(
   deps: SweepDeps,
   at: ChapterKey & ChapterFacts["last"] & Traced,
   frontier: Exclude<Frontier, { kind: "orphan" }>,
@@ -115,7 +115,11 @@ async function send(
 /** Of the ticket, or of the retry that opened the chapter. */
 type Traced = { readonly traceparent: string | undefined };
 
-async function orphaned(deps: SweepDeps, marker: Marker, silentForMs: number): Promise<boolean> {
+async function removeOrphan(
+  deps: SweepDeps,
+  marker: Marker,
+  silentForMs: number,
+): Promise<boolean> {
   if (silentForMs < ORPHAN_SECONDS * deps.settings.timeScale * 1000) return false;
   await deps.markers.remove(marker);
   deps.log("marker.orphaned", { run_id: marker.run_id, chapter: marker.chapter });

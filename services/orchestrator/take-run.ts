@@ -1,8 +1,9 @@
 // Which Databricks run is taken for an attempt: one that the controllers created, and that runs what they submitted. A name or a token
 // that leads to another's is a refusal, with what was seen: it must neither be believed, nor hold up the ticket.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
+import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import type { Seen, Submission } from "../../shared/domain/facts.ts";
+import { judgedByOf, type Seen, type Submission } from "../../shared/domain/facts.ts";
 import {
   FORBIDDEN_SECONDS_MAX,
   isCreatedByUs,
@@ -31,10 +32,19 @@ export type Attempt = {
   /** What the name of its run begins with. */
   readonly namePrefix: string;
   readonly payload: string;
+  /** When its chapter was opened, where it is the first attempt. */
+  readonly openedAt: string | undefined;
+};
+
+/** A submission, and what the look that it rests on showed besides. */
+export type TakenRun = {
+  readonly submission: Submission;
+  /** The run was over already: nobody need wait for it. A hint, of which the judge makes sure itself. */
+  readonly isOver: boolean;
 };
 
 /** The run of ours that bears the attempt's name; undefined where there is none, whatever others called theirs. */
-export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<Submission | undefined> {
+export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRun | undefined> {
   const controllers = await deps.identity.own();
   const named = await deps.jobs.find(attempt.namePrefix, msOf(attempt.manifest.fact.created_at));
   const own = named.find((run) => isCreatedByUs(run, controllers));
@@ -50,40 +60,45 @@ export async function taken(
   attempt: Attempt,
   { databricksRunId, runUrl }: Pick<NamedRun, "databricksRunId" | "runUrl">,
   isAdopted: boolean,
-): Promise<Submission> {
+): Promise<TakenRun> {
   const look = await deps.jobs.get(databricksRunId);
   switch (look.kind) {
     case "gone":
-      // Nobody can make a success of it any more: the judge will find it lost.
-      return accepted(deps, attempt, { databricksRunId, runUrl, isAdopted });
+      // Nobody can make a success of it any more: the judge will find it lost. Not at once: a run that is new may show late.
+      return {
+        submission: accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
+        isOver: false,
+      };
     case "forbidden":
-      return forbidden(deps, attempt, databricksRunId, look.message);
+      return refused(forbidden(deps, attempt, databricksRunId, look.message));
     case "run": {
       const { namePrefix, payload } = attempt;
       const controllers = await deps.identity.own();
       const strangeness = strangenessOf(look.run, { controllers, namePrefix, payload });
       const seen = seenOf(look.run);
       if (strangeness !== undefined)
-        return refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen });
-      return accepted(deps, attempt, {
-        databricksRunId,
-        runUrl: look.run.runUrl,
-        isAdopted,
-        seen,
-      });
+        return refused(refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen }));
+      const { runUrl: url } = look.run;
+      return {
+        submission: accepted(deps, attempt, { databricksRunId, runUrl: url, isAdopted, seen }),
+        isOver: phaseOf(look.run) === "over",
+      };
     }
   }
 }
+
+/** A refusal has no run whose end could be seen. */
+export const refused = (submission: Submission): TakenRun => ({ submission, isOver: false });
 
 /** Counted from the plan: our own run is seen by then, however long a submission takes. */
 function forbidden(
   deps: TakeDeps,
   attempt: Attempt,
   databricksRunId: string,
-  said: string,
+  answer: string,
 ): Submission {
   const ageMs = deps.clock.nowMs() - msOf(attempt.manifest.fact.created_at);
-  const message = `under the attempt's token there is run ${databricksRunId}, which the controllers may not see: ${said}`;
+  const message = `under the attempt's token there is run ${databricksRunId}, which the controllers may not see: ${answer}`;
   if (ageMs < FORBIDDEN_SECONDS_MAX * deps.settings.timeScale * 1000)
     throw new PlatformTroubleError(message);
   return refusedWith(deps, attempt, { code: NOT_OURS, message });
@@ -98,7 +113,7 @@ type Taken = {
 
 function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
 ): Submission {
   const nowMs = deps.clock.nowMs();
@@ -126,6 +141,8 @@ function accepted(
     payload,
     submitted_by: deps.settings.worker,
     seen,
+    judged_by: judgedByOf(fact),
+    opened_at: openedAt,
     generation,
   };
 }

@@ -10,7 +10,7 @@ import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages
 import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
-import type { WaitOptions } from "../../shared/edge/wait-out-trouble.ts";
+import type { RequeueOptions } from "../../shared/edge/requeue-on-trouble.ts";
 import type {
   ClockPort,
   FactsPort,
@@ -220,10 +220,10 @@ function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase):
  * A watch that waits out platform trouble keeps to the marker's rule as well, so that waiting does not multiply: it ends where
  * a younger one waits already, or where the marker is gone and with it the chapter.
  */
-export async function waitOutWatch(
+export async function requeueWatch(
   deps: WatchDeps,
   watch: Watch,
-  options: WaitOptions,
+  options: RequeueOptions,
 ): Promise<void> {
   const read = await deps.markers.read(watch).then(
     (marker) => ({ marker }),

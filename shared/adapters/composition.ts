@@ -11,12 +11,12 @@ import { createIdentity } from "./identity.ts";
 import { createMeter } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
 import {
-  createDoorLimiters,
-  type Door,
+  createTriggerLimiters,
   instancesOf,
   type Rates,
   ratesOf,
   shareOf,
+  type Trigger,
 } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
 import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
@@ -44,8 +44,8 @@ const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
-  const access = createWorkspaceAccess(environment, log, (door) =>
-    door === undefined ? ratesOf(1) : shareOf(service, instances, door),
+  const access = createWorkspaceAccess(environment, log, (trigger) =>
+    trigger === undefined ? ratesOf(1) : shareOf(service, instances, trigger),
   );
   const { http, sql, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);
@@ -54,14 +54,14 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   return {
     sql,
     sayHowOften,
-    /** What a door handles keeps to the door's share of the workspace's limits. */
+    /** What a trigger handles keeps to the trigger's share of the workspace's limits. */
     through:
       <Args extends readonly unknown[], Answer>(
-        door: Door,
+        trigger: Trigger,
         handle: (...args: Args) => Promise<Answer>,
       ) =>
       (...args: Args): Promise<Answer> =>
-        limiter.through(door, () => handle(...args)),
+        limiter.through(trigger, () => handle(...args)),
     ports: {
       ...systemClock,
       ...systemDigest,
@@ -90,7 +90,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
 function createWorkspaceAccess(
   environment: Environment,
   log: LogPort,
-  ratesOfDoor: (door?: Door) => Rates,
+  ratesOfTrigger: (trigger?: Trigger) => Rates,
 ) {
   const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
   const meter = createMeter(log);
@@ -106,7 +106,7 @@ function createWorkspaceAccess(
       webIdentityToken: createWebIdentityToken(),
     }),
   );
-  const limiter = createDoorLimiters(ratesOfDoor, systemClock);
+  const limiter = createTriggerLimiters(ratesOfTrigger, systemClock);
   const http = meter.http(
     createDatabricksHttp({
       ...systemClock,

@@ -15,16 +15,16 @@ export class DatabricksError extends Error {
   readonly sentence: string;
   /** Whether the API itself said it, in its own shape: a proxy's page proves nothing about what exists. */
   readonly isFromApi: boolean;
-  constructor(status: number, said: Said) {
-    super(`${status} ${said.code}: ${said.message}`);
+  constructor(status: number, parts: ErrorParts) {
+    super(`${status} ${parts.code}: ${parts.message}`);
     this.status = status;
-    this.code = said.code;
-    this.sentence = said.message;
-    this.isFromApi = said.isFromApi;
+    this.code = parts.code;
+    this.sentence = parts.message;
+    this.isFromApi = parts.isFromApi;
   }
 }
 
-type Said = { readonly code: string; readonly message: string; readonly isFromApi: boolean };
+type ErrorParts = { readonly code: string; readonly message: string; readonly isFromApi: boolean };
 
 export function databricksError({ status, headers, content }: WireReply): DatabricksError {
   if (status < 400)
@@ -36,11 +36,11 @@ export function databricksError({ status, headers, content }: WireReply): Databr
       isFromApi: false,
     });
   const text = Buffer.from(content).toString("utf8").trim();
-  const said = fromJson(text) ?? fromHtml(text) ?? fromText(text);
+  const parts = fromJson(text) ?? fromHtml(text) ?? fromText(text);
   return new DatabricksError(status, {
-    code: said.code ?? `HTTP_${status}`,
-    message: oneLine(said.message ?? "") || "it said nothing more",
-    isFromApi: said.isFromApi,
+    code: parts.code ?? `HTTP_${status}`,
+    message: oneLine(parts.message ?? "") || "it said nothing more",
+    isFromApi: parts.isFromApi,
   });
 }
 
@@ -100,15 +100,15 @@ function fromJson(text: string): Parts | undefined {
   return {
     code: body.error_code ?? (body.error_description === undefined ? body.scimType : body.error),
     message: body.message ?? body.error_description ?? body.detail ?? body.error,
-    isFromApi: Object.values(body).some((said) => said !== undefined),
+    isFromApi: Object.values(body).some((word) => word !== undefined),
   };
 }
 
 function fromHtml(text: string): Parts | undefined {
   if (!text.startsWith("<")) return undefined;
-  const said =
+  const title =
     /<pre>([\s\S]*?)<\/pre>/i.exec(text)?.[1] ?? /<title>([\s\S]*?)<\/title>/i.exec(text)?.[1];
-  return { message: `a web page: ${said ?? text.slice(0, 200)}`, isFromApi: false };
+  return { message: `a web page: ${title ?? text.slice(0, 200)}`, isFromApi: false };
 }
 
 function fromText(text: string): Parts {

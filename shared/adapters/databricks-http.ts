@@ -171,9 +171,9 @@ function judged(call: DatabricksCall, reply: WireReply, nowMs: number): Databric
 
 /** Whole seconds or an HTTP date; the header is not promised, and nonsense in it is passed over. */
 function retryAfterOf({ headers }: WireReply, nowMs: number): number | undefined {
-  const said = String(headers["retry-after"] ?? "").trim();
-  if (said === "") return undefined;
-  const seconds = /^\d+$/.test(said) ? Number(said) : (Date.parse(said) - nowMs) / 1000;
+  const header = String(headers["retry-after"] ?? "").trim();
+  if (header === "") return undefined;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - nowMs) / 1000;
   return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined;
 }
 

@@ -68,10 +68,10 @@ export function createMeter({ log }: LogPort) {
 
 /** A failure passes through several of these, and all who wait for one token share its failure: it is said where it is seen first. */
 const sayOnce = ({ log }: LogPort) => {
-  const said = new WeakSet<Error>();
+  const logged = new WeakSet<Error>();
   return (error: unknown, state = stateOf(error)): never => {
-    if (error instanceof Error && state !== undefined && !said.has(error)) {
-      said.add(error);
+    if (error instanceof Error && state !== undefined && !logged.has(error)) {
+      logged.add(error);
       log("platform.troubled", { state, reason: messageOf(error) });
     }
     throw error;

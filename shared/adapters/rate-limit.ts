@@ -26,10 +26,10 @@ const platform = {
 
 type DividedKind = Exclude<RateKind, "list">;
 /** What starts an invocation: a batch of a queue, or the schedule. An instance handles one at a time. */
-export type Door = QueueName | "schedule";
+export type Trigger = QueueName | "schedule";
 
 /**
- * What each door gets of a workspace's limits, for all of its instances; together all of them. By what it does: tickets and turns
+ * What each trigger gets of a workspace's limits, for all of its instances; together all of them. By what it does: tickets and turns
  * submit, watches look; orders are rare; a report of an end asks Databricks twice and a few facts; a batch of a hundred records reads five facts for
  * each, and writes the ledger once for all of them if it is done in time; the schedule sweeps and deletes, alone.
  */
@@ -41,25 +41,25 @@ export const shares = {
   reports: { submit: 0.01, get: 0.24, files: 0.13 },
   records: { submit: 0.01, get: 0.04, files: 0.33 },
   schedule: { submit: 0.01, get: 0.04, files: 0.09 },
-} as const satisfies Readonly<Record<Door, Readonly<Record<DividedKind, number>>>>;
+} as const satisfies Readonly<Record<Trigger, Readonly<Record<DividedKind, number>>>>;
 
 // The calls of one attempt, with some to spare.
 const BURST = 25;
 
 /**
- * The share of one of `instances` of a door; without a door, that of a person's command line, which is one and soon over.
+ * The share of one of `instances` of a trigger; without a trigger, that of a person's command line, which is one and soon over.
  *
  * Calls at once cannot be divided below one: all instances together may have more under way than the Files API's ten. At its
  * hundred calls a second of some 50 ms, five are on average; what is above ten is answered 429, and waited out.
  */
-export function ratesOf(instances: number, door?: Door): Rates {
+export function ratesOf(instances: number, trigger?: Trigger): Rates {
   const part = (kind: RateKind, of: number): Rate => ({
     perSecond: platform[kind].perSecond * of,
     burst: Math.min(BURST, platform[kind].perSecond),
     atOnce: Math.max(1, Math.round(platform[kind].atOnce * of)),
   });
   const share = (kind: DividedKind) =>
-    part(kind, (door === undefined ? 1 : shares[door][kind]) / instances);
+    part(kind, (trigger === undefined ? 1 : shares[trigger][kind]) / instances);
   // Listings are rare (a refusal, the sweep's slow part), and a divided share would make one last longer than a handler.
   return {
     submit: share("submit"),
@@ -70,12 +70,12 @@ export function ratesOf(instances: number, door?: Door): Rates {
 }
 
 /**
- * The share of one instance that is started by `door`, where the function may have as many as `instances`, of all its doors: by
+ * The share of one instance that is started by `trigger`, where the function may have as many as `instances`, of all its triggers: by
  * the topology, or by its stage.
  */
-export function shareOf(service: ServiceName, instances: number, door: Door): Rates {
-  const usual = door === "schedule" ? 1 : topology[door].concurrencyMax;
-  return ratesOf(door === "schedule" ? 1 : (usual * instances) / instancesOf(service), door);
+export function shareOf(service: ServiceName, instances: number, trigger: Trigger): Rates {
+  const usual = trigger === "schedule" ? 1 : topology[trigger].concurrencyMax;
+  return ratesOf(trigger === "schedule" ? 1 : (usual * instances) / instancesOf(service), trigger);
 }
 
 /** How many instances of a service's function Lambda may run: a batch of each of its queues at a time. */
@@ -114,30 +114,30 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
 }
 
 /**
- * A limiter for each door, because an invocation keeps to the share of the door that started it: where invocations of several doors
+ * A limiter for each trigger, because an invocation keeps to the share of the trigger that started it: where invocations of several triggers
  * overlap in one process (on one machine they do, in Lambda not), none of them spends or slows down another's.
- * @param ratesOfDoor its share; asked once
+ * @param ratesOfTrigger its share; asked once
  */
-export function createDoorLimiters(
-  ratesOfDoor: (door?: Door) => Rates,
+export function createTriggerLimiters(
+  ratesOfTrigger: (trigger?: Trigger) => Rates,
   clock: ClockPort,
-): DoorLimiters {
+): TriggerLimiters {
   const current = new AsyncLocalStorage<RateLimiter>();
-  const outside = createRateLimiter(ratesOfDoor(), clock);
-  const byDoor = new Map<Door, RateLimiter>();
+  const outside = createRateLimiter(ratesOfTrigger(), clock);
+  const byTrigger = new Map<Trigger, RateLimiter>();
   return {
     run: (kind, work) => (current.getStore() ?? outside).run(kind, work),
-    through: (door, work) => {
-      const limiter = byDoor.get(door) ?? createRateLimiter(ratesOfDoor(door), clock);
-      byDoor.set(door, limiter);
+    through: (trigger, work) => {
+      const limiter = byTrigger.get(trigger) ?? createRateLimiter(ratesOfTrigger(trigger), clock);
+      byTrigger.set(trigger, limiter);
       return current.run(limiter, work);
     },
   };
 }
 
-export type DoorLimiters = RateLimiter & {
-  /** Everything that `work` asks for, however deep, counts for the door. */
-  readonly through: <T>(door: Door, work: () => T) => T;
+export type TriggerLimiters = RateLimiter & {
+  /** Everything that `work` asks for, however deep, counts for the trigger. */
+  readonly through: <T>(trigger: Trigger, work: () => T) => T;
 };
 
 /** A token bucket, kept as the time at which the next call is due; and a count of the calls under way. */

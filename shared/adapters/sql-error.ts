@@ -59,15 +59,15 @@ function partsOf(error: unknown): Parts {
   // A RetryError carries what was tried last.
   const inner = thrown.name === "RetryError" || thrown.payload instanceof Error;
   if (inner && thrown.payload !== undefined) return { ...partsOf(thrown.payload) };
-  const said = String(thrown.message ?? thrown.response?.errorMessage ?? "it said nothing");
+  const message = String(thrown.message ?? thrown.response?.errorMessage ?? "it said nothing");
   const isStatus = thrown.name === "Status Error";
   return {
-    message: oneLine(said),
-    sqlState: sqlStateOf(thrown.response?.sqlState, said),
+    message: oneLine(message),
+    sqlState: sqlStateOf(thrown.response?.sqlState, message),
     status: Number(thrown.statusCode ?? 0),
     errorCode: String(thrown.errorCode ?? ""),
     isSaidByServer:
-      isStatus || thrown.response?.sqlState !== undefined || /\[[A-Z_.]{4,}\]/.test(said),
+      isStatus || thrown.response?.sqlState !== undefined || /\[[A-Z_.]{4,}\]/.test(message),
   };
 }
 

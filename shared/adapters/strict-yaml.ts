@@ -51,8 +51,10 @@ const tooDeep = (): Error => new Error(`it nests deeper than ${DEPTH_MAX} levels
 
 /** A hundred thousand brackets overflow the parser's stack; nobody has written them by hand. */
 function errorOf(error: unknown): Error {
-  const [said = ""] = messageOf(error).split("\n");
-  return said.startsWith("Maximum call stack") ? tooDeep() : new Error(said, { cause: error });
+  const [firstLine = ""] = messageOf(error).split("\n");
+  return firstLine.startsWith("Maximum call stack")
+    ? tooDeep()
+    : new Error(firstLine, { cause: error });
 }
 
 const isAnother = (value: number): boolean =>

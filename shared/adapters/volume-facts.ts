@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
 import type {
+  Created,
   FactRemovalPort,
   FactsPort,
   MarkerListing,
@@ -97,20 +98,20 @@ async function createFact<K extends FactKind>(
   options: VolumeFactsOptions,
   ref: FactRef<K>,
   fact: FactOf<K>,
-): Promise<Stored<FactOf<K>>> {
+): Promise<Created<FactOf<K>>> {
   const { text, fact: kept } = factText(ref, fact);
   const content = Buffer.from(text);
   try {
     const created = await options.files.create(pathIn(options.factsVolume, ref.path), content);
-    if (created === "created") return { fact: kept, sha256: sha256Of(content), text };
+    if (created === "created") return { fact: kept, sha256: sha256Of(content), text, isNew: true };
   } catch (error) {
     if (!(error instanceof PlatformTroubleError) || !mayHaveHappened(error)) throw error;
     const winner = await readFact(options, ref).catch(() => undefined);
-    if (winner !== undefined) return winner;
+    if (winner !== undefined) return { ...winner, isNew: false };
     throw error;
   }
   const winner = await readFact(options, ref);
-  if (winner !== undefined) return winner;
+  if (winner !== undefined) return { ...winner, isNew: false };
   throw new PlatformTroubleError(
     `Databricks says that ${pathIn(options.factsVolume, ref.path)} exists, and cannot find it`,
   );

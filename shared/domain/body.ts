@@ -83,8 +83,8 @@ function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): 
   const path = [...above, ...issue.path];
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     const nearest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
-    const said = nearest.flatMap((inner) => sayIssue(inner, path));
-    if (said.length > 0) return said;
+    const faults = nearest.flatMap((inner) => sayIssue(inner, path));
+    if (faults.length > 0) return faults;
   }
   const place = path.map(String).join(".");
   return [place === "" ? issue.message : `${place}: ${issue.message}`];

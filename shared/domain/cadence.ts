@@ -87,7 +87,7 @@ export const nextAttemptSeconds = (verdict: Verdict, tried: number): number =>
   clamp(60 * 2 ** Math.min(tried - 1, 4) * (verdict === "capacity" ? 5 : 1), 60, HOP_SECONDS_MAX);
 
 /** About an hour of waiting, after which a message ends that the sweep, or its chapter's outcome, says again anyway. */
-export const SAID_AGAIN_TRIES_MAX = 8;
+export const REQUEUED_TRIES_MAX = 8;
 
 /** Our own waits in the time of this plane; whole seconds, because that is all DelaySeconds knows. */
 export const scaledSeconds = (seconds: number, timeScale: number): number =>

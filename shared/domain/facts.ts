@@ -77,7 +77,29 @@ export type StoppedManifest = z.infer<typeof StoppedManifest>;
 /** The plan of an attempt, or that nothing will run. */
 export const Manifest = z.union([ExecutorManifest, StoppedManifest]);
 export type Manifest = z.infer<typeof Manifest>;
-export const isStopped = (manifest: Manifest): manifest is StoppedManifest => "stopped" in manifest;
+export const isStopped = (manifest: Plan | StoppedManifest): manifest is StoppedManifest =>
+  "stopped" in manifest;
+
+const judgedBy = {
+  try: true,
+  limits: true,
+  gate: true,
+  capsule: true,
+  single_iteration: true,
+  allow_failures: true,
+  scratchpad: true,
+} as const;
+
+/** Of a plan, what an attempt is judged by. */
+const JudgedBy = ExecutorManifest.pick(judgedBy);
+type JudgedBy = z.infer<typeof JudgedBy>;
+
+/** An attempt that is to be judged. */
+export type Plan = JudgedBy &
+  Pick<
+    ExecutorManifest,
+    "run_id" | "chapter" | "iter_n" | "attempt" | "workload" | "mode" | "traceparent"
+  >;
 
 /** What Databricks showed of a run when it was taken for ours, or refused: that is what was really run. */
 export const Seen = z.strictObject({
@@ -115,6 +137,10 @@ export const AcceptedSubmission = z.strictObject({
   submitted_by: z.string().optional(),
   /** Absent where the run was gone before it could be looked at, and in facts of before. */
   seen: Seen.optional(),
+  /** So that its judge need not read the manifest. Absent where the capsule is too large to lie here twice, and in facts of before. */
+  judged_by: JudgedBy.optional(),
+  /** When its chapter was opened, of which it is the first attempt; absent in later ones, and in facts of before. */
+  opened_at: Instant.optional(),
   generation,
   traceparent,
 });
@@ -134,6 +160,22 @@ export type RefusedSubmission = z.infer<typeof RefusedSubmission>;
 
 export const Submission = z.union([AcceptedSubmission, RefusedSubmission]);
 export type Submission = z.infer<typeof Submission>;
+
+const CAPSULE_CHARS_MAX = 4 * 1024;
+
+/** What a submission keeps of its plan. */
+export function judgedByOf(plan: ExecutorManifest): JudgedBy | undefined {
+  const { try: nth, limits, gate, capsule, single_iteration, allow_failures, scratchpad } = plan;
+  if (JSON.stringify(capsule).length > CAPSULE_CHARS_MAX) return undefined;
+  return { try: nth, limits, gate, capsule, single_iteration, allow_failures, scratchpad };
+}
+
+/** The plan of an attempt, as its submission tells it; undefined where its manifest must be read. */
+export function planIn(submission: AcceptedSubmission): Plan | undefined {
+  const { judged_by, traceparent, run_id, chapter, iter_n, attempt, workload, mode } = submission;
+  if (judged_by === undefined || traceparent === undefined) return undefined;
+  return { ...judged_by, run_id, chapter, iter_n, attempt, workload, mode, traceparent };
+}
 export const isRefused = (submission: Submission): submission is RefusedSubmission =>
   "refused" in submission;
 
@@ -240,6 +282,10 @@ export const OutcomeFact = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
+  /** Of a chapter of one attempt, all that the books want to know besides; absent where they read it from its facts. */
+  whole: z
+    .strictObject({ opened_at: Instant, submission: AcceptedSubmission, decision: DecisionFact })
+    .optional(),
   generation,
   traceparent,
 });
@@ -379,11 +425,14 @@ const generationFolder = ({ run_id, generation }: RunKey): string =>
   generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}/${generation}`;
 
 /**
- * Where a planned file lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
+ * Where a file that a ticket brought along lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
  * each try to accept a ticket would leave another.
  */
 export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
   `${runFolder(runId)}/files/${sha256}/${name}`;
+
+/** Where reviewed code lies, for all runs that run it: by its content, so that no other can be meant. */
+export const sharedFilePath = (sha256: string, name: string): string => `files/${sha256}/${name}`;
 
 /** Where the executor reads the manifest of an attempt, below the plans volume. */
 export const manifestCopyPath = (key: AttemptKey & RunKey): string =>

@@ -7,9 +7,7 @@ import {
   type DecisionFact,
   factRef,
   type OutcomeFact,
-  type RetryFact,
   type RunKey,
-  type TicketFact,
 } from "./facts.ts";
 import { type Audited, DatabricksRunId } from "./messages.ts";
 import { type TracedAttempt, traceIdOf } from "./trace.ts";
@@ -193,11 +191,12 @@ export type AttemptFacts = {
 export function rowsOfOutcome(
   books: Books,
   fact: OutcomeFact,
-  opened: TicketFact | RetryFact,
+  openedAt: string,
   attempts: readonly AttemptFacts[],
 ): LedgerRows {
   const last = attempts.at(-1);
-  const createdAt = "accepted_at" in opened ? opened.accepted_at : opened.opened_at;
+  // Of what was over at once, nobody has told the books before.
+  const lastRequest = attempts.findLast(({ submission }) => submission !== undefined)?.submission;
   const parts = attempts.map(({ submission, decision }) => ({
     requests: submission === undefined ? [] : [requestRow(submission)],
     results: [resultRow(decision)],
@@ -210,12 +209,11 @@ export function rowsOfOutcome(
     run_state: [
       stateRow(fact, "over", fact.ended_at, {
         capsule: last === undefined ? null : JSON.stringify(last.decision.capsule),
-        latest_request_path:
-          last?.submission === undefined ? null : requestPathOf(books, last.submission),
+        latest_request_path: lastRequest === undefined ? null : requestPathOf(books, lastRequest),
         latest_result_path: fact.result_path,
         outcome: fact.outcome,
         reason: fact.reason,
-        created_at: createdAt,
+        created_at: openedAt,
       }),
     ],
     execution_requests: parts.flatMap((part) => part.requests),

@@ -23,13 +23,13 @@ const NAME =
 /** Whose run a name says it is. */
 export function attemptOfName(planeId: string, runName: string): (AttemptKey & RunKey) | undefined {
   if (!runName.startsWith(planePrefix(planeId))) return undefined;
-  const said = NAME.exec(runName.slice(planePrefix(planeId).length))?.groups;
-  if (said?.["id"] === undefined) return undefined;
+  const parts = NAME.exec(runName.slice(planePrefix(planeId).length))?.groups;
+  if (parts?.["id"] === undefined) return undefined;
   return {
-    run_id: said["id"],
-    generation: said["generation"],
-    iter_n: Number(said["iter"]),
-    attempt: Number(said["attempt"]),
+    run_id: parts["id"],
+    generation: parts["generation"],
+    iter_n: Number(parts["iter"]),
+    attempt: Number(parts["attempt"]),
   };
 }
 

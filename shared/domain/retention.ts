@@ -7,7 +7,7 @@ const DAY_MS = 24 * 3_600_000;
 export const RETENTION_DAYS = { usually: 90, min: 30, max: 3_650 } as const;
 
 /** Between two steps of deleting a run: longer than a handler (60 s) and a call that it left behind (150 s) can live. */
-export const RETIRE_SETTLES_SECONDS = 240;
+export const DELETE_SETTLES_SECONDS = 240;
 
 /** What ended so long ago may be deleted. */
 export const isExpired = (endedAt: string, nowMs: number, retentionDays: number): boolean =>

@@ -4,7 +4,8 @@ import {
   type AcceptedSubmission,
   isRefused,
   isStopped,
-  type Manifest,
+  type Plan,
+  type StoppedManifest,
   type Submission,
   type Verdict,
 } from "./facts.ts";
@@ -14,7 +15,7 @@ import { oneLine } from "./text.ts";
 import { msOf } from "./time.ts";
 
 export type Evidence = {
-  readonly manifest: Manifest;
+  readonly manifest: Plan | StoppedManifest;
   /** Absent only for a stopped manifest. */
   readonly submission: Submission | undefined;
   /** What Databricks says now; absent where nothing was accepted. */
@@ -96,18 +97,21 @@ function judgeRun(
     case "cancelled_by_somebody":
       return (run.endedMs ?? evidence.nowMs) >= deadlineMs
         ? judged("timed_out", "it was cancelled at its deadline")
-        : judged("cancelled", said(run, "it was cancelled"));
+        : judged("cancelled", messageOr(run, "it was cancelled"));
     case "cancelled_by_platform":
-      return judged("timed_out", said(run, "Databricks cancelled it for its maximum duration"));
+      return judged(
+        "timed_out",
+        messageOr(run, "Databricks cancelled it for its maximum duration"),
+      );
     case "task_failed":
-      return judged("task_failed", failureOf(evidence.result) ?? said(run, "its task failed"));
+      return judged("task_failed", failureOf(evidence.result) ?? messageOr(run, "its task failed"));
     case "platform_failed":
     case "capacity":
     case "skipped":
     case "rejected":
     case "timed_out":
     case "unknown":
-      return judged(ending, said(run, `Databricks says ${wordOf(run)}`));
+      return judged(ending, messageOr(run, `Databricks says ${wordOf(run)}`));
   }
 }
 
@@ -133,7 +137,7 @@ const failureOf = (result: ResultReading): string | undefined =>
     ? `${result.result.error.type}: ${result.result.error.summary}`
     : undefined;
 
-const said = (run: DatabricksRun, otherwise: string): string =>
+const messageOr = (run: DatabricksRun, otherwise: string): string =>
   run.message === "" ? otherwise : run.message;
 
 const wordOf = (run: DatabricksRun): string =>

@@ -45,9 +45,9 @@ export function sentOf(
 ): Sent {
   const { SenderId: sender } = record.attributes;
   const isOwn = ownSenders.includes(sender.split(":")[0] ?? "");
-  const said = attributeOf(record, SENT_BY) ?? senderIn(message);
-  const by = bounded((isOwn ? said : undefined) ?? sender);
-  const firstBy = attributeOf(record, FIRST_BY) ?? (isOwn ? undefined : said);
+  const claimed = attributeOf(record, SENT_BY) ?? senderIn(message);
+  const by = bounded((isOwn ? claimed : undefined) ?? sender);
+  const firstBy = attributeOf(record, FIRST_BY) ?? (isOwn ? undefined : claimed);
   return {
     traceparent: traceparentOf(record),
     by,

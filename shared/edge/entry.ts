@@ -66,8 +66,9 @@ export const fieldsOf = (queue: QueueName, record: SQSRecord) => ({
 
 /** The run that a body speaks of, if that much can be read. */
 export function runIdOf(body: string): { readonly run_id?: string } {
-  const said = contentOf(body);
-  const id = "ticket_id" in said ? said.ticket_id : "run_id" in said ? said.run_id : undefined;
+  const content = contentOf(body);
+  const id =
+    "ticket_id" in content ? content.ticket_id : "run_id" in content ? content.run_id : undefined;
   return typeof id === "string" ? { run_id: id.slice(0, 128).toWellFormed() } : {};
 }
 

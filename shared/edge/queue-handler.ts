@@ -9,7 +9,7 @@ import { endInTime } from "./end-in-time.ts";
 import type { Batch, EdgeDeps } from "./entry.ts";
 import { readMessages } from "./read-messages.ts";
 import { rejectPoison } from "./reject-poison.ts";
-import { type WaitOut, waitOutTrouble } from "./wait-out-trouble.ts";
+import { type Requeue, requeueOnTrouble } from "./requeue-on-trouble.ts";
 
 /** A handler as Lambda calls it. */
 export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
@@ -19,14 +19,14 @@ export function queueHandler<Q extends QueueName>(
   queue: Q,
   deps: EdgeDeps,
   handle: HandleBatch<MessageOf<Q>>,
-  waitOut: WaitOut<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
+  requeue: Requeue<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
 ): QueueHandler {
-  const waiting = { queue, deps, waitOut };
+  const requeueing = { queue, deps, requeue };
   return middy<Batch<MessageOf<Q>>, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
     .use(answerWithFailures(queue, deps))
     .use(endInTime(deps))
-    .use(rejectPoison(waiting))
-    .use(waitOutTrouble(waiting))
+    .use(rejectPoison(requeueing))
+    .use(requeueOnTrouble(requeueing))
     .use(readMessages(queue, deps))
     .handler(async (batch) => {
       await workOn(deps, batch, handle);

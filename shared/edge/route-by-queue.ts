@@ -4,26 +4,28 @@ import type { QueueHandler } from "./queue-handler.ts";
 
 /**
  * Hands an event to the handler of its queue, or to the schedule's.
- * @param doors the handlers by the URL of their queue
+ * @param handlers by the URL of their queue
  * @throws Error where an event comes from a queue that is none of the function's
  */
 export function routeByQueue(
-  doors: Readonly<Record<string, QueueHandler>>,
+  handlers: Readonly<Record<string, QueueHandler>>,
   { scheduled, finish }: RouteOptions = {},
 ) {
-  const byName = new Map(Object.entries(doors).map(([url, door]) => [lastOf(url, "/"), door]));
+  const byName = new Map(
+    Object.entries(handlers).map(([url, handler]) => [lastOf(url, "/"), handler]),
+  );
   const route = async (event: unknown, context: Context): Promise<unknown> => {
     if (!isSqsEvent(event)) {
       if (scheduled === undefined) throw new Error("this function is started by its queues only");
       return await scheduled(event);
     }
     const name = lastOf(event.Records[0]?.eventSourceARN ?? "", ":");
-    const door = byName.get(name);
-    if (door === undefined)
+    const handler = byName.get(name);
+    if (handler === undefined)
       throw new Error(
         `no queue of this function is called ${name}: ${[...byName.keys()].join(", ")}`,
       );
-    return await door(event, context);
+    return await handler(event, context);
   };
   return async (event: unknown, context: Context): Promise<unknown> => {
     try {

@@ -3,7 +3,7 @@ import type { FactKind, FactOf, FactRef } from "../domain/facts.ts";
 import type { FactsPort, Stored } from "../ports.ts";
 
 export type Step<Fact> = Stored<Fact> & {
-  /** It was there before: somebody has been here already. */
+  /** It was there before, or another was faster: somebody has been here already. */
   readonly found: boolean;
 };
 
@@ -22,5 +22,6 @@ export const stepsOf =
   ): Promise<Step<FactOf<K>>> => {
     const stored = isNew ? undefined : await facts.read(ref);
     if (stored !== undefined) return { ...stored, found: true };
-    return { ...(await facts.create(ref, await compute())), found: false };
+    const { isNew: isOurs, ...kept } = await facts.create(ref, await compute());
+    return { ...kept, found: !isOurs };
   };

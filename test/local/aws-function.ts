@@ -13,13 +13,17 @@ const deeds: Readonly<Record<string, (context: Context) => unknown>> = {
     const command = new GetSecretValueCommand({ SecretId: "databricks" });
     return (await new SecretsManagerClient().send(command)).SecretString;
   },
-  queues: async () => (await new SQSClient().send(new ListQueuesCommand({}))).QueueUrls?.length,
+  list: async () => await new SQSClient().send(new ListQueuesCommand({})),
+  order: async () => {
+    const QueueUrl = process.env["QUEUE_URL_ORDERS"];
+    await new SQSClient().send(new SendMessageCommand({ QueueUrl, MessageBody: "{}" }));
+  },
   send: async () => {
     const QueueUrl = process.env["DEAD_LETTER_URL_TICKETS"];
     await new SQSClient().send(new SendMessageCommand({ QueueUrl, MessageBody: "from within" }));
   },
   announce: async () => {
-    const entry = { Source: "test", DetailType: "Test", Detail: "{}" };
+    const entry = { Source: "test", DetailType: "Ticket Rejected", Detail: "{}" };
     const EventBusName = process.env["EVENT_BUS_NAME"];
     const command = new PutEventsCommand({ Entries: [{ ...entry, EventBusName }] });
     return (await new EventBridgeClient().send(command)).FailedEntryCount;

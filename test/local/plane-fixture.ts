@@ -18,6 +18,13 @@ task: { kind: spark_python_task, compute: { serverless: { environment_version: "
 limits: { iterations: 1, attempts: 2, timeout_seconds: 120, queue_seconds: 600 }
 `;
 
+/** Whose submission Databricks refuses for good. */
+const REFUSED = `v: 1
+planner: { kind: artifact, artifact: refused.py }
+task: { kind: spark_python_task, compute: { existing_cluster_id: 0000-000000-nobody } }
+limits: { iterations: 1, attempts: 1, timeout_seconds: 120, queue_seconds: 600 }
+`;
+
 export type TestPlane = Plane & {
   readonly events: readonly BusEvent[];
   readonly log: readonly {
@@ -41,6 +48,9 @@ export async function testPlane(): Promise<TestPlane> {
   mkdirSync(join(workloads, "probe"));
   writeFileSync(join(workloads, "probe", "recipe.yaml"), PROBE);
   writeFileSync(join(workloads, "probe", "probe.py"), "");
+  mkdirSync(join(workloads, "refused"));
+  writeFileSync(join(workloads, "refused", "recipe.yaml"), REFUSED);
+  writeFileSync(join(workloads, "refused", "refused.py"), "");
   const events: BusEvent[] = [];
   const log: TestPlane["log"][number][] = [];
   const plane = await startPlane({

@@ -15,7 +15,7 @@ import {
 } from "../domain/examples.ts";
 import { deliver, type Message } from "../support/deliver.ts";
 import { first, stopFact, ticketFact, ticketOf } from "../support/facts.ts";
-import { createPlane, type Mishap, type Plane, planeId } from "../support/plane.ts";
+import { createPlane, type Mishap, type Plane, planeId, seed } from "../support/plane.ts";
 import { endings, overPlane, submitted, underWayPlane, watch } from "../support/under-way.ts";
 
 type Situation = {
@@ -54,9 +54,9 @@ const turn = turnOf(first, { ticket: true });
 const situations: readonly Situation[] = [
   { given: "a new ticket", message: ticketOf(), open: planeWith({}) },
   {
-    given: "a new ticket that was stopped",
+    given: "a ticket that was accepted and stopped",
     message: ticketOf(),
-    open: planeWith({ stop: stopFact }),
+    open: planeWith({ ticket: { ...ticketFact, seed }, stop: stopFact }),
   },
   {
     given: "a new ticket that Databricks refuses",

@@ -12,6 +12,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import type {
+  Created,
   FactEntry as FolderEntry,
   MarkerListing,
   Stored,
@@ -44,7 +45,7 @@ export type Files = {
     ref: FactRef<K>,
     fact: FactOf<K>,
     caller: Caller,
-  ) => Stored<FactOf<K>>;
+  ) => Created<FactOf<K>>;
   /** The plans volume: what executors and people may read. */
   readonly plans: Plans;
   readonly markers: ReadonlyMap<string, Marker>;
@@ -102,7 +103,7 @@ export function createFiles(deps: Deps): Files {
     },
     create: (ref, fact, caller) => {
       const had = get(ref);
-      if (had !== undefined) return storedOf(had);
+      if (had !== undefined) return { ...storedOf(had), isNew: false };
       const { text, fact: kept } = factText(ref, fact);
       const entry = {
         ref,
@@ -114,8 +115,8 @@ export function createFiles(deps: Deps): Files {
       facts.set(ref.path, entry as unknown as FactEntry);
       trace.mix(text.length, facts.size);
       trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);
-      for (const told of onFact) told(entry as unknown as FactEntry);
-      return storedOf(entry);
+      for (const listener of onFact) listener(entry as unknown as FactEntry);
+      return { ...storedOf(entry), isNew: true };
     },
     plans: createPlans(deps),
     ...createFolders(deps, [ancient, facts]),
@@ -140,7 +141,7 @@ export function createFiles(deps: Deps): Files {
 }
 
 /** Paths are relative to the plans volume. */
-export type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
+type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
   /** What lies at a path stays as it is. */
   readonly put: (path: string, content: Uint8Array) => void;
   readonly get: (path: string) => Uint8Array | undefined;
@@ -160,7 +161,7 @@ function createPlans(deps: Deps): Plans {
     put: (path, content) => {
       const had = stored.get(path);
       if (had === undefined) stored.set(path, content);
-      else if (Buffer.compare(had, content) !== 0) for (const told of onDispute) told(path);
+      else if (Buffer.compare(had, content) !== 0) for (const listener of onDispute) listener(path);
       deps.trace.mix(content.byteLength, stored.size);
       deps.trace.say(() => `✎ plans/${path}`);
     },
@@ -189,7 +190,7 @@ function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths,
       removedMs.set(path, clock.nowMs());
       trace.mix(path.length, removedMs.size);
       trace.say(() => `␡ ${path}`);
-      for (const told of onRemoved) told(path, store === stores[0]);
+      for (const listener of onRemoved) listener(path, store === stores[0]);
     },
   };
 }

@@ -3,7 +3,7 @@
 // was believed.
 import { resultLimits } from "../../shared/domain/contract.ts";
 import type { FactOf } from "../../shared/domain/facts.ts";
-import { isoOf } from "../../shared/domain/time.ts";
+import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type { Random } from "./random.ts";
 
 /** Stands in every text that must never be believed. */
@@ -105,7 +105,8 @@ export function resultBytes(
     manifest_sha256: sha256,
     status: truth.status,
     started_at: manifest.created_at,
-    ended_at: isoOf(truth.fromMs),
+    // The manifest's time is of another clock, and a run may be over at once.
+    ended_at: isoOf(Math.max(truth.fromMs, msOf(manifest.created_at))),
     duration_seconds: 12.5,
     error: failed
       ? { type: "ValueError", summary: "it failed", trace: "…", transient: truth.transient }

@@ -167,9 +167,13 @@ function watchLag({ sqs, databricks, weather, clock, violate }: LivenessDeps): v
     if (run === undefined || reported.has(about)) return;
     reported.add(about);
     const endMs = Math.min(run.endMs, run.lostFromMs);
+    const overForMs = clock.nowMs() - endMs;
+    // The look after its submission has shown it.
+    if (run.endMs <= run.startedMs && overForMs > 10 * SECOND)
+      violate("what was known was not used", `${about} ${overForMs / SECOND} s`);
     const waitMs = Math.min(300 * SECOND, Math.max(60 * SECOND, (endMs - run.startedMs) / 2));
-    if (clock.nowMs() - endMs > 1.2 * waitMs + 30 * SECOND)
-      violate("nobody looked for long", `${about} ${(clock.nowMs() - endMs) / SECOND} s`);
+    if (overForMs > 1.2 * waitMs + 30 * SECOND)
+      violate("nobody looked for long", `${about} ${overForMs / SECOND} s`);
   });
 }
 

@@ -39,8 +39,11 @@ export function createMemoryFacts(
         const file = files.get(ref.path);
         return file === undefined ? undefined : stored(ref, file.content);
       },
-      create: async (ref, fact) =>
-        stored(ref, createFile(files, ref.path, Buffer.from(factText(ref, fact).text))),
+      create: async (ref, fact) => {
+        const isNew = !files.has(ref.path);
+        const content = createFile(files, ref.path, Buffer.from(factText(ref, fact).text));
+        return { ...stored(ref, content), isNew };
+      },
       ...removalIn(files),
     },
     plans: {
