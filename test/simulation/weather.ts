@@ -41,6 +41,8 @@ export type Weather = {
   /** Of a message. */
   readonly duplicated: number;
   readonly lost: number;
+  /** Of a scheduled start: it comes twice. */
+  readonly startsTwice: number;
   /** Handled, and yet not deleted. */
   readonly undeleted: number;
   readonly delayMsMax: number;
@@ -92,6 +94,7 @@ export const calm: Weather = {
   surprise: 0,
   duplicated: 0,
   lost: 0,
+  startsTwice: 0,
   undeleted: 0,
   delayMsMax: SECOND,
   holdMsMax: SECOND,
@@ -155,6 +158,7 @@ const patient = {
   isFaulty: true,
   failsBefore: 0.04,
   duplicated: 0.02,
+  startsTwice: 0.2,
   delayMsMax: 20 * SECOND,
 } as const;
 /** Whether everything that goes wrong is trouble that says so, and passes. */
@@ -188,6 +192,7 @@ export function drawWeather(random: Random): Weather {
     surprise: upTo(0.4),
     duplicated: upTo(0.08),
     lost: upTo(0.03, 0.5),
+    startsTwice: random.pick([0, 0.2, 0.2, 0.3, 1]),
     undeleted: upTo(0.03),
     delayMsMax: random.between(1, 120) * SECOND,
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
