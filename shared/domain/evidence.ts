@@ -14,6 +14,13 @@ export type Evidence =
   /** A block began, and is not whole, or not alone. Perhaps not yet whole: output may come late. */
   | { readonly kind: "broken"; readonly reason: string };
 
+/** What Databricks shows of a run's output. */
+export type ShownOutput = {
+  readonly logs: string;
+  /** Only its end is shown. */
+  readonly isTruncated: boolean;
+};
+
 export type EvidenceDeps = {
   /** RFC 1950. Undefined where it is none, or would become more than `bytesMax`. */
   readonly inflate: (bytes: Uint8Array, bytesMax: number) => Uint8Array | undefined;
@@ -45,10 +52,16 @@ type Block = {
 
 /**
  * Takes the one block. The executor prints once, and lets no artifact print the word: a second block is somebody else's, who could
- * write to the run's output (root of its machine), and which of the two is the executor's, nobody can say. Whoever prints another or
- * spoils it makes the result unreadable, and out of that comes no success.
+ * write to the run's output, and which of the two is the executor's, nobody can say.
+ *
+ * The one block that is left is the executor's only where nothing is missing. So of output whose beginning is cut nothing is
+ * believed: another block may have stood there, pushed out by megabytes. No honest run comes that far: two streams of 1 MiB at most
+ * and a block of 1.44 MB are less than the 5 MB that are kept. And an executor that could not print its own exits with an error,
+ * so that a block without it stands beside a failed run.
  */
-export function evidenceIn(logs: string, deps: EvidenceDeps): Evidence {
+export function evidenceIn({ logs, isTruncated }: ShownOutput, deps: EvidenceDeps): Evidence {
+  if (isTruncated)
+    return broken("the output's beginning is cut off, and what stood there is unknown");
   let reading: Reading = { kind: "nothing" };
   for (const line of markedLines(logs)) reading = readingAfter(reading, line);
   switch (reading.kind) {
