@@ -24,7 +24,7 @@ import { raised } from "../../shared/domain/marker.ts";
 import { type Ended, endedOf, watchOf } from "../../shared/domain/messages.ts";
 import { isCreatedByUs, strangenessOf } from "../../shared/domain/ours.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
-import type { ResultReading } from "../../shared/domain/result.ts";
+import { type ResultReading, withinPlan } from "../../shared/domain/result.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
@@ -100,7 +100,7 @@ async function judgeUnrun(
   if (judgement.kind === "verdict") await decideAndFollow(deps, evidence, judgement);
 }
 
-async function manifestOf({ facts }: FactsPort, ended: Ended): Promise<Manifest> {
+async function manifestOf({ facts }: FactsPort, ended: AttemptKey): Promise<Manifest> {
   const manifest = (await facts.read(factRef.manifest(ended)))?.fact;
   if (manifest !== undefined) return manifest;
   throw new PoisonMessageError(
@@ -164,9 +164,27 @@ async function gather(
   const strangeness = await strangenessNow(deps, plan, submission, look);
   const isJudged = strangeness === undefined && phaseOf(look.run) === "over";
   const result = isJudged
-    ? await readResult(deps, { manifest: plan, submission, run: look.run })
+    ? await permitted(
+        deps,
+        plan,
+        await readResult(deps, { manifest: plan, submission, run: look.run }),
+      )
     : ({ kind: "absent" } as const);
   return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
+}
+
+/** Which tables are permitted only the manifest says: it is read for those alone that name any. */
+async function permitted(
+  deps: FactsPort,
+  plan: Plan,
+  reading: ResultReading,
+): Promise<ResultReading> {
+  const { scratchpad } = plan;
+  const names = reading.kind === "valid" ? reading.result.produced_tables : [];
+  if (names.length === 0) return withinPlan(reading, { scratchpad, writes: [] });
+  const manifest = await manifestOf(deps, plan);
+  const writes = isStopped(manifest) ? [] : manifest.policy.writes;
+  return withinPlan(reading, { scratchpad, writes });
 }
 
 /** The evidence before anybody has asked Databricks. */

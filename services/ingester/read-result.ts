@@ -49,7 +49,8 @@ function textOf(deps: ReadDeps, output: TaskOutput): string | ResultReading {
       reason: `its output has over ${output.bytes} bytes, too many to read`,
     };
   if (output.kind === "absent" || output.logs === undefined) return { kind: "absent" };
-  const evidence = evidenceIn(output.logs, deps);
+  const { logs, isTruncated } = output;
+  const evidence = evidenceIn({ logs, isTruncated }, deps);
   switch (evidence.kind) {
     case "found":
       return evidence.text;

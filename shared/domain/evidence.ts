@@ -18,6 +18,13 @@ export type Evidence =
    */
   | { readonly kind: "broken"; readonly reason: string };
 
+/** What Databricks shows of a run's output. */
+export type ShownOutput = {
+  readonly logs: string;
+  /** Only its end is shown. */
+  readonly isTruncated: boolean;
+};
+
 export type EvidenceDeps = {
   /**
    * Inflates a zlib stream (RFC 1950). Undefined if it is none, or would have more than `bytesMax`.
@@ -55,8 +62,16 @@ type Block = {
  * block is therefore from somebody who could write to the run's output (root of its machine), and
  * nobody can say which of the two is the executor's. Another block, or a spoilt one, makes the
  * result unreadable, and an unreadable result is never a success.
+ *
+ * The block that is left is the executor's only if nothing is missing, so nothing is believed of
+ * output whose beginning is cut off: megabytes may have pushed another block out. No honest run
+ * prints as much: two streams of at most 1 MiB each and a block of 1.44 MB are less than the 5 MB
+ * that are kept. An executor that could not print its block exits with an error, so a block of
+ * somebody else's then stands beside a failed run.
  */
-export function evidenceIn(logs: string, deps: EvidenceDeps): Evidence {
+export function evidenceIn({ logs, isTruncated }: ShownOutput, deps: EvidenceDeps): Evidence {
+  if (isTruncated)
+    return broken("the output's beginning is cut off, and what stood there is unknown");
   let reading: Reading = { kind: "nothing" };
   for (const line of markedLines(logs)) reading = readingAfter(reading, line);
   switch (reading.kind) {

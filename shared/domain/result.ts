@@ -58,6 +58,29 @@ function notOurs(result: Result, expected: Expected): string | undefined {
   return undefined;
 }
 
+/** What an attempt may say that it made. */
+export type Permitted = { readonly scratchpad: string; readonly writes: readonly string[] };
+
+/**
+ * A result that names what its plan does not permit is none: the executor refuses such reports, so it has not written it. Else a
+ * forged one could tell the ledger, and whoever reads an outcome, of tables and files that are somebody else's.
+ */
+export function withinPlan(reading: ResultReading, permitted: Permitted): ResultReading {
+  const reason = reading.kind === "valid" ? beyondPlan(reading.result, permitted) : undefined;
+  return reason === undefined ? reading : { kind: "invalid", reason };
+}
+
+function beyondPlan(result: Result, { scratchpad, writes }: Permitted): string | undefined {
+  const table = result.produced_tables.find((name) => !writes.includes(name));
+  if (table !== undefined)
+    return `result.json names the table ${oneLine(table, 100)}, which its plan does not let it write`;
+  // No path of the contract has .. in it.
+  const outside = result.produced_artifacts.find(({ path }) => !path.startsWith(`${scratchpad}/`));
+  if (outside !== undefined)
+    return `result.json names the artifact ${oneLine(outside.path, 200)}, which is not below its scratchpad ${scratchpad}`;
+  return undefined;
+}
+
 function beyondLimits(result: Result): string | undefined {
   if (msOf(result.ended_at) < msOf(result.started_at))
     return "result.json ends before it starts: its ended_at is earlier than its started_at";
