@@ -58,7 +58,7 @@ export async function loginOf(stage: Stage, io: Io): Promise<Login> {
 }
 
 /** Half of it counts, too: what is missing is said then, instead of looking elsewhere. */
-export const namesLogin = ({ environment }: Io): boolean =>
+const namesLogin = ({ environment }: Io): boolean =>
   ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
     (name) => environment[name] !== undefined,
   );
@@ -170,9 +170,11 @@ async function secretText(stage: Stage, SecretId: string): Promise<string> {
     const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }));
     return SecretString;
   } catch (error) {
-    const said = `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`;
+    const message = `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`;
     const isDenied = error instanceof Error && error.name.startsWith("AccessDenied");
-    throw isDenied ? new NotYoursError(said, { cause: error }) : new Error(said, { cause: error });
+    throw isDenied
+      ? new NotYoursError(message, { cause: error })
+      : new Error(message, { cause: error });
   } finally {
     client.destroy();
   }

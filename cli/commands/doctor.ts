@@ -24,6 +24,7 @@ import {
   lookAtAll,
   ok,
   skipped,
+  toJson,
 } from "../doctor/check.ts";
 import { probe } from "../doctor/probe.ts";
 import { probeAnswers } from "../doctor/probe-findings.ts";
@@ -91,7 +92,7 @@ export const doctor: Command = {
 
 function report(stage: Stage, answers: readonly Answer[], asJson: boolean, io: Io): ExitCode {
   const healthy = isHealthy(answers);
-  if (asJson) io.printJson({ stage: stage.name, healthy, answers });
+  if (asJson) io.printJson({ stage: stage.name, healthy, answers: answers.map(toJson) });
   else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
   return healthy ? 0 : 1;
 }
@@ -163,7 +164,12 @@ async function ofWorkspace(
 ): Promise<readonly Check[]> {
   try {
     const looker = await lookerOf(stage, io);
-    const plan = { stage, asControllers: looker.as === "controllers", ...more };
+    const plan = {
+      stage,
+      asControllers: looker.as === "controllers",
+      asOnCall: looker.as === "on-call",
+      ...more,
+    };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
     return workspaceChecks({ ...plan, client });

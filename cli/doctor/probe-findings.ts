@@ -173,7 +173,7 @@ function absence({ kind, why, seconds, isTruncated }: OutputSeen): string {
 }
 
 /** The design holds either way: this says which of the ways it is here. */
-export function executorAnswers(seen: ExecutorsSeen | undefined): readonly Answer[] {
+function executorAnswers(seen: ExecutorsSeen | undefined): readonly Answer[] {
   if (seen === undefined)
     return [
       {

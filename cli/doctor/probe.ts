@@ -50,7 +50,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeSeen> {
   const { stage, client, executors } = options;
   const paths = volumePathsOf(stage.databricks);
   const facts = createFacts({ files: client.files, factsVolume: paths.facts });
-  const ground: Ground = {
+  const context: Context = {
     ...options,
     paths,
     jobs: createJobs(client.http).jobs,
@@ -62,13 +62,13 @@ export async function probe(options: ProbeOptions): Promise<ProbeSeen> {
   const submittedBy = Me.parse(
     await askForJson(client.http, { method: "GET", path: ME, rate: "get" }),
   ).userName;
-  const runAs = ground.recipe.run_as ?? stage.databricks.run_as;
-  const good = await tried(ground, SUCCEEDS);
-  const bad = await tried(ground, FAILS);
+  const runAs = context.recipe.run_as ?? stage.databricks.run_as;
+  const good = await tried(context, SUCCEEDS);
+  const bad = await tried(context, FAILS);
   const asExecutors =
-    executors === undefined ? undefined : await executorsSeen(ground, executors, good, bad);
-  for (const each of [good, bad]) await takeAway(ground, each);
-  const { left } = ground;
+    executors === undefined ? undefined : await executorsSeen(context, executors, good, bad);
+  for (const each of [good, bad]) await takeAway(context, each);
+  const { left } = context;
   return { stage, submittedBy, runAs, good, bad, executors: asExecutors, left };
 }
 
@@ -82,7 +82,7 @@ const serverless = Recipe.parse({
   limits: { iterations: 1, attempts: 1, timeout_seconds: TIMEOUT_SECONDS, queue_seconds: 0 },
 });
 
-type Ground = Omit<ProbeOptions, "recipe" | "patience"> &
+type Context = Omit<ProbeOptions, "recipe" | "patience"> &
   JobsPort & {
     readonly paths: ReturnType<typeof volumePathsOf>;
     readonly planeId: string;
@@ -99,34 +99,34 @@ type Tried = RunSeen & {
   readonly files: readonly string[];
 };
 
-async function tried(ground: Ground, code: string): Promise<Tried> {
-  const { clock, jobs, say, paths, stage, client } = ground;
+async function tried(context: Context, code: string): Promise<Tried> {
+  const { clock, jobs, say, paths, stage, client } = context;
   const run_id = `doctor-${systemSecrets.randomHex(6)}`;
   const folder = `doctor/${run_id}`;
-  const manifest = manifestOf(ground, run_id, folder, code);
+  const manifest = manifestOf(context, run_id, folder, code);
   const manifestPath = `${paths.plans}/${folder}/manifest.json`;
   const files = [...manifest.files.map(({ path }) => path), manifestPath];
   await client.files.overwrite(files[0] ?? "", Buffer.from(code));
   await client.files.overwrite(manifestPath, Buffer.from(`${JSON.stringify(manifest)}\n`));
-  const payload = payloadOf(ground, manifest, manifestPath, stage.databricks.run_as);
-  const namePrefix = attemptName(ground.planeId, manifest);
+  const payload = payloadOf(context, manifest, manifestPath, stage.databricks.run_as);
+  const namePrefix = attemptName(context.planeId, manifest);
   const runName = namePrefix + manifest.traceparent;
   const token = systemSecrets.randomHex(32);
   const reply = await jobs.submit({ runName, idempotencyToken: token, payload });
   if (reply.kind === "refused")
     throw new Error(`the probe could not be submitted: ${reply.code}: ${reply.message}`);
   say(`probe: submitted ${run_id} as Databricks run ${reply.databricksRunId}, ${reply.runUrl}`);
-  const run = await untilOver(ground, reply.databricksRunId);
+  const run = await untilOver(context, reply.databricksRunId);
   const overMs = clock.nowMs();
   say(`probe: ${run_id} is over: ${run.resultState ?? run.lifeCycleState}`);
-  const output = await outputOf(ground, run, overMs);
+  const output = await outputOf(context, run, overMs);
   const { client_id, former_client_ids } = stage.databricks;
   const expected = { controllers: [client_id, ...former_client_ids], namePrefix, payload };
   return { run, runName, expected, output, token, folder, files };
 }
 
 function manifestOf(
-  { clock, paths, planeId }: Ground,
+  { clock, paths, planeId }: Context,
   run_id: string,
   folder: string,
   code: string,
@@ -156,7 +156,7 @@ function manifestOf(
 }
 
 const payloadOf = (
-  { recipe, paths }: Ground,
+  { recipe, paths }: Context,
   manifest: ExecutorManifest,
   manifestPath: string,
   runAs: string | undefined,
@@ -171,8 +171,8 @@ const payloadOf = (
     }),
   );
 
-async function untilOver(ground: Ground, databricksRunId: string): Promise<DatabricksRun> {
-  const { clock, jobs, patience } = ground;
+async function untilOver(context: Context, databricksRunId: string): Promise<DatabricksRun> {
+  const { clock, jobs, patience } = context;
   const endsMs = clock.nowMs() + patience.runSeconds * 1000;
   for (;;) {
     const look = await jobs.get(databricksRunId);
@@ -192,12 +192,12 @@ async function untilOver(ground: Ground, databricksRunId: string): Promise<Datab
 }
 
 /** Looks until the result is there, or has not come for long. */
-async function outputOf(ground: Ground, run: DatabricksRun, overMs: number): Promise<OutputSeen> {
-  const { clock, patience } = ground;
+async function outputOf(context: Context, run: DatabricksRun, overMs: number): Promise<OutputSeen> {
+  const { clock, patience } = context;
   const [task] = run.tasks;
   const secondsSince = () => Math.round((clock.nowMs() - overMs) / 1000);
   for (;;) {
-    const seen = { ...(await outputNow(ground, task?.taskRunId)), seconds: secondsSince() };
+    const seen = { ...(await outputNow(context, task?.taskRunId)), seconds: secondsSince() };
     if (seen.kind === "found" || seen.kind === "too-large") return seen;
     if (seen.seconds >= patience.outputSeconds) return seen;
     await clock.sleep(patience.lookSeconds * 1000);
@@ -205,7 +205,7 @@ async function outputOf(ground: Ground, run: DatabricksRun, overMs: number): Pro
 }
 
 async function outputNow(
-  { jobs }: Ground,
+  { jobs }: Context,
   taskRunId: string | undefined,
 ): Promise<Omit<OutputSeen, "seconds">> {
   if (taskRunId === undefined) return { kind: "absent", isTruncated: false };
@@ -214,7 +214,7 @@ async function outputNow(
     return { kind: "too-large", why: `over ${output.bytes} bytes`, isTruncated: true };
   if (output.kind === "absent") return { kind: "absent", isTruncated: false };
   const { logs = "", isTruncated } = output;
-  const evidence = evidenceIn(logs, { ...systemDigest, ...systemInflate });
+  const evidence = evidenceIn({ logs, isTruncated }, { ...systemDigest, ...systemInflate });
   return evidence.kind === "broken"
     ? { kind: "broken", why: evidence.reason, isTruncated }
     : { kind: evidence.kind, isTruncated };
@@ -225,7 +225,7 @@ const Submitted = z.object({ run_id: z.union([z.number(), z.string()]).transform
 
 /** Everything on runs that are over, or that are cancelled at once. */
 async function executorsSeen(
-  ground: Ground,
+  context: Context,
   executors: WorkspaceClient,
   good: Tried,
   bad: Tried,
@@ -246,8 +246,8 @@ async function executorsSeen(
     run_id: bad.run.databricksRunId,
     rerun_all_failed_tasks: true,
   });
-  if (repair === true) await endAgain(ground, bad.run.databricksRunId);
-  return { view, output, cancel, repair, ...(await withSameToken(ground, executors, good)) };
+  if (repair === true) await endAgain(context, bad.run.databricksRunId);
+  return { view, output, cancel, repair, ...(await withSameToken(context, executors, good)) };
 }
 
 /** Ids are int64: they go out as text does, without quotes. */
@@ -255,20 +255,20 @@ const withRunId = (of: object): string =>
   JSON.stringify(of).replace(/"run_id":"([0-9]+)"/, '"run_id":$1');
 
 /** What was repaired runs once more: not for long. */
-async function endAgain(ground: Ground, databricksRunId: string): Promise<void> {
-  await ground.jobs.cancel(databricksRunId);
-  await untilOver(ground, databricksRunId);
+async function endAgain(context: Context, databricksRunId: string): Promise<void> {
+  await context.jobs.cancel(databricksRunId);
+  await untilOver(context, databricksRunId);
 }
 
 async function withSameToken(
-  ground: Ground,
+  context: Context,
   { http }: WorkspaceClient,
   { run, token, files, folder }: Tried,
 ): Promise<Pick<ExecutorsSeen, "token" | "tokenSaid">> {
   const manifestPath = files.at(-1) ?? "";
-  const { run_as: _own, ...recipe } = ground.recipe;
-  const manifest = manifestOf(ground, folder.replace("doctor/", ""), folder, SUCCEEDS);
-  const body = payloadOf({ ...ground, recipe }, manifest, manifestPath, undefined);
+  const { run_as: _own, ...recipe } = context.recipe;
+  const manifest = manifestOf(context, folder.replace("doctor/", ""), folder, SUCCEEDS);
+  const body = payloadOf({ ...context, recipe }, manifest, manifestPath, undefined);
   const head = JSON.stringify({
     run_name: `signalbox doctor: ${token.slice(0, 8)}`,
     idempotency_token: token,
@@ -280,13 +280,13 @@ async function withSameToken(
   if (run_id === run.databricksRunId) return { token: "that run", tokenSaid: run_id };
   const own = withRunId({ run_id });
   await ask(http, { method: "POST", path: `${RUNS}/cancel`, json: own, rate: "get" });
-  ground.left.push(`the executors' own run ${run_id}`);
+  context.left.push(`the executors' own run ${run_id}`);
   return { token: "their own run", tokenSaid: run_id };
 }
 
 /** Files and the run itself. What belongs to the executors, only they or an owner can remove. */
-async function takeAway(ground: Ground, { files, folder, run }: Tried): Promise<void> {
-  const { client, executors, paths, left } = ground;
+async function takeAway(context: Context, { files, folder, run }: Tried): Promise<void> {
+  const { client, executors, paths, left } = context;
   const tryTo = async (what: string, act: () => Promise<unknown>): Promise<void> => {
     await act().catch(() => left.push(what));
   };

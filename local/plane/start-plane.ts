@@ -106,14 +106,14 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   };
 }
 
-type Ground = {
+type Context = {
   readonly folder: string;
   readonly access: WorkspaceAccess;
   readonly executorPath: string;
 };
 
-function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
-  const { folder } = ground;
+function startServices(options: PlaneOptions, context: Context): Promise<Aws> {
+  const { folder } = context;
   const timeScale = options.timeScale ?? 0.02;
   const workloads = options.workloads ?? join(root, "workloads");
   return startAws({
@@ -123,9 +123,9 @@ function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
       "run-poller": new URL("../../services/run-poller/handler.ts", import.meta.url),
       ingester: new URL("../../services/ingester/handler.ts", import.meta.url),
     },
-    variables: variablesOf(ground, timeScale, workloads),
+    variables: variablesOf(context, timeScale, workloads),
     schedules: schedulesOf(workloads),
-    secrets: { [SECRET_ID]: secretOf(ground.access.controllers.credentials) },
+    secrets: { [SECRET_ID]: secretOf(context.access.controllers.credentials) },
     eventBus: {
       name: eventBusName(STACK),
       file: join(folder, "events.jsonl"),
@@ -142,7 +142,7 @@ function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
 
 /** What a deployment sets in the functions' environment. */
 const variablesOf = (
-  { access, executorPath }: Ground,
+  { access, executorPath }: Context,
   timeScale: number,
   workloads: string,
 ): Readonly<Record<string, string>> => ({

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BusEvent } from "../aws/event-bridge.ts";
 import { openMarkersOf, outcomesIn, rejectionsIn } from "./observe.ts";
 import { type LogLine, logLineOf, progressLine } from "./progress.ts";
-import { cancellation, expectedLetters, expectedRuns, tickets } from "./scenario.ts";
+import { cancellation, expectedDeadLetters, expectedRuns, tickets } from "./scenario.ts";
 import { type Plane, type PlaneOptions, startPlane } from "./start-plane.ts";
 
 export type WatchOptions = Pick<
@@ -36,7 +36,7 @@ type Watched = {
 };
 
 /** Starts a plane, and shows what it does. */
-export async function watchPlane(
+async function watchPlane(
   options: WatchOptions,
   onLine: (line: LogLine) => void = () => {},
 ): Promise<Watched> {
@@ -101,7 +101,7 @@ async function untilOver(
 ): Promise<void> {
   const isAnnounced = () =>
     expectedRuns.every(({ run_id }) => outcomesIn(events).some((each) => each.run_id === run_id)) &&
-    rejectionsIn(events).length >= expectedLetters.length;
+    rejectionsIn(events).length >= expectedDeadLetters.length;
   while (performance.now() < endsMs) {
     // A marker goes last: when none is left, the announcements have been handled to their end.
     if (isAnnounced() && (await openMarkersOf(plane)).length === 0) return;

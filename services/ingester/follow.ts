@@ -1,6 +1,12 @@
-// What a decision asks for: the turn of the next attempt or iteration, or the outcome of its chapter.
+// Does what a decision asks for: sends the turn of the next attempt or iteration, or writes the
+// outcome of the chapter.
 import { nextAttemptSeconds, scaledSeconds } from "../../shared/domain/cadence.ts";
-import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
+import {
+  type AcceptedSubmission,
+  type DecisionFact,
+  factRef,
+  type OutcomeFact,
+} from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -21,14 +27,19 @@ export type FollowDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** Sends what a decision asks for. A decision that was found is followed only if what follows is not there yet. */
+/**
+ * Sends what a decision asks for. If the decision was found, and not just written, it is followed
+ * only if the next step is not there yet.
+ */
 export async function follow(
   deps: FollowDeps,
   decision: DecisionFact,
   found: boolean,
+  submission?: AcceptedSubmission,
 ): Promise<void> {
   const { next } = decision;
-  if (next.kind === "outcome") return await end(deps, decision, next.outcome, found);
+  if (next.kind === "outcome")
+    return await end(deps, { decision, submission }, next.outcome, found);
   const key = { ...decision, iter_n: next.iter_n, attempt: next.attempt };
   const isFollowed = found && (await deps.facts.read(factRef.manifest(key))) !== undefined;
   if (!isFollowed) {
@@ -41,10 +52,13 @@ export async function follow(
   await deps.queues.send("records", recordOf(decision, "decision"), { traceparent });
 }
 
-/** The chapter is over: a person hears of what nobody can explain, then the outcome is written and recorded. */
+/**
+ * Ends a chapter: a person hears of a verdict that nobody can explain, then the outcome is written
+ * and recorded.
+ */
 async function end(
   deps: FollowDeps,
-  decision: DecisionFact,
+  { decision, submission }: Ending,
   outcome: OutcomeFact["outcome"],
   found: boolean,
 ): Promise<void> {
@@ -67,6 +81,7 @@ async function end(
       run_url,
       result_path,
       ended_at: isoOf(deps.clock.nowMs()),
+      whole: wholeOf(decision, submission),
       generation: decision.generation,
       traceparent: decision.traceparent,
     };
@@ -76,7 +91,27 @@ async function end(
   await deps.queues.send("records", recordOf(fact, "outcome"), { traceparent: fact.traceparent });
 }
 
-/** Replaying this letter is harmless: the report finds its decision, and the outcome behind it. */
+type Ending = {
+  readonly decision: DecisionFact;
+  /** The submission, if the judge has read it. */
+  readonly submission: AcceptedSubmission | undefined;
+};
+
+/**
+ * If the first attempt of a chapter ends it, it is the only one: then its books need no further
+ * reading.
+ */
+const wholeOf = (
+  decision: DecisionFact,
+  submission: AcceptedSubmission | undefined,
+): OutcomeFact["whole"] =>
+  submission?.opened_at === undefined
+    ? undefined
+    : { opened_at: submission.opened_at, submission, decision };
+
+/**
+ * Replaying this dead letter is harmless: the report finds its decision, and the outcome behind it.
+ */
 const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact): Promise<void> =>
   deadLetters.send("reports", {
     body: JSON.stringify(endedOf(decision)),
@@ -89,7 +124,9 @@ const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact):
     traceparent: decision.traceparent,
   });
 
-/** So many seconds later in the time of this plane, in the trace of its run. */
+/**
+ * The options to send in so many seconds, in the time of this plane and in the trace of the run.
+ */
 export const later = (
   { settings }: SettingsPort,
   seconds: number,

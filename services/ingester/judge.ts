@@ -1,31 +1,36 @@
-// The ingester decides: an attempt seems to be over. It asks Databricks itself, reads the result, judges, and sees to what follows.
+// The ingester decides about an attempt that seems to be over. It asks Databricks itself, reads the
+// result, judges, and starts what follows.
 import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
-import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
   type AttemptKey,
+  type ChapterKey,
   type DecisionFact,
   factRef,
   isRefused,
   isStopped,
   judgedResultPath,
   type Manifest,
+  type Plan,
+  planIn,
   type RefusedSubmission,
   type RunKey,
+  type StoppedManifest,
   type Submission,
 } from "../../shared/domain/facts.ts";
 import { raised } from "../../shared/domain/marker.ts";
 import { type Ended, endedOf, watchOf } from "../../shared/domain/messages.ts";
 import { isCreatedByUs, strangenessOf } from "../../shared/domain/ours.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
-import type { ResultReading } from "../../shared/domain/result.ts";
+import { type ResultReading, withinPlan } from "../../shared/domain/result.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
   DigestPort,
+  FactsPort,
   IdentityPort,
   JobsPort,
   MarkersPort,
@@ -48,44 +53,68 @@ export type JudgeDeps = FollowDeps &
   PlanePort &
   QueuesPort<"turns" | "watches" | "reports" | "records">;
 
-/** A result may show late: so long after its run, success without one is looked at again. */
+/** How late a result may show. Until then, a success without a result is looked at again. */
 const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
 
 export async function judge(deps: JudgeDeps, ended: Ended): Promise<void> {
+  const submission = (await deps.facts.read(factRef.submission(ended)))?.fact;
+  if (submission !== undefined && !isRefused(submission))
+    return await judgeRun(deps, ended, submission);
   const stored = await deps.facts.read(factRef.decision(ended));
-  const decision = stored?.fact ?? (await decided(deps, ended));
-  if (decision !== undefined) await follow(deps, decision, stored !== undefined);
-}
-
-/** Judges an attempt for the first time; undefined where it is too early, and somebody looks again. */
-async function decided(deps: JudgeDeps, ended: Ended): Promise<DecisionFact | undefined> {
-  const manifest = (await deps.facts.read(factRef.manifest(ended)))?.fact;
-  if (manifest === undefined)
-    throw new PoisonMessageError(
-      `attempt ${ended.iter_n}.${ended.attempt} of run ${ended.run_id} was never planned, so it cannot be over`,
-    );
-  const submission = isStopped(manifest)
-    ? undefined
-    : (await deps.facts.read(factRef.submission(ended)))?.fact;
-  if (!isStopped(manifest) && submission === undefined) return undefined; // its turn is under way
-  if (
-    submission !== undefined &&
-    isRefused(submission) &&
-    !(await settled(deps, manifest, submission))
-  )
-    return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
-  const evidence = await gather(deps, manifest, submission);
-  const judgement = verdictOf(evidence);
-  if (judgement.kind === "wait") return await lookAgain(deps, judgement, manifest, submission);
-  return await decideOnce(deps, evidence, judgement);
+  if (stored !== undefined) return await follow(deps, stored.fact, true);
+  await judgeUnrun(deps, ended, submission);
 }
 
 /**
- * A refusal counts when it is older than any call can live, and no run bears the attempt's name: the same request may have
- * started one before it was refused. Such a run is cancelled and waited for.
+ * Judges a Databricks run without asking whether it is decided: of two judges, the second one reads
+ * the decision of the first. If it is too early for a verdict, the decision is read before anybody
+ * looks again: a run that goes on after its decision was started again by hand.
  */
-async function settled(
+async function judgeRun(
+  deps: JudgeDeps,
+  ended: Ended,
+  submission: AcceptedSubmission,
+): Promise<void> {
+  const plan = planIn(submission) ?? (await manifestOf(deps, ended));
+  const evidence = await gather(deps, plan, submission);
+  const judgement = verdictOf(evidence);
+  if (judgement.kind === "verdict") return await decideAndFollow(deps, evidence, judgement);
+  const stored = await deps.facts.read(factRef.decision(ended));
+  if (stored !== undefined) return await follow(deps, stored.fact, true);
+  await lookAgain(deps, judgement, plan, submission);
+}
+
+/** Judges an attempt that was stopped before it was planned, or refused. */
+async function judgeUnrun(
+  deps: JudgeDeps,
+  ended: Ended,
+  submission: RefusedSubmission | undefined,
+): Promise<void> {
+  const manifest = await manifestOf(deps, ended);
+  if (!isStopped(manifest) && submission === undefined) return; // its turn is under way
+  if (submission !== undefined && !(await cancelStrayOrSettle(deps, manifest, submission)))
+    return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
+  const evidence = withoutRun(deps, manifest, submission);
+  const judgement = verdictOf(evidence);
+  if (judgement.kind === "verdict") await decideAndFollow(deps, evidence, judgement);
+}
+
+async function manifestOf({ facts }: FactsPort, ended: AttemptKey): Promise<Manifest> {
+  const manifest = (await facts.read(factRef.manifest(ended)))?.fact;
+  if (manifest !== undefined) return manifest;
+  throw new PoisonMessageError(
+    `attempt ${ended.iter_n}.${ended.attempt} of run ${ended.run_id} was never planned, so it cannot be over`,
+  );
+}
+
+/**
+ * Decides whether a refusal counts: it must be older than any call can live, and no run may have
+ * the attempt's name, because the same request may have started one before it was refused. Such a
+ * run is cancelled, and the refusal waits for it.
+ * @returns whether the refusal counts
+ */
+async function cancelStrayOrSettle(
   deps: JudgeDeps,
   manifest: Manifest,
   submission: RefusedSubmission,
@@ -93,11 +122,12 @@ async function settled(
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
   const name = attemptName(await deps.plane.id(), { ...manifest, ...submission });
-  // Whoever judges late must not have to look through all that has run since.
+  // Bounds the listing if the judge comes long after the refusal.
   const untilMs = msOf(submission.refused_at) + REFUSAL_SETTLES_SECONDS * 1000;
   const controllers = await deps.identity.own();
   const named = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
-  // What others gave the attempt's name to is theirs: it is neither cancelled nor waited for.
+  // A run that somebody else submitted under the attempt's name is theirs: it is neither cancelled
+  // nor waited for.
   const stray = named.find((run) => isCreatedByUs(run, controllers));
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
@@ -115,34 +145,66 @@ async function settled(
   return false;
 }
 
-/** A stray in a state that nobody knows, cancelled for an hour: no reason to keep its run waiting for ever. */
+/** Give up on a stray that still reports an unknown state one hour after we cancelled it. */
 const UNKNOWN_STRAY_SECONDS = 3_600;
 
-/** Everything that a verdict is made of: Databricks' own word, the result, the facts. Never the message. */
+/**
+ * Collects the evidence for a verdict: Databricks' own word, the result, the facts. Never the
+ * message.
+ */
 async function gather(
   deps: JudgeDeps,
-  manifest: Manifest,
-  submission: Submission | undefined,
+  plan: Plan | StoppedManifest,
+  submission: AcceptedSubmission,
 ): Promise<Evidence> {
-  const { timeScale } = deps.settings;
-  const settleMs = RESULT_SETTLES_SECONDS * timeScale * 1000;
-  const base = { manifest, submission, settleMs, timeScale, nowMs: deps.clock.nowMs() };
-  if (submission === undefined || isRefused(submission) || isStopped(manifest))
-    return { ...base, look: undefined, result: { kind: "absent" } };
+  const base = withoutRun(deps, plan, submission);
+  if (isStopped(plan)) return base;
   const look = await deps.jobs.get(submission.databricks_run_id);
-  if (look.kind !== "run") return { ...base, look, result: { kind: "absent" } };
-  const strangeness = await strangenessNow(deps, manifest, submission, look);
+  if (look.kind !== "run") return { ...base, look };
+  const strangeness = await strangenessNow(deps, plan, submission, look);
   const isJudged = strangeness === undefined && phaseOf(look.run) === "over";
   const result = isJudged
-    ? await readResult(deps, { manifest, submission, run: look.run })
+    ? await permitted(
+        deps,
+        plan,
+        await readResult(deps, { manifest: plan, submission, run: look.run }),
+      )
     : ({ kind: "absent" } as const);
   return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
 }
 
-/** Asked again at the end: it was taken for ours before creators were looked at, or somebody has repaired it since. */
+/** Which tables are permitted only the manifest says: it is read for those alone that name any. */
+async function permitted(
+  deps: FactsPort,
+  plan: Plan,
+  reading: ResultReading,
+): Promise<ResultReading> {
+  const { scratchpad } = plan;
+  const names = reading.kind === "valid" ? reading.result.produced_tables : [];
+  if (names.length === 0) return withinPlan(reading, { scratchpad, writes: [] });
+  const manifest = await manifestOf(deps, plan);
+  const writes = isStopped(manifest) ? [] : manifest.policy.writes;
+  return withinPlan(reading, { scratchpad, writes });
+}
+
+/** The evidence before anybody has asked Databricks. */
+function withoutRun(
+  { clock, settings: { timeScale } }: JudgeDeps,
+  manifest: Plan | StoppedManifest,
+  submission: Submission | undefined,
+): Evidence {
+  const settleMs = RESULT_SETTLES_SECONDS * timeScale * 1000;
+  const nothing = { look: undefined, result: { kind: "absent" } } as const;
+  return { ...nothing, manifest, submission, settleMs, timeScale, nowMs: clock.nowMs() };
+}
+
+/**
+ * Asks again at the end whether the run is ours: it was taken before creators were looked at, or
+ * somebody has repaired it since.
+ */
 async function strangenessNow(
   deps: IdentityPort & PlanePort,
-  manifest: ExecutorManifest,
+  manifest: Plan,
   { generation, payload }: AcceptedSubmission,
   { run }: Extract<RunLook, { kind: "run" }>,
 ): Promise<string | undefined> {
@@ -150,52 +212,79 @@ async function strangenessNow(
   return strangenessOf(run, { controllers: await deps.identity.own(), namePrefix, payload });
 }
 
-/** The report came too early: the run goes on, so a watch goes on too; or its result may still show. */
+/**
+ * The report came too early. If the run goes on, a watch goes on too; otherwise its result may
+ * still show.
+ */
 async function lookAgain(
   deps: JudgeDeps,
   judgement: Extract<Judgement, { kind: "wait" }>,
-  manifest: Manifest,
-  submission: Submission | undefined,
-): Promise<undefined> {
-  if (judgement.for === "result") await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.result);
-  else if (submission !== undefined && !isRefused(submission)) {
-    const marker = await deps.markers.read(submission);
-    const up = raised(marker, submission, submission, deps.clock.nowMs());
-    await deps.markers.write(up.marker);
-    const watch = watchOf(submission, up.number);
-    await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run, manifest));
-  }
+  plan: Traced,
+  submission: AcceptedSubmission,
+): Promise<void> {
+  if (judgement.for === "result")
+    return await reportAgain(deps, { ...submission, ...plan }, LOOK_AGAIN_SECONDS.result);
+  const marker = await deps.markers.read(submission);
+  const up = raised(marker, submission, submission, deps.clock.nowMs());
+  await deps.markers.write(up.marker);
+  const watch = watchOf(submission, up.number);
+  await deps.queues.send("watches", watch, later(deps, LOOK_AGAIN_SECONDS.run, plan));
 }
+
+type Traced = { readonly traceparent?: string | undefined };
 
 async function reportAgain(
   deps: JudgeDeps,
-  manifest: Manifest,
+  key: AttemptKey & ChapterKey & Traced,
   seconds: number,
-): Promise<undefined> {
-  await deps.queues.send("reports", endedOf(manifest), later(deps, seconds, manifest));
+): Promise<void> {
+  await deps.queues.send("reports", endedOf(key), later(deps, seconds, key));
 }
 
-/** Writes the decision, unless somebody else has: then theirs counts. */
-async function decideOnce(
+/**
+ * Writes the decision, unless another handler has: then that one counts. Then it starts what
+ * follows.
+ */
+async function decideAndFollow(
   deps: JudgeDeps,
   evidence: Evidence,
   judgement: Extract<Judgement, { kind: "verdict" }>,
-): Promise<DecisionFact> {
+): Promise<void> {
   const { manifest, submission, result } = evidence;
-  const stop = await deps.facts.read(factRef.stop(manifest));
   const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
-  const fact = decisionFactOf(deps, evidence, judgement, { stop: stop?.fact, resultPath });
-  const { fact: decision } = await deps.facts.create(factRef.decision(manifest), fact);
-  deps.log("run.decided", {
-    ...attemptFields(decision),
-    verdict: decision.verdict,
-    reason: decision.reason,
-    ...(decision.run_url !== null && { run_url: decision.run_url }),
-  });
-  return decision;
+  const fact = await decisionOf(deps, evidence, judgement, resultPath);
+  const { fact: decision, isNew } = await deps.facts.create(factRef.decision(manifest), fact);
+  if (isNew)
+    deps.log("run.decided", {
+      ...attemptFields(decision),
+      verdict: decision.verdict,
+      reason: decision.reason,
+      ...(decision.run_url !== null && { run_url: decision.run_url }),
+    });
+  const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
+  await follow(deps, decision, !isNew, accepted);
 }
 
-/** What was judged is kept where executors cannot write, before the decision that names it. Returns where. */
+/**
+ * A stop ends a chapter that would go on, and says who cancelled a run. A chapter that ends anyway
+ * does not change by it, so the stop is not read.
+ */
+async function decisionOf(
+  deps: JudgeDeps,
+  evidence: Evidence,
+  judgement: Extract<Judgement, { kind: "verdict" }>,
+  resultPath: string | null,
+): Promise<DecisionFact> {
+  const unstopped = decisionFactOf(deps, evidence, judgement, { stop: undefined, resultPath });
+  if (unstopped.next.kind === "outcome" && unstopped.next.outcome !== "cancelled") return unstopped;
+  const stop = (await deps.facts.read(factRef.stop(evidence.manifest)))?.fact;
+  return decisionFactOf(deps, evidence, judgement, { stop, resultPath });
+}
+
+/**
+ * Keeps the judged result where executors cannot write, before the decision that names it. Returns
+ * the path.
+ */
 async function keepJudged(
   { plans, sha256, settings }: PlansPort & DigestPort & SettingsPort,
   key: AttemptKey & RunKey,

@@ -112,10 +112,10 @@ describe("the command line", () => {
     const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
     try {
       const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
-      return { code: 0, answered: stdout, said: "" };
+      return { code: 0, answered: stdout, complaint: "" };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, answered: stdout, said: stderr };
+      return { code, answered: stdout, complaint: stderr };
     }
   };
 
@@ -131,8 +131,8 @@ describe("the command line", () => {
     },
     { args: ["runs", "extra", "--stage", "dev"], says: /extra.*\n*usage: signalbox runs/s },
   ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
-    const { code, said } = await type(args);
-    expect(said).toMatch(says);
+    const { code, complaint } = await type(args);
+    expect(complaint).toMatch(says);
     expect(code).toBe(2);
   });
 
@@ -216,8 +216,8 @@ test.each([bootstrap, cancel, deadLetters, doctor, retry, runs])(
     ];
     for (const option of known) {
       // Without a stage no command goes on; an option that it does not know is said before that.
-      const said = await run([`--${option}`], io).catch(String);
-      const isKnown = !String(said).includes(`Unknown option '--${option}'`);
+      const complaint = await run([`--${option}`], io).catch(String);
+      const isKnown = !String(complaint).includes(`Unknown option '--${option}'`);
       const isSaid = new RegExp(`--${option}(?![a-z-])`).test(usage);
       expect(`${option} ${isSaid}`).toBe(`${option} ${isKnown}`);
     }

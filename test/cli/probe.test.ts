@@ -106,14 +106,14 @@ describe("a workspace", { timeout: 60_000 }, () => {
   test("that keeps runs to whoever submits them, and one space of tokens", async () => {
     const answers = await asked({});
     expect(statuses(answers)).toEqual(allIsWell);
-    expect(answers.get("creator")?.said).toContain(`client_id (${access.controllersId})`);
-    expect(answers.get("output")?.said).toMatch(
+    expect(answers.get("creator")?.sentence).toContain(`client_id (${access.controllersId})`);
+    expect(answers.get("output")?.sentence).toMatch(
       /^the result was in the run's output \d s after its end$/,
     );
-    expect(answers.get("executors view")?.said).toMatch(
+    expect(answers.get("executors view")?.sentence).toMatch(
       /may not see the run \(403 PERMISSION_DENIED/,
     );
-    expect(answers.get("token")?.said).toMatch(/^the same token (was refused|led them)/);
+    expect(answers.get("token")?.sentence).toMatch(/^the same token (was refused|led them)/);
   });
 
   test("that lets run_as do what it likes with runs", async () => {
@@ -124,16 +124,16 @@ describe("a workspace", { timeout: 60_000 }, () => {
       "executors repair": "warn",
       "left behind": "warn",
     });
-    expect(answers.get("executors view")?.said).toMatch(/^executors may see the run/);
-    expect(answers.get("token")?.said).toMatch(/^the same token was another run for them/);
-    expect(answers.get("left behind")?.said).toMatch(/the executors' own run \d+$/);
+    expect(answers.get("executors view")?.sentence).toMatch(/^executors may see the run/);
+    expect(answers.get("token")?.sentence).toMatch(/^the same token was another run for them/);
+    expect(answers.get("left behind")?.sentence).toMatch(/the executors' own run \d+$/);
   });
 
   test("whose runs have no output", async () => {
     const answers = await asked({ output: "absent" }, { executors: undefined });
     expect(answers.get("output")).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(
+      sentence: expect.stringMatching(
         /^there was no result in the output for 2 s: every success would be unreported$/,
       ),
       remedy: expect.stringMatching(/databricks\.evidence: file in test\.yaml/),
@@ -150,7 +150,7 @@ describe("a workspace", { timeout: 60_000 }, () => {
     expect(answers.get("output")?.status).toBe("ok");
     expect(answers.get("output of a failure")).toMatchObject({
       status: "warn",
-      said: expect.stringMatching(/nothing that calls itself transient is tried again$/),
+      sentence: expect.stringMatching(/nothing that calls itself transient is tried again$/),
     });
   });
 
@@ -159,14 +159,14 @@ describe("a workspace", { timeout: 60_000 }, () => {
     const patience = { lookSeconds: 0.2, runSeconds: 60, outputSeconds: 20 };
     const answers = await asked(change, { executors: undefined, patience });
     expect(answers.get("output")?.status).toBe("ok");
-    expect(answers.get("output")?.said).toMatch(/ [1-9] s after its end$/);
+    expect(answers.get("output")?.sentence).toMatch(/ [1-9] s after its end$/);
   });
 
   test("is left as it was, and without their credentials the executors' files are named", async () => {
     const answers = await asked({}, { executors: undefined });
     expect(answers.get("left behind")).toMatchObject({
       status: "warn",
-      said: expect.stringMatching(
+      sentence: expect.stringMatching(
         /scratchpad\/doctor\/doctor-[0-9a-f]{12}, .*scratchpad\/doctor\//,
       ),
     });
@@ -184,7 +184,9 @@ describe("a workspace", { timeout: 60_000 }, () => {
     const answers = await asked({}, { client: operator, executors: undefined });
     expect(answers.get("creator")).toMatchObject({
       status: "ok",
-      said: expect.stringMatching(/is whoever submits .*look once more with their credentials$/),
+      sentence: expect.stringMatching(
+        /is whoever submits .*look once more with their credentials$/,
+      ),
     });
   });
 });
@@ -224,7 +226,7 @@ describe("what follows from an answer", () => {
       good: seen({ creator }),
     });
     expect(finding.status).toBe(status);
-    expect(finding.said).toMatch(says);
+    expect(finding.sentence).toMatch(says);
     if (status === "fail")
       expect(finding).toHaveProperty("remedy", expect.stringMatching(/do not put a plane/));
   });
@@ -235,13 +237,15 @@ describe("what follows from an answer", () => {
       ...{ stage: stageOf(text), submittedBy: "ada", runAs: run_as },
       good: seen({ creator: "ada" }),
     });
-    expect(finding.said).toMatch(/is the token's user \(ada\)/);
+    expect(finding.sentence).toMatch(/is the token's user \(ada\)/);
   });
 
   test("names that are cut or changed, and what is not shown", () => {
-    expect(shownFinding(seen({ runName: "signalbox/p/R/1.1 tr" })).said).toMatch(/the name, cut/);
+    expect(shownFinding(seen({ runName: "signalbox/p/R/1.1 tr" })).sentence).toMatch(
+      /the name, cut/,
+    );
     expect(shownFinding(seen({ runName: "other" })).status).toBe("fail");
-    expect(shownFinding(seen({ runType: undefined })).said).toMatch(
+    expect(shownFinding(seen({ runType: undefined })).sentence).toMatch(
       /not run_type, python_file, parameters/,
     );
   });
@@ -249,7 +253,9 @@ describe("what follows from an answer", () => {
   test("a run that would be refused is found before one is", () => {
     expect(oursFinding(seen({ runType: "WORKFLOW_RUN" }))).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/^it would be refused as NOT_OURS: run .* is a "WORKFLOW_RUN"/),
+      sentence: expect.stringMatching(
+        /^it would be refused as NOT_OURS: run .* is a "WORKFLOW_RUN"/,
+      ),
     });
   });
 
@@ -271,7 +277,7 @@ describe("what follows from an answer", () => {
     },
   ] as const)("output that is $output.kind after $output.seconds s", ({ output, status, says }) => {
     const finding = outputFinding(stageOf(), seen({ resultState: "SUCCESS" }, { output }));
-    expect([finding.status, finding.said]).toEqual([status, expect.stringMatching(says)]);
+    expect([finding.status, finding.sentence]).toEqual([status, expect.stringMatching(says)]);
   });
 
   test("a stage that judges files is only reminded", () => {

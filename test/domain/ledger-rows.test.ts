@@ -39,10 +39,18 @@ const ticket: TicketFact = {
 };
 const books = { planeId: "p", factsVolume: "/Volumes/main/ops/facts" };
 const second = { ...lastDecision, iter_n: 2 };
-const whole = rowsOfOutcome(books, { ...outcome, iter_n: 2 }, ticket, [
+const whole = rowsOfOutcome(books, { ...outcome, iter_n: 2 }, ticket.accepted_at, [
   { submission: accepted, decision },
   { submission: { ...accepted, iter_n: 2 }, decision: second },
 ]);
+
+test("the request that an outcome points to is the last that there was, whoever told of it before", () => {
+  const { run_state } = rowsOfOutcome(books, { ...outcome, attempt: 2 }, ticket.accepted_at, [
+    { submission: accepted, decision },
+    { submission: undefined, decision: { ...lastDecision, attempt: 2 } },
+  ]);
+  expect(run_state[0]?.latest_request_path).toContain("iter_001.attempt_001.submission.json");
+});
 
 test("every row fits its table", () => {
   for (const rows of [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole])
@@ -67,7 +75,7 @@ test("an outcome brings every attempt of its chapter, so that lost records heal"
 });
 
 test("an attempt that was never submitted has a result and no request", () => {
-  const rows = rowsOfOutcome(books, outcome, ticket, [
+  const rows = rowsOfOutcome(books, outcome, ticket.accepted_at, [
     { submission: undefined, decision: { ...lastDecision, result: null } },
   ]);
   expect(rows.execution_requests).toEqual([]);
@@ -82,7 +90,7 @@ test("an attempt that was never submitted has a result and no request", () => {
     },
   ]);
   expect(rows.run_state).toMatchObject([{ latest_request_path: null }]);
-  expect(rowsOfOutcome(books, outcome, ticket, []).run_state).toMatchObject([
+  expect(rowsOfOutcome(books, outcome, ticket.accepted_at, []).run_state).toMatchObject([
     { capsule: null, latest_request_path: null },
   ]);
 });
@@ -100,18 +108,18 @@ test("a later chapter dates from its retry", () => {
     capsule: {},
     opened_at: at(99),
   } as const;
-  expect(rowsOfOutcome(books, outcome, retry, []).run_state).toMatchObject([
+  expect(rowsOfOutcome(books, outcome, retry.opened_at, []).run_state).toMatchObject([
     { created_at: at(99) },
   ]);
 });
 
 test("a failed attempt says what went wrong", () => {
-  const said = {
+  const failed = {
     ...decision.result,
     status: "FAILED",
     error: { type: "ValueError", summary: "no rows" },
   } as NonNullable<typeof decision.result>;
-  expect(rowsOfDecision(books, { ...decision, result: said }).execution_results).toMatchObject([
+  expect(rowsOfDecision(books, { ...decision, result: failed }).execution_results).toMatchObject([
     { status: "FAILED", error_type: "ValueError", error_summary: "no rows" },
   ]);
 });

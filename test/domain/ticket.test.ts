@@ -5,6 +5,7 @@ import {
   manifestCopyPath,
   plannedFilePath,
   scratchpadFolder,
+  sharedFilePath,
 } from "../../shared/domain/facts.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
 import { attemptName, attemptOfName, submitBodyOf } from "../../shared/domain/payload.ts";
@@ -107,6 +108,7 @@ test("facts lie where their identity says, in an order that tells the story", ()
     factRef.outcome(key).path,
     factRef.retry(key).path,
     plannedFilePath("ORD-1", "ab", "main.py"),
+    sharedFilePath("ab", "main.py"),
     scratchpadFolder(key),
     manifestCopyPath({ ...key, generation }),
     judgedResultPath({ ...key, generation }, "cd"),
@@ -121,6 +123,7 @@ test("facts lie where their identity says, in an order that tells the story", ()
     "run_ORD-1/outcome_2.json",
     "run_ORD-1/retry_2.json",
     "run_ORD-1/files/ab/main.py",
+    "files/ab/main.py",
     "run_ORD-1/iter_003/attempt_012",
     "run_ORD-1/0123456789/iter_003.attempt_012.manifest.json",
     "run_ORD-1/0123456789/iter_003.attempt_012.result.cd.json",

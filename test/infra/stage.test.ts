@@ -272,10 +272,10 @@ test("every fault is said, one a line, each with the file", () => {
 
 test("the guide's example of faults is said in the guide's words", () => {
   const root = join(import.meta.dirname, "..", "..");
-  const said = readFileSync(join(root, "docs", "deploy.md"), "utf8")
+  const lines = readFileSync(join(root, "docs", "deploy.md"), "utf8")
     .split("\n")
     .filter((line) => line.startsWith("infra/stages/dev.yaml: "));
-  expect(said).toHaveLength(3);
+  expect(lines).toHaveLength(3);
   const text = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8")
     .replace('"0123456789abcdef"', "123456789")
     .replace(
@@ -284,7 +284,7 @@ test("the guide's example of faults is said in the guide's words", () => {
     )
     .replace("watches: 4", "watches: 1");
   const parse = () => parseStage("infra/stages/dev.yaml", text);
-  expect(parse).toThrow(new StageError(said.join("\n")));
+  expect(parse).toThrow(new StageError(lines.join("\n")));
 });
 
 test("the same identity for both is possible where the stage says so", () => {

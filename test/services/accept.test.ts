@@ -1,7 +1,7 @@
-// The front door: what becomes of a ticket that is new, repeated, another's, or not to be had.
+// What becomes of a ticket that is new, repeated, another's, or not to be had.
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
-import { factRef, plannedFilePath } from "../../shared/domain/facts.ts";
+import { factRef, plannedFilePath, sharedFilePath } from "../../shared/domain/facts.ts";
 import {
   accepted,
   at,
@@ -36,7 +36,7 @@ test("a new ticket: its code, its marker, its fact, and then its first turn, in 
   const stored = await plane.facts.read(factRef.ticket("ORD-1"));
   const seed = stored?.fact.seed ?? "";
   expect(seed).toMatch(/^[0-9a-f]{64}$/);
-  const path = plannedFilePath("ORD-1", sha256, "main.py");
+  const path = sharedFilePath(sha256, "main.py");
   expect(stored?.fact).toEqual({
     v: 1,
     run_id: "ORD-1",
@@ -78,6 +78,26 @@ test("a workload's further files go beside its entry point", async () => {
   ]);
 });
 
+test("reviewed code is written once for all runs, and again after an hour, should somebody have deleted it", async () => {
+  const plane = createPlane();
+  const puts = () => plane.effects().filter((effect) => effect === "put main.py").length;
+  for (const ticket_id of ["ORD-1", "ORD-2"]) await deliver(plane.ports, ticketOf({ ticket_id }));
+  expect(puts()).toBe(1);
+  plane.at(3_601);
+  await deliver(plane.ports, ticketOf({ ticket_id: "ORD-3" }));
+  expect(puts()).toBe(2);
+});
+
+test("reviewed code that could not be written is written by the next ticket", async () => {
+  const plane = createPlane();
+  plane.meanwhile("put main.py", () => {
+    throw new PlatformTroubleError("503 TEMPORARILY_UNAVAILABLE");
+  });
+  await expect(deliver(plane.ports, ticketOf())).rejects.toThrow(PlatformTroubleError);
+  await deliver(plane.ports, ticketOf({ ticket_id: "ORD-2" }));
+  expect(Object.keys(plane.planTexts()).some((path) => path.startsWith("files/"))).toBe(true);
+});
+
 test.each([
   { given: "none", sent: undefined },
   { given: "one that is none", sent: "00-0-0-01" },
@@ -93,12 +113,12 @@ test.each([
   {
     given: "text, where the workload takes it",
     artifact: { inline: "print('ä')\n" },
-    expected: { name: "main.py", content: "print('ä')\n" },
+    expected: { name: "main.py", content: "print('ä')\n", isOwn: true },
   },
   {
     given: "a path in the company codebase",
     artifact: { path: `${codebase}/team/fit.py`, sha256: sha256Of("fit()\n") },
-    expected: { name: "fit.py", content: "fit()\n" },
+    expected: { name: "fit.py", content: "fit()\n", isOwn: false },
   },
 ])("a ticket's own code, as $given, is what runs", async ({ artifact, expected }) => {
   const plane = createPlane();
@@ -107,7 +127,10 @@ test.each([
   plane.put(`${codebase}/team/fit.py`, "fit()\n");
   await deliver(plane.ports, ticketOf({ artifact }));
   const { files, entry } = (await plane.facts.read(factRef.ticket("ORD-1")))!.fact;
-  const path = plannedFilePath("ORD-1", sha256Of(expected.content), expected.name);
+  const sha256 = sha256Of(expected.content);
+  const path = expected.isOwn
+    ? plannedFilePath("ORD-1", sha256, expected.name)
+    : sharedFilePath(sha256, expected.name);
   expect([entry, files[0]?.sha256]).toEqual([expected.name, sha256Of(expected.content)]);
   expect(plane.planTexts()[path]).toBe(expected.content);
 });

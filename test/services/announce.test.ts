@@ -40,6 +40,22 @@ async function openPlane(facts: GivenFacts = over) {
 const written = "merge 1 run_state, 1 execution_requests, 1 execution_results";
 const inOrder = [written, "announce 1 succeeded", "create over", "remove marker 1"];
 
+test("an outcome that has its only attempt in it is recorded without reading that again", async () => {
+  const submission = { ...accepted, opened_at: at(0) };
+  const whole = { opened_at: at(0), submission, decision: lastDecision };
+  const plane = await openPlane({ ...over, submission, outcome: { ...outcome, whole } });
+  plane.forget();
+  await deliver(plane.ports, ofOutcome);
+  expect(plane.calls().filter((call) => call.startsWith("read"))).toEqual([
+    "read plane",
+    "read outcome 1",
+    "read marker 1",
+  ]);
+  const asRead = await openPlane();
+  await deliver(asRead.ports, ofOutcome);
+  expect(plane.ledger).toEqual(asRead.ledger);
+});
+
 test("an outcome is in the ledger before it is announced, and announced before its marker is removed", async () => {
   const plane = await openPlane();
   await deliver(plane.ports, ofOutcome);

@@ -13,7 +13,7 @@ import {
 import { deliver } from "../support/deliver.ts";
 import { chapter, first } from "../support/facts.ts";
 import { createPlane, type GivenFacts } from "../support/plane.ts";
-import { endings, overPlane, submitted } from "../support/under-way.ts";
+import { endings, overPlane, submitted, underWayPlane } from "../support/under-way.ts";
 
 const ended = endedOf(first);
 const again = {
@@ -62,9 +62,25 @@ test.each<{ given: string; facts: GivenFacts; does: readonly string[] }>([
   const plane = createPlane();
   await plane.given({ ...submitted, ...facts });
   await deliver(plane.ports, ended);
-  expect(plane.effects()).toEqual(does);
-  expect(plane.calls()).not.toContain("look at 1.1");
+  // It judges without asking first, and finds by creating that somebody was faster.
+  expect(plane.effects()).toEqual(["create 1.1 decision", ...does]);
+  expect(plane.events()).not.toContain("run.decided");
 });
+
+test.each([
+  { given: "goes on, because somebody repaired it by hand", second: 60, isOver: false },
+  { given: "is over, and whose result may still show", second: 100, isOver: true },
+])(
+  "a decision is read before anybody looks again at a run that $given",
+  async ({ second, isOver }) => {
+    const plane = isOver
+      ? await overPlane({ result: undefined, second })
+      : await underWayPlane(second);
+    await plane.lay("decision", decision);
+    await deliver(plane.ports, ended);
+    expect(plane.effects()).toEqual(["send turns 2.1", "send records 1.1 decision"]);
+  },
+);
 
 test.each([
   { given: "is planned", next: manifest },
@@ -76,7 +92,7 @@ test.each([
     await plane.given({ ...submitted, decision });
     await plane.lay("manifest", { ...next, iter_n: 2 });
     await deliver(plane.ports, ended);
-    expect(plane.effects()).toEqual(["send records 1.1 decision"]);
+    expect(plane.effects().slice(1)).toEqual(["send records 1.1 decision"]);
   },
 );
 

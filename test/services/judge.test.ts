@@ -1,6 +1,6 @@
 // An attempt seems to be over: the ingester asks Databricks, reads the result, and decides once; or waits, or refuses.
 import { expect, test } from "vitest";
-import { type DecisionFact, factRef } from "../../shared/domain/facts.ts";
+import { type DecisionFact, factRef, judgedByOf } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";
 import {
   accepted,
@@ -25,18 +25,40 @@ test("Databricks is asked before the result is read, and the decision is written
   const plane = await overPlane();
   await deliver(plane.ports, ended);
   expect(plane.calls()).toEqual([
-    "read 1.1 decision",
-    "read 1.1 manifest",
     "read 1.1 submission",
+    "read 1.1 manifest",
     "look at 1.1",
     "read plane",
     "read output",
-    "read stop 1",
     "put judged result of 1.1",
+    "read stop 1",
     "create 1.1 decision",
     "send turns 2.1",
     "send records 1.1 decision",
   ]);
+});
+
+/** What its submission tells of a plan is all that its judge asks of it. */
+test.each([
+  { given: "tells of its plan", capsule: { rounds: 1 }, reads: [] },
+  {
+    given: "has no room for its plan's capsule",
+    capsule: { text: "x".repeat(4_100) },
+    reads: ["read 1.1 manifest"],
+  },
+])("where a submission $given, the judge reads $reads besides", async ({ capsule, reads }) => {
+  const plane = await overPlane({ result: { ...result, finished: "converged" } });
+  const judged_by = judgedByOf({ ...manifest, capsule });
+  const stored = { ...accepted, ...(judged_by !== undefined && { judged_by }) };
+  plane.putFact(factRef.submission(first).path, JSON.stringify(stored));
+  plane.forget();
+  await deliver(plane.ports, ended);
+  const calls = plane
+    .calls()
+    .filter((call) => call.startsWith("read 1.1") || call.includes("stop"));
+  expect(calls).toEqual(["read 1.1 submission", ...reads]);
+  const fact = (await plane.facts.read(factRef.decision(first)))?.fact;
+  expect(fact).toMatchObject({ verdict: "succeeded", try: 1, next: { outcome: "succeeded" } });
 });
 
 const ends = ["create 1.1 decision", "create outcome 1", "send records 1.1 outcome"];

@@ -46,6 +46,16 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         },
       ],
     },
+    judged_by: {
+      try: 1,
+      limits,
+      gate: [],
+      capsule: manifest.capsule,
+      single_iteration: false,
+      allow_failures: false,
+      scratchpad: manifest.scratchpad,
+    },
+    opened_at: at(0),
     generation: undefined,
     traceparent: manifest.traceparent,
   });
@@ -113,8 +123,8 @@ test.each<{ given: string; seconds: number; runs: boolean; refuses: boolean; exp
   const submits = refuses ? ["put copy of 1.1 manifest", "submit 1.1"] : [];
   const asks = [...submits, "find 1.1", ...(runs ? ["look at 1.1"] : [])];
   const follows = runs ? watched : ["send reports 1.1 in 150 s"];
-  const told = plane.calls().filter((call) => !call.startsWith("read"));
-  expect(told).toEqual([...asks, "create 1.1 submission", ...follows]);
+  const calls = plane.calls().filter((call) => !call.startsWith("read"));
+  expect(calls).toEqual([...asks, "create 1.1 submission", ...follows]);
 });
 
 test("of two submissions at the same time, both watch the one that was written first", async () => {

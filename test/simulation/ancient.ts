@@ -116,7 +116,8 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
     const { decision, outcome } = layAttempt(lay, key, accepted, endedMs, generation);
     const books = { planeId, factsVolume: settings.factsVolume };
     const attempts = [{ submission: undefined, decision }];
-    const rows = rowsOfOutcome(books, outcome, retry ?? accepted, attempts);
+    const openedAt = retry?.opened_at ?? accepted.accepted_at;
+    const rows = rowsOfOutcome(books, outcome, openedAt, attempts);
     for (const table of tablesInOrder) laying.ledger.mergeTable(table, rows);
     if (run_id !== "unheard") laying.bus.announce(outcomeEventOf(planeId, outcome), nobody);
     if (random.chance(0.3))

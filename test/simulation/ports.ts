@@ -299,7 +299,7 @@ function platformPorts(deps: PortDeps, env: Environment) {
     randomHex: secrets.randomHex,
     log: (event, fields) => {
       secrets.look(`the log line ${event}`, fields);
-      troubles(env, event, fields?.error);
+      troubles(env, event, fields);
       if (event === "message.failed") {
         if (fields?.message_id !== undefined) env.failed.add(fields.message_id);
         if (isOurOwnFault(fields?.error))

@@ -39,8 +39,11 @@ function watchStrange({ clock, sqs, databricks, controllers, violate }: Liveness
   });
 }
 
-/** Whoever finds a fact goes on from there: what is submitted is not submitted again, what is decided not judged again. */
-function watchSteps({ databricks, files, violate }: LivenessDeps): void {
+/**
+ * Whoever finds a fact goes on from there: what is submitted is not submitted again, what is decided is neither watched nor reported
+ * again by its judge, who finds the decision when creating his own at the latest.
+ */
+function watchSteps({ databricks, files, sqs, violate }: LivenessDeps): void {
   databricks.onSubmit.push(({ payload }, { sinceMs, isZombie }) => {
     if (isZombie) return;
     const { key } = orderedBy(payload);
@@ -48,10 +51,14 @@ function watchSteps({ databricks, files, violate }: LivenessDeps): void {
     if (submission !== undefined && submission.atMs < sinceMs)
       violate("submitted again, although its submission is there", attemptText(key));
   });
-  databricks.onLook.push(({ key }, { purpose, sinceMs }) => {
-    const decision = files.get(factRef.decision(key));
-    if (purpose === "reports" && decision !== undefined && decision.atMs < sinceMs)
-      violate("judged again, although its decision is there", attemptText(key));
+  sqs.onSend.push((queue, body, { caller }) => {
+    if (caller?.purpose !== "reports" || (queue !== "watches" && queue !== "reports")) return;
+    const said = parsed<Ended>(body);
+    // What waits for a platform that is out of order has read nothing yet.
+    if (said.tries > 0) return;
+    const decision = files.get(factRef.decision(said));
+    if (decision !== undefined && decision.atMs < caller.sinceMs)
+      violate("judged again, although its decision is there", `${queue} ${attemptText(said)}`);
   });
 }
 

@@ -133,7 +133,7 @@ const HIDDEN_MS = 10 * MINUTE - CLOCKS_OFF_MS_MAX;
 
 function checkAccepted(
   deps: SafetyDeps,
-  { fact, sinceMs }: FactEntry<"submission">,
+  { fact, atMs, sinceMs }: FactEntry<"submission">,
   acceptedMs: ReadonlyMap<string, number>,
 ): void {
   if ("refused" in fact) return;
@@ -150,7 +150,7 @@ function checkAccepted(
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
   const { seen } = fact;
-  if (seen === undefined && run.lostFromMs > deps.clock.nowMs())
+  if (seen === undefined && run.lostFromMs > atMs)
     deps.violate("a submission does not say what was seen", about);
   if (seen !== undefined)
     sayDifference(deps, "a submission has seen something else than was run", about, {

@@ -1,6 +1,6 @@
 // Databricks runs that nobody wants any more: cancelled on positive evidence that is an hour old, never for want of facts.
 import { expect, test } from "vitest";
-import { reap } from "../../services/orchestrator/reap.ts";
+import { cancelStrays } from "../../services/orchestrator/cancel-strays.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { DecisionFact, OutcomeFact, StopFact } from "../../shared/domain/facts.ts";
 import { at, lastDecision, manifest, outcome, stoppedManifest } from "../domain/examples.ts";
@@ -55,10 +55,10 @@ test.each<{ given: string; facts: GivenFacts; reason?: string }>([
   await plane.given(facts);
   plane.forget();
   plane.at(HOUR);
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect(plane.effects()).toEqual([]);
   plane.at(HOUR + 1);
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect(plane.effects()).toEqual(reason === undefined ? [] : ["cancel 1.1"]);
   expect(plane.logged).toMatchObject(
     reason === undefined ? [] : [["stray.cancelled", { databricks_run_id, reason }]],
@@ -76,7 +76,7 @@ test.each([
   plane.jobs.repair(id);
   plane.at(2 * HOUR);
   plane.forget();
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect(plane.effects()).toEqual(cancels);
 });
 
@@ -96,7 +96,7 @@ test("runs of other planes, and names that are no attempt's, are nobody's busine
     plane.jobs.runs.set(String(i), { ...run, databricksRunId: String(i), runName });
   plane.at(2 * HOUR);
   plane.forget();
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect(plane.effects()).toEqual([]);
 });
 
@@ -110,7 +110,7 @@ test("a run whose facts nobody can read does not keep the others", async () => {
   plane.meanwhile("read 1.1 manifest", () => {
     throw new PoisonMessageError("the fact is no valid manifest");
   });
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect([plane.effects(), plane.events()]).toEqual([
     ["cancel 1.1"],
     ["stray.failed", "stray.cancelled"],
@@ -130,7 +130,7 @@ test.each([
       throw new PlatformTroubleError("503 TEMPORARILY_UNAVAILABLE");
     return await facts.read(ref);
   };
-  await reap({ ...plane.ports, facts: { ...facts, read: reading } }, NEVER);
+  await cancelStrays({ ...plane.ports, facts: { ...facts, read: reading } }, NEVER);
   expect(read).toHaveLength(row.reads);
   expect(plane.events()).toEqual(Array(row.troubles).fill("stray.failed"));
 });
@@ -141,7 +141,7 @@ test("in a plane whose time runs faster, evidence is old sooner", async () => {
   await plane.given({ manifest, decision: decided });
   plane.at(HOUR / 10 + 1);
   plane.forget();
-  await reap(plane.ports, NEVER);
+  await cancelStrays(plane.ports, NEVER);
   expect(plane.effects()).toEqual(["cancel 1.1"]);
 });
 
@@ -151,6 +151,6 @@ test("a visit ends in time", async () => {
   await plane.given({ manifest, decision: decided });
   plane.forget();
   plane.at(2 * HOUR);
-  await reap(plane.ports, 0);
+  await cancelStrays(plane.ports, 0);
   expect(plane.effects()).toEqual([]);
 });

@@ -1,6 +1,6 @@
 // What still waits after an hour of trouble, and what the sweep says anyway.
 import { expect, test } from "vitest";
-import { waitOutTicket, waitOutTurn } from "../../services/orchestrator/wait-out.ts";
+import { requeueTicket, requeueTurn } from "../../services/orchestrator/requeue.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { TicketsMessage } from "../../shared/domain/messages.ts";
 import { turnOf } from "../../shared/domain/messages.ts";
@@ -36,7 +36,7 @@ test.each([
 ])("a turn that has waited $tries times: $expected", async ({ tries, expected }) => {
   const plane = createPlane();
   const turn = { ...turnOf(first, { ticket: true }), tries };
-  await waitOutTurn(plane.ports, turn, { delaySeconds: 900, traceparent });
+  await requeueTurn(plane.ports, turn, { delaySeconds: 900, traceparent });
   expect(plane.effects()).toEqual(expected);
   expect(plane.events()).toEqual(expected.length === 0 ? ["message.left"] : []);
 });
@@ -77,7 +77,7 @@ test.each<{ given: string; facts: GivenFacts; message: TicketsMessage; waits: bo
 ])("after an hour, $given waits on: $waits", async ({ facts, message, waits }) => {
   const plane = createPlane();
   await plane.given(facts);
-  await waitOutTicket(plane.ports, { ...message, tries: 9 }, { delaySeconds: 900, traceparent });
+  await requeueTicket(plane.ports, { ...message, tries: 9 }, { delaySeconds: 900, traceparent });
   expect(plane.sent).toHaveLength(waits ? 1 : 0);
   expect(plane.events()).toEqual(waits ? [] : ["message.left"]);
 });
@@ -89,6 +89,6 @@ test("where nobody can read whether its chapter is open, a ticket waits on", asy
     throw new PlatformTroubleError("503");
   };
   const ports = { ...plane.ports, facts: { ...plane.ports.facts, read } };
-  await waitOutTicket(ports, { ...ticketOf(), tries: 9 }, { delaySeconds: 900 });
+  await requeueTicket(ports, { ...ticketOf(), tries: 9 }, { delaySeconds: 900 });
   expect(plane.sent).toHaveLength(1);
 });

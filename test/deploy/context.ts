@@ -13,6 +13,10 @@ import { projectRoot } from "./tools.ts";
 export const STAGE = "proof";
 export const STACK = `signalbox-${STAGE}`;
 export const SECRET = "signalbox/proof/databricks";
+export const ON_CALL_SECRET = "signalbox/proof/databricks-on-call";
+/** Who gives orders in the first stage; users of the emulator's one account. */
+export const ON_CALL = "on-call";
+const orderers = `arn:aws:iam::000000000000:user/${ON_CALL}`;
 /** A second stage in the same account and workspace: other volumes, other limits, and no secret. */
 export const TWIN = "twin";
 export const TWIN_STACK = `signalbox-${TWIN}`;
@@ -25,7 +29,7 @@ export const SCHEDULED = "report-by-the-minute";
 export const LATER = "later-report";
 const SCHEDULED_TIME = "2026-11-21T06:00:00Z";
 
-export type Ground = AsyncDisposable & {
+export type Context = AsyncDisposable & {
   readonly folder: string;
   readonly access: WorkspaceAccess;
   readonly client: WorkspaceClient;
@@ -33,12 +37,12 @@ export type Ground = AsyncDisposable & {
   readonly sts: Sts;
   readonly cdk: Cdk;
   /** The app's context: our stages, our workloads. */
-  readonly context: Context;
+  readonly app: AppContext;
 };
 
-type Context = { readonly stages: string; readonly workloads: string };
+type AppContext = { readonly stages: string; readonly workloads: string };
 
-export async function prepareGround(folder: string): Promise<Ground> {
+export async function prepareContext(folder: string): Promise<Context> {
   await using started = new AsyncDisposableStack();
   const access = started.use(await embeddedWorkspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
@@ -59,13 +63,13 @@ export async function prepareGround(folder: string): Promise<Ground> {
     await startMiniStack({ folder: join(folder, "cloud"), certificates, leaks }),
   );
   emulator.endpoint = cloud.endpoint;
-  const context = {
+  const app = {
     stages: writeStages(folder, access),
     workloads: writeWorkloads(folder, "workloads"),
   };
   const running = started.move();
   return {
-    ...{ folder, access, client, cloud, sts, context },
+    ...{ folder, access, client, cloud, sts, app },
     cdk: createCdk(cloud.clientEnvironment, folder),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
@@ -75,12 +79,12 @@ export async function prepareGround(folder: string): Promise<Ground> {
 async function federatedToken({ embedded }: WorkspaceAccess): Promise<string> {
   if (embedded === undefined) throw new Error("only the embedded workspace has a test provider");
   const body = { principal: "controllers" };
-  const told = await embedded.workspace.admin("POST", "/federated-tokens", body);
-  return z.object({ subject_token: z.string() }).parse(told).subject_token;
+  const answer = await embedded.workspace.admin("POST", "/federated-tokens", body);
+  return z.object({ subject_token: z.string() }).parse(answer).subject_token;
 }
 
 /** The data that the workloads read. */
-export async function uploadData({ access, client }: Ground): Promise<void> {
+export async function uploadData({ access, client }: Context): Promise<void> {
   for (const schema of [access.schema, TWIN_SCHEMA])
     for (const name of ["seattle-weather.csv", "weather.csv"])
       await client.files.overwrite(
@@ -104,6 +108,8 @@ function writeStages(folder: string, access: WorkspaceAccess): string {
   catalog: ${access.catalog}
   schema: ${access.schema}
   run_as: ${access.executorsId}
+  on_call: { client_id: ${access.onCallId}, secret: ${ON_CALL_SECRET} }
+people: { orders: ["${orderers}"] }
 limits: { time_scale: 0.1 }
 alarms: { email: oncall@example.com }
 `,
@@ -151,18 +157,31 @@ export function writeLaterWorkloads(folder: string): string {
 
 /**
  * `cdk synth`. The emulator fills in none of Scheduler's placeholders (MiniStack 1.5.33 passes them on as they are), so the time at
- * which a ticket is scheduled is written into the template; that the app writes the placeholder is asserted elsewhere.
+ * which a ticket is scheduled is written into the template; and it knows no policies of buses, so they are taken out. That the app
+ * writes both is asserted elsewhere.
  */
 export async function synthesise(
-  { cdk, context }: Ground,
+  { cdk, app }: Context,
   assembly: string,
   revision: string,
-  workloads = context.workloads,
+  workloads = app.workloads,
 ): Promise<void> {
-  await cdk.synth(assembly, { ...context, workloads, revision });
-  const path = join(assembly, `${STACK}.template.json`);
-  const template = readFileSync(path, "utf8");
+  await cdk.synth(assembly, { ...app, workloads, revision });
   const placeholder = "<aws.scheduler.scheduled-time>";
-  if (!template.includes(placeholder)) throw new Error(`${path} has no ${placeholder}`);
-  writeFileSync(path, template.replaceAll(placeholder, SCHEDULED_TIME));
+  for (const stack of [STACK, TWIN_STACK]) {
+    const path = join(assembly, `${stack}.template.json`);
+    const text = readFileSync(path, "utf8");
+    if (stack === STACK && !text.includes(placeholder))
+      throw new Error(`${path} has no ${placeholder}`);
+    const template = Template.parse(JSON.parse(text.replaceAll(placeholder, SCHEDULED_TIME)));
+    const kept = Object.entries(template.Resources).filter(([, { Type }]) => Type !== BUS_POLICY);
+    if (kept.length === Object.keys(template.Resources).length)
+      throw new Error(`${path} has no ${BUS_POLICY}`);
+    writeFileSync(path, JSON.stringify({ ...template, Resources: Object.fromEntries(kept) }));
+  }
 }
+
+const BUS_POLICY = "AWS::Events::EventBusPolicy";
+const Template = z.looseObject({
+  Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
+});

@@ -12,7 +12,7 @@ import type { QueueName } from "../../shared/topology.ts";
 export type Ports = OrchestratorDeps & RunPollerDeps & IngesterDeps;
 
 type Callable = (...args: never[]) => unknown;
-type Sayings = {
+type Sentences = {
   readonly [P in keyof Ports]?: Ports[P] extends Callable
     ? never
     : {
@@ -43,13 +43,13 @@ const changing = new Set([
 export const isChanging = (method: string): boolean => changing.has(method);
 
 /** @param runNameOf the name of a Databricks run, by its id */
-export const createSayings = (planeId: string, runNameOf: (id: string) => string | undefined) => {
+export const createSentences = (planeId: string, runNameOf: (id: string) => string | undefined) => {
   const attemptOf = (runName: string): string => {
     const key = attemptOfName(planeId, runName);
     return key === undefined ? runName : `${key.iter_n}.${key.attempt}`;
   };
   const runOf = (id: string): string => attemptOf(runNameOf(id) ?? id);
-  const sayings: Sayings = {
+  const sentences: Sentences = {
     facts: {
       read: (ref) => `read ${factName(ref)}`,
       create: (ref) => `create ${factName(ref)}`,
@@ -95,7 +95,7 @@ export const createSayings = (planeId: string, runNameOf: (id: string) => string
     plane: { id: () => "read plane" },
   };
   return (port: string, method: string, args: readonly unknown[]): string => {
-    const say = (sayings as { [port: string]: { [method: string]: Callable } })[port]?.[method];
+    const say = (sentences as { [port: string]: { [method: string]: Callable } })[port]?.[method];
     return say === undefined ? `${port}.${method}` : String(say(...(args as never[])));
   };
 };

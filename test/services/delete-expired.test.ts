@@ -1,6 +1,6 @@
 // Retention: what is long over is declared dead, then deleted in steps; everything else is left alone.
 import { expect, test } from "vitest";
-import { retire } from "../../services/orchestrator/retire.ts";
+import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { type FactOf, factRef } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { accepted, lastDecision, manifest, outcome, t0 } from "../domain/examples.ts";
@@ -35,13 +35,13 @@ async function oldPlane(days = 91) {
 async function visit(plane: Awaited<ReturnType<typeof oldPlane>>, minutes: number) {
   plane.at(91 * DAY + minutes * 60);
   const before = plane.effects().length;
-  const hasMore = await retire(plane.ports, NEVER);
+  const hasMore = await deleteExpired(plane.ports, NEVER);
   return { did: plane.effects().slice(before), hasMore };
 }
 
 test("where nothing is long over, a visit costs one listing", async () => {
   const plane = await oldPlane(90);
-  expect(await retire(plane.ports, NEVER)).toBe(false);
+  expect(await deleteExpired(plane.ports, NEVER)).toBe(false);
   expect(plane.calls()).toEqual(["list over"]);
 });
 
@@ -52,11 +52,11 @@ test("a run goes in steps, each of them minutes after the one before: the outcom
   expect((await visit(plane, 5)).did).toEqual(["remove run_ORD-1/ticket.json", "create retired 2"]);
   expect((await visit(plane, 10)).did).toEqual([
     "remove run_ORD-1/iter_001.attempt_001.manifest.json",
+    "remove run_ORD-1/iter_001.attempt_001.submission.json",
     `remove run_ORD-1/files/${"a".repeat(64)}/main.py`,
     `remove folder run_ORD-1/files/${"a".repeat(64)}`,
     "remove folder run_ORD-1/files",
     "remove run_ORD-1/iter_001.attempt_001.decision.json",
-    "remove run_ORD-1/iter_001.attempt_001.submission.json",
     "remove run_ORD-1/outcome_1.json",
     `remove plan run_ORD-1/files/${"b".repeat(64)}/main.py`,
     `remove folder of plans run_ORD-1/files/${"b".repeat(64)}`,
@@ -138,7 +138,7 @@ test("a run that began anew under the id is not touched by what is left of the s
 
 test("a visit ends in time, and the next goes on", async () => {
   const plane = await oldPlane();
-  expect(await retire(plane.ports, 0)).toBe(true);
+  expect(await deleteExpired(plane.ports, 0)).toBe(true);
   expect(plane.effects()).toEqual([]);
   expect((await visit(plane, 1)).did).toEqual(["create retired 1"]);
 });
@@ -148,6 +148,6 @@ test("somebody's file among the entries is left alone, and brings nobody back at
   const path = `over/2026-01-01/notes.txt`;
   plane.putFact(path, "mine");
   plane.at(91 * DAY);
-  expect(await retire(plane.ports, NEVER)).toBe(false);
+  expect(await deleteExpired(plane.ports, NEVER)).toBe(false);
   expect(Object.keys(plane.factTexts())).toContain(path);
 });

@@ -1,4 +1,5 @@
-// Platform trouble is waited out: what is left of the message is sent again, later, and the old one is done.
+// Platform trouble is waited out: the message is sent again with a delay, and SQS forgets the old
+// one.
 import { jitterOf, waitSeconds } from "../domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import { messageLimits } from "../domain/messages.ts";
@@ -7,35 +8,38 @@ import { sentOf } from "./delivery.ts";
 import { type EdgeDeps, type EdgeMiddleware, type Entry, fieldsOf, mend } from "./entry.ts";
 
 /** When and in whose name a message is sent again. */
-export type WaitOptions = {
+export type RequeueOptions = {
   readonly delaySeconds: number;
   readonly traceparent?: string | undefined;
   readonly by?: string | undefined;
 };
-/** Sends what is left of a message again, so that an outage costs patience and no receives. */
-export type WaitOut<Message> = (message: Message, options: WaitOptions) => Promise<void>;
+/** Sends a message again, so that an outage costs patience and no receives. */
+export type Requeue<Message> = (message: Message, options: RequeueOptions) => Promise<void>;
 
-export type Waiting<Q extends QueueName> = {
+export type Requeueing<Q extends QueueName> = {
   readonly queue: Q;
   readonly deps: EdgeDeps;
-  readonly waitOut: WaitOut<MessageOf<Q>>;
+  readonly requeue: Requeue<MessageOf<Q>>;
 };
 
-export const waitOutTrouble = <Q extends QueueName>(waiting: Waiting<Q>): EdgeMiddleware<Q> => ({
+export const requeueOnTrouble = <Q extends QueueName>(
+  requeueing: Requeueing<Q>,
+): EdgeMiddleware<Q> => ({
   after: ({ event }) =>
     mend(
       event,
       ({ error }) => error instanceof PlatformTroubleError,
-      (entry) => sendAgain(waiting, entry, entry.error as PlatformTroubleError),
+      (entry) => sendAgain(requeueing, entry, entry.error as PlatformTroubleError),
     ),
 });
 
 /**
- * Returns what is still wrong with the entry: nothing, where it is on its way again.
+ * Sends the message of an entry again.
+ * @returns the entry's remaining error; undefined if the message is on its way again
  * @throws whatever sending throws
  */
 export async function sendAgain<Q extends QueueName>(
-  { queue, deps, waitOut }: Waiting<Q>,
+  { queue, deps, requeue }: Requeueing<Q>,
   { record, message }: Entry<MessageOf<Q>>,
   trouble: PlatformTroubleError,
 ): Promise<unknown> {
@@ -52,7 +56,7 @@ export async function sendAgain<Q extends QueueName>(
     retryAfterSeconds: trouble.retryAfterSeconds,
   });
   const { traceparent, by } = sentOf(record, deps.settings, message);
-  await waitOut({ ...message, tries: message.tries + 1 }, { delaySeconds, traceparent, by });
+  await requeue({ ...message, tries: message.tries + 1 }, { delaySeconds, traceparent, by });
   deps.log("message.waited", {
     ...fieldsOf(queue, record),
     delay_seconds: delaySeconds,

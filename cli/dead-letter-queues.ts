@@ -8,17 +8,17 @@ import { oneLine } from "../shared/domain/text.ts";
 import { scheduledTicketId } from "../shared/domain/ticket.ts";
 import { FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
 
-export type LetterBox = {
+export type DeadLetterQueue = {
   /** As `--queue` names it, and the alarm `dead-letters-<name>`. */
   readonly name: string;
   readonly queueName: string;
   /** Without a workload that has a schedule, a stage has no queue for their starts. */
   readonly isOptional: boolean;
-  readonly told: (message: Message) => Told;
+  readonly describe: (message: Message) => Description;
 };
 
 /** What a letter says of itself, whoever put it there. */
-export type Told = {
+export type Description = {
   readonly reason: string;
   readonly errorName: string;
   readonly failedAt: string;
@@ -37,24 +37,24 @@ export type Replay =
 
 const loopQueues = Object.keys(topology) as QueueName[];
 
-export const letterBoxesOf = (stack: string): readonly LetterBox[] => [
+export const deadLetterQueuesOf = (stack: string): readonly DeadLetterQueue[] => [
   ...loopQueues.map((name) => ({
     name,
     queueName: deadLetterQueueName(stack, name),
     isOptional: false,
-    told: (message: Message) => toldByMessage(name, message),
+    describe: (message: Message) => describeMessage(name, message),
   })),
   ...(["sweep", "workloads", "failed-starts"] as const).map((name) => ({
     name,
     queueName: scheduleDeadLetterQueueName(stack, name),
     isOptional: name === "workloads",
-    told: name === "failed-starts" ? toldByLambda : toldByScheduler,
+    describe: name === "failed-starts" ? describeFailedStart : describeUndeliveredStart,
   })),
   {
     name: "example",
     queueName: deadLetterQueueName(eventBusName(stack), "example"),
     isOptional: false,
-    told: toldByEventBridge,
+    describe: describeUndeliveredEvent,
   },
 ];
 
@@ -67,7 +67,7 @@ const sentAt = ({ Attributes }: Message): string => {
 };
 
 /** A message of the loop, with the attributes that a handler gave it; without them, SQS put it there. */
-function toldByMessage(queue: QueueName, message: Message): Told {
+function describeMessage(queue: QueueName, message: Message): Description {
   const attribute = (name: string) => attributeOf(message, name);
   const body = message.Body ?? "";
   return {
@@ -85,8 +85,8 @@ function toldByMessage(queue: QueueName, message: Message): Told {
 /** Where SQS itself put it aside, it is as it was sent. What it says of an earlier sender is a note that anybody can write. */
 function senderOf(message: Message): string {
   const { SenderId: sender = "" } = message.Attributes ?? {};
-  const said = attributeOf(message, SENT_BY);
-  return said === undefined ? sender : `${sender}, for ${said}`;
+  const claimed = attributeOf(message, SENT_BY);
+  return claimed === undefined ? sender : `${sender}, for ${claimed}`;
 }
 
 /** An order that came by another queue would come back; put on the right one, it would be the replayer's, unread. */
@@ -134,16 +134,16 @@ function runIdIn(body: string): string {
   );
 }
 
-const strangersTold = { runUrl: "", firstBy: "", traceparent: undefined };
+const noOrigin = { runUrl: "", firstBy: "", traceparent: undefined };
 
 /** EventBridge Scheduler could not start the orchestrator: the body is the start itself. */
-function toldByScheduler(message: Message): Told {
+function describeUndeliveredStart(message: Message): Description {
   return {
-    ...strangersTold,
+    ...noOrigin,
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "EventBridge Scheduler does not say why",
     errorName: attributeOf(message, "ERROR_CODE") ?? "StartNotDelivered",
     failedAt: sentAt(message),
-    ...ofStart(jsonOrNothing(bodyWithTime(message))),
+    ...startFields(jsonOrNothing(bodyWithTime(message))),
   };
 }
 
@@ -162,21 +162,21 @@ const LambdaRecord = z.object({
 });
 
 /** Lambda took a start and could not carry it through: its record of that has the start within. */
-function toldByLambda(message: Message): Told {
+function describeFailedStart(message: Message): Description {
   const record = LambdaRecord.safeParse(jsonOrNothing(message.Body ?? ""));
   const { timestamp, requestContext, requestPayload, responsePayload } = record.data ?? {};
   const condition = requestContext?.condition ?? "it does not say why";
   return {
-    ...strangersTold,
+    ...noOrigin,
     reason: responsePayload?.errorMessage ?? `Lambda gave up: ${condition}`,
     errorName: responsePayload?.errorType ?? requestContext?.condition ?? "StartFailed",
     failedAt: timestamp ?? sentAt(message),
-    ...ofStart(requestPayload),
+    ...startFields(requestPayload),
   };
 }
 
 /** A start of a workload is worth the ticket that it would have become: its id carries the time, so that it is sent once. */
-function ofStart(value: unknown): Pick<Told, "runId" | "replay"> {
+function startFields(value: unknown): Pick<Description, "runId" | "replay"> {
   const start = ScheduledStart.safeParse(value);
   if (!start.success)
     return {
@@ -194,10 +194,10 @@ function ofStart(value: unknown): Pick<Told, "runId" | "replay"> {
 const Announcement = z.object({ detail: z.object({ run_id: z.string() }) });
 
 /** EventBridge could not deliver an announcement to the example: whoever needs it asks for it with the same ticket again. */
-function toldByEventBridge(message: Message): Told {
+function describeUndeliveredEvent(message: Message): Description {
   const event = Announcement.safeParse(jsonOrNothing(message.Body ?? ""));
   return {
-    ...strangersTold,
+    ...noOrigin,
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "the example's listener did not take it",
     errorName: attributeOf(message, "ERROR_CODE") ?? "ReceivesSpent",
     failedAt: sentAt(message),

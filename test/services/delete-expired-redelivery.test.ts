@@ -1,7 +1,7 @@
 // Deleting what is long over, with each call in turn being the last that a visit lived to make: the next visits finish it, and at no
 // moment does a repeated ticket find half a run.
 import { expect, test } from "vitest";
-import { retire } from "../../services/orchestrator/retire.ts";
+import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { accepted, decision, lastDecision, manifest, outcome } from "../domain/examples.ts";
 import { chapter, retryFact, stopFact, ticketFact } from "../support/facts.ts";
@@ -62,7 +62,7 @@ async function visited(plane: Plane, mishap?: Mishap) {
   plane.disturb(mishap);
   for (let i = 0; i < VISITS_MAX; i++) {
     plane.at(91 * DAY + i * 300);
-    const hasMore = await retire(plane.ports, Number.POSITIVE_INFINITY).catch(() => true);
+    const hasMore = await deleteExpired(plane.ports, Number.POSITIVE_INFINITY).catch(() => true);
     const died = plane.isDead();
     if (died) plane.disturb(undefined);
     if (anew === undefined) found.push(foundBy(plane));
@@ -93,17 +93,18 @@ test("what is planned goes first, outcomes go last, and what is not ours stays",
   plane.putFact("over/readme", "mine");
   for (let i = 0; i < VISITS_MAX; i++) {
     plane.at(91 * DAY + i * 300);
-    await retire(plane.ports, Number.POSITIVE_INFINITY);
+    await deleteExpired(plane.ports, Number.POSITIVE_INFINITY);
   }
   const removed = plane.effects().filter((effect) => effect.startsWith("remove run_ORD-1/"));
-  const kinds = removed.map((effect) => /ticket|manifest|outcome|retired|files/.exec(effect)?.[0]);
-  expect(kinds.filter((kind, i) => kind !== undefined && kind !== kinds[i - 1])).toEqual([
-    "ticket",
-    "manifest",
-    "files",
-    "outcome",
-    "retired",
-  ]);
+  const order = ["ticket", "manifest", "submission", "decision", "outcome", "retired"];
+  const kinds = removed.map(
+    (effect) => /ticket|manifest|submission|decision|outcome|retired/.exec(effect)?.[0],
+  );
+  const known = kinds.filter((kind) => kind !== undefined);
+  // What judging begins with goes together, before what was decided.
+  const rank = (kind: string) => order.indexOf(kind === "submission" ? "manifest" : kind);
+  expect(known.map(rank)).toEqual(known.map(rank).toSorted((a, b) => a - b));
+  expect(new Set(known)).toEqual(new Set(order));
   expect(Object.keys(plane.factTexts())).toEqual(["over/2026-11-21/notes.txt", "over/readme"]);
 });
 
@@ -116,13 +117,13 @@ test("whichever call a visit died at, the next ones finish: nobody finds half a 
     for (const when of ["before", "after"] as const)
       for (const caller of ["dies", "is troubled"] as const) {
         const { found, anew, left } = await visited(await oldPlane(), { call, when, caller });
-        const said = `${caller} ${when} call ${call}, "${sentence}"`;
+        const situation = `${caller} ${when} call ${call}, "${sentence}"`;
         expect(
           found.filter((what) => what === "half a run"),
-          said,
+          situation,
         ).toEqual([]);
-        expect(anew, said).toBeDefined();
-        expect(left, said).toEqual(anew);
+        expect(anew, situation).toBeDefined();
+        expect(left, situation).toEqual(anew);
       }
 });
 
@@ -138,7 +139,7 @@ test.each(["remove run_ORD-1/retired_3.json", "remove folder run_ORD-1"])(
     });
     for (let i = 0; i < VISITS_MAX; i++) {
       plane.at(91 * DAY + i * 300);
-      await retire(plane.ports, Number.POSITIVE_INFINITY);
+      await deleteExpired(plane.ports, Number.POSITIVE_INFINITY);
     }
     expect(anew).toBeDefined();
     expect(plane.factTexts()).toEqual(anew);
