@@ -1,4 +1,5 @@
-// `npm run build`: the sources as JavaScript with declarations, in dist. Node strips no types inside node_modules.
+// `npm run build`: the sources as JavaScript with declarations, in dist. Node strips no types
+// inside node_modules.
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, rmSync } from "node:fs";
 import { extname, join } from "node:path";

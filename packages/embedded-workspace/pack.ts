@@ -1,5 +1,6 @@
-// Around `npm pack`: in the repository the package is its sources, so that nothing is ever stale; in the tarball it is what
-// was built of them. package.json says which, so it is another one while npm packs. `--undo` puts the first one back.
+// Around `npm pack`: in the repository the package is its sources, so that nothing is ever stale;
+// in the tarball it is what was built of them. package.json says which, so it is another one while
+// npm packs. `--undo` puts the first one back.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,5 @@
-// The other side of the workspace: faults, the request log, switches. Only who knows its address may use it.
+// The other side of the workspace: faults, the request log, switches. Only who knows its address
+// may use it.
 import * as z from "zod";
 import type { Identities } from "./auth/principals.ts";
 import type { Settings } from "./context.ts";

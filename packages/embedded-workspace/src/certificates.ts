@@ -1,6 +1,7 @@
-// A certificate authority and a server certificate of the workspace's own, in DER by hand: Node signs, but cannot issue.
-// Python 3.13 verifies strictly (RFC 5280), so the key identifiers must be there. The issuing package
-// that adds them brings 26 others (docs/decisions/0003-certificates-are-issued-by-hand.md).
+// A certificate authority and a server certificate of the workspace's own, in DER by hand: Node
+// signs, but cannot issue. Python 3.13 verifies strictly (RFC 5280), so the key identifiers must be
+// there. The issuing package that adds them brings 26 others
+// (docs/decisions/0003-certificates-are-issued-by-hand.md).
 import {
   createHash,
   createPrivateKey,
@@ -21,7 +22,10 @@ export type Certificates = {
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
-/** For `localhost`, `127.0.0.1` and `::1`. Valid from a day ago, because clocks of containers differ. */
+/**
+ * For `localhost`, `127.0.0.1` and `::1`. Valid from a day ago, because clocks of containers
+ * differ.
+ */
 export function issueCertificates(nowMs: number): Certificates {
   const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const server = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -1,4 +1,5 @@
-// What is to be closed at the end, the last opened first. As AsyncDisposableStack, which Node has from 24 on.
+// What is to be closed at the end, the last opened first. As AsyncDisposableStack, which Node has
+// from 24 on.
 
 export type Closers = {
   readonly use: (opened: AsyncDisposable | Disposable) => void;

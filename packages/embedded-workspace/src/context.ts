@@ -1,4 +1,5 @@
-// What every API family is given: the parts of the workspace that several families share, as interfaces.
+// What every API family is given: the parts of the workspace that several families share, as
+// interfaces.
 import type { Principal, Route } from "./route.ts";
 import type { Store } from "./store.ts";
 
@@ -7,15 +8,18 @@ export type WorkspaceContext = {
   readonly url: string;
   /** A number too large for a JavaScript number on some workspaces, therefore text. */
   readonly workspaceId: string;
-  /** The folder of everything that is kept (`--data`), or a temporary one that is removed at the end. */
+  /**
+   * The folder of everything that is kept (`--data`), or a temporary one that is removed at the
+   * end.
+   */
   readonly folder: string;
   /** Where tasks work: apart from `folder`, which is closed to them. Removed at the end. */
   readonly tasksFolder: string;
   /** Whether `folder` outlives the process (`--data` was given). */
   readonly durable: boolean;
   /**
-   * Certificate authorities for child processes (SSL_CERT_FILE and its like): the workspace's, and those of this
-   * machine, so that pip goes on working. Absent without TLS.
+   * Certificate authorities for child processes (SSL_CERT_FILE and its like): the workspace's, and
+   * those of this machine, so that pip goes on working. Absent without TLS.
    */
   readonly caFile?: string;
   readonly sqlEngine: "duckdb" | "spark";
@@ -23,7 +27,10 @@ export type WorkspaceContext = {
   readonly clusterId: string;
   readonly store: Store;
   readonly clock: Clock;
-  /** Switches that may change while the workspace runs: `PATCH $DATABRICKS_WORKSPACE_ADMIN/settings`. */
+  /**
+   * Switches that may change while the workspace runs: `PATCH
+   * $DATABRICKS_WORKSPACE_ADMIN/settings`.
+   */
   readonly settings: Settings;
   readonly principals: Principals;
   readonly grants: Grants;
@@ -32,9 +39,15 @@ export type WorkspaceContext = {
   readonly secrets: Secrets;
   readonly workspaceFiles: WorkspaceFiles;
   readonly clusters: Clusters;
-  /** Registers what must end with the workspace (child processes, timers, engines). Last registered, first closed. */
+  /**
+   * Registers what must end with the workspace (child processes, timers, engines). Last registered,
+   * first closed.
+   */
   readonly onClose: (close: () => void | Promise<void>) => void;
-  /** Adds a route below `$DATABRICKS_WORKSPACE_ADMIN` (`/faults`, `/scripts`…); no principal is needed there. */
+  /**
+   * Adds a route below `$DATABRICKS_WORKSPACE_ADMIN` (`/faults`, `/scripts`…); no principal is
+   * needed there.
+   */
   readonly adminRoute: (route: Route) => void;
   /** One line on stderr; silent in tests unless asked for. */
   readonly log: (line: string) => void;
@@ -45,7 +58,9 @@ export type Clock = {
   readonly nowMs: () => number;
   /** Workspace seconds in a real second: at 100, a run of 300 s lasts 3 s. Default 1. */
   readonly timeScale: number;
-  /** Waits `workspaceMs / timeScale` real milliseconds. @throws the signal's reason when aborted. */
+  /**
+   * Waits `workspaceMs / timeScale` real milliseconds. @throws the signal's reason when aborted.
+   */
   readonly sleep: (workspaceMs: number, signal?: AbortSignal) => Promise<void>;
 };
 
@@ -67,17 +82,29 @@ export type Settings = {
   fileBytesMax: number;
   /** Listings of a directory may begin with an empty page that has a `next_page_token`. */
   emptyPages: boolean;
-  /** What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404 RESOURCE_DOES_NOT_EXIST. */
+  /**
+   * What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404
+   * RESOURCE_DOES_NOT_EXIST.
+   */
   missingRunStatus: 400 | 404;
-  /** A SQL statement ends after so many real seconds, whatever its client asked for. The platform says two days. */
+  /**
+   * A SQL statement ends after so many real seconds, whatever its client asked for. The platform
+   * says two days.
+   */
   statementSecondsMax: number;
-  /** Whether the identity that a run has may see it. No document says; its creator and its access list may anyway. */
+  /**
+   * Whether the identity that a run has may see it. No document says; its creator and its access
+   * list may anyway.
+   */
   runAsMayView: boolean;
-  /** Whether it may cancel, repair and delete the run; who may, may also see it. No document says. */
+  /**
+   * Whether it may cancel, repair and delete the run; who may, may also see it. No document says.
+   */
   runAsMayManage: boolean;
   /**
-   * Whose an idempotency token is. No document says. `workspace`: whoever submits under a used one gets the run that has it,
-   * also one that he may not see. `user`: each principal has tokens of its own.
+   * Whose an idempotency token is. No document says. `workspace`: whoever submits under a used one
+   * gets the run that has it, also one that he may not see. `user`: each principal has tokens of
+   * its own.
    */
   tokenScope: "workspace" | "user";
   /** When the `logs` of get-output are there. No document says. */
@@ -126,7 +153,9 @@ export type RuleSets = {
   readonly has: (holder: Principal, role: "user" | "manager", applicationId: string) => boolean;
 };
 
-/** `volume` `main.default.files`, `schema` `main.default`, `catalog` `main`. Names in lower case. */
+/**
+ * `volume` `main.default.files`, `schema` `main.default`, `catalog` `main`. Names in lower case.
+ */
 export type Securable = {
   readonly type: "catalog" | "schema" | "volume" | "table" | "function";
   readonly name: string;
@@ -143,8 +172,9 @@ export type Grant = {
 
 export type Grants = {
   /**
-   * Administrators and owners may everything. Anybody else needs the privilege (or ALL PRIVILEGES) on the securable
-   * or one that contains it, and USE CATALOG and USE SCHEMA on what contains it. Says nothing about existence.
+   * Administrators and owners may everything. Anybody else needs the privilege (or ALL PRIVILEGES)
+   * on the securable or one that contains it, and USE CATALOG and USE SCHEMA on what contains it.
+   * Says nothing about existence.
    */
   readonly may: (principal: Principal, privilege: Privilege, securable: Securable) => boolean;
   /** @throws ApiError 403 PERMISSION_DENIED, in the platform's words */
@@ -162,7 +192,10 @@ export type Grants = {
   ) => void;
   /** Direct grants only, without those inherited. */
   readonly show: (securable: Securable) => readonly Grant[];
-  /** May it change grants here: administrators, owners of it or of what contains it, holders of MANAGE. */
+  /**
+   * May it change grants here: administrators, owners of it or of what contains it, holders of
+   * MANAGE.
+   */
   readonly mayManage: (principal: Principal, securable: Securable) => boolean;
   /** Whoever creates a thing owns it. Tables too: tell it when a table appears. */
   readonly setOwner: (securable: Securable, owner: Principal) => void;
@@ -185,7 +218,10 @@ export type CatalogInfo = {
 export type SchemaInfo = CatalogInfo & { readonly catalog: string };
 export type VolumeInfo = SchemaInfo & { readonly schema: string; readonly volumeId: string };
 
-/** Catalogs, schemas and volumes: REST and SQL (`CREATE VOLUME`) both come here. Names arrive in any case. */
+/**
+ * Catalogs, schemas and volumes: REST and SQL (`CREATE VOLUME`) both come here. Names arrive in any
+ * case.
+ */
 export type Catalogs = {
   readonly catalogs: () => readonly CatalogInfo[];
   readonly catalog: (name: string) => CatalogInfo | undefined;
@@ -243,7 +279,10 @@ export type ResolvedVolumePath = {
 };
 
 export type Volumes = {
-  /** A folder of this machine that looks like `/Volumes`: `root/<catalog>/<schema>/<volume>/…`, lower case. */
+  /**
+   * A folder of this machine that looks like `/Volumes`: `root/<catalog>/<schema>/<volume>/…`,
+   * lower case.
+   */
   readonly root: string;
   readonly realRoot: (catalog: string, schema: string, volume: string) => string;
   /**
@@ -288,7 +327,10 @@ export type WorkspaceObject = {
   readonly modifiedAt: number;
   /** Bytes of a file or of a notebook's source; 0 for a directory. */
   readonly size: number;
-  /** Where the bytes are on this machine. A notebook has no extension; its source begins with its header line. */
+  /**
+   * Where the bytes are on this machine. A notebook has no extension; its source begins with its
+   * header line.
+   */
   readonly realPath: string;
 };
 
@@ -296,7 +338,8 @@ export type WorkspaceFiles = {
   /** A folder of this machine that looks like `/Workspace`. */
   readonly root: string;
   /**
-   * `/Workspace/Users/x/job.py`, or the same without `/Workspace`. A notebook is found with and without its extension.
+   * `/Workspace/Users/x/job.py`, or the same without `/Workspace`. A notebook is found with and
+   * without its extension.
    * @throws ApiError 400 for a path that leaves the workspace
    */
   readonly resolve: (path: string) => WorkspaceObject | undefined;
@@ -326,6 +369,9 @@ export type Clusters = {
   readonly get: (clusterId: string) => Cluster | undefined;
   /** Starts a terminated cluster; PENDING for a while, then RUNNING. No-op in other states. */
   readonly start: (clusterId: string) => void;
-  /** Starts it if need be and waits until it runs, as a run on `existing_cluster_id` does. @throws ApiError 400 unknown */
+  /**
+   * Starts it if need be and waits until it runs, as a run on `existing_cluster_id` does. @throws
+   * ApiError 400 unknown
+   */
   readonly ensureRunning: (clusterId: string, signal?: AbortSignal) => Promise<void>;
 };

@@ -31,7 +31,10 @@ export function keptFacts(store: Store, nowMs: number) {
   };
 }
 
-/** The admin's address carries a token of its own: a new one for each start, and those of earlier starts go on being valid. */
+/**
+ * The admin's address carries a token of its own: a new one for each start, and those of earlier
+ * starts go on being valid.
+ */
 function adminTokens(store: Store, nowMs: number) {
   const facts = store.collection<string>("facts");
   const held = store.collection<readonly Proof[]>("admin-tokens");

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command: one workspace on 127.0.0.1, the shell lines that point clients at it on stdout, its log on stderr.
+// The command: one workspace on 127.0.0.1, the shell lines that point clients at it on stdout, its
+// log on stderr.
 import nodeModule from "node:module"; // not by name: an old Node could not even say that it is too old
 import { parseArgs } from "node:util";
 import type { Workspace, WorkspaceOptions } from "./workspace.ts";
@@ -36,7 +37,8 @@ function requireNode(version: string): void {
 }
 
 async function run(options: WorkspaceOptions): Promise<void> {
-  // Stripping types and compiling takes most of a start; with the cache, only the first one pays for it.
+  // Stripping types and compiling takes most of a start; with the cache, only the first one pays
+  // for it.
   nodeModule.enableCompileCache();
   const { startWorkspace } = await import("./workspace.ts");
   const workspace = await startWorkspace(options);

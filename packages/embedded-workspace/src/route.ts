@@ -1,16 +1,22 @@
-// What the HTTP edge and the API families agree on. State lives elsewhere; this file knows neither sockets nor tables.
+// What the HTTP edge and the API families agree on. State lives elsewhere; this file knows neither
+// sockets nor tables.
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { ZodType } from "zod";
 
 /** Somebody who may call the workspace or run code in it: a service principal. */
 export type Principal = {
-  /** Its application id (a UUID), which is also its OAuth client id and the name that grants use. */
+  /**
+   * Its application id (a UUID), which is also its OAuth client id and the name that grants use.
+   */
   readonly id: string;
   readonly displayName: string;
   /** A workspace administrator may do everything; anybody else needs grants. */
   readonly admin: boolean;
-  /** Has the entitlements workspace-access and databricks-sql-access; without, it may not start runs or SQL. */
+  /**
+   * Has the entitlements workspace-access and databricks-sql-access; without, it may not start runs
+   * or SQL.
+   */
   readonly entitled: boolean;
 };
 
@@ -18,7 +24,10 @@ export type ApiRequest = {
   readonly method: string;
   /** Decoded segment by segment; never contains an encoded slash. */
   readonly path: string;
-  /** What the route's pattern captured, decoded: `:name` one segment, `*name` the rest (begins with a slash). */
+  /**
+   * What the route's pattern captured, decoded: `:name` one segment, `*name` the rest (begins with
+   * a slash).
+   */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
@@ -26,7 +35,10 @@ export type ApiRequest = {
   readonly principal: Principal;
   /** The whole body, at most `bytesMax` of the route. */
   readonly body: () => Promise<Buffer>;
-  /** The body as it arrives, for files too large for memory. Fails with ApiError 413 beyond `bytesMax`. */
+  /**
+   * The body as it arrives, for files too large for memory. Fails with ApiError 413 beyond
+   * `bytesMax`.
+   */
   readonly stream: () => Readable;
   /** Aborts when the client has gone before it has its answer. */
   readonly gone: () => AbortSignal;
@@ -40,7 +52,9 @@ export type ApiRequest = {
 export type ApiReply = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A string, Buffer or stream goes out as it is; anything else as JSON (bigint as a bare number). */
+  /**
+   * A string, Buffer or stream goes out as it is; anything else as JSON (bigint as a bare number).
+   */
   readonly body?: unknown;
 };
 
@@ -50,7 +64,10 @@ export type Route = {
   readonly path: string;
   /** No token needed (discovery documents, the token endpoint). */
   readonly open?: boolean;
-  /** What `*name` takes may have its slashes encoded (`%2F`), as the CLI sends the paths of workspace files. */
+  /**
+   * What `*name` takes may have its slashes encoded (`%2F`), as the CLI sends the paths of
+   * workspace files.
+   */
   readonly encodedSlashes?: boolean;
   /** A larger body is refused with 413 before it is read. Default 10 MiB. */
   readonly bytesMax?: number | (() => number);
@@ -59,7 +76,9 @@ export type Route = {
   readonly handle: (request: ApiRequest) => Promise<ApiReply>;
 };
 
-/** An answer that is not a success, in the platform's own shape: `{error_code, message, details?}`. */
+/**
+ * An answer that is not a success, in the platform's own shape: `{error_code, message, details?}`.
+ */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;

@@ -1,8 +1,12 @@
-// What the workspace remembers, as named collections of JSON values: reads come from memory, writes go through to SQLite.
+// What the workspace remembers, as named collections of JSON values: reads come from memory, writes
+// go through to SQLite.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Values by key, in order of first insertion. A value read is shared: replace it, do not change it in place. */
+/**
+ * Values by key, in order of first insertion. A value read is shared: replace it, do not change it
+ * in place.
+ */
 export type Collection<T> = {
   readonly get: (key: string) => T | undefined;
   readonly put: (key: string, value: T) => void;
@@ -20,8 +24,8 @@ export type Store = Disposable & {
 };
 
 /**
- * Opens the store. With a folder, everything survives SIGKILL (SQLite in WAL mode, one transaction a write);
- * without one, it is gone with the process.
+ * Opens the store. With a folder, everything survives SIGKILL (SQLite in WAL mode, one transaction
+ * a write); without one, it is gone with the process.
  */
 export function openStore(folder?: string): Store {
   const file = folder === undefined ? undefined : openFile(folder);
@@ -61,7 +65,8 @@ function openFile(folder: string) {
   // Only where it is needed: until Node 24 it is said to be an experiment, on stderr.
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const db = new DatabaseSync(join(folder, "workspace.sqlite"));
-  // Exclusive: values are held in memory, so a second workspace on the same folder would overwrite them.
+  // Exclusive: values are held in memory, so a second workspace on the same folder would overwrite
+  // them.
   db.exec(
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
   );

@@ -11,7 +11,10 @@ export type Trust = {
   readonly bundleFile: string;
 };
 
-/** OpenSSL's variables replace the machine's authorities, so the bundle has those too: pip must go on working. */
+/**
+ * OpenSSL's variables replace the machine's authorities, so the bundle has those too: pip must go
+ * on working.
+ */
 export function writeTrust(folder: string, { caPem }: Certificates): Trust {
   const caFile = join(folder, "ca.pem");
   const bundleFile = join(folder, "ca-bundle.pem");

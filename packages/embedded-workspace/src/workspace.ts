@@ -1,4 +1,5 @@
-// The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests and for `main.ts`.
+// The embedded Databricks workspace, composed: state, APIs, the edge. One call starts it, for tests
+// and for `main.ts`.
 import { lstatSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -80,7 +81,8 @@ export type Workspace = AsyncDisposable & {
 };
 
 /**
- * Starts a workspace on 127.0.0.1. It executes what it is given: every task of every run is a process on this machine.
+ * Starts a workspace on 127.0.0.1. It executes what it is given: every task of every run is a
+ * process on this machine.
  * @throws Error when the port is taken or the folder cannot be used
  */
 export async function startWorkspace(options: WorkspaceOptions = {}): Promise<Workspace> {
@@ -115,7 +117,8 @@ async function compose(options: WorkspaceOptions, closers: Closers): Promise<Wor
     faults: createFaults(),
     requestLog: createRequestLog(),
   };
-  // The port first: addresses appear in answers, and the APIs are composed once the address is known.
+  // The port first: addresses appear in answers, and the APIs are composed once the address is
+  // known.
   const server = await listen(options, facts.port(), {
     ...edge,
     settings,
@@ -233,7 +236,10 @@ function openFolder({ data }: WorkspaceOptions, closers: Closers) {
   return { folder, store };
 }
 
-/** The same after a restart, so that what was executing is found. @throws Error when it is somebody else's */
+/**
+ * The same after a restart, so that what was executing is found. @throws Error when it is somebody
+ * else's
+ */
 function openTasksFolder(path: string, closers: Closers): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const found = lstatSync(path);
@@ -282,8 +288,8 @@ function credentialsOf(identities: Identities, name: string): Credentials {
 }
 
 /**
- * `DATABRICKS_AUTH_TYPE` because the SDKs refuse to start when both a token and a client secret are set
- * ("more than one authorization method configured") unless they are told which to take.
+ * `DATABRICKS_AUTH_TYPE` because the SDKs refuse to start when both a token and a client secret are
+ * set ("more than one authorization method configured") unless they are told which to take.
  */
 const environment = (
   context: WorkspaceContext,

@@ -1,4 +1,5 @@
-// What a task must not reach with Python's own means: the workspace's files, other processes, its own end.
+// What a task must not reach with Python's own means: the workspace's files, other processes, its
+// own end.
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,10 @@ afterAll(async () => {
   rmSync(data, { recursive: true, force: true });
 });
 
-/** Runs the lines with `data` and `tasks` known to them, as if somebody had found out; what they print. */
+/**
+ * Runs the lines with `data` and `tasks` known to them, as if somebody had found out; what they
+ * print.
+ */
 async function says(source: string): Promise<string> {
   const known = `data = ${JSON.stringify(realpathSync(data))}\ntasks = ${JSON.stringify(jobs.workspace.context.tasksFolder)}\n`;
   return (await jobs.python(`${known}${source}`)).logs.trim();
@@ -192,7 +196,9 @@ for fd in (1, 2):
   });
 });
 
-/** Processes of this machine that sleep for so many seconds, an odd number that nobody else takes. */
+/**
+ * Processes of this machine that sleep for so many seconds, an odd number that nobody else takes.
+ */
 function sleepers(seconds: string): string[] {
   return readdirSync("/proc").filter((name) => {
     if (!/^\d+$/.test(name)) return false;

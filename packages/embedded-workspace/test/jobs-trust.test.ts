@@ -1,4 +1,5 @@
-// What runs say of who made them and what was run, who may see it, and what no document says: both ways.
+// What runs say of who made them and what was run, who may see it, and what no document says: both
+// ways.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { environments, type Jobs, pythonTask, scriptedSubmit, startJobs } from "./jobs-fixture.ts";

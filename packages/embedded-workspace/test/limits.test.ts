@@ -58,7 +58,8 @@ test("an unauthenticated upload is refused before its body, and its client can r
   expect(answer).toMatchObject({ status: 401, json: { error_code: 401 } });
 });
 
-// So many requests that a machine would need several seconds for them before the allowance could refill enough.
+// So many requests that a machine would need several seconds for them before the allowance could
+// refill enough.
 test.each([
   { route: "GET /api/2.0/secrets/scopes/list", perSecond: 18, count: 120 },
   { route: "POST /api/2.2/jobs/runs/submit", perSecond: 35, count: 200 },
@@ -119,7 +120,10 @@ test("JSON that cannot be parsed answers MALFORMED_REQUEST, a wrong field INVALI
   expect(wrong.json.message).toContain("'scope'");
 });
 
-/** Writes bytes on a TLS connection, answers one prompt, and returns all that came until the end or the status line. */
+/**
+ * Writes bytes on a TLS connection, answers one prompt, and returns all that came until the end or
+ * the status line.
+ */
 function speak(head: string, prompt?: string, reply?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let heard = "";

@@ -1,4 +1,5 @@
-// Tokens, client secrets and the keys of JWTs: on disk there is nothing by which somebody becomes somebody.
+// Tokens, client secrets and the keys of JWTs: on disk there is nothing by which somebody becomes
+// somebody.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

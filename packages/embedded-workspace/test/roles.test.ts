@@ -1,4 +1,5 @@
-// Who may run code as whom, and what principals prove themselves by: rule sets, client secrets, tokens.
+// Who may run code as whom, and what principals prove themselves by: rule sets, client secrets,
+// tokens.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startWorkspace, type Workspace } from "../src/workspace.ts";
 import { type Client, clientOf } from "./client.ts";

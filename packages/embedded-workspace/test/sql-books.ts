@@ -52,7 +52,10 @@ const books: Readonly<Record<Book, Shape>> = {
   },
 };
 
-/** Times and one of the 64-bit numbers travel as text, and are CAST: exact, and loud where they are none. */
+/**
+ * Times and one of the 64-bit numbers travel as text, and are CAST: exact, and loud where they are
+ * none.
+ */
 const travelsAsText = (column: string, type: string): boolean =>
   type === "TIMESTAMP" || column === "number";
 

@@ -37,7 +37,8 @@ test("without sql_state a statement is only late, and every one is counted", asy
   await inject({ delay_ms: 300, statement_matches: "^INSERT" });
   const startMs = performance.now();
   await sql.run("INSERT INTO counted VALUES (1)");
-  // A lower bound: however slow the machine, the statement must not be faster than it was asked to be.
+  // A lower bound: however slow the machine, the statement must not be faster than it was asked to
+  // be.
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(290);
   expect(await rows()).toBe(1);
   expect(await workspace.admin("GET", "/sql-faults")).toMatchObject({

@@ -1,4 +1,5 @@
-// What only the owner of a thing may do with it in SQL (or a holder of MANAGE), whatever else somebody may create beside it.
+// What only the owner of a thing may do with it in SQL (or a holder of MANAGE), whatever else
+// somebody may create beside it.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startWorkspace, type Workspace } from "../src/workspace.ts";
 import { connect, type SqlClient } from "./sql-support.ts";

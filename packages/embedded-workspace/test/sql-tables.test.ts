@@ -1,4 +1,5 @@
-// Tables, views, volumes and grants as SQL on DuckDB: what a statement must answer when it is executed.
+// Tables, views, volumes and grants as SQL on DuckDB: what a statement must answer when it is
+// executed.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -21,7 +22,10 @@ afterAll(async () => {
   await workspace.close();
 });
 
-/** Statements one after another: the last one's rows as arrays, or the SQLSTATE with which any of them failed. */
+/**
+ * Statements one after another: the last one's rows as arrays, or the SQLSTATE with which any of
+ * them failed.
+ */
 async function outcome(script: string): Promise<unknown> {
   const statements = script.split(";").filter((statement) => statement.trim() !== "");
   let rows: object[] = [];

@@ -1,5 +1,6 @@
-// The package as somebody gets it who has no repository: packed, installed into an empty folder, and used as its README
-// says. No network: the declared dependencies are linked from where they are installed here, and no others.
+// The package as somebody gets it who has no repository: packed, installed into an empty folder,
+// and used as its README says. No network: the declared dependencies are linked from where they are
+// installed here, and no others.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -28,7 +29,10 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const place = mkdtempSync(join(tmpdir(), "tarball-"));
 /** Where somebody works who installs it. */
 const folder = join(place, "empty");
-/** What npm must not take from this machine: a user's settings, what it has cached, and another Node. */
+/**
+ * What npm must not take from this machine: a user's settings, what it has cached, and another
+ * Node.
+ */
 const env = {
   PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
   HOME: place,
@@ -40,7 +44,10 @@ const env = {
 };
 const npm = (cwd: string, ...args: readonly string[]) => run("npm", [...args], { cwd, env });
 
-/** Packs a copy: packing exchanges package.json for a moment, and other tests are at work beside this one. */
+/**
+ * Packs a copy: packing exchanges package.json for a moment, and other tests are at work beside
+ * this one.
+ */
 async function packed(): Promise<string> {
   const copy = join(place, "repository");
   const ours = join(copy, "packages", basename(root));
@@ -56,7 +63,10 @@ async function packed(): Promise<string> {
   return join(place, readdirSync(place).find((file) => file.endsWith(".tgz")) ?? "");
 }
 
-/** As `npm install` would find them; the rest of their own dependencies they find from where they are. */
+/**
+ * As `npm install` would find them; the rest of their own dependencies they find from where they
+ * are.
+ */
 function linkDependencies(names: readonly string[]): void {
   const require = createRequire(join(root, "package.json"));
   for (const each of names) {

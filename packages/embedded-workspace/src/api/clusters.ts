@@ -48,7 +48,8 @@ function routesOf(context: WorkspaceContext, clusters: ClusterControl, base: str
   ];
 }
 
-// Names that clients look up before they create a cluster. Whatever they choose, it is this machine.
+// Names that clients look up before they create a cluster. Whatever they choose, it is this
+// machine.
 const RUNTIMES = [
   { key: "17.3.x-scala2.13", name: "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)" },
   { key: "16.4.x-scala2.12", name: "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)" },

@@ -1,4 +1,5 @@
-// What principals prove themselves by, without the secrets themselves: personal access tokens, and OAuth client secrets.
+// What principals prove themselves by, without the secrets themselves: personal access tokens, and
+// OAuth client secrets.
 import type { Identities } from "../auth/principals.ts";
 import type { Proof } from "../auth/proofs.ts";
 import { ApiError, type Route } from "../route.ts";

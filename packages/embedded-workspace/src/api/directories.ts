@@ -28,7 +28,8 @@ async function list(context: WorkspaceContext, request: ApiRequest): Promise<Api
   await requireDirectory(directory);
   const page = parseQuery(request.query, Page);
   const size = page.page_size === 0 ? PAGE_SIZE_MAX : Math.min(page.page_size, PAGE_SIZE_MAX);
-  // The platform may answer an empty page that has a successor; a client must not take it for the end.
+  // The platform may answer an empty page that has a successor; a client must not take it for the
+  // end.
   if (context.settings.emptyPages && page.page_token === undefined)
     return { status: 200, body: { next_page_token: tokenAfter("") } };
   const after = page.page_token === undefined ? "" : nameOf(page.page_token);

@@ -1,4 +1,5 @@
-// The Files API: files and directories of volumes, whole files at a time, each appearing at once or not at all.
+// The Files API: files and directories of volumes, whole files at a time, each appearing at once or
+// not at all.
 import { randomUUID } from "node:crypto";
 import { createWriteStream, mkdirSync, rmSync, type Stats } from "node:fs";
 import { type FileHandle, link, mkdir, open, rename, rm, stat, unlink } from "node:fs/promises";
@@ -9,7 +10,8 @@ import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.t
 import { byteRange } from "./files-range.ts";
 
 export function fileRoutes(context: WorkspaceContext): Route[] {
-  // Uploads wait here, on the same file system as the volumes, so that a link or a rename publishes them whole.
+  // Uploads wait here, on the same file system as the volumes, so that a link or a rename publishes
+  // them whole.
   const uploads = join(context.folder, "uploads");
   rmSync(uploads, { recursive: true, force: true }); // what a killed process left half done
   mkdirSync(uploads, { recursive: true });
@@ -53,7 +55,10 @@ export async function requireFree(target: ResolvedVolumePath, overwrite: boolean
   if (found !== undefined && !overwrite) throw alreadyExists();
 }
 
-/** `link` fails when the name is taken, whoever took it a moment ago: one of twelve racing writers wins. */
+/**
+ * `link` fails when the name is taken, whoever took it a moment ago: one of twelve racing writers
+ * wins.
+ */
 export async function publish(waiting: string, target: ResolvedVolumePath, overwrite: boolean) {
   try {
     await mkdir(dirname(target.realPath), { recursive: true });
@@ -77,7 +82,8 @@ async function isBelowFile(realPath: string): Promise<boolean> {
 
 async function download(context: WorkspaceContext, request: ApiRequest): Promise<ApiReply> {
   const { realPath } = resolve(context, request, "READ VOLUME");
-  // Opened once: an overwrite publishes another file, and this answer goes on being the old one, whole.
+  // Opened once: an overwrite publishes another file, and this answer goes on being the old one,
+  // whole.
   const handle = await open(realPath).catch((error) => {
     throw codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR" ? fileNotFound(error) : error;
   });

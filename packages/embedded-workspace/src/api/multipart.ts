@@ -1,4 +1,5 @@
-// Large uploads in parts, as the SDKs send files over 50 MiB: a session, presigned URLs for the parts, one publication.
+// Large uploads in parts, as the SDKs send files over 50 MiB: a session, presigned URLs for the
+// parts, one publication.
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
@@ -10,7 +11,10 @@ import type { ResolvedVolumePath, WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Principal, type Route } from "../route.ts";
 import { overwriteOf, publish, requireFree } from "./files.ts";
 
-/** Sessions end with the process: a client that finds its session gone starts again, as after an expiry. */
+/**
+ * Sessions end with the process: a client that finds its session gone starts again, as after an
+ * expiry.
+ */
 export function multipartRoutes(context: WorkspaceContext): Route[] {
   const uploads: Uploads = { context, sessions: new Map(), key: randomBytes(32) };
   const post = (path: string, handle: (request: ApiRequest) => Promise<ApiReply>): Route => ({

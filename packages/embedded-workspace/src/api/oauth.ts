@@ -1,4 +1,5 @@
-// OAuth: discovery documents and the token endpoint (client credentials, and token exchange by RFC 8693).
+// OAuth: discovery documents and the token endpoint (client credentials, and token exchange by RFC
+// 8693).
 import type { Identities } from "../auth/principals.ts";
 import type { WorkspaceContext } from "../context.ts";
 import type { ApiReply, ApiRequest, Principal, Route } from "../route.ts";

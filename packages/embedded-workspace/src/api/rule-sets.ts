@@ -1,4 +1,5 @@
-// `preview/accounts/access-control/rule-sets`: roles on service principals, as a workspace lets one see and replace them.
+// `preview/accounts/access-control/rule-sets`: roles on service principals, as a workspace lets one
+// see and replace them.
 import * as z from "zod";
 import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiRequest, type Route } from "../route.ts";
@@ -49,7 +50,9 @@ const Replacement = z.object({
 
 const NAME = /^accounts\/([0-9a-f-]{36})\/servicePrincipals\/([0-9a-f-]{36})\/ruleSets\/default$/;
 
-/** The application id that a name means, for those who may manage it. @throws ApiError 400, 403, 404 */
+/**
+ * The application id that a name means, for those who may manage it. @throws ApiError 400, 403, 404
+ */
 function managed({ principals }: WorkspaceContext, { principal }: ApiRequest, name: string) {
   const [, account, applicationId = ""] = NAME.exec(name) ?? [];
   if (account !== ACCOUNT_ID)

@@ -41,7 +41,10 @@ export function thriftRoutes(context: WorkspaceContext): Route[] {
   ];
 }
 
-/** With the first call, as the engine: the driver's generated code is large, and many a client never speaks it. */
+/**
+ * With the first call, as the engine: the driver's generated code is large, and many a client never
+ * speaks it.
+ */
 async function loadThrift({ settings }: WorkspaceContext, open: OpenSql) {
   const { answerThrift } = await import("../sql/thrift/codec.ts");
   const { createThriftService } = await import("../sql/thrift/service.ts");

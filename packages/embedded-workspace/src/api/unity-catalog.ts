@@ -1,4 +1,5 @@
-// `/api/2.1/unity-catalog/…`: catalogs, schemas and volumes. Names go to lower case; permission comes before existence.
+// `/api/2.1/unity-catalog/…`: catalogs, schemas and volumes. Names go to lower case; permission
+// comes before existence.
 import * as z from "zod";
 import { missing } from "../catalog/catalogs.ts";
 import type { CatalogInfo, SchemaInfo, WorkspaceContext } from "../context.ts";

@@ -1,4 +1,5 @@
-// `permissions` and `effective-permissions` of Unity Catalog: grants over REST, `READ_VOLUME` for SQL's `READ VOLUME`.
+// `permissions` and `effective-permissions` of Unity Catalog: grants over REST, `READ_VOLUME` for
+// SQL's `READ VOLUME`.
 import * as z from "zod";
 import { missing } from "../catalog/catalogs.ts";
 import type { Grant, Securable, WorkspaceContext } from "../context.ts";

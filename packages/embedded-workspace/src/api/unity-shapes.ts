@@ -1,4 +1,5 @@
-// What the families of Unity Catalog's REST share: pages, names, changes, and what an object looks like.
+// What the families of Unity Catalog's REST share: pages, names, changes, and what an object looks
+// like.
 import * as z from "zod";
 import type { CatalogInfo, WorkspaceContext } from "../context.ts";
 import { parseQuery } from "../http/json.ts";

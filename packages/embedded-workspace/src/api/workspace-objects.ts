@@ -1,4 +1,5 @@
-// `/api/2.0/workspace/…` and `/api/2.0/workspace-files/…`: what the CLI's bundle deployment and the SDK's upload need.
+// `/api/2.0/workspace/…` and `/api/2.0/workspace-files/…`: what the CLI's bundle deployment and the
+// SDK's upload need.
 import * as z from "zod";
 import type { WorkspaceContext, WorkspaceObject } from "../context.ts";
 import { parseQuery } from "../http/json.ts";

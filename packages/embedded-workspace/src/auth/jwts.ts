@@ -1,4 +1,5 @@
-// Access tokens as JWTs. What signs them is in memory alone; what verifies them is kept, so that they outlive a restart.
+// Access tokens as JWTs. What signs them is in memory alone; what verifies them is kept, so that
+// they outlive a restart.
 import type { Settings } from "../context.ts";
 import type { ApiError, Principal } from "../route.ts";
 import type { Collection, Store } from "../store.ts";

@@ -30,9 +30,14 @@ export type People = {
   readonly byClientSecret: (clientId: string, clientSecret: string) => Principal | undefined;
   readonly proofsOf: (id: string) => Proofs | undefined;
   readonly add: (request: PrincipalRequest) => Credentials;
-  /** Adds it unless there is one of this name; tokens and secrets that it names are valid either way. */
+  /**
+   * Adds it unless there is one of this name; tokens and secrets that it names are valid either
+   * way.
+   */
   readonly ensure: (request: PrincipalRequest) => void;
-  /** What this process gave out, or gives out now; what an earlier one gave out goes on being valid. */
+  /**
+   * What this process gave out, or gives out now; what an earlier one gave out goes on being valid.
+   */
   readonly credentialsOf: (principal: Principal) => Credentials;
 };
 

@@ -59,7 +59,10 @@ function requireEntitled(principal: Principal): void {
   );
 }
 
-/** `Bearer x`, and `Basic` with the user `token`, which the platform takes for personal access tokens. */
+/**
+ * `Bearer x`, and `Basic` with the user `token`, which the platform takes for personal access
+ * tokens.
+ */
 function bearer(authorization: string | undefined): string | undefined {
   const [scheme = "", value = ""] = (authorization ?? "").split(" ");
   if (scheme.toLowerCase() === "bearer" && value !== "") return value;

@@ -1,4 +1,5 @@
-// What principals prove themselves by, kept as digests: who reads the folder of a workspace cannot become somebody by it.
+// What principals prove themselves by, kept as digests: who reads the folder of a workspace cannot
+// become somebody by it.
 import { createHash, randomBytes } from "node:crypto";
 
 /** A token or a client secret; what it is is known to whoever was given it. */
@@ -16,7 +17,10 @@ export const digestOf = (secret: string): string =>
 export const freshToken = (): string => `dapi${randomBytes(16).toString("hex")}`;
 export const freshSecret = (): string => `dose${randomBytes(16).toString("hex")}`;
 
-/** Each start gives out new ones. The first may be in somebody's settings; of the others the newest are. */
+/**
+ * Each start gives out new ones. The first may be in somebody's settings; of the others the newest
+ * are.
+ */
 const KEPT_MAX = 10;
 
 export function withProof(known: readonly Proof[], secret: string, createdMs: number): Proof[] {

@@ -1,4 +1,5 @@
-// Roles on service principals: who may let code run as another, and who may give that away (rule sets of the account).
+// Roles on service principals: who may let code run as another, and who may give that away (rule
+// sets of the account).
 import type { GrantRules, RuleSets } from "../context.ts";
 import type { Store } from "../store.ts";
 

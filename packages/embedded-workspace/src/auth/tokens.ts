@@ -1,4 +1,5 @@
-// Access tokens: JWTs that any client can read (it wants `exp`), signed by one key and verified by its public half.
+// Access tokens: JWTs that any client can read (it wants `exp`), signed by one key and verified by
+// its public half.
 import {
   createHash,
   createPublicKey,

@@ -1,4 +1,5 @@
-// From `/Volumes/main/default/files/a/b` to a file of this machine, and never to one outside its volume.
+// From `/Volumes/main/default/files/a/b` to a file of this machine, and never to one outside its
+// volume.
 import { lstatSync, mkdirSync, realpathSync, type Stats } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Catalogs, Grants, ResolvedVolumePath, Volumes } from "../context.ts";
@@ -84,7 +85,10 @@ function parse(path: string): Parsed {
   };
 }
 
-/** Code of a run may have left a link in the volume; where it leads out, nothing behind it exists for the API. */
+/**
+ * Code of a run may have left a link in the volume; where it leads out, nothing behind it exists
+ * for the API.
+ */
 function refuseEscape(realPath: string, volumeRoot: string): void {
   mkdirSync(volumeRoot, { recursive: true }); // code of a run may have removed even that
   const root = realpathSync(volumeRoot);

@@ -1,4 +1,5 @@
-// Request bodies: refused by their declared length before a byte is read, and cut off when they lied about it.
+// Request bodies: refused by their declared length before a byte is read, and cut off when they
+// lied about it.
 import type { IncomingMessage } from "node:http";
 import { finished, type Readable, Transform } from "node:stream";
 import { ApiError } from "../route.ts";
@@ -21,9 +22,11 @@ export function limitedStream(request: IncomingMessage, bytesMax: number): Reada
       else done(null, chunk);
     },
   });
-  // Not `pipeline`: the request must outlive the failure, so that the refusal can still be answered on its socket.
+  // Not `pipeline`: the request must outlive the failure, so that the refusal can still be answered
+  // on its socket.
   request.pipe(limited);
-  // `finished` also tells of a client that went away before anybody listened; events alone would not.
+  // `finished` also tells of a client that went away before anybody listened; events alone would
+  // not.
   finished(request, { writable: false }, (error) => {
     if (error != null) limited.destroy(error);
   });

@@ -30,7 +30,10 @@ export type Call = {
   };
 };
 
-/** The route of a call, or the answer in its place: 400 for a malformed path, 501 for one that is not there. */
+/**
+ * The route of a call, or the answer in its place: 400 for a malformed path, 501 for one that is
+ * not there.
+ */
 export type Lookup = { readonly found: Found } | { readonly refusal: ApiError };
 
 export function lookUp(router: Router, { exchange, rawPath, notes }: Call): Lookup {

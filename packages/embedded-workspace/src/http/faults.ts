@@ -8,9 +8,9 @@ export const FaultRequest = z.strictObject({
   /** `POST /api/2.2/jobs/runs/submit`, `runs/submit` (any version), `*` for anything. */
   route: z.string().min(1),
   /**
-   * before: then the request goes on, unless the fault answers it or ends it (the effect does not happen)
-   * after: the effect happens, its answer is lost or replaced
-   * instead: the request is never carried out
+   * before: then the request goes on, unless the fault answers it or ends it (the effect does not
+   * happen) after: the effect happens, its answer is lost or replaced instead: the request is never
+   * carried out
    */
   when: z.enum(["before", "after", "instead"]).default("instead"),
   kind: z
@@ -102,7 +102,8 @@ function strikes(armed: Armed): boolean {
   if (fault.times !== undefined && armed.struck >= fault.times) return false;
   armed.seen += 1;
   if (armed.seen <= fault.skip) return false;
-  // Drawn for each request, also at probability 1, so that a changed probability does not shift the sequence.
+  // Drawn for each request, also at probability 1, so that a changed probability does not shift the
+  // sequence.
   if (armed.draw() >= fault.probability) return false;
   armed.struck += 1;
   return true;
@@ -115,7 +116,10 @@ function kindOf(request: FaultRequest): FaultKind {
   return request.delay_ms > 0 && request.when !== "instead" ? "delay" : "answer";
 }
 
-/** The answer that a fault gives in place of the real one; absent for those that only disturb its transport. */
+/**
+ * The answer that a fault gives in place of the real one; absent for those that only disturb its
+ * transport.
+ */
 export function faultAnswer(
   fault: Fault,
 ): { status: number; headers: Record<string, string>; body: unknown } | undefined {
@@ -158,7 +162,8 @@ const MESSAGE = "A fault was injected here.";
 const HTML = `<!DOCTYPE html><html><head><title>Service Unavailable</title></head>
 <body><h2>HTTP ERROR 503</h2><pre>Service Unavailable: a fault was injected here.</pre></body></html>`;
 
-// The platform's codes by status, so that a client's error classes are exercised without a body being spelled out.
+// The platform's codes by status, so that a client's error classes are exercised without a body
+// being spelled out.
 const codes: Readonly<Record<number, string>> = {
   400: "INVALID_PARAMETER_VALUE",
   401: "UNAUTHENTICATED",

@@ -1,4 +1,5 @@
-// What a struck request gets: an answer of the fault's own, a genuine one that is disturbed, or none.
+// What a struck request gets: an answer of the fault's own, a genuine one that is disturbed, or
+// none.
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiReply } from "../route.ts";

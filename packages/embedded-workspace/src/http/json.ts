@@ -1,4 +1,5 @@
-// JSON of the platform has integers that JavaScript numbers cannot hold: run ids, job ids, workspace ids.
+// JSON of the platform has integers that JavaScript numbers cannot hold: run ids, job ids,
+// workspace ids.
 import type * as z from "zod";
 import { ApiError } from "../route.ts";
 

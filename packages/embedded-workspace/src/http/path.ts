@@ -1,9 +1,12 @@
-// Paths as they come over the wire: split before decoding, so that an encoded slash can never become a real one.
+// Paths as they come over the wire: split before decoding, so that an encoded slash can never
+// become a real one.
 import { ApiError } from "../route.ts";
 
 /**
- * The decoded segments of a raw path; empty segments stay (a trailing slash gives a last empty one).
- * @throws ApiError 400 for `.` and `..` (also encoded), encoded slashes, NUL, and broken percent-encoding
+ * The decoded segments of a raw path; empty segments stay (a trailing slash gives a last empty
+ * one).
+ * @throws ApiError 400 for `.` and `..` (also encoded), encoded slashes, NUL, and broken
+ * percent-encoding
  */
 export function decodePath(rawPath: string): string[] {
   return rawPath.split("/").slice(1).map(decodeSegment);

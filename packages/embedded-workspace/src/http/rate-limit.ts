@@ -1,4 +1,5 @@
-// The platform's requests per second, one token bucket for each route, whichever version of the API is called.
+// The platform's requests per second, one token bucket for each route, whichever version of the API
+// is called.
 import type { Route } from "../route.ts";
 
 export type RateLimiter = {

@@ -1,4 +1,5 @@
-// Answers on the wire: headers that every answer has, bodies of every kind, and the ways an answer may go wrong.
+// Answers on the wire: headers that every answer has, bodies of every kind, and the ways an answer
+// may go wrong.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -13,7 +14,10 @@ export type Exchange = {
   readonly common: Readonly<Record<string, string>>;
 };
 
-/** Milliseconds that a refused upload is still swallowed, so that its client can read the refusal before the reset. */
+/**
+ * Milliseconds that a refused upload is still swallowed, so that its client can read the refusal
+ * before the reset.
+ */
 const LINGER_MS = 2000;
 
 export async function send(exchange: Exchange, reply: ApiReply): Promise<void> {
@@ -23,7 +27,8 @@ export async function send(exchange: Exchange, reply: ApiReply): Promise<void> {
   if (unread) headers["connection"] = "close";
   response.writeHead(reply.status, headers);
   if (body instanceof Readable) {
-    // A client that leaves in the middle is its own business; the file's descriptor must not stay open for it.
+    // A client that leaves in the middle is its own business; the file's descriptor must not stay
+    // open for it.
     await pipeline(body, response).catch(() => response.destroy());
   } else if (unread && request.method !== "HEAD") await sendAndLinger(exchange, body);
   else response.end(request.method === "HEAD" ? undefined : body);
@@ -86,8 +91,9 @@ async function bytesOf(body: Buffer | Readable): Promise<Buffer> {
 }
 
 /**
- * The client may still be sending. Closing at once would reset the connection, and the reset destroys the answer that
- * lies unread in the client's buffer; so the rest is thrown away for a moment (nginx calls it lingering close).
+ * The client may still be sending. Closing at once would reset the connection, and the reset
+ * destroys the answer that lies unread in the client's buffer; so the rest is thrown away for a
+ * moment (nginx calls it lingering close).
  */
 async function sendAndLinger({ request, response }: Exchange, body: Buffer): Promise<void> {
   response.flushHeaders(); // an empty body alone would not send them

@@ -92,8 +92,8 @@ function matches(request: LoggedRequest, filter: RequestFilter): boolean {
 }
 
 /**
- * `POST /api/2.2/jobs/runs/submit`, or a path alone (any method), or a part of a path that ends it (`runs/submit`,
- * any version), with `*` for anything.
+ * `POST /api/2.2/jobs/runs/submit`, or a path alone (any method), or a part of a path that ends it
+ * (`runs/submit`, any version), with `*` for anything.
  */
 export function routePattern(text: string): RegExp {
   const [first = "", ...rest] = text.trim().split(/\s+/);

@@ -1,4 +1,5 @@
-// The edge: sockets in, routes called, answers out. It knows paths, limits, faults and the log; of the APIs, nothing.
+// The edge: sockets in, routes called, answers out. It knows paths, limits, faults and the log; of
+// the APIs, nothing.
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -21,8 +22,8 @@ export type ServerOptions = {
   readonly settings: Settings;
   readonly router: Router;
   /**
-   * Everything below this path and a token that opens it is the admin's: its own router, no principal, no faults, not in
-   * the log.
+   * Everything below this path and a token that opens it is the admin's: its own router, no
+   * principal, no faults, not in the log.
    */
   readonly admin: {
     readonly path: string;
@@ -54,7 +55,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     certificates === undefined
       ? createServer(listener)
       : createTlsServer({ cert: certificates.chainPem, key: certificates.keyPem }, listener);
-  // With Expect: 100-continue a refusal comes before the body; the stock answer would invite the body first.
+  // With Expect: 100-continue a refusal comes before the body; the stock answer would invite the
+  // body first.
   server.on("checkContinue", listener);
   server.keepAliveTimeout = 75_000; // longer than clients' pools hold idle connections, so that they close first
   server.requestTimeout = 0; // an upload of gigabytes over a slow link is not an attack here

@@ -23,7 +23,10 @@ export type RunStore = {
   readonly putJob: (job: JobRecord) => void;
   readonly removeJob: (jobId: string) => void;
   readonly jobs: () => readonly JobRecord[];
-  /** The run that was started with this token, also when it has been deleted since; whose it is say the settings. */
+  /**
+   * The run that was started with this token, also when it has been deleted since; whose it is say
+   * the settings.
+   */
   readonly tokenRun: (token: string, caller: string) => string | undefined;
   readonly newId: () => string;
 };
@@ -96,7 +99,10 @@ export function createRunStore(context: WorkspaceContext): RunStore {
   };
 }
 
-/** Tokens live for ever. A run holds its own, so that both are written at once; those of deleted runs are kept apart. */
+/**
+ * Tokens live for ever. A run holds its own, so that both are written at once; those of deleted
+ * runs are kept apart.
+ */
 function openTokens({ store, settings }: WorkspaceContext) {
   const orphaned = store.collection<string>("idempotency_tokens");
   const orphanedOfUsers = store.collection<string>("idempotency_tokens_of_users");

@@ -124,8 +124,8 @@ export type RunRecord = {
   }[];
   readonly taskParameters: TaskParameters;
   /**
-   * `overriding_parameters`: those of the run and of all its repairs, so that none hides what an earlier one changed. Runs of
-   * older workspaces have none.
+   * `overriding_parameters`: those of the run and of all its repairs, so that none hides what an
+   * earlier one changed. Runs of older workspaces have none.
    */
   readonly overriding?: Readonly<Record<string, unknown>>;
   readonly timeoutSeconds: number;

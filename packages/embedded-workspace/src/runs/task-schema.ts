@@ -16,7 +16,9 @@ const TaskKey = z
   .max(100)
   .regex(/^[\w-]+$/, "may only contain alphanumeric characters, - and _");
 export const Texts = z.record(z.string(), z.string());
-/** Some clients write null for what they leave out, and the platform's JSON takes that as absent. */
+/**
+ * Some clients write null for what they leave out, and the platform's JSON takes that as absent.
+ */
 export const withoutNulls = <T extends z.ZodType>(schema: T) => z.preprocess(dropNulls, schema);
 
 function dropNulls(value: unknown): unknown {

@@ -1,13 +1,19 @@
-// What answers SQL: one interface, two engines (DuckDB by translation, Spark as it is). The APIs know nothing else.
+// What answers SQL: one interface, two engines (DuckDB by translation, Spark as it is). The APIs
+// know nothing else.
 import type { Principal } from "../route.ts";
 import type { SqlType } from "./types.ts";
 
-/** One value as Spark prints it in a cast to STRING; nested values as JSON text, BINARY in base64. `null` is NULL. */
+/**
+ * One value as Spark prints it in a cast to STRING; nested values as JSON text, BINARY in base64.
+ * `null` is NULL.
+ */
 export type Cell = string | null;
 
 export type SqlColumn = { readonly name: string; readonly type: SqlType };
 
-/** Named (`:name`) or, without a name, by order (`?`). Without a type: STRING; a null value is NULL. */
+/**
+ * Named (`:name`) or, without a name, by order (`?`). Without a type: STRING; a null value is NULL.
+ */
 export type SqlParameter = {
   readonly name?: string;
   readonly type?: string;
@@ -18,7 +24,9 @@ export type SqlParameter = {
 export type SqlResult = {
   readonly columns: readonly SqlColumn[];
   readonly rowCount: number;
-  /** Rows `from` (inclusive) to `to` (exclusive), fewer at the end. Any order, any number of times. */
+  /**
+   * Rows `from` (inclusive) to `to` (exclusive), fewer at the end. Any order, any number of times.
+   */
   readonly read: (from: number, to: number) => Promise<readonly (readonly Cell[])[]>;
 };
 

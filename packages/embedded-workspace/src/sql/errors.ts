@@ -28,7 +28,9 @@ export function syntaxError(near: string, place?: string): SqlError {
   return new SqlError("PARSE_SYNTAX_ERROR", "42601", `Syntax error at or near ${near}${where}`);
 }
 
-/** Databricks may know it; this workspace does not translate it, and says so instead of guessing. */
+/**
+ * Databricks may know it; this workspace does not translate it, and says so instead of guessing.
+ */
 export function unsupported(what: string): SqlError {
   return new SqlError(
     "UNSUPPORTED_FEATURE.EMBEDDED_WORKSPACE",

@@ -1,4 +1,5 @@
-// One statement under way: started, waited for, cancelled, timed out. Thrift and the Statement Execution API share it.
+// One statement under way: started, waited for, cancelled, timed out. Thrift and the Statement
+// Execution API share it.
 import type { Settings } from "../context.ts";
 import type { SqlParameter, SqlResult, SqlSession } from "./engine.ts";
 import { SqlError, sqlErrorOf } from "./errors.ts";
@@ -15,7 +16,9 @@ export type Execution = {
   readonly cancel: () => void;
 };
 
-/** What a statement is given: what was asked for (0 is nothing), within what the workspace allows. */
+/**
+ * What a statement is given: what was asked for (0 is nothing), within what the workspace allows.
+ */
 export function timeLimitMs({ statementSecondsMax }: Settings, askedMs = 0): number {
   const most = statementSecondsMax * 1000;
   return askedMs > 0 ? Math.min(askedMs, most) : most;
@@ -74,7 +77,10 @@ function timedOut(timeoutMs: number): SqlError {
   );
 }
 
-/** Waits as `wait` does; when the client goes meanwhile, nobody can ever ask for the statement, and it is cancelled. */
+/**
+ * Waits as `wait` does; when the client goes meanwhile, nobody can ever ask for the statement, and
+ * it is cancelled.
+ */
 export async function waitWhileThere(
   execution: Execution,
   waitMs: number,

@@ -1,11 +1,15 @@
-// Statements that fail or dawdle on purpose: `POST $DATABRICKS_WORKSPACE_ADMIN/sql-faults`. Over either engine.
+// Statements that fail or dawdle on purpose: `POST $DATABRICKS_WORKSPACE_ADMIN/sql-faults`. Over
+// either engine.
 import { createHash, randomInt, randomUUID } from "node:crypto";
 import * as z from "zod";
 import type { Clock, WorkspaceContext } from "../context.ts";
 import type { SqlEngine, SqlSession } from "./engine.ts";
 import { SqlError } from "./errors.ts";
 
-/** The body of a POST. A write conflict that is worth another try: `{"sql_state": "2D521", "statement_matches": "^MERGE"}`. */
+/**
+ * The body of a POST. A write conflict that is worth another try: `{"sql_state": "2D521",
+ * "statement_matches": "^MERGE"}`.
+ */
 const SqlFaultRequest = z.strictObject({
   /** Without it the statement is only late, by `delay_ms`, and answers as ever. */
   sql_state: z
@@ -18,7 +22,10 @@ const SqlFaultRequest = z.strictObject({
     .regex(/^[A-Z][A-Z0-9_.]*$/)
     .optional(),
   message: z.string().optional(),
-  /** A regular expression, without regard to case, that the statement's text must match. Default: every statement. */
+  /**
+   * A regular expression, without regard to case, that the statement's text must match. Default:
+   * every statement.
+   */
   statement_matches: z.string().default(""),
   /** before: nothing happens; after: the statement takes effect and its answer is this error. */
   when: z.enum(["before", "after"]).default("before"),
@@ -59,7 +66,10 @@ const KNOWN: Readonly<Record<string, readonly [string, string]>> = {
   XX000: ["INTERNAL_ERROR", "Eagerly executed command failed"],
 };
 
-/** Makes an engine fail by the faults that are armed at the time of each statement. Adds the routes that arm them. */
+/**
+ * Makes an engine fail by the faults that are armed at the time of each statement. Adds the routes
+ * that arm them.
+ */
 export function createSqlFaults(context: WorkspaceContext): (engine: SqlEngine) => SqlEngine {
   const armed = new Map<string, Armed>();
   addAdminRoutes(context, armed);

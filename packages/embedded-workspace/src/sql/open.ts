@@ -33,7 +33,10 @@ function prepare(context: WorkspaceContext): OpenSql {
   };
 }
 
-/** Loaded with the first statement: half of the workspace's code is SQL, and many a client never speaks it. */
+/**
+ * Loaded with the first statement: half of the workspace's code is SQL, and many a client never
+ * speaks it.
+ */
 async function openEngine(context: WorkspaceContext): Promise<SqlEngine> {
   if (context.sqlEngine === "spark") {
     const { openSparkEngine } = await import("./spark/engine.ts");

@@ -81,7 +81,9 @@ export function typeText(type: SqlType): string {
   }
 }
 
-/** As error messages and the Statement Execution API print it: `ARRAY<STRUCT<a: INT, b: STRING>>`. */
+/**
+ * As error messages and the Statement Execution API print it: `ARRAY<STRUCT<a: INT, b: STRING>>`.
+ */
 export function typeSql(type: SqlType): string {
   switch (type.kind) {
     case "ARRAY":
@@ -96,8 +98,8 @@ export function typeSql(type: SqlType): string {
 }
 
 /**
- * The type that holds it in DuckDB. A TIMESTAMP is an instant and the session's zone is always UTC here, so DuckDB's
- * plain TIMESTAMP holds both kinds; the difference lives in `SqlType`.
+ * The type that holds it in DuckDB. A TIMESTAMP is an instant and the session's zone is always UTC
+ * here, so DuckDB's plain TIMESTAMP holds both kinds; the difference lives in `SqlType`.
  */
 export function duckType(type: SqlType): string {
   switch (type.kind) {

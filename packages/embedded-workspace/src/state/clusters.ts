@@ -1,4 +1,5 @@
-// Clusters as a state machine: starting and terminating take their time, and nothing needs a timer for it.
+// Clusters as a state machine: starting and terminating take their time, and nothing needs a timer
+// for it.
 import { randomInt } from "node:crypto";
 import type { Clock, Cluster, ClusterState, Clusters } from "../context.ts";
 import { ApiError } from "../route.ts";
@@ -30,7 +31,10 @@ export type ClusterControl = Clusters & {
   readonly permanentDelete: (clusterId: string) => void;
 };
 
-/** Workspace time: minutes on the platform; seconds here, so that nobody waits for what they do not test. */
+/**
+ * Workspace time: minutes on the platform; seconds here, so that nobody waits for what they do not
+ * test.
+ */
 const START_MS = 4000;
 const TERMINATE_MS = 2000;
 

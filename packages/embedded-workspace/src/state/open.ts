@@ -1,4 +1,5 @@
-// The state of a workspace, with what every workspace comes with: `main.default.files` and a running cluster.
+// The state of a workspace, with what every workspace comes with: `main.default.files` and a
+// running cluster.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Identities } from "../auth/principals.ts";

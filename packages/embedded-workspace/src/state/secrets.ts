@@ -1,4 +1,5 @@
-// Secret scopes: values, who may read them, and the references `{{secrets/scope/key}}` of cluster settings.
+// Secret scopes: values, who may read them, and the references `{{secrets/scope/key}}` of cluster
+// settings.
 import type { Principals, Secrets } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
 import type { Collection, Store } from "../store.ts";

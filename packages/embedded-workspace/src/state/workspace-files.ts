@@ -1,4 +1,5 @@
-// The tree `/Workspace`: directories, files, and notebooks, which are source texts without an extension.
+// The tree `/Workspace`: directories, files, and notebooks, which are source texts without an
+// extension.
 import {
   mkdirSync,
   readdirSync,
@@ -28,7 +29,9 @@ export type WorkspaceTree = WorkspaceFiles & {
 
 export type WriteOptions = {
   readonly overwrite: boolean;
-  /** A notebook in this language; `auto` looks at the extension and the header line; absent: a file. */
+  /**
+   * A notebook in this language; `auto` looks at the extension and the header line; absent: a file.
+   */
   readonly notebook?: Language | "auto";
 };
 
@@ -150,7 +153,9 @@ function createIndex(store: Store, root: string, clock: Clock): Index {
   };
 }
 
-/** Administrators go everywhere; others into their own home and `/Shared`. @throws ApiError 400, 403 */
+/**
+ * Administrators go everywhere; others into their own home and `/Shared`. @throws ApiError 400, 403
+ */
 function allowedPath(principals: Principals, principal: Principal, path: string): string {
   principals.requireEntitled(principal);
   const plain = plainPath(path);
@@ -217,7 +222,9 @@ const headers = { PYTHON: "#", SQL: "--", SCALA: "//", R: "#" } as const satisfi
   string
 >;
 
-/** A source file whose first line is the header of a notebook becomes one, and loses its extension. */
+/**
+ * A source file whose first line is the header of a notebook becomes one, and loses its extension.
+ */
 function placed(
   plain: string,
   bytes: Buffer,
@@ -247,7 +254,8 @@ const invalid = (message: string) => new ApiError(400, "INVALID_PARAMETER_VALUE"
 const doesNotExist = (path: string) =>
   new ApiError(404, "RESOURCE_DOES_NOT_EXIST", `Path (${path}) doesn't exist.`);
 
-// A file gives 409 and a notebook 400, as the CLI's client for workspace files expects of the platform.
+// A file gives 409 and a notebook 400, as the CLI's client for workspace files expects of the
+// platform.
 const alreadyExists = (path: string, type: "FILE" | "NOTEBOOK") =>
   new ApiError(
     type === "FILE" ? 409 : 400,

@@ -1,4 +1,5 @@
-// Prints where the official command line is installed, and installs it if need be; nothing where Go is missing.
+// Prints where the official command line is installed, and installs it if need be; nothing where Go
+// is missing.
 import { databricksCli } from "./install.ts";
 
 process.stdout.write(`${(await databricksCli()) ?? ""}\n`);

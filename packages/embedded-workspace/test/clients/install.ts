@@ -8,7 +8,10 @@ const CLI_VERSION = "v1.12.1";
 const GO = "go"; // not a package of npm
 const folder = resolve(import.meta.dirname, "../../.local/clients");
 
-/** The path of a Python that has the SDK and the SQL connector. @throws Error when they cannot be installed */
+/**
+ * The path of a Python that has the SDK and the SQL connector. @throws Error when they cannot be
+ * installed
+ */
 export async function pythonWithClients(): Promise<string> {
   const venv = join(folder, "venv");
   const python = join(venv, "bin", "python");
@@ -23,7 +26,10 @@ export async function pythonWithClients(): Promise<string> {
   return python;
 }
 
-/** The path of the official CLI, built from its Go module; nothing where Go is missing. @throws Error when the build fails */
+/**
+ * The path of the official CLI, built from its Go module; nothing where Go is missing. @throws
+ * Error when the build fails
+ */
 export async function databricksCli(): Promise<string | undefined> {
   const built = join(folder, `databricks-${CLI_VERSION}`);
   if (existsSync(built)) return built;

@@ -1,5 +1,6 @@
-// `npm run test:clients`: clients that nobody here wrote, unmodified, against a started workspace. Needs the network
-// once, to install them: the Python SDK and SQL connector from PyPI, the official CLI built by Go from its modules.
+// `npm run test:clients`: clients that nobody here wrote, unmodified, against a started workspace.
+// Needs the network once, to install them: the Python SDK and SQL connector from PyPI, the official
+// CLI built by Go from its modules.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
-// The contract of SQL on real Spark with Delta Lake, and every answer that DuckDB's are compared with.
+// The contract of SQL on real Spark with Delta Lake, and every answer that DuckDB's are compared
+// with.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SqlEngine, SqlSession } from "../../src/sql/engine.ts";
 import { sqlOf } from "../../src/sql/open.ts";

@@ -1,4 +1,5 @@
-// `npm run test:spark`: what needs real Spark, which must be installed first (src/sql/spark/install.sh).
+// `npm run test:spark`: what needs real Spark, which must be installed first
+// (src/sql/spark/install.sh).
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

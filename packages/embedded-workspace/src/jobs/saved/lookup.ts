@@ -32,7 +32,10 @@ export function requireJob(
     : new ApiError(400, "INVALID_PARAMETER_VALUE", message);
 }
 
-/** Newest first, by name if one is given. `has_more` is gone in 2.2: there, only `next_page_token` tells the end. */
+/**
+ * Newest first, by name if one is given. `has_more` is gone in 2.2: there, only `next_page_token`
+ * tells the end.
+ */
 export function listJobs(jobs: JobsService, request: ApiRequest, version: "2.1" | "2.2"): ApiReply {
   const { query, principal } = request;
   const limit = limitOf(query.get("limit"));

@@ -67,7 +67,9 @@ function runHead(context: WorkspaceContext, run: RunRecord): Json {
   };
 }
 
-/** The time that filters compare is the one that is shown: until a run starts, when it was created. */
+/**
+ * The time that filters compare is the one that is shown: until a run starts, when it was created.
+ */
 export const shownStartOf = (run: RunRecord): number =>
   run.startedMs === 0 ? run.createdMs : run.startedMs;
 

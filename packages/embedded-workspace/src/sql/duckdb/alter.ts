@@ -1,4 +1,5 @@
-// ALTER TABLE and COMMENT ON: every one of them changes metadata, and so fails whoever writes the table meanwhile.
+// ALTER TABLE and COMMENT ON: every one of them changes metadata, and so fails whoever writes the
+// table meanwhile.
 import { SqlError, unsupported } from "../errors.ts";
 import type { AlterAction, Statement } from "../parse/ast.ts";
 import { commonType } from "../translate/coerce.ts";
@@ -21,7 +22,9 @@ import { columnNamed, defaultValue, metadataChanges, verifyChecks } from "./writ
 /** What changes in the catalog, and what DuckDB is told. */
 type Change = { readonly info: RelationInfo; readonly sql: readonly string[] };
 
-/** What MODIFY is enough for; everything else takes the owner (docs.databricks.com, ALTER TABLE). */
+/**
+ * What MODIFY is enough for; everything else takes the owner (docs.databricks.com, ALTER TABLE).
+ */
 const BY_MODIFY: ReadonlySet<AlterAction["is"]> = new Set([
   "addColumns",
   "dropColumns",

@@ -1,4 +1,5 @@
-// What the workspace knows of its tables and views beyond what DuckDB keeps: Databricks' types, comments, properties, checks.
+// What the workspace knows of its tables and views beyond what DuckDB keeps: Databricks' types,
+// comments, properties, checks.
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Name } from "../parse/ast.ts";
 import { duckName, duckText, type SqlType } from "../types.ts";
@@ -43,7 +44,10 @@ type HistoryEntry = {
   readonly metrics: Readonly<Record<string, string>>;
 };
 
-/** Reads come from memory; writes go through the connection of the transaction that changes the table itself. */
+/**
+ * Reads come from memory; writes go through the connection of the transaction that changes the
+ * table itself.
+ */
 export type TableCatalog = {
   readonly get: (name: Name) => RelationInfo | undefined;
   readonly all: () => readonly RelationInfo[];

@@ -78,7 +78,8 @@ export function connectionsTo(connect: () => Promise<DuckDBConnection>): Connect
           await run("COMMIT");
           return answer;
         } catch (thrown) {
-          // Not through `run`: an aborted statement must roll back as well. Without a transaction there is nothing to do.
+          // Not through `run`: an aborted statement must roll back as well. Without a transaction
+          // there is nothing to do.
           await connection.run("ROLLBACK").catch(() => undefined);
           throw thrown;
         }

@@ -13,7 +13,10 @@ export type Database = {
   readonly detach: () => Promise<void>;
 };
 
-/** Attaches the file, or a database in memory. Opening an instance takes 30 ms, so all workspaces share one. */
+/**
+ * Attaches the file, or a database in memory. Opening an instance takes 30 ms, so all workspaces
+ * share one.
+ */
 export async function attachDatabase(file: string | undefined): Promise<Database> {
   const instance = await sharedInstance();
   const name = duckName(`workspace_${++attached}`);

@@ -8,7 +8,10 @@ import { informationSchema } from "./information-schema.ts";
 import { checkNamespace, full, fullName, requireRelation } from "./names.ts";
 import type { Session } from "./session-state.ts";
 
-/** Reading needs SELECT on what is named. A view is read with its own names looked up where it was made. */
+/**
+ * Reading needs SELECT on what is named. A view is read with its own names looked up where it was
+ * made.
+ */
 export function environment(session: Session): Env {
   let count = 0;
   return {

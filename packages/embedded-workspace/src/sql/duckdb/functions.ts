@@ -1,4 +1,5 @@
-// What DuckDB lacks or does otherwise, as functions of JavaScript: DuckDB calls them by columns, 2 million values a second.
+// What DuckDB lacks or does otherwise, as functions of JavaScript: DuckDB calls them by columns, 2
+// million values a second.
 import { BIGINT, BOOLEAN, DOUBLE, type DuckDBConnection, INTEGER, VARCHAR } from "@duckdb/node-api";
 import { typeSql } from "../types.ts";
 import { castText, UnreadableError } from "../values/cast-text.ts";
@@ -103,7 +104,9 @@ function castOrRefuse(text: string, type: string): string | undefined {
   }
 }
 
-/** A type from its text: as an array's element, because the schema of from_json may not be a scalar. */
+/**
+ * A type from its text: as an array's element, because the schema of from_json may not be a scalar.
+ */
 function elementOf(type: string) {
   const array = schemaOf(`array<${type}>`);
   return array.kind === "ARRAY" ? array.element : array;

@@ -109,7 +109,10 @@ const VIEWS: Readonly<Record<string, View>> = {
   },
 };
 
-/** `catalog.information_schema.view`; with the catalog `system`, of all catalogs. @throws SqlError 42P01 */
+/**
+ * `catalog.information_schema.view`; with the catalog `system`, of all catalogs. @throws SqlError
+ * 42P01
+ */
 export function informationSchema(
   session: Session,
   catalog: string,

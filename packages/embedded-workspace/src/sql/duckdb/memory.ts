@@ -1,4 +1,5 @@
-// Memory of DuckDB: what it counts it keeps within a limit by itself; texts and lists under way are seen in the process's size.
+// Memory of DuckDB: what it counts it keeps within a limit by itself; texts and lists under way are
+// seen in the process's size.
 import { totalmem } from "node:os";
 
 /** Of all workspaces of this process together. */

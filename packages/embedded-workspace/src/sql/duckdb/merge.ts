@@ -230,7 +230,8 @@ async function applyChanges(info: RelationInfo, plan: Plan, run: Run): Promise<C
   const names = info.columns.map((column) => duckName(column.name));
   if (plan.updates !== undefined) await run(`CREATE TEMP TABLE merge_update AS ${plan.updates}`);
   if (plan.deletes !== undefined) await run(`CREATE TEMP TABLE merge_delete AS ${plan.deletes}`);
-  // What is inserted depends on what was there, and comes first; it can be no row that is updated or deleted.
+  // What is inserted depends on what was there, and comes first; it can be no row that is updated
+  // or deleted.
   const inserted =
     plan.inserts && (await run(`INSERT INTO ${table} (${names.join(", ")}) ${plan.inserts}`));
   const set = names.map((name) => `${name} = u.${name}`).join(", ");

@@ -39,7 +39,10 @@ export function checkNamespace(
     );
 }
 
-/** A table or view that is there and on which the session's principal has the privilege. @throws SqlError 42501, 42P01 */
+/**
+ * A table or view that is there and on which the session's principal has the privilege. @throws
+ * SqlError 42501, 42P01
+ */
 export function requireRelation(session: Session, name: Name, privilege: string): RelationInfo {
   const full = fullName(session, name);
   requirePrivilege(session, privilege, "table", full.join("."));
@@ -48,7 +51,10 @@ export function requireRelation(session: Session, name: Name, privilege: string)
   return info;
 }
 
-/** A table or view that is there and that the session's principal owns or manages. @throws SqlError 42501, 42P01 */
+/**
+ * A table or view that is there and that the session's principal owns or manages. @throws SqlError
+ * 42501, 42P01
+ */
 export function requireOwned(session: Session, name: Name): RelationInfo {
   const full = fullName(session, name);
   requireOwnership(session, "table", full.join("."));

@@ -69,7 +69,10 @@ function isComplete(args: readonly unknown[]): args is Value[] {
   return args.every((arg) => arg !== null && arg !== undefined);
 }
 
-/** About 0.3 s if all of them are taken, which is rare: below, the clock would cost more than it saves. */
+/**
+ * About 0.3 s if all of them are taken, which is rare: below, the clock would cost more than it
+ * saves.
+ */
 const QUICK_STEPS_MAX = 1e8;
 
 function isQuick(rows: Rows, steps: Measure): boolean {

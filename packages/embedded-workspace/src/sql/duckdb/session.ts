@@ -24,7 +24,10 @@ import { describe, show, showCreate } from "./shows.ts";
 import { createView } from "./views.ts";
 import { deleteRows, insertRows, truncate, updateRows } from "./writes.ts";
 
-/** @throws SqlError when the catalog or schema is not there, or the configuration asks for what is not built */
+/**
+ * @throws SqlError when the catalog or schema is not there, or the configuration asks for what is
+ * not built
+ */
 export function openSession(shared: Shared, options: SessionOptions): SqlSession {
   const session: Session = {
     ...shared,

@@ -1,4 +1,5 @@
-// SET and the configuration of a session: what changes nothing here is kept, what would change answers is refused.
+// SET and the configuration of a session: what changes nothing here is kept, what would change
+// answers is refused.
 import { SqlError, unsupported } from "../errors.ts";
 import type { Session } from "./session-state.ts";
 

@@ -1,4 +1,5 @@
-// What every change of a table has in common: its turn, its transaction, checks, history, metadata changes under it.
+// What every change of a table has in common: its turn, its transaction, checks, history, metadata
+// changes under it.
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { rowsInMemory, type SqlResult } from "../engine.ts";
 import { SqlError } from "../errors.ts";
@@ -149,7 +150,9 @@ function assignedColumn(
   );
 }
 
-/** A value on its way into a column: DEFAULT is looked up, anything else takes the column's type. */
+/**
+ * A value on its way into a column: DEFAULT is looked up, anything else takes the column's type.
+ */
 export function storedValue(column: ColumnInfo, value: Expr, env: Env, scope: Scope): Typed {
   if (value.is === "default") return defaultValue(column, env);
   return implicitly(translator(env, scope).expr(value), column.type, column.name);

@@ -1,4 +1,5 @@
-// The shape of a Databricks SQL statement. Parameters are bound while parsing: the tree holds only literals.
+// The shape of a Databricks SQL statement. Parameters are bound while parsing: the tree holds only
+// literals.
 import type { Cell } from "../engine.ts";
 import type { SqlType } from "../types.ts";
 

@@ -43,7 +43,10 @@ function parseArguments(cursor: Cursor, name: string): Expr[] {
   });
 }
 
-/** `struct(a, b AS c)`: names and values in turn. A column gives its name, anything else is called col1, col2, … */
+/**
+ * `struct(a, b AS c)`: names and values in turn. A column gives its name, anything else is called
+ * col1, col2, …
+ */
 function parseStruct(cursor: Cursor): Expr[] {
   let count = 0;
   return parseList(cursor, () => {
@@ -72,7 +75,10 @@ function parsePosition(cursor: Cursor): Expr[] {
   return [first, ...parseList(cursor, cursor.expr)];
 }
 
-/** `TRIM(x)`, `TRIM(BOTH|LEADING|TRAILING [y] FROM x)`, `TRIM(y FROM x)`: the characters come second, the side third. */
+/**
+ * `TRIM(x)`, `TRIM(BOTH|LEADING|TRAILING [y] FROM x)`, `TRIM(y FROM x)`: the characters come
+ * second, the side third.
+ */
 function parseTrim(cursor: Cursor): Expr[] {
   const side = ["BOTH", "LEADING", "TRAILING"].find((each) => cursor.take(each));
   const chars = cursor.at("FROM") ? text(" ") : cursor.expr();
@@ -144,7 +150,9 @@ export function parseWindow(cursor: Cursor): Window {
   return { base, partitionBy, orderBy, frame };
 }
 
-/** `ORDER BY …` if it comes. NULLs are first ascending and last descending unless said otherwise. */
+/**
+ * `ORDER BY …` if it comes. NULLs are first ascending and last descending unless said otherwise.
+ */
 export function parseOrderBy(cursor: Cursor): readonly OrderItem[] {
   if (!cursor.take("ORDER BY") && !cursor.take("SORT BY")) return [];
   return parseList(cursor, () => {

@@ -14,7 +14,10 @@ export type Grammar = {
 
 export type Cursor = {
   readonly expr: () => Expr;
-  /** An expression without AND, OR, NOT and comparisons, from a level of precedence on (0 is the loosest). */
+  /**
+   * An expression without AND, OR, NOT and comparisons, from a level of precedence on (0 is the
+   * loosest).
+   */
   readonly value: (level?: number) => Expr;
   readonly query: () => Query;
   readonly sql: string;
@@ -37,7 +40,10 @@ export type Cursor = {
   readonly back: (position: number) => void;
 };
 
-/** @throws SqlError 42601 for text that is not SQL, 42P02 for a parameter without value (when it is met). */
+/**
+ * @throws SqlError 42601 for text that is not SQL, 42P02 for a parameter without value (when it is
+ * met).
+ */
 export function cursorOver(
   sql: string,
   parameters: readonly SqlParameter[],
@@ -224,7 +230,10 @@ function unbound(name: string): never {
   );
 }
 
-/** A parameter as the literal it stands for: a typed value is a cast of its text, so a bad one fails loudly. */
+/**
+ * A parameter as the literal it stands for: a typed value is a cast of its text, so a bad one fails
+ * loudly.
+ */
 function literalOf(parameter: SqlParameter): Expr {
   if (parameter.value === null) return { is: "literal", type: { kind: "VOID" }, value: null };
   const type = parameterType(parameter.type ?? "STRING");

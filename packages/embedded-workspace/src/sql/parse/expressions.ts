@@ -1,4 +1,5 @@
-// Expressions, by precedence: OR, AND, NOT, predicates, | ^ &, shifts, + - ||, * / % DIV, signs, then what follows a value.
+// Expressions, by precedence: OR, AND, NOT, predicates, | ^ &, shifts, + - ||, * / % DIV, signs,
+// then what follows a value.
 import { SqlError } from "../errors.ts";
 import type { Expr } from "./ast.ts";
 import {

@@ -1,4 +1,5 @@
-// The smallest expressions: literals, names, calls, CASE, CAST, brackets, lambdas; and what may follow them.
+// The smallest expressions: literals, names, calls, CASE, CAST, brackets, lambdas; and what may
+// follow them.
 import { SqlError, unsupported } from "../errors.ts";
 import { DATE, type SqlType, STRING, TIMESTAMP } from "../types.ts";
 import type { Expr } from "./ast.ts";

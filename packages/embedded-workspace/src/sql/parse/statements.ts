@@ -1,4 +1,5 @@
-// One statement: which kind it is, and the small ones. Queries, tables and MERGE have files of their own.
+// One statement: which kind it is, and the small ones. Queries, tables and MERGE have files of
+// their own.
 import type { SqlParameter } from "../engine.ts";
 import { SqlError, unsupported } from "../errors.ts";
 import type { Name, Statement } from "./ast.ts";
@@ -19,7 +20,8 @@ import { parseDescribe, parseSecurable, parseShow } from "./shows.ts";
 
 /**
  * Parses one statement (a `;` at its end is allowed) and binds its parameters.
- * @throws SqlError 42601 for bad syntax, 42P02 for an unbound parameter, 0A000 for what is not translated
+ * @throws SqlError 42601 for bad syntax, 42P02 for an unbound parameter, 0A000 for what is not
+ * translated
  */
 export function parseStatement(sql: string, parameters: readonly SqlParameter[]): Statement {
   const cursor = cursorOver(sql, parameters, GRAMMAR);

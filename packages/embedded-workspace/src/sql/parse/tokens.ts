@@ -1,9 +1,13 @@
-// Databricks SQL, cut into tokens: strings with their escapes, backticks, numbers with suffixes, comments, operators.
+// Databricks SQL, cut into tokens: strings with their escapes, backticks, numbers with suffixes,
+// comments, operators.
 import { syntaxError, tooComplex } from "../errors.ts";
 
 export type Token = {
   readonly kind: "word" | "quoted" | "string" | "number" | "operator" | "end";
-  /** A word as written, a quoted name or a string without its quotes and escapes, an operator's characters. */
+  /**
+   * A word as written, a quoted name or a string without its quotes and escapes, an operator's
+   * characters.
+   */
   readonly text: string;
   /** Where it begins and ends in the statement. */
   readonly from: number;
@@ -57,14 +61,17 @@ const WORD = /[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*/y;
 // 1, 1L, 1.5, .5, 1.5BD, 1e10, 1.5E-3D. Not `1.` followed by a name: `t.1a` is not SQL anyway.
 const NUMBER = /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?![\w])/iy;
 
-/** About a second of parsing; a statement of values in a parameter needs no more than a short one. */
+/**
+ * About a second of parsing; a statement of values in a parameter needs no more than a short one.
+ */
 const TOKENS_MAX = 500_000;
 /** The parser goes as deep as its text: some 400 brackets fill V8's stack. */
 const BRACKETS_MAX = 300;
 
 /**
  * Cuts a statement.
- * @throws SqlError 42601 for an unclosed quote or comment and for characters that SQL has not, 54001 for one that is too long or too deep
+ * @throws SqlError 42601 for an unclosed quote or comment and for characters that SQL has not,
+ * 54001 for one that is too long or too deep
  */
 export function tokenize(sql: string): readonly Token[] {
   const tokens: Token[] = [];
@@ -140,8 +147,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * `'…'` or `"…"`, with backslash escapes and doubled quotes: `'a''b'` is `a'b` (measured on Spark 4.2; before Spark 4 it
- * was two literals side by side). A raw literal (`r'…'`) has no escapes at all.
+ * `'…'` or `"…"`, with backslash escapes and doubled quotes: `'a''b'` is `a'b` (measured on Spark
+ * 4.2; before Spark 4 it was two literals side by side). A raw literal (`r'…'`) has no escapes at
+ * all.
  */
 function stringAt(sql: string, from: number, open: number, raw: boolean): Token {
   const quote = sql.charAt(open);

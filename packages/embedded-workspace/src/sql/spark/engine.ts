@@ -1,4 +1,5 @@
-// SQL answered by real Spark with Delta Lake: a client of Spark's own Thrift server, which speaks Hive's older dialect.
+// SQL answered by real Spark with Delta Lake: a client of Spark's own Thrift server, which speaks
+// Hive's older dialect.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkspaceContext } from "../../context.ts";
@@ -22,7 +23,9 @@ const START_MS_MAX = 120_000;
 const PROTOCOL = 9;
 const PAGE_ROWS = 10_000;
 
-/** Starts Spark, which takes 5 to 15 s. @throws Error when it is not installed or does not come up */
+/**
+ * Starts Spark, which takes 5 to 15 s. @throws Error when it is not installed or does not come up
+ */
 export async function openSparkEngine(context: WorkspaceContext): Promise<SqlEngine> {
   const spark = await startSpark(join(context.folder, "spark"));
   const hive = hiveClient(spark.port);
@@ -45,7 +48,10 @@ export async function openSparkEngine(context: WorkspaceContext): Promise<SqlEng
   };
 }
 
-/** The workspace's catalog `main` is Spark's only one; it has no principals: everybody who may enter may do everything. */
+/**
+ * The workspace's catalog `main` is Spark's only one; it has no principals: everybody who may enter
+ * may do everything.
+ */
 async function openSession(hive: HiveClient, options: SessionOptions): Promise<SqlSession> {
   const catalog = options.catalog?.toLowerCase() ?? "main";
   if (catalog !== "main")

@@ -6,7 +6,9 @@ type Failure = {
   readonly errorMessage?: string | null | undefined;
 };
 
-/** `org.apache.hive…: Error running query: [CLASS] java.Name: [CLASS] text SQLSTATE: 22012\n\tat …` */
+/**
+ * `org.apache.hive…: Error running query: [CLASS] java.Name: [CLASS] text SQLSTATE: 22012\n\tat …`
+ */
 export function sparkError({ sqlState, errorMessage }: Failure): SqlError {
   const whole = (errorMessage ?? "Spark failed without a message").split("\n\tat ")[0] ?? "";
   const classes = [...whole.matchAll(/\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]/g)];

@@ -1,4 +1,5 @@
-// What a Databricks statement needs before open-source Spark takes it: parameters, and names without the catalog.
+// What a Databricks statement needs before open-source Spark takes it: parameters, and names
+// without the catalog.
 import type { SqlParameter } from "../engine.ts";
 import { SqlError } from "../errors.ts";
 import { tokenize } from "../parse/tokens.ts";
@@ -13,7 +14,10 @@ export function withParameters(statement: string, parameters: readonly SqlParame
   return `EXECUTE IMMEDIATE ${text(statement)} USING ${values.join(", ")}`;
 }
 
-/** `main.default.t` is `default.t` there: open-source Delta knows one catalog, and calls it otherwise. */
+/**
+ * `main.default.t` is `default.t` there: open-source Delta knows one catalog, and calls it
+ * otherwise.
+ */
 export function withoutCatalog(statement: string): string {
   const tokens = tokenize(statement);
   let result = statement;

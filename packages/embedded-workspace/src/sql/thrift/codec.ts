@@ -61,7 +61,8 @@ export function thriftClient(port: number, path: string, user: string) {
   return { connection, client, structs };
 }
 
-// The generated processor calls a handler with one parameter as a promise, and with two as a callback: fix the arity.
+// The generated processor calls a handler with one parameter as a promise, and with two as a
+// callback: fix the arity.
 function named(handlers: ThriftHandlers): Record<string, (request: never) => Promise<object>> {
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handle]) => [name, (request: never) => handle(request)]),

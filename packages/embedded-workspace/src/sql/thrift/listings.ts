@@ -1,4 +1,5 @@
-// The metadata calls of Thrift (catalogs, schemas, tables, columns), for clients that browse: asked of information_schema.
+// The metadata calls of Thrift (catalogs, schemas, tables, columns), for clients that browse: asked
+// of information_schema.
 import { rowsInMemory, type SqlParameter, type SqlResult, type SqlSession } from "../engine.ts";
 import { unsupported } from "../errors.ts";
 import { STRING } from "../types.ts";
@@ -12,7 +13,10 @@ export type ListingRequest = {
   readonly tableTypes?: readonly string[] | null;
 };
 
-/** Answers one of the calls by its name, with JDBC's columns. @throws SqlError for a call that is not built */
+/**
+ * Answers one of the calls by its name, with JDBC's columns. @throws SqlError for a call that is
+ * not built
+ */
 export async function listing(
   call: string,
   request: ListingRequest,

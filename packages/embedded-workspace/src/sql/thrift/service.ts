@@ -41,7 +41,10 @@ const DIRECT_ROWS_MAX = 100_000;
 /** How long ExecuteStatement waits for a statement to end before it answers "running". */
 const DIRECT_WAIT_MS = 1000;
 
-/** Sessions and operations of one workspace. `handlersFor` binds the calls of one HTTP request to who sent it. */
+/**
+ * Sessions and operations of one workspace. `handlersFor` binds the calls of one HTTP request to
+ * who sent it.
+ */
 export type ThriftService = {
   /** `gone` aborts when the client has gone before the answer. */
   readonly handlersFor: (principal: Principal, gone: AbortSignal) => ThriftHandlers;
@@ -194,7 +197,10 @@ function limited(sql: SqlSession, rowsMax: number | undefined): SqlSession {
   };
 }
 
-/** Registers an operation; when it ends soon enough, status, schema and first rows travel with the answer. */
+/**
+ * Registers an operation; when it ends soon enough, status, schema and first rows travel with the
+ * answer.
+ */
 async function start(
   service: Service,
   operationType: number,
@@ -235,7 +241,8 @@ async function directResults(
   if (result === undefined) return { operationStatus: operationStatus(operation) };
   // Without columns there are no rows to send: the driver would ask for the rest of them for ever.
   const resultSet = result.columns.length > 0 && (await page(operation, result, rowsMax));
-  // Not closed either: the Python connector fetches when it was given no rows, and needs the operation for that.
+  // Not closed either: the Python connector fetches when it was given no rows, and needs the
+  // operation for that.
   const whole = resultSet !== false && operation.position >= result.rowCount;
   if (whole) service.operations.delete(keyOf(operationId));
   return {

@@ -1,4 +1,5 @@
-// + - * / % DIV, bits and ||, with ANSI's errors: overflow and division by zero are loud, integers divide to DOUBLE.
+// + - * / % DIV, bits and ||, with ANSI's errors: overflow and division by zero are loud, integers
+// divide to DOUBLE.
 import { SqlError, unsupported } from "../errors.ts";
 import { BIGINT, DOUBLE, duckType, type SqlType, STRING, typeSql } from "../types.ts";
 import { castTo, implicitly } from "./casts.ts";
@@ -105,7 +106,10 @@ function wholeDivision(a: Typed, b: Typed): Typed {
   };
 }
 
-/** Precision and scale of the result by Spark's rules; products and quotients are exact, done on their digits. */
+/**
+ * Precision and scale of the result by Spark's rules; products and quotients are exact, done on
+ * their digits.
+ */
 function decimals(op: string, a: Typed, b: Typed): Typed {
   const [x, y] = [exact(a), exact(b)];
   const { precision: p1, scale: s1 } = x.type;

@@ -9,7 +9,10 @@ import { SCALARS } from "./functions/scalars.ts";
 import { quoted } from "./names.ts";
 import type { Translator, Typed } from "./typed.ts";
 
-/** @throws SqlError 42883 for a function that is not translated, 42605 for a wrong number of arguments */
+/**
+ * @throws SqlError 42883 for a function that is not translated, 42605 for a wrong number of
+ * arguments
+ */
 export function translateCall(expr: Call, t: Translator): Typed {
   const form = FORMS[expr.name];
   const aggregate = AGGREGATES[expr.name];

@@ -1,4 +1,5 @@
-// CAST, as ANSI mode has it: loud about what does not fit, towards zero, from strings by Spark's own rules.
+// CAST, as ANSI mode has it: loud about what does not fit, towards zero, from strings by Spark's
+// own rules.
 import { unsupported } from "../errors.ts";
 import {
   duckName,
@@ -12,7 +13,10 @@ import {
 import { isInteger, isNumeric, isText, isTime, mismatch } from "./coerce.ts";
 import type { Typed } from "./typed.ts";
 
-/** `lenient`: TRY_CAST, which gives NULL where CAST fails. @throws SqlError 42K09 for types that cannot be cast */
+/**
+ * `lenient`: TRY_CAST, which gives NULL where CAST fails. @throws SqlError 42K09 for types that
+ * cannot be cast
+ */
 export function castTo(value: Typed, to: SqlType, lenient = false): Typed {
   if (sameType(value.type, to) || (isText(value.type) && to.kind === "STRING"))
     return { sql: value.sql, type: to };
@@ -27,7 +31,9 @@ export function castTo(value: Typed, to: SqlType, lenient = false): Typed {
   return { sql, type: to };
 }
 
-/** NULL of a type. What is evaluated on the way to NULL stays: raise_error() has no other purpose. */
+/**
+ * NULL of a type. What is evaluated on the way to NULL stays: raise_error() has no other purpose.
+ */
 function nullSql(sql: string, to: SqlType): string {
   if (sql === "NULL") return `CAST(NULL AS ${duckType(to)})`;
   if (/\berror\(/.test(sql)) return `CAST(${sql} AS ${duckType(to)})`;
@@ -79,7 +85,8 @@ function castSql({ sql, type: from }: Typed, to: SqlType, lenient: boolean): str
 }
 
 function fromNumber(sql: string, from: SqlType, to: SqlType, cast: string): string | undefined {
-  // By the digits that the number shows, as in Spark: 1.005 is 1.01, though the double lies below it.
+  // By the digits that the number shows, as in Spark: 1.005 is 1.01, though the double lies below
+  // it.
   if (to.kind === "DECIMAL" && (from.kind === "DOUBLE" || from.kind === "FLOAT"))
     return fromText(textOf(sql, from) ?? "NULL", to, cast === "TRY_CAST");
   if (to.kind === "TIMESTAMP" && (from.kind === "DOUBLE" || from.kind === "FLOAT"))

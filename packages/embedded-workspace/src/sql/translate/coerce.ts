@@ -92,7 +92,10 @@ function commonNested(a: SqlType, b: SqlType): SqlType | undefined {
   return { kind: "STRUCT", fields };
 }
 
-/** A result too wide loses digits after the point, but keeps at least six of them (Spark's DecimalType.adjustPrecisionScale). */
+/**
+ * A result too wide loses digits after the point, but keeps at least six of them (Spark's
+ * DecimalType.adjustPrecisionScale).
+ */
 export function boundedDecimal(precision: number, scale: number): SqlType & { kind: "DECIMAL" } {
   if (precision <= 38) return { kind: "DECIMAL", precision, scale };
   const whole = precision - scale;

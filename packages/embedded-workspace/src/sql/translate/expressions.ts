@@ -1,4 +1,5 @@
-// Expressions to DuckDB. Every result has the type that Spark would give it; what is not known here is refused.
+// Expressions to DuckDB. Every result has the type that Spark would give it; what is not known here
+// is refused.
 import { SqlError, unsupported } from "../errors.ts";
 import type { Expr, Window } from "../parse/ast.ts";
 import { BOOLEAN, duckText, duckType, type SqlType, STRING, typeSql } from "../types.ts";

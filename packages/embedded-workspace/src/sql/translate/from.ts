@@ -1,4 +1,5 @@
-// FROM to DuckDB: every relation gets a name of its own, and its columns are known with their types.
+// FROM to DuckDB: every relation gets a name of its own, and its columns are known with their
+// types.
 import { SqlError, unsupported } from "../errors.ts";
 import type { Call, From } from "../parse/ast.ts";
 import { BIGINT, BOOLEAN, duckName } from "../types.ts";

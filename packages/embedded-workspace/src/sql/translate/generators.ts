@@ -18,7 +18,10 @@ export function isGenerator(expr: Expr): expr is Call {
   return expr.is === "call" && GENERATORS.has(expr.name) && expr.over === undefined;
 }
 
-/** The columns it gives. `aliases`: none, or one for each column. @throws SqlError 42K09 for what is no array or map */
+/**
+ * The columns it gives. `aliases`: none, or one for each column. @throws SqlError 42K09 for what is
+ * no array or map
+ */
 export function generate(call: Call, aliases: readonly string[], t: Translator): NamedTyped[] {
   const [arg] = call.args;
   if (arg === undefined || call.args.length !== 1)

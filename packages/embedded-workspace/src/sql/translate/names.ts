@@ -1,4 +1,5 @@
-// Finding what a name means: a lambda's parameter, a column, a field of one, an alias; and what an expression is called.
+// Finding what a name means: a lambda's parameter, a column, a field of one, an alias; and what an
+// expression is called.
 import { SqlError } from "../errors.ts";
 import type { Call, Expr } from "../parse/ast.ts";
 import { BIGINT, duckText, INT, typeSql } from "../types.ts";
@@ -58,7 +59,10 @@ function fieldsOf(value: Typed, names: readonly string[]): Typed {
   return names.reduce(fieldOf, value);
 }
 
-/** `value.name`: a struct's field, the same of each element of an array, a map's value. @throws SqlError 42703, 42K09 */
+/**
+ * `value.name`: a struct's field, the same of each element of an array, a map's value. @throws
+ * SqlError 42703, 42K09
+ */
 export function fieldOf(value: Typed, name: string): Typed {
   const { type, sql } = value;
   if (type.kind === "MAP") return { sql: `${sql}[${duckText(name)}]`, type: type.value };
@@ -136,7 +140,9 @@ export function quoted(parts: readonly string[]): string {
   return parts.map((part) => `\`${part}\``).join(".");
 }
 
-/** The name of a column without alias, as Spark makes it: `count(1)`, `(a + b)`, `CAST(x AS INT)`. */
+/**
+ * The name of a column without alias, as Spark makes it: `count(1)`, `(a + b)`, `CAST(x AS INT)`.
+ */
 export function nameOf(expr: Expr, text: string): string {
   switch (expr.is) {
     case "name":

@@ -1,4 +1,5 @@
-// Queries to DuckDB: WITH, set operations, VALUES, ORDER BY and LIMIT. A query's columns are called c0, c1, … there.
+// Queries to DuckDB: WITH, set operations, VALUES, ORDER BY and LIMIT. A query's columns are called
+// c0, c1, … there.
 import { SqlError } from "../errors.ts";
 import type { Body, Cte, Expr, OrderItem, Query } from "../parse/ast.ts";
 import { INT, type SqlType } from "../types.ts";
@@ -9,7 +10,10 @@ import { translator } from "./expressions.ts";
 import { translateSelect } from "./select.ts";
 import { EMPTY_SCOPE, type Env, type Scope, type TranslatedQuery } from "./typed.ts";
 
-/** `outer` is the query around it, for a subquery in an expression or a LATERAL one. @throws SqlError */
+/**
+ * `outer` is the query around it, for a subquery in an expression or a LATERAL one. @throws
+ * SqlError
+ */
 export function translateQuery(query: Query, env: Env, outer?: Scope): TranslatedQuery {
   const inner = withCtes(query.ctes, env, outer);
   const tail = limitSql(query, inner);

@@ -131,7 +131,10 @@ function resolveOrUndefined(parts: readonly string[], t: Translator): Typed | un
   }
 }
 
-/** Later items, GROUP BY, HAVING, QUALIFY and ORDER BY may use an alias; it stands for its expression. */
+/**
+ * Later items, GROUP BY, HAVING, QUALIFY and ORDER BY may use an alias; it stands for its
+ * expression.
+ */
 function aliasesOf(items: readonly Item[]): ReadonlyMap<string, Typed> {
   const usable = items.filter(
     (item) => item.aliased && !isGenerator(item.expr) && !containsVolatile(item.expr),

@@ -1,4 +1,5 @@
-// A DuckDB expression with the Databricks type of its value, and the scopes in which names are found.
+// A DuckDB expression with the Databricks type of its value, and the scopes in which names are
+// found.
 import type { Expr, Query, Window } from "../parse/ast.ts";
 import type { SqlType } from "../types.ts";
 
@@ -7,7 +8,9 @@ export type Typed = { readonly sql: string; readonly type: SqlType };
 
 export type NamedTyped = Typed & { readonly name: string };
 
-/** A relation that names may be qualified with; `qualifier` in lower case, most general part first. */
+/**
+ * A relation that names may be qualified with; `qualifier` in lower case, most general part first.
+ */
 export type Relation = {
   readonly qualifier: readonly string[];
   readonly columns: readonly NamedTyped[];
@@ -15,7 +18,9 @@ export type Relation = {
 
 export type Scope = {
   readonly relations: readonly Relation[];
-  /** What `*` and unqualified names mean: the columns of all relations, with those of USING merged. */
+  /**
+   * What `*` and unqualified names mean: the columns of all relations, with those of USING merged.
+   */
   readonly visible: readonly NamedTyped[];
   /** Aliases of earlier items of the same SELECT. */
   readonly aliases: ReadonlyMap<string, Typed>;

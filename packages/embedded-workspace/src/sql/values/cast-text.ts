@@ -1,4 +1,5 @@
-// A string cast to another type by Spark's rules: the value as DuckDB reads it without doubt, or undefined.
+// A string cast to another type by Spark's rules: the value as DuckDB reads it without doubt, or
+// undefined.
 import { instantOf, instantText } from "./instants.ts";
 
 /** Strips what Spark strips: ASCII control characters and spaces. */
@@ -19,12 +20,15 @@ const SPECIAL: Readonly<Record<string, string>> = {
   "-inf": "-Infinity",
 };
 
-/** What Spark would read and this does not: refused even by TRY_CAST, because NULL would be a wrong answer. */
+/**
+ * What Spark would read and this does not: refused even by TRY_CAST, because NULL would be a wrong
+ * answer.
+ */
 export class UnreadableError extends Error {}
 
 /**
- * `type` is written as `typeText` does. Undefined when the text is no such value; a decimal may still be too large for
- * its precision.
+ * `type` is written as `typeText` does. Undefined when the text is no such value; a decimal may
+ * still be too large for its precision.
  */
 export function castText(text: string, type: string): string | undefined {
   const value = text.replace(EDGES, "");
@@ -63,7 +67,10 @@ function floating(value: string): string | undefined {
   return digits === undefined ? undefined : String(Number(digits));
 }
 
-/** A year alone means its first of January, a year and a month the first of that month; what follows a `T` or space is dropped. */
+/**
+ * A year alone means its first of January, a year and a month the first of that month; what follows
+ * a `T` or space is dropped.
+ */
 function dateOf(value: string): string | undefined {
   const [, year, month = "1", day = "1"] =
     /^([+-]?\d{4,7})(?:-(\d{1,2})(?:-(\d{1,2})(?:[ T].*)?)?)?$/.exec(value) ?? [];

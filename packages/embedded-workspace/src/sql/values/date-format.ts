@@ -27,7 +27,10 @@ export function formatTime(instant: bigint, pattern: string): string {
     .join("");
 }
 
-/** The text read by the pattern, as `YYYY-MM-DD hh:mm:ss.ffffff` in UTC, or undefined. @throws PatternError */
+/**
+ * The text read by the pattern, as `YYYY-MM-DD hh:mm:ss.ffffff` in UTC, or undefined. @throws
+ * PatternError
+ */
 export function parseTime(text: string, pattern: string): string | undefined {
   const read: Record<string, number> = { y: 1970, M: 1, d: 1, H: 0, m: 0, s: 0, S: 0, a: 0, z: 0 };
   const letters: string[] = [];

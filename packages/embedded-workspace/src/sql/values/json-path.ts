@@ -2,7 +2,10 @@
 import { javaNumber } from "./json.ts";
 import { rawJson } from "./numbers.ts";
 
-/** Text without quotes for a string, JSON for anything else, undefined when there is nothing there. @throws Error for a path that is not translated */
+/**
+ * Text without quotes for a string, JSON for anything else, undefined when there is nothing there.
+ * @throws Error for a path that is not translated
+ */
 export function jsonAt(text: string, path: string): string | undefined {
   const steps = stepsOf(path);
   let value: unknown;

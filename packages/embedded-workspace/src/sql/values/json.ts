@@ -131,7 +131,10 @@ function struct(value: Json, type: SqlType & { kind: "STRUCT" }, strict: boolean
   );
 }
 
-/** A malformed field fails the whole in FAILFAST, and is null otherwise; elements and values fail what they are in. */
+/**
+ * A malformed field fails the whole in FAILFAST, and is null otherwise; elements and values fail
+ * what they are in.
+ */
 function part(value: Json | undefined, type: SqlType, strict: boolean): Json {
   if (strict) return typed(value, type, true);
   try {

@@ -63,8 +63,8 @@ function unscaledOf(text: string): { unscaled: bigint; scale: number } {
 }
 
 /**
- * A value that JSON.stringify writes as this text, digit by digit as it came. It must be the JSON of
- * a scalar. TypeScript's library does not know JSON.rawJSON yet.
+ * A value that JSON.stringify writes as this text, digit by digit as it came. It must be the JSON
+ * of a scalar. TypeScript's library does not know JSON.rawJSON yet.
  */
 export function rawJson(text: string): unknown {
   return (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON(text);

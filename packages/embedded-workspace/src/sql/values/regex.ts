@@ -1,4 +1,5 @@
-// Java's regular expressions, run by JavaScript's where both mean the same; anything else is refused.
+// Java's regular expressions, run by JavaScript's where both mean the same; anything else is
+// refused.
 
 /** What Java has and JavaScript has not, or reads otherwise. */
 const DIFFERENT = [
@@ -41,8 +42,8 @@ function javaRegExp(pattern: string): RegExp {
 class RegExpError extends Error {}
 
 /**
- * The most steps that a match may take: with k repetitions, none inside another, the length to the power of k and one more
- * for where it begins; without an end else.
+ * The most steps that a match may take: with k repetitions, none inside another, the length to the
+ * power of k and one more for where it begins; without an end else.
  */
 export function matchSteps(text: string, pattern: string): number {
   return (text.length + 1) ** (repetitionsOf(pattern) + 1);
@@ -58,7 +59,10 @@ export function matches(text: string, pattern: string): boolean {
   return fresh(pattern).test(text);
 }
 
-/** Every match from character `from` (1) on; `$1` and `\$` in the replacement mean what they mean in Java. */
+/**
+ * Every match from character `from` (1) on; `$1` and `\$` in the replacement mean what they mean in
+ * Java.
+ */
 export function replaceAll(text: string, pattern: string, by: string, from: number): string {
   const head = text.slice(0, Math.max(0, from - 1));
   const tail = text.slice(Math.max(0, from - 1));
@@ -73,7 +77,10 @@ export function replaceAll(text: string, pattern: string, by: string, from: numb
   );
 }
 
-/** The group of the first match, "" when there is none. Undefined when the pattern has no such group. */
+/**
+ * The group of the first match, "" when there is none. Undefined when the pattern has no such
+ * group.
+ */
 export function extract(text: string, pattern: string, group: number): string | undefined {
   const match = fresh(pattern).exec(text);
   if (group < 0 || group > groupCount(pattern)) return undefined;
@@ -85,7 +92,10 @@ export function extractAll(text: string, pattern: string, group: number): string
   return [...text.matchAll(fresh(pattern))].map((match) => match[group] ?? "");
 }
 
-/** As Java's split with a limit: -1 keeps everything, n gives at most n parts; an empty match at the start gives no part. */
+/**
+ * As Java's split with a limit: -1 keeps everything, n gives at most n parts; an empty match at the
+ * start gives no part.
+ */
 export function split(text: string, pattern: string, limit: number): string[] {
   const parts: string[] = [];
   let from = 0;

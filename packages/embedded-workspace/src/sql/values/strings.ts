@@ -39,7 +39,10 @@ export function pad(side: string, text: string, length: number, by: string): str
   return side === "left" ? `${padding}${text}` : `${text}${padding}`;
 }
 
-/** Part n from 1, from the end with a negative n; "" when there is none. Undefined for 0, which is an error. */
+/**
+ * Part n from 1, from the end with a negative n; "" when there is none. Undefined for 0, which is
+ * an error.
+ */
 export function splitPart(text: string, by: string, n: number): string | undefined {
   if (n === 0) return undefined;
   const parts = by === "" ? [text] : text.split(by);
@@ -60,7 +63,10 @@ export function sha2(text: string, bits: number): string | undefined {
     : undefined;
 }
 
-/** A LIKE pattern in which every escape is followed by what may be escaped; undefined when one is not. */
+/**
+ * A LIKE pattern in which every escape is followed by what may be escaped; undefined when one is
+ * not.
+ */
 export function likePattern(pattern: string, escapeChar: string): string | undefined {
   for (let i = 0; i < pattern.length; i++) {
     if (pattern.charAt(i) !== escapeChar) continue;
@@ -70,7 +76,9 @@ export function likePattern(pattern: string, escapeChar: string): string | undef
   return pattern;
 }
 
-/** Whether a LIKE pattern is one that matches in a single pass: at most one `%`, or one at each end. */
+/**
+ * Whether a LIKE pattern is one that matches in a single pass: at most one `%`, or one at each end.
+ */
 export function isPlainLike(pattern: string): boolean {
   const inside = pattern.replace(/^%/, "").replace(/%$/, "");
   return (
@@ -78,7 +86,10 @@ export function isPlainLike(pattern: string): boolean {
   );
 }
 
-/** A checked LIKE pattern as a regular expression for RE2, which takes time in proportion, where DuckDB's LIKE tries every way. */
+/**
+ * A checked LIKE pattern as a regular expression for RE2, which takes time in proportion, where
+ * DuckDB's LIKE tries every way.
+ */
 export function likeExpression(pattern: string, escapeChar: string): string {
   let expression = "";
   for (let i = 0; i < pattern.length; i++) {
@@ -92,7 +103,10 @@ export function likeExpression(pattern: string, escapeChar: string): string {
 
 const literal = (ch: string): string => (/[\\^$.|?*+()[\]{}]/.test(ch) ? `\\${ch}` : ch);
 
-/** `*` (or `%`) stands for anything. Only the last star is tried again, so that the time is the product of the lengths. */
+/**
+ * `*` (or `%`) stands for anything. Only the last star is tried again, so that the time is the
+ * product of the lengths.
+ */
 export function matchesGlob(pattern: string, text: string): boolean {
   let [p, t, star, from] = [0, 0, -1, 0];
   while (t < text.length) {

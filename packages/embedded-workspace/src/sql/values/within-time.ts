@@ -1,4 +1,5 @@
-// Work whose time its input decides, such as a regular expression: V8 can interrupt it, where a promise or a timer cannot.
+// Work whose time its input decides, such as a regular expression: V8 can interrupt it, where a
+// promise or a timer cannot.
 import vm from "node:vm";
 import { limitExceeded } from "./limits.ts";
 
@@ -12,8 +13,8 @@ const script = new vm.Script("work()");
 let spentMs = 0;
 
 /**
- * Does it, and ends it when it takes too long: nothing else of this process moves meanwhile. A call costs 0.12 ms, and a
- * few times as much on a busy machine, because V8's clock is a thread.
+ * Does it, and ends it when it takes too long: nothing else of this process moves meanwhile. A call
+ * costs 0.12 ms, and a few times as much on a busy machine, because V8's clock is a thread.
  * @throws Error 54000 when the time is over
  */
 export function withinTime<T>(work: () => T): T {

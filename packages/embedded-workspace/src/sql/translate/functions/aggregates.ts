@@ -110,7 +110,10 @@ const percentile = aggregate(1, 2, ([value, at], around) =>
   quantile("quantile_cont", value, at, around),
 );
 
-/** Spark's approximation is exact for what fits into its accuracy: a value that is there, not one between two. */
+/**
+ * Spark's approximation is exact for what fits into its accuracy: a value that is there, not one
+ * between two.
+ */
 const approximate = aggregate(2, 3, ([value, at], around) => ({
   sql: applied("quantile_disc", `${some(value).sql}, ${castTo(some(at), DOUBLE).sql}`, around),
   type: some(value).type,

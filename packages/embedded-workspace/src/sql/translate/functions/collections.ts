@@ -1,4 +1,5 @@
-// Functions of arrays, maps and structs. Arrays of DuckDB count from 1; so do Spark's functions, but not its brackets.
+// Functions of arrays, maps and structs. Arrays of DuckDB count from 1; so do Spark's functions,
+// but not its brackets.
 import { unsupported } from "../../errors.ts";
 import {
   BIGINT,
@@ -363,7 +364,9 @@ function mapLiteral(args: readonly Typed[]): Typed {
   };
 }
 
-/** element_at counts from 1, from the end with negative numbers; 0 and beyond the end are errors. */
+/**
+ * element_at counts from 1, from the end with negative numbers; 0 and beyond the end are errors.
+ */
 function elementFromOne(value: Typed, at: Typed, strict: boolean): Typed {
   if (value.type.kind === "MAP")
     return {

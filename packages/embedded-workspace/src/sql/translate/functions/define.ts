@@ -1,4 +1,5 @@
-// How a function is described: what its arguments are taken as, what it gives, how DuckDB computes it.
+// How a function is described: what its arguments are taken as, what it gives, how DuckDB computes
+// it.
 import {
   BIGINT,
   BOOLEAN,
@@ -31,8 +32,9 @@ const KINDS: Readonly<Record<string, SqlType>> = {
 };
 
 /**
- * `params`: a letter each (S string, I int, L bigint, D double, B boolean, T timestamp, d date, Y binary), `?` before the optional
- * ones, `*` after the last when it repeats. NULL in gives NULL out unless DuckDB's function says otherwise.
+ * `params`: a letter each (S string, I int, L bigint, D double, B boolean, T timestamp, d date, Y
+ * binary), `?` before the optional ones, `*` after the last when it repeats. NULL in gives NULL out
+ * unless DuckDB's function says otherwise.
  */
 export function plain(params: string, type: SqlType, sql: (...args: string[]) => string): Scalar {
   const letters = params.replace(/[?*]/g, "");

@@ -1,4 +1,5 @@
-// Functions that look at their arguments before they are values: schemas, options, lambdas, conditions.
+// Functions that look at their arguments before they are values: schemas, options, lambdas,
+// conditions.
 import { SqlError, unsupported } from "../../errors.ts";
 import type { Expr } from "../../parse/ast.ts";
 import { parseSchema } from "../../parse/data-types.ts";
@@ -123,7 +124,10 @@ function anyOf(answers: string, found: string, otherwise: string): string {
   return `CASE WHEN ${answers} IS NULL THEN NULL WHEN list_contains(${answers}, ${found}) THEN ${found} WHEN len(list_filter(${answers}, lambda e: e IS NULL)) > 0 THEN NULL ELSE ${otherwise} END`;
 }
 
-/** The schema and the options must be literals. Only `mode` is known; anything else would be quietly ignored, so it is refused. */
+/**
+ * The schema and the options must be literals. Only `mode` is known; anything else would be quietly
+ * ignored, so it is refused.
+ */
 function fromJson([text, schema, options]: readonly Expr[], t: Translator): Typed {
   const type = parseSchema(literalText(t.expr(some(schema)), "from_json"));
   if (type.kind !== "STRUCT" && type.kind !== "ARRAY" && type.kind !== "MAP")
@@ -218,7 +222,10 @@ function entryLambda(body: Expr, map: SqlType & { kind: "MAP" }, t: Translator):
   return { ...t.within({ ...t.scope, lambdas }).expr(body.body), name };
 }
 
-/** `aggregate(array, start, (sum, x) -> …[, sum -> …])`: the type of the start is the type of the sum. */
+/**
+ * `aggregate(array, start, (sum, x) -> …[, sum -> …])`: the type of the start is the type of the
+ * sum.
+ */
 function reduceArray([list, start, merge, finish]: readonly Expr[], t: Translator): Typed {
   const given = arrayOf(t.expr(some(list)), "aggregate");
   const first = t.expr(some(start));

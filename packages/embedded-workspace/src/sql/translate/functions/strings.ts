@@ -1,4 +1,5 @@
-// Functions of strings. Positions count from 1; regular expressions are Java's, run by JavaScript where both agree.
+// Functions of strings. Positions count from 1; regular expressions are Java's, run by JavaScript
+// where both agree.
 import { SqlError } from "../../errors.ts";
 import { BOOLEAN, INT, type SqlType, STRING } from "../../types.ts";
 import { concatArrays } from "../arithmetic.ts";
