@@ -79,6 +79,18 @@ export interface MarkersPort {
   };
 }
 
+/**
+ * What may be overwritten, lost or wrong without harm, below `hints/` of the facts volume: it moves looks, never verdicts. Nobody waits
+ * for it, and nobody believes it.
+ */
+export interface HintsPort {
+  readonly hints: {
+    /** JSON, whatever it says; undefined where there is none that can be read. */
+    readonly read: (name: string) => Promise<unknown>;
+    readonly write: (name: string, hint: object) => Promise<void>;
+  };
+}
+
 /** What lies at a path of a volume that others may write. */
 export type VolumeFile =
   | { readonly kind: "absent" }

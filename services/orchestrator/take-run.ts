@@ -11,6 +11,7 @@ import {
   seenOf,
   strangenessOf,
 } from "../../shared/domain/ours.ts";
+import type { Paces } from "../../shared/domain/pace.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -34,6 +35,7 @@ export type Attempt = {
   readonly payload: string;
   /** When its chapter was opened, where it is the first attempt. */
   readonly openedAt: string | undefined;
+  readonly pace: Promise<Paces | undefined>;
 };
 
 /** A submission, and what the look that it rests on showed besides. */
@@ -66,7 +68,7 @@ export async function taken(
     case "gone":
       // Nobody can make a success of it any more: the judge will find it lost. Not at once: a run that is new may show late.
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
+        submission: await accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
         isOver: false,
       };
     case "forbidden":
@@ -80,7 +82,12 @@ export async function taken(
         return refused(refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen }));
       const { runUrl: url } = look.run;
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl: url, isAdopted, seen }),
+        submission: await accepted(deps, attempt, {
+          databricksRunId,
+          runUrl: url,
+          isAdopted,
+          seen,
+        }),
         isOver: phaseOf(look.run) === "over",
       };
     }
@@ -111,11 +118,11 @@ type Taken = {
   readonly seen?: Seen;
 };
 
-function accepted(
+async function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt, pace }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
-): Submission {
+): Promise<Submission> {
   const nowMs = deps.clock.nowMs();
   const { timeout_seconds, queue_seconds } = fact.limits;
   const entry = fact.files.find((file) => file.name === fact.entry);
@@ -143,6 +150,7 @@ function accepted(
     seen,
     judged_by: judgedByOf(fact),
     opened_at: openedAt,
+    pace: await pace,
     generation,
   };
 }

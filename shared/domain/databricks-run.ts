@@ -33,6 +33,9 @@ export type DatabricksRun = {
   readonly startedMs: number | undefined;
   /** Absent until it is over. */
   readonly endedMs: number | undefined;
+  /** When its first task's code started, and how long that took; absent until then, and where the platform does not say. */
+  readonly ranFromMs?: number | undefined;
+  readonly ranMs?: number | undefined;
   /** The last attempt of each task. */
   readonly tasks: readonly DatabricksTask[];
 };

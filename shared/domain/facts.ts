@@ -11,6 +11,7 @@ import {
   Sha256,
 } from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
+import { Paces } from "./pace.ts";
 import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
@@ -141,6 +142,8 @@ export const AcceptedSubmission = z.strictObject({
   judged_by: JudgedBy.optional(),
   /** When its chapter was opened, of which it is the first attempt; absent in later ones, and in facts of before. */
   opened_at: Instant.optional(),
+  /** What was known then of how long such attempts take. A hint: it moves looks. */
+  pace: Paces.optional(),
   generation,
   traceparent,
 });

@@ -1,6 +1,7 @@
 // Every message of the loop. Messages carry keys, a version and counts; state is read from the facts.
 import * as z from "zod";
 import { Count, Instant, JsonObject, Limits, Sha256, VolumePath } from "./contract.ts";
+import { Paces } from "./pace.ts";
 import { WorkloadName } from "./recipe.ts";
 
 export const messageLimits = {
@@ -109,8 +110,12 @@ export const Watch = z.strictObject({
   number: z.int().min(0),
   /** When this watch last touched or read the marker; absent before its first look. */
   touched_at: Instant.optional(),
+  /** How many looks there had been by then. */
+  looks_then: z.int().min(0).max(messageLimits.looksMax).optional(),
   /** The state nobody knows that this watch has said already. */
   said: z.string().max(200).optional(),
+  /** How long such attempts take, as the submission has it: a hint, so that the poller need not ask. */
+  pace: Paces.optional(),
   tries,
 });
 export type Watch = z.infer<typeof Watch>;
@@ -197,7 +202,7 @@ export const turnOf = (key: AttemptOf, by: AskedBy): Turn => ({
 
 /** A fresh watch: number 0 for the first of an attempt, otherwise above the marker's. */
 export const watchOf = (
-  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline">,
+  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline" | "pace">,
   number: number,
 ): Watch => ({
   v: 1,
@@ -208,6 +213,7 @@ export const watchOf = (
   deadline: submission.deadline,
   looks: 0,
   number,
+  ...(submission.pace !== undefined && { pace: submission.pace }),
   tries: 0,
 });
 
