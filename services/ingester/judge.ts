@@ -31,6 +31,7 @@ import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/ve
 import type {
   DigestPort,
   FactsPort,
+  HintsPort,
   IdentityPort,
   JobsPort,
   MarkersPort,
@@ -42,10 +43,12 @@ import type {
 } from "../../shared/ports.ts";
 import { decisionFactOf } from "./decision.ts";
 import { type FollowDeps, follow, later } from "./follow.ts";
+import { learnPace } from "./learn.ts";
 import { type ReadDeps, readResult } from "./read-result.ts";
 
 export type JudgeDeps = FollowDeps &
   ReadDeps &
+  HintsPort &
   MarkersPort &
   PlansPort &
   JobsPort &
@@ -263,6 +266,9 @@ async function decideAndFollow(
     });
   const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
   await follow(deps, decision, !isNew, accepted);
+  // Last, and only of what this judge decided: a hint that is missing costs a little lag.
+  if (isNew && accepted !== undefined && evidence.look !== undefined)
+    await learnPace(deps, decision.verdict, accepted, evidence.look);
 }
 
 /**

@@ -1,7 +1,8 @@
 // The orchestrator does one turn. It finds the facts and continues from where they end, so a turn
 // that is redelivered, duplicated, delayed or replayed does the same thing again, or nothing.
 import {
-  FIRST_LOOK_SECONDS,
+  jitterOf,
+  nextLook,
   REFUSAL_SETTLES_SECONDS,
   scaledSeconds,
 } from "../../shared/domain/cadence.ts";
@@ -26,6 +27,7 @@ import type {
   ClockPort,
   DigestPort,
   FactsPort,
+  HintsPort,
   IdentityPort,
   JobsPort,
   LogPort,
@@ -36,9 +38,11 @@ import type {
   Stored,
 } from "../../shared/ports.ts";
 import { stepsOf } from "../../shared/story/steps.ts";
+import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
+  HintsPort &
   PlansPort &
   JobsPort &
   IdentityPort &
@@ -87,7 +91,9 @@ export async function orchestrate(
   const { fact: submission } = await step(
     factRef.submission(turn),
     async () => {
-      const run = await submit(deps, turn, asked, planned);
+      // Beside the submission, which takes longer.
+      const pace = knownPace(deps, planned.fact.workload, asked.ticket.recipe);
+      const [run] = await settled([submit(deps, turn, { ...asked, pace }, planned), pace]);
       isOver = run.isOver;
       return run.submission;
     },
@@ -108,12 +114,21 @@ export async function orchestrate(
   if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
 }
 
+/** Both, when both have ended: nobody's call is left behind. */
+async function settled<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both);
+  return await Promise.all(both);
+}
+
 async function watch(
   { queues, settings }: OrchestrateDeps,
   submission: AcceptedSubmission,
   traceparent: string,
 ): Promise<void> {
-  const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, settings.timeScale);
+  const { pace, databricks_run_id } = submission;
+  const jitter = jitterOf(databricks_run_id);
+  const wait = nextLook({ ageSeconds: 0, phase: "waiting", pace, jitter });
+  const delaySeconds = scaledSeconds(wait, settings.timeScale);
   await queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
 }
 
@@ -243,7 +258,7 @@ async function plan(
 async function submit(
   deps: OrchestrateDeps,
   turn: Turn,
-  { ticket, openedAt }: Asked,
+  { ticket, openedAt, pace }: Asked & Pick<Attempt, "pace">,
   manifest: Stored<ExecutorManifest>,
 ): Promise<TakenRun> {
   const { fact } = manifest;
@@ -265,7 +280,14 @@ async function submit(
     }),
   );
   const namePrefix = attemptName(fact.plane_id, key);
-  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload, openedAt };
+  const attempt: Attempt = {
+    manifest,
+    generation: key.generation,
+    namePrefix,
+    payload,
+    openedAt,
+    pace,
+  };
   if (deps.clock.nowMs() > msOf(fact.submit_before)) {
     const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
     return (

@@ -12,6 +12,7 @@ import {
   seenOf,
   strangenessOf,
 } from "../../shared/domain/ours.ts";
+import type { Paces } from "../../shared/domain/pace.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -35,6 +36,7 @@ export type Attempt = {
   readonly payload: string;
   /** The time at which its chapter was opened, if this is the first attempt. */
   readonly openedAt: string | undefined;
+  readonly pace: Promise<Paces | undefined>;
 };
 
 /** A submission, and whether the look behind it showed that the run is over. */
@@ -75,7 +77,7 @@ export async function taken(
       // Nobody can make a success of it any more: the judge will find it lost. But not at once,
       // because a new run may show late.
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
+        submission: await accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
         isOver: false,
       };
     case "forbidden":
@@ -89,7 +91,12 @@ export async function taken(
         return refused(refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen }));
       const { runUrl: url } = look.run;
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl: url, isAdopted, seen }),
+        submission: await accepted(deps, attempt, {
+          databricksRunId,
+          runUrl: url,
+          isAdopted,
+          seen,
+        }),
         isOver: phaseOf(look.run) === "over",
       };
     }
@@ -120,11 +127,11 @@ type Taken = {
   readonly seen?: Seen;
 };
 
-function accepted(
+async function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt, pace }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
-): Submission {
+): Promise<Submission> {
   const nowMs = deps.clock.nowMs();
   const { timeout_seconds, queue_seconds } = fact.limits;
   const entry = fact.files.find((file) => file.name === fact.entry);
@@ -152,6 +159,7 @@ function accepted(
     seen,
     judged_by: judgedByOf(fact),
     opened_at: openedAt,
+    pace: await pace,
     generation,
   };
 }

@@ -12,6 +12,7 @@ import {
   Sha256,
 } from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
+import { Paces } from "./pace.ts";
 import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
@@ -162,6 +163,8 @@ export const AcceptedSubmission = z.strictObject({
    * and in older facts.
    */
   opened_at: Instant.optional(),
+  /** What was known then of how long such attempts take. A hint: it moves looks. */
+  pace: Paces.optional(),
   generation,
   traceparent,
 });
