@@ -91,7 +91,7 @@ export async function bootstrap(
   let maySubmit = true;
   for (const executor of options.executors) {
     const role = await letSubmitAs(deps.http, options.controllers, executor);
-    say(role.said);
+    say(role.sentence);
     maySubmit &&= role.isHeld;
   }
   const { plane_id: planeId } = await createPlane(facts, {

@@ -7,11 +7,11 @@ import {
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { FIRST_BY } from "../shared/topology.ts";
-import type { LetterBox, Replay, Told } from "./letter-boxes.ts";
+import type { DeadLetterQueue, Description, Replay } from "./dead-letter-queues.ts";
 import type { QueuesAccess } from "./stage-context.ts";
 
-export type Letter = Told & {
-  /** The name of its box. */
+export type DeadLetter = Description & {
+  /** The name of its dead-letter queue. */
   readonly queue: string;
   readonly queueUrl: string;
   readonly messageId: string;
@@ -26,26 +26,26 @@ export type Filter = {
   readonly error?: string | undefined;
 };
 
-export const fits = (letter: Letter, { message, run, error }: Filter): boolean =>
+export const fits = (letter: DeadLetter, { message, run, error }: Filter): boolean =>
   (message === undefined || letter.messageId === message) &&
   (run === undefined || letter.runId === run) &&
   (error === undefined || letter.errorName === error);
 
 /** Letters in hand, by message. While they are held nobody else sees them: whoever takes some puts them back. */
-export type Held = Map<string, Letter>;
+export type Held = Map<string, DeadLetter>;
 
-const LETTERS_MAX = 5_000;
+const DEAD_LETTERS_MAX = 5_000;
 
 /** Takes every letter of a queue in hand, for so many seconds. */
-export async function takeLetters(
+export async function takeDeadLetters(
   queues: QueuesAccess,
-  box: LetterBox,
+  dlq: DeadLetterQueue,
   held: Held,
   seconds: number,
 ): Promise<void> {
-  const queueUrl = await queues.urlOf(box.queueName);
+  const queueUrl = await queues.urlOf(dlq.queueName);
   // A receive may come back empty although there is more (SQS asks a part of its servers only): twice in a row is the end.
-  for (let vain = 0, taken = 0; vain < 2 && taken < LETTERS_MAX; ) {
+  for (let vain = 0, taken = 0; vain < 2 && taken < DEAD_LETTERS_MAX; ) {
     const { Messages = [] } = await queues.sqs.send(
       new ReceiveMessageCommand({
         QueueUrl: queueUrl,
@@ -59,7 +59,7 @@ export async function takeLetters(
     // Of many letters, the first may be visible again before the last is taken.
     const count = held.size;
     for (const message of Messages) {
-      const letter = letterOf(box, queueUrl, message);
+      const letter = deadLetterOf(dlq, queueUrl, message);
       held.set(letter.messageId, letter);
     }
     vain = held.size === count ? vain + 1 : 0;
@@ -67,17 +67,17 @@ export async function takeLetters(
   }
 }
 
-const letterOf = (box: LetterBox, queueUrl: string, message: Message): Letter => ({
-  queue: box.name,
+const deadLetterOf = (dlq: DeadLetterQueue, queueUrl: string, message: Message): DeadLetter => ({
+  queue: dlq.name,
   queueUrl,
   messageId: message.MessageId ?? "",
   receiptHandle: message.ReceiptHandle ?? "",
   body: message.Body ?? "",
-  ...box.told(message),
+  ...dlq.describe(message),
 });
 
 /** Lets go of letters: the next who looks sees them at once. One of which SQS knows nothing any more keeps no other back. */
-export async function putBack(queues: QueuesAccess, letters: Iterable<Letter>): Promise<void> {
+export async function putBack(queues: QueuesAccess, letters: Iterable<DeadLetter>): Promise<void> {
   await Promise.allSettled(
     [...letters].map(({ queueUrl, receiptHandle }) =>
       queues.sqs.send(
@@ -91,7 +91,7 @@ export async function putBack(queues: QueuesAccess, letters: Iterable<Letter>): 
   );
 }
 
-export async function discard(queues: QueuesAccess, letter: Letter): Promise<void> {
+export async function discard(queues: QueuesAccess, letter: DeadLetter): Promise<void> {
   const { queueUrl, receiptHandle } = letter;
   await queues.sqs.send(
     new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle }),
@@ -104,7 +104,7 @@ export async function discard(queues: QueuesAccess, letter: Letter): Promise<voi
  */
 export async function resend(
   queues: QueuesAccess,
-  { traceparent, firstBy }: Letter,
+  { traceparent, firstBy }: DeadLetter,
   { queue, body }: Extract<Replay, { kind: "yes" }>,
 ): Promise<void> {
   const attributes = { traceparent, [FIRST_BY]: firstBy };

@@ -27,7 +27,7 @@ if (AWS_DEFAULT_REGION !== undefined) process.env["AWS_REGION"] ??= AWS_DEFAULT_
 process.exitCode = await main(process.argv.slice(2));
 
 async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> {
-  if (/^(help|--help|-h)$/.test(name)) return told(allUsages());
+  if (/^(help|--help|-h)$/.test(name)) return printHelp(allUsages());
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     if (name !== "") console.error(`there is no command "${shownText(name)}"`);
@@ -35,7 +35,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
     return 2;
   }
   if (args.some((arg) => /^(--help|-h)$/.test(arg)))
-    return told(`${command.summary}\n${usageOf(command)}`);
+    return printHelp(`${command.summary}\n${usageOf(command)}`);
   try {
     return await command.run(args, {
       environment: process.env,
@@ -45,15 +45,15 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
     const isTyped = error instanceof UsageError || isParseArgsError(error);
     // A file of the operator's may have several faults, each with its line.
     const isOfFile = error instanceof StageError || error instanceof WorkloadError;
-    const said = messageOf(error);
-    for (const line of isOfFile ? said.split("\n") : [said]) console.error(shownLine(line));
+    const message = messageOf(error);
+    for (const line of isOfFile ? message.split("\n") : [message]) console.error(shownLine(line));
     if (isTyped) console.error(usageOf(command));
     return isTyped || isOfFile ? 2 : 1;
   }
 }
 
 /** Whoever asks for help gets it as an answer, not as an error. */
-function told(text: string): ExitCode {
+function printHelp(text: string): ExitCode {
   console.log(text);
   return 0;
 }

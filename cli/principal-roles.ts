@@ -23,8 +23,8 @@ export type RolesOf =
   | { readonly kind: "refused"; readonly why: string };
 
 export async function rolesOn(http: DatabricksHttp, applicationId: string): Promise<RolesOf> {
-  const told = await ask(http, { method: "GET", path: CONFIG, rate: "get" });
-  const config = Config.safeParse(told.kind === "ok" ? told.json : undefined);
+  const answer = await ask(http, { method: "GET", path: CONFIG, rate: "get" });
+  const config = Config.safeParse(answer.kind === "ok" ? answer.json : undefined);
   if (!config.success) return { kind: "refused", why: "the workspace does not name its account" };
   const { account_id } = config.data;
   const name = `accounts/${account_id}/servicePrincipals/${applicationId}/ruleSets/default`;
@@ -58,14 +58,15 @@ export async function letSubmitAs(
   http: DatabricksHttp,
   controllers: string,
   executor: string,
-): Promise<{ readonly isHeld: boolean; readonly said: string }> {
+): Promise<{ readonly isHeld: boolean; readonly sentence: string }> {
   const role = `role Service Principal: User of ${controllers} on ${executor}`;
-  if (executor === controllers) return { isHeld: true, said: `${role}: it is the same principal` };
+  if (executor === controllers)
+    return { isHeld: true, sentence: `${role}: it is the same principal` };
   const granted = await grantUse(http, executor, controllers);
-  if (typeof granted === "string") return { isHeld: true, said: `${role}: ${granted}` };
+  if (typeof granted === "string") return { isHeld: true, sentence: `${role}: ${granted}` };
   return {
     isHeld: false,
-    said: `${role}: NOT granted (${granted.refused}). Without it no run can be submitted: an account administrator grants it under Service principals → ${executor} → Permissions`,
+    sentence: `${role}: NOT granted (${granted.refused}). Without it no run can be submitted: an account administrator grants it under Service principals → ${executor} → Permissions`,
   };
 }
 

@@ -58,7 +58,7 @@ export async function loginOf(stage: Stage, io: Io): Promise<Login> {
 }
 
 /** Half of it counts, too: what is missing is said then, instead of looking elsewhere. */
-export const namesLogin = ({ environment }: Io): boolean =>
+const namesLogin = ({ environment }: Io): boolean =>
   ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
     (name) => environment[name] !== undefined,
   );
@@ -74,6 +74,17 @@ const placeOf = ({ databricks }: Stage, { environment }: Io) => ({
   DATABRICKS_WAREHOUSE_ID: databricks.warehouse_id,
   SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
 });
+
+/** The executors' own credentials, for whoever tries what executed code may do. */
+export function executorsLogin(stage: Stage, io: Io): Login | undefined {
+  const own = {
+    DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
+    DATABRICKS_CLIENT_SECRET: io.environment["DATABRICKS_EXECUTOR_CLIENT_SECRET"],
+    DATABRICKS_TOKEN: io.environment["DATABRICKS_EXECUTOR_TOKEN"],
+  };
+  const isNamed = Object.values(own).some((value) => value !== undefined);
+  return isNamed ? loginFrom({ ...placeOf(stage, io), ...own }) : undefined;
+}
 
 async function onCallsLogin(stage: Stage, io: Io): Promise<Login | undefined> {
   const { on_call } = stage.databricks;
@@ -159,9 +170,11 @@ async function secretText(stage: Stage, SecretId: string): Promise<string> {
     const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }));
     return SecretString;
   } catch (error) {
-    const said = `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`;
+    const message = `the secret ${SecretId} cannot be read (${messageOf(error)}): check AWS credentials and region, or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN`;
     const isDenied = error instanceof Error && error.name.startsWith("AccessDenied");
-    throw isDenied ? new NotYoursError(said, { cause: error }) : new Error(said, { cause: error });
+    throw isDenied
+      ? new NotYoursError(message, { cause: error })
+      : new Error(message, { cause: error });
   } finally {
     client.destroy();
   }

@@ -3,9 +3,9 @@
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
-import { attemptsOf } from "../shared/story/chapter.ts";
 import { factRef, isRefused } from "../shared/domain/facts.ts";
 import type { LedgerTable } from "../shared/domain/ledger-rows.ts";
+import { attemptsOf } from "../shared/story/chapter.ts";
 
 /** Columns that came later than their table. */
 const added: Readonly<Partial<Record<LedgerTable, Readonly<Record<string, string>>>>> = {

@@ -1,16 +1,18 @@
-// Files that people write: whatever is wrong with one is said in a sentence.
-import { parse } from "yaml";
+// Reads files that people write. Each fault is reported in a sentence.
+import { strictYaml } from "../shared/adapters/strict-yaml.ts";
 import { messageOf } from "../shared/domain/body.ts";
 
-/** @throws what `errorOf` makes of the fault: also an alias that leads nowhere, or that grows beyond all bounds. */
+/**
+ * @throws the error that `errorOf` makes of a fault, also of a text that would be read as something
+ *   else than it says
+ */
 export function parseYaml(
   source: string,
   errorOf: (fault: string, options: ErrorOptions) => Error,
 ): unknown {
   try {
-    return parse(source);
+    return strictYaml(source);
   } catch (error) {
-    const [fault] = messageOf(error).split("\n");
-    throw errorOf(`is not YAML: ${fault}`, { cause: error });
+    throw errorOf(`is not YAML that can be read: ${messageOf(error)}`, { cause: error });
   }
 }

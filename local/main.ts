@@ -8,12 +8,14 @@ import type { SourceFile } from "../infra/executor.ts";
 import { messageOf } from "../shared/domain/body.ts";
 import { report } from "./plane/report.ts";
 import type { Plane } from "./plane/start-plane.ts";
-import { playScenario } from "./plane/story.ts";
+import { goOn, playScenario } from "./plane/story.ts";
 import { embeddedWorkspace, workspaceFromEnvironment } from "./plane/workspace-access.ts";
 
 const USAGE = `npm start -- [options]
 
   --folder DIR        where the plane keeps its files; emptied at the start (default: .local/plane)
+  --keep              goes on with the plane of before, with its facts and runs, instead of emptying the folder
+                      and sending the examples; until Ctrl-C
   --workspace WHICH   embedded (default), or env: the workspace of DATABRICKS_HOST, DATABRICKS_CLIENT_ID and
                       DATABRICKS_CLIENT_SECRET (or DATABRICKS_TOKEN), DATABRICKS_HTTP_PATH, in the schema
                       SIGNALBOX_CATALOG.SIGNALBOX_SCHEMA, executing as SIGNALBOX_RUN_AS
@@ -30,14 +32,21 @@ async function main(): Promise<number> {
   );
   print("");
   await using started = new AsyncDisposableStack();
-  const story = await playScenario({
+  const watched = {
     folder: options.folder,
     workspace: options.isReal ? () => workspaceFromEnvironment(process.env) : embeddedWorkspace,
     timeScale: options.timeScale,
     codebase: weatherData(),
-    limitSeconds: options.isReal ? 1_800 : 90,
     print,
     onStarted: (plane: Plane) => started.use(plane),
+  };
+  if (options.keeps) {
+    await stay(await goOn(watched));
+    return 0;
+  }
+  const story = await playScenario({
+    ...watched,
+    limitSeconds: options.isReal ? 1_800 : 90,
     signal: stopping.signal,
   });
   const exitCode = await report(story, print);
@@ -67,6 +76,7 @@ async function stay({ aws }: Plane): Promise<void> {
 type Options = {
   readonly folder: string;
   readonly stays: boolean;
+  readonly keeps: boolean;
   readonly isReal: boolean;
   readonly timeScale: number;
 };
@@ -80,6 +90,7 @@ function optionsOf(argv: readonly string[]): Options | undefined {
         workspace: { type: "string", default: "embedded" },
         "time-scale": { type: "string" },
         stay: { type: "boolean", default: false },
+        keep: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -90,7 +101,8 @@ function optionsOf(argv: readonly string[]): Options | undefined {
     const timeScale = Number(values["time-scale"] ?? (isReal ? 0.1 : 0.02));
     if (!(timeScale > 0 && timeScale <= 1))
       throw new Error(`--time-scale: "${values["time-scale"]}" is no number above 0 and up to 1`);
-    return { folder: values.folder, stays: values.stay, isReal, timeScale };
+    const { folder, stay: stays, keep: keeps } = values;
+    return { folder, stays, keeps, isReal, timeScale };
   } catch (error) {
     console.error(`${shownLine(messageOf(error))}\n\n${USAGE}`.trimStart());
     return undefined;

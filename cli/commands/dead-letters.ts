@@ -1,17 +1,17 @@
 // `signalbox dead-letters`: list, show, replay, discard.
 import { parseArgs } from "node:util";
 import { RunId } from "../../shared/domain/messages.ts";
+import { type DeadLetterQueue, deadLetterQueuesOf } from "../dead-letter-queues.ts";
 import {
+  type DeadLetter,
   discard,
   type Filter,
   fits,
   type Held,
-  type Letter,
   putBack,
   resend,
-  takeLetters,
+  takeDeadLetters,
 } from "../dead-letters.ts";
-import { type LetterBox, letterBoxesOf } from "../letter-boxes.ts";
 import { audit } from "../messages.ts";
 import {
   isMissingQueue,
@@ -36,13 +36,13 @@ export const deadLetters: Command = {
     if (action.changes && !isNamed && !values.all)
       throw new UsageError("name the letters by --message, --run or --error, or say --all");
     const stage = stageOf(values);
-    const boxes = boxesOf(stage.stack, values.queue);
+    const dlqs = dlqsOf(stage.stack, values.queue);
     using queues = openQueues(stage);
     const held: Held = new Map();
     try {
       const changes = action.changes && !values["dry-run"];
-      await takeAll(queues, boxes, held, changes ? ACTING_SECONDS : LOOKING_SECONDS);
-      const letters = boxes.flatMap(({ name }) =>
+      await takeAll(queues, dlqs, held, changes ? ACTING_SECONDS : LOOKING_SECONDS);
+      const letters = dlqs.flatMap(({ name }) =>
         [...held.values()]
           .filter((letter) => letter.queue === name && fits(letter, filter))
           .toSorted((a, b) => (a.failedAt < b.failedAt ? -1 : 1)),
@@ -74,25 +74,25 @@ const LOOKING_SECONDS = 20;
 /** Long enough to send a few thousand of them, too. */
 const ACTING_SECONDS = 120;
 
-function boxesOf(stack: string, given: string | undefined): readonly LetterBox[] {
-  const boxes = letterBoxesOf(stack);
-  if (given === undefined) return boxes;
-  const box = boxes.find(({ name }) => name === given);
-  if (box === undefined)
-    throw new UsageError(`--queue ${given}: there are ${boxes.map(({ name }) => name).join(", ")}`);
-  return [{ ...box, isOptional: false }];
+function dlqsOf(stack: string, given: string | undefined): readonly DeadLetterQueue[] {
+  const dlqs = deadLetterQueuesOf(stack);
+  if (given === undefined) return dlqs;
+  const dlq = dlqs.find(({ name }) => name === given);
+  if (dlq === undefined)
+    throw new UsageError(`--queue ${given}: there are ${dlqs.map(({ name }) => name).join(", ")}`);
+  return [{ ...dlq, isOptional: false }];
 }
 
-/** From all boxes at once. Where one fails, the others are waited for: what they took is put back, too. */
+/** From all dead-letter queues at once. Where one fails, the others are waited for: what they took is put back, too. */
 async function takeAll(
   queues: QueuesAccess,
-  boxes: readonly LetterBox[],
+  dlqs: readonly DeadLetterQueue[],
   held: Held,
   seconds: number,
 ): Promise<void> {
-  const taking = boxes.map((box) =>
-    takeLetters(queues, box, held, seconds).catch((error: unknown) => {
-      if (!box.isOptional || !isMissingQueue(error)) throw error;
+  const taking = dlqs.map((dlq) =>
+    takeDeadLetters(queues, dlq, held, seconds).catch((error: unknown) => {
+      if (!dlq.isOptional || !isMissingQueue(error)) throw error;
     }),
   );
   await Promise.allSettled(taking);
@@ -102,7 +102,7 @@ async function takeAll(
 type Act = {
   readonly queues: QueuesAccess;
   readonly io: Terminal;
-  readonly letters: readonly Letter[];
+  readonly letters: readonly DeadLetter[];
   /** What is put back at the end: an action takes out what is no longer in its queue. */
   readonly held: Held;
   readonly dryRun: boolean;
@@ -153,10 +153,15 @@ async function show({ io, letters }: Act): Promise<ExitCode> {
 }
 
 /** What SQS calls it by, and what a replay would send, is nothing to look at. */
-const shown = ({ receiptHandle: _handle, queueUrl: _url, replay: _replay, ...letter }: Letter) =>
-  letter;
+const shown = ({
+  receiptHandle: _handle,
+  queueUrl: _url,
+  replay: _replay,
+  ...letter
+}: DeadLetter) => letter;
 
-const nameOf = ({ queue, messageId, runId }: Letter): string => `${queue} ${messageId} ${runId}`;
+const nameOf = ({ queue, messageId, runId }: DeadLetter): string =>
+  `${queue} ${messageId} ${runId}`;
 
 /** Sent, noted, and only then gone: whatever fails in between, the letter is there for the next try. */
 async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
@@ -193,7 +198,7 @@ async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<E
 async function removeNoted(
   queues: QueuesAccess,
   action: "replay" | "discard",
-  letter: Letter,
+  letter: DeadLetter,
 ): Promise<void> {
   const { queue, messageId, runId, reason } = letter;
   await audit(queues, {

@@ -9,9 +9,12 @@ import {
   WORKLOADS,
   type Workload,
 } from "../../infra/workloads.ts";
+import { systemClock } from "../../shared/adapters/system.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import type { Recipe } from "../../shared/domain/recipe.ts";
 import { awsChecks } from "../doctor/aws-checks.ts";
 import {
+  type Answer,
   afterTheFirst,
   type Check,
   type Finding,
@@ -21,18 +24,22 @@ import {
   lookAtAll,
   ok,
   skipped,
+  toJson,
 } from "../doctor/check.ts";
+import { probe } from "../doctor/probe.ts";
+import { probeAnswers } from "../doctor/probe-findings.ts";
 import { workloadChecks } from "../doctor/workload-checks.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
-import { lookerOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
-import type { Command, Io } from "../usage.ts";
+import { executorsLogin, lookerOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
+import { type Command, type ExitCode, type Io, UsageError } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 export const doctor: Command = {
   usage:
-    "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse] [--stages <folder>] [--workloads <folder>]",
-  summary: "checks credentials, permissions, volumes, queues, functions; says what to do",
+    "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse] [--probe [--workload <name>]] [--stages <folder>] [--workloads <folder>]",
+  summary:
+    "checks credentials, permissions, volumes, queues, functions; says what to do. --probe: asks the workspace by two tiny runs",
   run: async (args, io) => {
     const { values } = parseArgs({
       args: [...args],
@@ -43,11 +50,20 @@ export const doctor: Command = {
         json: { type: "boolean", default: false },
         aws: { type: "boolean", default: true },
         warehouse: { type: "boolean", default: true },
+        probe: { type: "boolean", default: false },
+        workload: { type: "string" },
       },
     });
     const stage = stageOf(values);
     const workloads = readWorkloads(values.workloads);
     await using opened = new AsyncDisposableStack();
+    if (values.workload !== undefined && !values.probe)
+      throw new UsageError("--workload says whose compute is tried: it goes with --probe");
+    if (values.probe) {
+      const recipe = recipeOf(workloads, values.workload);
+      const quiet: Io = values.json ? { ...io, print: () => {} } : io;
+      return report(stage, await probed(stage, quiet, opened, recipe), values.json, io);
+    }
     const checks = [
       versions,
       identitiesDiffer(stage, workloads, values.workloads),
@@ -70,12 +86,50 @@ export const doctor: Command = {
     const answers = await lookAtAll(checks, (answer) => {
       if (!values.json) for (const line of linesOf(answer)) io.print(line);
     });
-    const healthy = isHealthy(answers);
-    if (values.json) io.printJson({ stage: stage.name, healthy, answers });
-    else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
-    return healthy ? 0 : 1;
+    return report(stage, answers, values.json, io);
   },
 };
+
+function report(stage: Stage, answers: readonly Answer[], asJson: boolean, io: Io): ExitCode {
+  const healthy = isHealthy(answers);
+  if (asJson) io.printJson({ stage: stage.name, healthy, answers: answers.map(toJson) });
+  else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
+  return healthy ? 0 : 1;
+}
+
+/** @throws UsageError */
+function recipeOf(workloads: readonly Workload[], name: string | undefined): Recipe | undefined {
+  if (name === undefined) return undefined;
+  const found = workloads.find(({ workload }) => workload === name);
+  if (found !== undefined) return found.recipe;
+  throw new UsageError(
+    `--workload ${name}: there are ${workloads.map(({ workload }) => workload).join(", ")}`,
+  );
+}
+
+/** Two runs as production would submit them. */
+async function probed(
+  stage: Stage,
+  io: Io,
+  opened: AsyncDisposableStack,
+  recipe: Recipe | undefined,
+): Promise<readonly Answer[]> {
+  const looker = await lookerOf(stage, io);
+  if (looker.as === "nobody")
+    throw new Error(
+      `${looker.why}: set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of the controllers, or DATABRICKS_TOKEN, of somebody who may write the volume plans`,
+    );
+  const executors = executorsLogin(stage, io);
+  const seen = await probe({
+    ...systemClock,
+    ...{ stage, recipe, say: io.print },
+    client: opened.use(workspaceClient(looker.login)),
+    executors: executors && opened.use(workspaceClient(executors)),
+  });
+  const answers = probeAnswers(seen);
+  for (const answer of answers) for (const line of linesOf(answer)) io.print(line);
+  return answers;
+}
 
 const NODE_MAJOR = 24;
 
@@ -110,7 +164,12 @@ async function ofWorkspace(
 ): Promise<readonly Check[]> {
   try {
     const looker = await lookerOf(stage, io);
-    const plan = { stage, asControllers: looker.as === "controllers", ...more };
+    const plan = {
+      stage,
+      asControllers: looker.as === "controllers",
+      asOnCall: looker.as === "on-call",
+      ...more,
+    };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
     return workspaceChecks({ ...plan, client });

@@ -109,8 +109,8 @@ async function queueIsAsDeployed(
   queue: QueueName,
 ): Promise<Finding> {
   const source = await attributesOf(queues, await queues.sourceUrl(queue));
-  const letters = await attributesOf(queues, await queues.deadLetterUrl(queue));
-  return queueFinding(stage, queue, source, letters);
+  const deadLetters = await attributesOf(queues, await queues.deadLetterUrl(queue));
+  return queueFinding(stage, queue, source, deadLetters);
 }
 
 async function attributesOf({ sqs }: QueuesAccess, QueueUrl: string): Promise<Attributes> {

@@ -2,11 +2,11 @@
 import { messageOf } from "../../shared/domain/body.ts";
 
 export type Finding =
-  | { readonly status: "ok"; readonly said: string }
+  | { readonly status: "ok"; readonly sentence: string }
   /** `warn`: it works, and should not stay so. `fail`: runs would not end as they must. `skipped`: could not be looked at. */
   | {
       readonly status: "warn" | "fail" | "skipped";
-      readonly said: string;
+      readonly sentence: string;
       readonly remedy: string;
     };
 
@@ -25,12 +25,20 @@ export type Answer = Finding & {
   readonly after?: string;
 };
 
-export const ok = (said: string): Finding => ({ status: "ok", said });
-export const warn = (said: string, remedy: string): Finding => ({ status: "warn", said, remedy });
-export const fail = (said: string, remedy: string): Finding => ({ status: "fail", said, remedy });
-export const skipped = (said: string, remedy: string): Finding => ({
+export const ok = (sentence: string): Finding => ({ status: "ok", sentence });
+export const warn = (sentence: string, remedy: string): Finding => ({
+  status: "warn",
+  sentence,
+  remedy,
+});
+export const fail = (sentence: string, remedy: string): Finding => ({
+  status: "fail",
+  sentence,
+  remedy,
+});
+export const skipped = (sentence: string, remedy: string): Finding => ({
   status: "skipped",
-  said,
+  sentence,
   remedy,
 });
 
@@ -77,7 +85,7 @@ function ofError(error: unknown, remedy: string): Finding {
 /** For people: a sign, the answer, and the remedy below it, which is not said again for what was left out. */
 export function linesOf(answer: Answer): readonly string[] {
   const sign = { ok: "ok  ", warn: "WARN", fail: "FAIL", skipped: "skip" }[answer.status];
-  const first = `${sign}  ${answer.id}: ${answer.said}`;
+  const first = `${sign}  ${answer.id}: ${answer.sentence}`;
   const isEnough = answer.status === "ok" || answer.after !== undefined;
   return isEnough ? [first] : [first, `      → ${answer.remedy}`];
 }
@@ -85,3 +93,9 @@ export function linesOf(answer: Answer): readonly string[] {
 /** For scripts: a failure is one; what could not be looked at, or only should be better, is none. */
 export const isHealthy = (answers: readonly Answer[]): boolean =>
   answers.every(({ status }) => status !== "fail");
+
+/** For scripts: the field has been called `said` since the first version. */
+export const toJson = ({ id, status, sentence, ...more }: Answer) => ({
+  ...{ id, status, sentence },
+  ...more,
+});

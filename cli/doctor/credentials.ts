@@ -23,8 +23,10 @@ export async function clockAgrees({ client }: WorkspaceCheckOptions): Promise<Fi
 /** A Date header has whole seconds. */
 export function skewFinding(skewMs: number): Finding {
   const seconds = Math.abs(skewMs) / 1000;
-  const said = `this machine and the workspace differ by ${seconds.toFixed(0)} s`;
-  return seconds <= SKEW_SECONDS_MAX ? ok(said) : fail(said, "set this machine's clock (NTP)");
+  const sentence = `this machine and the workspace differ by ${seconds.toFixed(0)} s`;
+  return seconds <= SKEW_SECONDS_MAX
+    ? ok(sentence)
+    : fail(sentence, "set this machine's clock (NTP)");
 }
 
 const workspaceTimeMs = ({ login }: WorkspaceClient): Promise<number> =>
@@ -172,9 +174,9 @@ export function endFinding(ends: readonly End[], nowMs: number): Finding {
   if (first === undefined) return ok("none of them ends by itself");
   const days = Math.floor((first.endMs - nowMs) / DAY_MS);
   const when = new Date(first.endMs).toISOString().slice(0, 10);
-  const said = `${first.what} ${days < 0 ? "ended" : "ends"} on ${when} (${Math.abs(days)} days ${days < 0 ? "ago" : "from now"})`;
+  const sentence = `${first.what} ${days < 0 ? "ended" : "ends"} on ${when} (${Math.abs(days)} days ${days < 0 ? "ago" : "from now"})`;
   const remedy =
     "rotate with overlap: make a new one, store it (aws secretsmanager put-secret-value), wait five minutes, delete the old one";
-  if (days < 0) return warn(`${said}, and is still listed`, `delete it, or ${remedy}`);
-  return days < DAYS_AHEAD ? warn(said, remedy) : ok(said);
+  if (days < 0) return warn(`${sentence}, and is still listed`, `delete it, or ${remedy}`);
+  return days < DAYS_AHEAD ? warn(sentence, remedy) : ok(sentence);
 }

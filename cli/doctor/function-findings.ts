@@ -166,11 +166,11 @@ export function secretFinding(
 ): Finding {
   if (storedMs === undefined) return ok(`${secret} can be read; AWS does not say how old it is`);
   const days = Math.floor((nowMs - storedMs) / 86_400_000);
-  const said = `${secret} was stored ${days} days ago`;
+  const sentence = `${secret} was stored ${days} days ago`;
   return days < SECRET_DAYS_WARNED
-    ? ok(said)
+    ? ok(sentence)
     : warn(
-        `${said}, and a client secret lives at most 730`,
+        `${sentence}, and a client secret lives at most 730`,
         "rotate with overlap: make a new one in Databricks, aws secretsmanager put-secret-value, wait five minutes, delete the old one",
       );
 }

@@ -11,25 +11,25 @@ export function queueFinding(
   stage: Stage,
   queue: QueueName,
   source: Attributes,
-  letters: Attributes,
+  deadLetters: Attributes,
 ): Finding {
   const faults = [
-    ...sourceFaults(stage, queue, source, letters),
-    ...letterFaults(source, letters),
+    ...sourceFaults(stage, queue, source, deadLetters),
+    ...deadLetterFaults(source, deadLetters),
     ...policyFaults("the queue", source),
-    ...policyFaults("the dead letters", letters),
+    ...policyFaults("the dead letters", deadLetters),
     ...(queue === "orders" ? ordersFaults(stage, source) : []),
   ];
   if (faults.length > 0)
     return fail(faults.join("; "), `npx cdk deploy ${stage.stack} restores what it made`);
-  return crowdFinding(stage, queue, source, letters);
+  return crowdFinding(stage, queue, source, deadLetters);
 }
 
 function sourceFaults(
   stage: Stage,
   queue: QueueName,
   source: Attributes,
-  letters: Attributes,
+  deadLetters: Attributes,
 ): readonly string[] {
   const shape = shapeOf(stage, queue);
   const redrive = objectIn(source["RedrivePolicy"]);
@@ -37,13 +37,13 @@ function sourceFaults(
     differs("visibility", source["VisibilityTimeout"], shape.visibilitySeconds),
     differs("retention", source["MessageRetentionPeriod"], retentionSeconds.source),
     differs("receives", redrive["maxReceiveCount"], shape.receivesMax),
-    differs("dead letters' queue", redrive["deadLetterTargetArn"], letters["QueueArn"]),
+    differs("dead letters' queue", redrive["deadLetterTargetArn"], deadLetters["QueueArn"]),
     differs("delay of every message", source["DelaySeconds"] ?? 0, 0),
   ].flat();
 }
 
-function letterFaults(source: Attributes, letters: Attributes): readonly string[] {
-  const allow = objectIn(letters["RedriveAllowPolicy"]);
+function deadLetterFaults(source: Attributes, deadLetters: Attributes): readonly string[] {
+  const allow = objectIn(deadLetters["RedriveAllowPolicy"]);
   const sources: unknown = allow["sourceQueueArns"];
   const isOnlyOurs =
     allow["redrivePermission"] === "byQueue" &&
@@ -53,7 +53,7 @@ function letterFaults(source: Attributes, letters: Attributes): readonly string[
   return [
     ...differs(
       "dead letters' retention",
-      letters["MessageRetentionPeriod"],
+      deadLetters["MessageRetentionPeriod"],
       retentionSeconds.deadLetters,
     ),
     ...(isOnlyOurs ? [] : ["other queues than ours may send their dead letters here"]),
@@ -106,7 +106,7 @@ function crowdFinding(
   { name }: Stage,
   queue: QueueName,
   source: Attributes,
-  letters: Attributes,
+  deadLetters: Attributes,
 ): Finding {
   const inFlight = Number(source["ApproximateNumberOfMessagesNotVisible"] ?? 0);
   if (inFlight >= IN_FLIGHT_WARNED)
@@ -114,7 +114,7 @@ function crowdFinding(
       `${inFlight} messages are in flight, and SQS stops at 120,000`,
       "see the runbook, Queue age: handlers receive and do not finish",
     );
-  const waiting = Number(letters["ApproximateNumberOfMessages"] ?? 0);
+  const waiting = Number(deadLetters["ApproximateNumberOfMessages"] ?? 0);
   return waiting > 0
     ? warn(
         `${waiting} dead letters`,

@@ -7,6 +7,8 @@ export type WorkspaceCheckOptions = {
   readonly client: WorkspaceClient;
   /** Whether `client` speaks as the functions do; otherwise as whoever the environment names. */
   readonly asControllers: boolean;
+  /** As a principal that only reads, and not everything: what must be written to be tried is left out. */
+  readonly asOnCall?: boolean;
   /** The application ids as which code is executed: the stage's, and those of recipes. */
   readonly executors: readonly string[];
   /** A warehouse that sleeps is woken up, which costs. */

@@ -4,7 +4,7 @@ import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
 import { missingColumns } from "../upgrade.ts";
-import { type Check, type Finding, fail, ok } from "./check.ts";
+import { type Check, type Finding, fail, ok, skipped } from "./check.ts";
 import { controllersAreAlone, factsAreClosed, plansAreClosed, storageIsClosed } from "./closed.ts";
 import { clockAgrees, credentialsLast, signsIn, workspaceAnswers } from "./credentials.ts";
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
@@ -35,6 +35,8 @@ function planned(plan: Plan): readonly Planned[] {
   const check = (id: string, remedy: string, look: Look, needs = CREDENTIALS): Planned => ({
     ...{ id, remedy, look, needs },
   });
+  // What on-call may not read or write says nothing about the plane.
+  const more = plan.asOnCall ? FACTS : CREDENTIALS;
   const mentions = (id: string, remedy: string, look: Look) => [check(id, remedy, look)];
   const looksUp = (id: string, remedy: string, look: Look) =>
     plan.asControllers ? [] : mentions(id, remedy, look);
@@ -53,9 +55,13 @@ function planned(plan: Plan): readonly Planned[] {
       `${bootstrap}; but where the volume is another stack's, correct databricks.schema of the stage`,
       planeIsOurs,
     ),
-    check(FACTS, `${bootstrap} grants it; then look again`, factsAreWritable),
+    check(
+      FACTS,
+      `${bootstrap} grants it; then look again`,
+      plan.asOnCall ? onlyReads : factsAreWritable,
+    ),
     check("write once", "look again", createsOnce, FACTS),
-    check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable),
+    check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable, more),
     check("facts are closed", bootstrap, factsAreClosed),
     ...looksUp("plans are closed", bootstrap, plansAreClosed),
     ...looksUp("storage is closed", "look at the grants of the schema", storageIsClosed),
@@ -71,11 +77,17 @@ function planned(plan: Plan): readonly Planned[] {
       ),
       check(named(plan, "run as", executor), bootstrap, (options) => runsAs(options, executor)),
     ]),
-    check("executor code", bootstrap, executorIsThere),
+    check("executor code", bootstrap, executorIsThere, more),
     check("jobs", "grant the controllers' principal the entitlement for jobs", jobsAreListed),
-    ...(plan.withWarehouse ? [check("ledger", ledgersRemedy(bootstrap), ledgerAnswers)] : []),
+    ...(plan.withWarehouse ? [check("ledger", ledgersRemedy(bootstrap), ledgerAnswers, more)] : []),
   ];
 }
+
+const onlyReads: Look = async () =>
+  skipped(
+    "on-call only reads, and not everything: what the functions need is not tried",
+    "look as the functions, or as the owner of the schema (DATABRICKS_TOKEN)",
+  );
 
 const reachIt =
   "check databricks.host of the stage, and whether this network reaches it (VPN, proxy, IP access list); SIGNALBOX_CA_FILE names an authority that is not a public one";

@@ -1,4 +1,4 @@
-// SQS on 127.0.0.1: fauxqs behind a door that refuses what SQS refuses and fauxqs lets pass.
+// SQS on 127.0.0.1: fauxqs behind a proxy that refuses what SQS refuses and fauxqs lets pass.
 import { randomUUID } from "node:crypto";
 import { buildApp } from "fauxqs";
 import { ACCOUNT_ID, REGION } from "./account.ts";

@@ -1,15 +1,21 @@
-// The folder of a local plane: emptied when one starts, kept when it ends, so that its files can be looked at.
+// The folder of a local plane: emptied when one starts anew, kept when it ends, so that its files can be looked at, or gone on with.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const PID_FILE = "plane.pid";
 
+export type Claimed = {
+  /** Absolute. */
+  readonly folder: string;
+  /** The plane of before is gone, with all that it had. */
+  readonly isEmptied: boolean;
+};
+
 /**
- * Takes a folder for this process, and empties it.
- * @returns its absolute path
- * @throws Error where another plane runs in it, or where it holds what no plane made
+ * Takes a folder for this process, and empties it, unless the plane of before is to be kept.
+ * @throws Error where another plane runs in it, where it holds what no plane made, or where there is nothing to keep
  */
-export function claimFolder(given: string): string {
+export function claimFolder(given: string, keeps = false): Claimed {
   const folder = resolve(given);
   mkdirSync(folder, { recursive: true });
   const names = readdirSync(folder);
@@ -22,9 +28,14 @@ export function claimFolder(given: string): string {
     throw new Error(
       `another local plane runs in ${folder} (process ${pid}): end it, or name another folder with --folder`,
     );
-  for (const name of names) if (name !== PID_FILE) rmSync(join(folder, name), { recursive: true });
+  if (keeps && !names.includes(PID_FILE))
+    throw new Error(
+      `there is no local plane in ${folder} that could be gone on with: leave --keep away, or name its folder with --folder`,
+    );
+  const old = keeps ? [] : names.filter((name) => name !== PID_FILE);
+  for (const name of old) rmSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, PID_FILE), `${process.pid}\n`);
-  return folder;
+  return { folder, isEmptied: old.length > 0 };
 }
 
 /** The folder stays, and the next plane may have it. */

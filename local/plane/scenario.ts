@@ -77,7 +77,7 @@ export const expectedRuns: readonly ExpectedRun[] = [
   },
 ];
 
-export const expectedLetters: readonly ExpectedLetter[] = [
+export const expectedDeadLetters: readonly ExpectedLetter[] = [
   { body: "this is not JSON", reason: /not JSON/ },
   {
     body: JSON.stringify({ ticket_id: "LOST-1", workload: "weather-forcast" }),
@@ -137,16 +137,18 @@ function faultsOfRun(expected: ExpectedRun, seen: Seen): readonly string[] {
 }
 
 function faultsOfLetters({ letters, rejected }: Seen): readonly string[] {
-  const missing = expectedLetters.filter(
+  const missing = expectedDeadLetters.filter(
     ({ body, reason }) =>
       !letters.some((letter) => letter.body === body && reason.test(letter.reason)),
   );
   return [
     ...missing.map(({ body }) => `no dead letter with its reason for ${body}`),
-    ...(letters.length === expectedLetters.length
+    ...(letters.length === expectedDeadLetters.length
       ? []
       : [`there are ${letters.length} dead letters`]),
-    ...(rejected === expectedLetters.length ? [] : [`${rejected} rejected tickets were announced`]),
+    ...(rejected === expectedDeadLetters.length
+      ? []
+      : [`${rejected} rejected tickets were announced`]),
   ];
 }
 

@@ -23,6 +23,8 @@ const root = join(import.meta.dirname, "..", "..");
 export type PlaneOptions = {
   /** Emptied at the start, kept at the end. */
   readonly folder: string;
+  /** Goes on with the plane that the folder holds: its facts, its runs, its workspace. Messages in queues are gone. */
+  readonly keeps?: boolean | undefined;
   /** Started once the folder is there. */
   readonly workspace: (folder: string) => Promise<WorkspaceAccess> | WorkspaceAccess;
   /** Multiplies the plane's own waits. Default 0.02: a first look after a second. */
@@ -58,7 +60,11 @@ export type Plane = AsyncDisposable & {
 /** Starts a plane. Disposing waits for the work in hand, and ends every process that it started. */
 export async function startPlane(options: PlaneOptions): Promise<Plane> {
   await using started = new AsyncDisposableStack();
-  const folder = claimFolder(options.folder);
+  const { folder, isEmptied } = claimFolder(options.folder, options.keeps);
+  if (isEmptied)
+    options.say?.(
+      `emptied ${folder}: the plane of before is gone, with its facts and runs (--keep goes on with one)`,
+    );
   started.defer(() => releaseFolder(folder));
   const access = started.use(await options.workspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
@@ -68,6 +74,7 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     schema: access.schema,
     controllers: access.controllersId,
     executors: [access.executorsId],
+    onCall: access.onCallId,
     planeId: randomUUID(),
     nowIso: new Date().toISOString(),
     codebase: options.codebase ?? [],
@@ -99,14 +106,14 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   };
 }
 
-type Ground = {
+type Context = {
   readonly folder: string;
   readonly access: WorkspaceAccess;
   readonly executorPath: string;
 };
 
-function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
-  const { folder } = ground;
+function startServices(options: PlaneOptions, context: Context): Promise<Aws> {
+  const { folder } = context;
   const timeScale = options.timeScale ?? 0.02;
   const workloads = options.workloads ?? join(root, "workloads");
   return startAws({
@@ -116,9 +123,9 @@ function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
       "run-poller": new URL("../../services/run-poller/handler.ts", import.meta.url),
       ingester: new URL("../../services/ingester/handler.ts", import.meta.url),
     },
-    variables: variablesOf(ground, timeScale, workloads),
+    variables: variablesOf(context, timeScale, workloads),
     schedules: schedulesOf(workloads),
-    secrets: { [SECRET_ID]: secretOf(ground.access.controllers.credentials) },
+    secrets: { [SECRET_ID]: secretOf(context.access.controllers.credentials) },
     eventBus: {
       name: eventBusName(STACK),
       file: join(folder, "events.jsonl"),
@@ -135,7 +142,7 @@ function startServices(options: PlaneOptions, ground: Ground): Promise<Aws> {
 
 /** What a deployment sets in the functions' environment. */
 const variablesOf = (
-  { access, executorPath }: Ground,
+  { access, executorPath }: Context,
   timeScale: number,
   workloads: string,
 ): Readonly<Record<string, string>> => ({

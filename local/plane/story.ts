@@ -3,13 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BusEvent } from "../aws/event-bridge.ts";
 import { openMarkersOf, outcomesIn, rejectionsIn } from "./observe.ts";
 import { type LogLine, logLineOf, progressLine } from "./progress.ts";
-import { cancellation, expectedLetters, expectedRuns, tickets } from "./scenario.ts";
+import { cancellation, expectedDeadLetters, expectedRuns, tickets } from "./scenario.ts";
 import { type Plane, type PlaneOptions, startPlane } from "./start-plane.ts";
 
-export type StoryOptions = Pick<PlaneOptions, "folder" | "workspace" | "timeScale" | "codebase"> & {
+export type WatchOptions = Pick<
+  PlaneOptions,
+  "folder" | "keeps" | "workspace" | "timeScale" | "codebase"
+> & {
   readonly print: (line: string) => void;
   /** The caller owns the plane, and ends it. */
   readonly onStarted: (plane: Plane) => void;
+};
+
+export type StoryOptions = WatchOptions & {
   /** How long all of it may take. */
   readonly limitSeconds: number;
   /** Ends the story early. */
@@ -22,36 +28,66 @@ export type Story = {
   readonly seconds: number;
 };
 
-/** @throws the signal's reason. What did not end in time is for the report to say. */
-export async function playScenario(options: StoryOptions): Promise<Story> {
+type Watched = {
+  readonly plane: Plane;
+  readonly events: readonly BusEvent[];
+  readonly seconds: () => number;
+  readonly say: (text: string) => void;
+};
+
+/** Starts a plane, and shows what it does. */
+async function watchPlane(
+  options: WatchOptions,
+  onLine: (line: LogLine) => void = () => {},
+): Promise<Watched> {
   const startMs = performance.now();
   const seconds = () => (performance.now() - startMs) / 1000;
   const say = (text: string) => options.print(`${seconds().toFixed(1).padStart(5)} s  ${text}`);
   const events: BusEvent[] = [];
-  const running = Promise.withResolvers<boolean>();
-  const onLine = (text: string): void => {
-    const line = logLineOf(text);
-    const shown = line === undefined ? text : progressLine(seconds(), line);
-    if (shown !== undefined) options.print(shown);
-    if (line !== undefined && isRunning(line)) running.resolve(true);
-  };
   const plane = await startPlane({
     ...options,
     say: (line) => say(`bootstrap: ${line}`),
-    onLog: (_service, line) => onLine(line),
+    onLog: (_service, text) => {
+      const line = logLineOf(text);
+      const shown = line === undefined ? text : progressLine(seconds(), line);
+      if (shown !== undefined) options.print(shown);
+      if (line !== undefined) onLine(line);
+    },
     onEvent: (event) => events.push(event),
     onInvoked: ({ functionName, reason }) => {
       if (reason !== undefined) say(`${functionName} failed: ${reason}`);
     },
   });
   options.onStarted(plane);
+  return { plane, events, seconds, say };
+}
+
+/** @throws the signal's reason. What did not end in time is for the report to say. */
+export async function playScenario(options: StoryOptions): Promise<Story> {
+  const endsMs = performance.now() + options.limitSeconds * 1000;
+  const running = Promise.withResolvers<boolean>();
+  const { plane, events, seconds, say } = await watchPlane(options, (line) => {
+    if (isRunning(line)) running.resolve(true);
+  });
   say(`sends ${tickets.length} messages to ${plane.aws.queueUrl("tickets")}`);
   for (const ticket of tickets) await plane.send(ticket);
   const cancelled = running.promise.then((seen) => (seen ? plane.order(cancellation) : undefined));
-  await untilOver(plane, events, startMs + options.limitSeconds * 1000, options.signal);
+  await untilOver(plane, events, endsMs, options.signal);
   running.resolve(false);
   await cancelled;
   return { plane, events, seconds: seconds() };
+}
+
+/** Goes on with a plane of before: what it had under way is picked up by the sweep, because messages are not kept. */
+export async function goOn(options: WatchOptions): Promise<Plane> {
+  const { plane, say } = await watchPlane({ ...options, keeps: true });
+  const open = await openMarkersOf(plane);
+  say(
+    open.length === 0
+      ? `goes on with plane ${plane.planeId}: no run is open`
+      : `goes on with plane ${plane.planeId}: ${open.length} runs are open (${open.join(", ")}), and the sweep sends what they wait for`,
+  );
+  return plane;
 }
 
 const isRunning = ({ event, run_id, state }: LogLine): boolean =>
@@ -65,7 +101,7 @@ async function untilOver(
 ): Promise<void> {
   const isAnnounced = () =>
     expectedRuns.every(({ run_id }) => outcomesIn(events).some((each) => each.run_id === run_id)) &&
-    rejectionsIn(events).length >= expectedLetters.length;
+    rejectionsIn(events).length >= expectedDeadLetters.length;
   while (performance.now() < endsMs) {
     // A marker goes last: when none is left, the announcements have been handled to their end.
     if (isAnnounced() && (await openMarkersOf(plane)).length === 0) return;

@@ -1,9 +1,9 @@
 // Which workspace a local plane works against: the embedded one, or a real one by the environment's variables.
 import { join } from "node:path";
+import { startWorkspace, type Workspace } from "embedded-databricks-workspace";
 import * as z from "zod";
 import { type Login, loginFrom } from "../../cli/login.ts";
 import { faultsOf } from "../../shared/domain/body.ts";
-import { startWorkspace, type Workspace } from "../workspace/workspace.ts";
 
 export type WorkspaceAccess = AsyncDisposable & {
   /** Who bootstraps, and reads for the screen. */
@@ -13,6 +13,8 @@ export type WorkspaceAccess = AsyncDisposable & {
   /** Application ids, for grants and for `run_as`. */
   readonly controllersId: string;
   readonly executorsId: string;
+  /** As whom people look; absent where nobody is named for it. */
+  readonly onCallId?: string;
   readonly catalog: string;
   readonly schema: string;
   /** What only the embedded workspace has; absent for a real one. */
@@ -22,15 +24,20 @@ export type WorkspaceAccess = AsyncDisposable & {
     readonly volumesFolder: string;
     /** For who wants to see what executed code may not do. */
     readonly executors: Login;
+    readonly onCall: Login;
   };
 };
 
-/** Starts the embedded workspace, with one principal for the services and one for what they execute. */
+/** Starts the embedded workspace, with a principal for the services, one for what they execute, and one for people. */
 export async function embeddedWorkspace(folder: string): Promise<WorkspaceAccess> {
   const workspace = await startWorkspace({
     data: folder,
     // No administrators: what they may is what the bootstrap grants.
-    principals: [{ displayName: "controllers" }, { displayName: "executors" }],
+    principals: [
+      { displayName: "controllers" },
+      { displayName: "executors" },
+      { displayName: "on-call" },
+    ],
   });
   const loginOf = (name: string): Login => {
     const { id, clientSecret } = workspace.principal(name);
@@ -46,12 +53,14 @@ export async function embeddedWorkspace(folder: string): Promise<WorkspaceAccess
     controllers: loginOf("controllers"),
     controllersId: workspace.principal("controllers").id,
     executorsId: workspace.principal("executors").id,
+    onCallId: workspace.principal("on-call").id,
     catalog: "main",
     schema: "ops",
     embedded: {
       workspace,
       volumesFolder: join(folder, "Volumes"),
       executors: loginOf("executors"),
+      onCall: loginOf("on-call"),
     },
     [Symbol.asyncDispose]: () => workspace.close(),
   };

@@ -1,4 +1,5 @@
-// The decision on an attempt as a fact: the verdict, what follows from it, and all that the ledger wants to know. Pure.
+// The decision on an attempt as a fact: the verdict, what follows from it, and everything that the
+// ledger wants to know. Pure.
 import { capsuleDelta } from "../../shared/domain/capsule.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { decide } from "../../shared/domain/decide.ts";
@@ -16,7 +17,7 @@ import type { ClockPort } from "../../shared/ports.ts";
 
 type Beside = {
   readonly stop: StopFact | undefined;
-  /** Where the judged bytes are kept; null where no valid result was judged. */
+  /** The path of the judged bytes; null if no valid result was judged. */
   readonly resultPath: string | null;
 };
 
@@ -69,15 +70,18 @@ export function decisionFactOf(
     run_url: (run?.runUrl || accepted?.run_url) ?? null,
     termination_code: run?.terminationCode ?? run?.resultState ?? null,
     result_path: resultPath,
-    result: result === undefined ? null : saidBy(result),
+    result: result === undefined ? null : excerptOf(result),
     generation:
       submission?.generation ?? ("generation" in manifest ? manifest.generation : undefined),
     traceparent: manifest.traceparent,
   };
 }
 
-/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in the judged result. */
-const saidBy = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
+/**
+ * The part of a result that the ledger keeps. The capsule, the output and the long texts stay in
+ * the judged result.
+ */
+const excerptOf = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
   status: result.status,
   error: result.error && { type: result.error.type, summary: result.error.summary },
   summary: result.summary,

@@ -1,11 +1,12 @@
-// The ingester's two doors: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
+// The ingester's two entry points: reports, for which the loop waits, and records, which a sleeping
+// warehouse may delay.
 import type { Ended } from "../../shared/domain/messages.ts";
 import { oneByOne } from "../../shared/edge/delivery.ts";
 import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, QueuesPort, SettingsPort } from "../../shared/ports.ts";
 import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { type JudgeDeps, judge } from "./judge.ts";
-import { type RecordDeps, record, waitOutRecord } from "./record.ts";
+import { type RecordDeps, record, requeueRecord } from "./record.ts";
 
 export type IngesterDeps = JudgeDeps & RecordDeps & QueuesPort & DeadLettersPort & SettingsPort;
 
@@ -19,6 +20,6 @@ export const createIngester = (deps: IngesterDeps) => ({
     "records",
     deps,
     (deliveries) => record(deps, deliveries),
-    (message, options) => waitOutRecord(deps, message, options),
+    (message, options) => requeueRecord(deps, message, options),
   ),
 });

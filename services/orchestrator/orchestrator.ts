@@ -1,4 +1,4 @@
-// The orchestrator's doors: tickets, people's orders, turns, and the schedule.
+// The orchestrator's entry points: tickets, people's orders, turns, and the schedule.
 import { faultsOf } from "../../shared/domain/body.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import {
@@ -15,13 +15,17 @@ import { inOwnPlane } from "../../shared/story/own-plane.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
 import { cancel } from "./cancel.ts";
+import { cancelStrays } from "./cancel-strays.ts";
+import { type DeleteExpiredDeps, deleteExpired } from "./delete-expired.ts";
 import { orchestrate } from "./orchestrate.ts";
-import { reap } from "./reap.ts";
-import { type RetireDeps, retire } from "./retire.ts";
+import { requeueOrder, requeueTicket, requeueTurn } from "./requeue.ts";
 import { sweep } from "./sweep.ts";
-import { waitOutOrder, waitOutTicket, waitOutTurn } from "./wait-out.ts";
 
-export type OrchestratorDeps = AcceptDeps & RetireDeps & QueuesPort & DeadLettersPort & EventsPort;
+export type OrchestratorDeps = AcceptDeps &
+  DeleteExpiredDeps &
+  QueuesPort &
+  DeadLettersPort &
+  EventsPort;
 
 export function createOrchestrator(deps: OrchestratorDeps) {
   return {
@@ -31,7 +35,7 @@ export function createOrchestrator(deps: OrchestratorDeps) {
       oneByOne(
         inOwnPlane(deps, (message: TicketsMessage, sent: Sent) => takeTicket(deps, message, sent)),
       ),
-      (message, options) => waitOutTicket(deps, message, options),
+      (message, options) => requeueTicket(deps, message, options),
     ),
     orders: queueHandler(
       "orders",
@@ -39,13 +43,13 @@ export function createOrchestrator(deps: OrchestratorDeps) {
       oneByOne(
         inOwnPlane(deps, (order: OrdersMessage, sent: Sent) => takeOrder(deps, order, sent)),
       ),
-      (order, options) => waitOutOrder(deps, order, options),
+      (order, options) => requeueOrder(deps, order, options),
     ),
     turns: queueHandler(
       "turns",
       deps,
       oneByOne(inOwnPlane(deps, (turn) => orchestrate(deps, turn))),
-      (turn, options) => waitOutTurn(deps, turn, options),
+      (turn, options) => requeueTurn(deps, turn, options),
     ),
     scheduled: scheduled(deps),
   };
@@ -68,25 +72,32 @@ async function takeOrder(deps: OrchestratorDeps, order: OrdersMessage, sent: Sen
       return await acceptRetry(deps, order, sent);
     case "audited": {
       const { traceparent, by } = sent;
-      // The ledger is the ingester's: it believes what a function of ours says of the sender.
+      // The ledger is the ingester's. It believes what one of our functions says about the sender.
       return await deps.queues.send("records", { ...order, by }, { traceparent, by });
     }
   }
 }
 
-/** Strays are looked for at every third tick: the listing costs more than the markers', and nothing depends on it. */
-const REAP_EVERY_TICKS = 3;
-/** What is long over is looked for once an hour, and then at every tick until it is gone. */
-const RETIRE_EVERY_TICKS = 12;
-/** Of the function's 60 s: strays and what is long over get what sweeping has left of it. */
+/**
+ * Strays are looked for at every third tick: that listing costs more than the markers', and nothing
+ * depends on it.
+ */
+const CANCEL_STRAYS_EVERY_TICKS = 3;
+/** Expired runs are looked for once an hour, and then at every tick until they are gone. */
+const DELETE_EXPIRED_EVERY_TICKS = 12;
+/**
+ * How much of the function's 60 s a tick uses. Strays and expired runs get what the sweep has left
+ * of it.
+ */
 const TICK_MS_MAX = 45_000;
 
-/** What a sweep answers where the platform is out of order. The doctor reads it. */
+/** A sweep's answer while the platform is out of order. The doctor reads it. */
 type Waited = { readonly waited: string };
 
 /**
- * A scheduled start: the sweep, or no more than a ticket whose id carries the scheduled time, so that a double tick is one run. The
- * ticket asks Databricks nothing: it waits out an outage in its queue, as every other does.
+ * Handles a scheduled start: the sweep, or a ticket for a workload. The ticket's id carries the
+ * scheduled time, so a double tick is one run. Sending it asks Databricks nothing: the ticket waits
+ * for the platform in its queue, as every other does.
  */
 const scheduled = (deps: OrchestratorDeps) => {
   const tick = inOwnPlane(deps, sweepTick(deps));
@@ -103,7 +114,10 @@ const scheduled = (deps: OrchestratorDeps) => {
   };
 };
 
-/** The next tick does the same: to fail would only be three tries and a dead letter for each five minutes of an outage. */
+/**
+ * Logs trouble instead of failing. The next tick does the same work, so a failure would only be
+ * three tries and a dead letter for each five minutes of an outage.
+ */
 async function patiently(
   { log }: OrchestratorDeps,
   tick: () => Promise<void>,
@@ -120,15 +134,16 @@ async function patiently(
 
 function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
   const tickMs = sweepEverySeconds * deps.settings.timeScale * 1000;
-  // A hint that lives as long as this environment: without it, deleting goes on at the next full hour.
-  let hasMoreToRetire = false;
+  // A hint that lives as long as this environment. Without it, deleting goes on at the next full
+  // hour.
+  let hasMoreToDelete = false;
   return async () => {
     const startedMs = deps.clock.nowMs();
     const tick = Math.floor(startedMs / tickMs);
     await sweep(deps);
     const untilMs = startedMs + TICK_MS_MAX;
-    if (tick % REAP_EVERY_TICKS === 0) await reap(deps, untilMs);
-    if (hasMoreToRetire || tick % RETIRE_EVERY_TICKS === 1)
-      hasMoreToRetire = await retire(deps, untilMs);
+    if (tick % CANCEL_STRAYS_EVERY_TICKS === 0) await cancelStrays(deps, untilMs);
+    if (hasMoreToDelete || tick % DELETE_EXPIRED_EVERY_TICKS === 1)
+      hasMoreToDelete = await deleteExpired(deps, untilMs);
   };
 }

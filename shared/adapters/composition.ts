@@ -1,4 +1,4 @@
-// What the composition roots have in common: the ports of every service, built once at its cold start.
+// Common to the composition roots: the ports of every service, built once at its cold start.
 import { readFileSync } from "node:fs";
 import type { LogPort } from "../ports.ts";
 import type { ServiceName } from "../topology.ts";
@@ -11,12 +11,12 @@ import { createIdentity } from "./identity.ts";
 import { createMeter } from "./metered.ts";
 import { createPlanePort } from "./plane.ts";
 import {
-  createDoorLimiters,
-  type Door,
+  createTriggerLimiters,
   instancesOf,
   type Rates,
   ratesOf,
   shareOf,
+  type Trigger,
 } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
 import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
@@ -40,18 +40,18 @@ import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
 /**
- * As the workspace's logs show us, in the form by which Databricks counts its clients
+ * Our name in the workspace's logs, in the form by which Databricks counts its clients
  * (docs/facts/databricks.md#user-agent-form).
  */
 const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
-/** The ports that every service has. */
+/** Creates the ports that every service has. */
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
-  const access = createWorkspaceAccess(environment, log, (door) =>
-    door === undefined ? ratesOf(1) : shareOf(service, instances, door),
+  const access = createWorkspaceAccess(environment, log, (trigger) =>
+    trigger === undefined ? ratesOf(1) : shareOf(service, instances, trigger),
   );
   const { http, sql, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);
@@ -60,14 +60,17 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   return {
     sql,
     sayHowOften,
-    /** What a door handles keeps to the door's share of the workspace's limits. */
+    /**
+     * Binds a handler to its trigger, so that its calls keep to the trigger's share of the
+     * workspace's limits.
+     */
     through:
       <Args extends readonly unknown[], Answer>(
-        door: Door,
+        trigger: Trigger,
         handle: (...args: Args) => Promise<Answer>,
       ) =>
       (...args: Args): Promise<Answer> =>
-        limiter.through(door, () => handle(...args)),
+        limiter.through(trigger, () => handle(...args)),
     ports: {
       ...systemClock,
       ...systemDigest,
@@ -93,11 +96,11 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   };
 }
 
-/** How this plane speaks to its workspace. */
+/** Creates this plane's access to its workspace. */
 function createWorkspaceAccess(
   environment: Environment,
   log: LogPort,
-  ratesOfDoor: (door?: Door) => Rates,
+  ratesOfTrigger: (trigger?: Trigger) => Rates,
 ) {
   const caPem = environment.caFile && readFileSync(environment.caFile, "utf8");
   const meter = createMeter(log);
@@ -113,7 +116,7 @@ function createWorkspaceAccess(
       webIdentityToken: createWebIdentityToken(),
     }),
   );
-  const limiter = createDoorLimiters(ratesOfDoor, systemClock);
+  const limiter = createTriggerLimiters(ratesOfTrigger, systemClock);
   const http = meter.http(
     createDatabricksHttp({
       ...systemClock,
@@ -127,7 +130,7 @@ function createWorkspaceAccess(
   return {
     http,
     limiter,
-    /** The driver is the ingester's alone: whoever wants it brings it. */
+    /** The driver is the ingester's alone: a caller that wants it brings it. */
     sql: (create: (access: SqlAccess) => DatabricksSql): DatabricksSql =>
       meter.sql(tokens, (metered) => create({ tokens: metered, caPem, userAgent: USER_AGENT })),
     sayHowOften: meter.sayHowOften,

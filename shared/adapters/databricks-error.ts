@@ -1,5 +1,5 @@
-// What Databricks says when it does not do what was asked. Every shape of
-// docs/facts/databricks.md#error-bodies has been seen.
+// Errors in Databricks' answers. Every shape of docs/facts/databricks.md#error-bodies has been
+// seen.
 import * as z from "zod";
 import { jsonOrNothing } from "../domain/body.ts";
 import { oneLine } from "../domain/text.ts";
@@ -9,22 +9,25 @@ import type { WireReply } from "./wire.ts";
 export class DatabricksError extends Error {
   override readonly name = "DatabricksError";
   readonly status: number;
-  /** `error_code`; where there is none, `HTTP_<status>`. */
+  /** `error_code`; if there is none, `HTTP_<status>`. */
   readonly code: string;
-  /** What it says, without status and code. */
+  /** Its sentence, without status and code. */
   readonly sentence: string;
-  /** Whether the API itself said it, in its own shape: a proxy's page proves nothing about what exists. */
+  /**
+   * True if the API itself answered, in its own shape. A proxy's page proves nothing about what
+   * exists.
+   */
   readonly isFromApi: boolean;
-  constructor(status: number, said: Said) {
-    super(`${status} ${said.code}: ${said.message}`);
+  constructor(status: number, parts: ErrorParts) {
+    super(`${status} ${parts.code}: ${parts.message}`);
     this.status = status;
-    this.code = said.code;
-    this.sentence = said.message;
-    this.isFromApi = said.isFromApi;
+    this.code = parts.code;
+    this.sentence = parts.message;
+    this.isFromApi = parts.isFromApi;
   }
 }
 
-type Said = { readonly code: string; readonly message: string; readonly isFromApi: boolean };
+type ErrorParts = { readonly code: string; readonly message: string; readonly isFromApi: boolean };
 
 export function databricksError({ status, headers, content }: WireReply): DatabricksError {
   if (status < 400)
@@ -36,11 +39,11 @@ export function databricksError({ status, headers, content }: WireReply): Databr
       isFromApi: false,
     });
   const text = Buffer.from(content).toString("utf8").trim();
-  const said = fromJson(text) ?? fromHtml(text) ?? fromText(text);
+  const parts = fromJson(text) ?? fromHtml(text) ?? fromText(text);
   return new DatabricksError(status, {
-    code: said.code ?? `HTTP_${status}`,
-    message: oneLine(said.message ?? "") || "it said nothing more",
-    isFromApi: said.isFromApi,
+    code: parts.code ?? `HTTP_${status}`,
+    message: oneLine(parts.message ?? "") || "it said nothing more",
+    isFromApi: parts.isFromApi,
   });
 }
 
@@ -52,27 +55,30 @@ export const isTrouble = ({ status, code, message }: DatabricksError): boolean =
   code === "COULD_NOT_ACQUIRE_LOCK" ||
   TRANSIENT.test(message);
 
-/** The same request may soon succeed, so that it is worth a second try at once. */
+/** The same request may soon succeed, so it is worth a second try at once. */
 export const isPassing = (error: DatabricksError): boolean =>
   isTrouble(error) && error.status >= 400 && ![401, 403, 501].includes(error.status);
 
-/** The token, not the principal, was refused. 403 has been seen for expired tokens as well. */
+/** The token was refused, not the principal. 403 has been seen for expired tokens as well. */
 export const isTokenRefused = ({ status, message }: DatabricksError): boolean =>
   status === 401 ||
   (status === 403 && /\btoken\b/i.test(message) && /invalid|expired/i.test(message));
 
-/** The API says that whoever asks may not: the token was good. */
+/** The API says that the caller may not: the token was valid. */
 export const isDenied = (error: DatabricksError): boolean =>
   error.status === 403 &&
   error.code === "PERMISSION_DENIED" &&
   error.isFromApi &&
   !isTokenRefused(error);
 
-/** The API says that what was named does not exist; an unknown path or a switched-off feature says no such thing. */
+/**
+ * The API says that the named thing does not exist; an unknown path or a switched-off feature gives
+ * another answer.
+ */
 export const isMissing = ({ status, code, isFromApi }: DatabricksError): boolean =>
   status === 404 && isFromApi && !["ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"].includes(code);
 
-// Sentences that the SDKs repeat whatever the status
+// Sentences after which the SDKs repeat a call whatever the status
 // (docs/facts/databricks.md#sentences-that-sdks-retry).
 const TRANSIENT =
   /UnknownWorkerEnvironmentException|does not have any associated worker environments|There is no worker environment with id|Unknown worker environment|ClusterNotReadyException|worker env .* not found|Timed out after |deadline exceeded|REQUEST_LIMIT_EXCEEDED|RPC token bucket limit has been exceeded|Please try again later/;
@@ -100,15 +106,15 @@ function fromJson(text: string): Parts | undefined {
   return {
     code: body.error_code ?? (body.error_description === undefined ? body.scimType : body.error),
     message: body.message ?? body.error_description ?? body.detail ?? body.error,
-    isFromApi: Object.values(body).some((said) => said !== undefined),
+    isFromApi: Object.values(body).some((word) => word !== undefined),
   };
 }
 
 function fromHtml(text: string): Parts | undefined {
   if (!text.startsWith("<")) return undefined;
-  const said =
+  const title =
     /<pre>([\s\S]*?)<\/pre>/i.exec(text)?.[1] ?? /<title>([\s\S]*?)<\/title>/i.exec(text)?.[1];
-  return { message: `a web page: ${said ?? text.slice(0, 200)}`, isFromApi: false };
+  return { message: `a web page: ${title ?? text.slice(0, 200)}`, isFromApi: false };
 }
 
 function fromText(text: string): Parts {

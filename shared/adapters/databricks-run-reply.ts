@@ -1,9 +1,10 @@
-// A run as the Jobs API sends it, and as we see it. Foreign: unknown keys pass, unknown values stay as they are.
+// A run as the Jobs API sends it, and as we see it. It is foreign: unknown keys pass, unknown
+// values stay as they are.
 import * as z from "zod";
 import type { DatabricksRun, DatabricksTask } from "../domain/databricks-run.ts";
 import type { NamedRun } from "../ports.ts";
 
-/** int64: a number where it is safe, text where it was not. */
+/** int64: a number while it is safe, otherwise text. */
 export const Id = z
   .union([z.string(), z.int()])
   .transform(String)
@@ -46,9 +47,9 @@ export const RunReply = z.object({
   run_name: text,
   run_page_url: text,
   run_type: text,
-  /** Who submitted it; missing where that user was deleted. */
+  /** The submitter; missing if that user was deleted. */
   creator_user_name: text,
-  /** What a repair changed. */
+  /** The parameters that a repair changed. */
   overriding_parameters: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   start_time: ms,
   end_time: ms,
@@ -59,12 +60,10 @@ export const RunReply = z.object({
 });
 export type RunReply = z.infer<typeof RunReply>;
 
-/**
- * `runs` is absent where there are none (docs/facts/databricks.md#runs-list-is-absent-when-empty).
- */
+/** `runs` is absent if there are none (docs/facts/databricks.md#runs-list-is-absent-when-empty). */
 export const RunsReply = z.object({ runs: z.array(RunReply).nullish(), next_page_token: text });
 
-/** A run whose tasks came on several pages. */
+/** Builds one run from pages with its tasks. */
 export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): DatabricksRun {
   const [first] = pages;
   const { code, message } = first.status?.termination_details ?? {};
@@ -102,7 +101,8 @@ export function namedRunOf(run: RunReply, url: UrlOf): NamedRun {
 }
 
 /**
- * Only a repair can have changed something: a field that the platform fills in for its own reasons must not make a run a stranger.
+ * Only a repair can have changed something: a field that the platform fills in for its own reasons
+ * must not make a run look like somebody else's.
  */
 function isOverridden(pages: readonly RunReply[]): boolean {
   const isRepaired = pages.some(
@@ -120,7 +120,7 @@ const holdsAnything = (value: unknown): boolean =>
 
 type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
 
-/** Of the task that began first: what its code took, without what it waited for. */
+/** When the code of the task that began first started, and how long it took. */
 function ranOf(tasks: readonly z.infer<typeof Task>[]): Pick<DatabricksRun, "ranFromMs" | "ranMs"> {
   const [task] = tasks
     .filter(({ start_time }) => timeOf(start_time) !== undefined)
@@ -132,12 +132,12 @@ function ranOf(tasks: readonly z.infer<typeof Task>[]): Pick<DatabricksRun, "ran
   return { ranFromMs, ranMs: endedMs && Math.max(0, endedMs - ranFromMs) };
 }
 
-/** `end_time` is 0 until it is over. */
+/** `end_time` is 0 until the run is over. */
 const timeOf = (value: number | null | undefined): number | undefined => value || undefined;
 
 /**
- * `tasks[]` has one entry for each attempt (docs/facts/databricks.md#one-entry-for-each-attempt):
- * the last one speaks.
+ * `tasks[]` has one entry for each attempt (docs/facts/databricks.md#one-entry-for-each-attempt).
+ * The last one counts.
  */
 function lastAttempts(tasks: readonly z.infer<typeof Task>[]): readonly DatabricksTask[] {
   const byKey = new Map<string, DatabricksTask>();

@@ -50,7 +50,8 @@ export const createPlans = (
 ): PlansPort & Pick<FactRemovalPort, "plans"> => ({
   plans: {
     put: async (path, content) => {
-      // Its path says what it is, and controllers alone write here: whoever was there before wrote the same.
+      // The path determines the content, and controllers alone write here: an earlier writer wrote
+      // the same.
       await files.create(pathIn(plansVolume, path), content);
     },
     ...removalIn(files, plansVolume),
@@ -110,8 +111,8 @@ async function readFact<K extends FactKind>(
 }
 
 /**
- * Whoever comes second gets what the first one wrote. Where the answer is lost, the file tells whether it was written,
- * and by whom: it is read like a winner's.
+ * Creates a fact; a writer that comes second gets what the first one wrote. If the answer is lost,
+ * the file tells whether it was written, and by whom: it is read like a winner's.
  */
 async function createFact<K extends FactKind>(
   options: VolumeFactsOptions,

@@ -1,4 +1,4 @@
-// When to look, and how long to wait. Pure: time, what was learned and jitter are arguments.
+// Decides when to look, and how long to wait. Pure: time, what was learned and jitter are arguments.
 import type { RunPhase } from "./databricks-run.ts";
 import type { Verdict } from "./facts.ts";
 import { nextWait, type Paces } from "./pace.ts";
@@ -6,22 +6,22 @@ import { nextWait, type Paces } from "./pace.ts";
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const HOP_SECONDS_MAX = 900;
 
-/** A hop through a queue takes about so long: a look comes so much later than it was meant. */
+/** The time that a hop through a queue takes: a look comes so much later than it was meant. */
 const HOP_SECONDS = 0.3;
 
 export type Look = {
   /** Since the submission. */
   readonly ageSeconds: number;
-  /** Since the run's code started; absent while it waits for compute, and where the platform does not say. */
+  /** Since the run's code started; absent while it waits, and if the platform does not say. */
   readonly ranSeconds?: number | undefined;
   readonly phase: RunPhase;
-  /** What earlier attempts of the workload took. */
+  /** The durations of the workload's earlier attempts. */
   readonly pace: Pick<Paces, "before" | "run"> | undefined;
   /** 0 ≤ jitter < 1; spreads runs that started together, by ±5 %, at most 2 s. */
   readonly jitter: number;
 };
 
-/** Whole seconds until the next look at a Databricks run; the first of all, where it is 0 s old. */
+/** Whole seconds until the next look at a Databricks run, or until the first at age 0. */
 export function nextLook(look: Look): number {
   const wait = meantWait(look);
   const spread = Math.min(0.1 * wait, 4) * (look.jitter - 0.5);
@@ -35,40 +35,62 @@ function meantWait({ ageSeconds, ranSeconds, phase, pace }: Look): number {
   return nextWait(ranSeconds ?? ageSeconds, run);
 }
 
-/** Longer than any call can live, so that a submission that was on its way is there when a refusal is judged. */
+/**
+ * Longer than any call can live, so that a submission that was on its way is there when a refusal
+ * is judged.
+ */
 export const REFUSAL_SETTLES_SECONDS = 150;
 
-/** Our clock and Databricks' own may differ by as much: who searches by time looks so much further on both sides. */
+/**
+ * How much our own clock and Databricks' may differ. A search by time looks so much further on both
+ * sides.
+ */
 export const CLOCKS_DIFFER_SECONDS = 300;
 
 type Waiting = {
-  /** How often it has waited before. */
+  /** How often this message has been requeued because the platform was in trouble. */
   readonly tries: number;
-  /** 0 ≤ jitter < 1: takes away up to a fifth, so that what waits does not come back in one second when an outage ends. */
+  /**
+   * 0 ≤ jitter < 1: takes away up to a fifth, so that messages do not all come back in one second
+   * when an outage ends.
+   */
   readonly jitter: number;
   readonly timeScale: number;
-  /** What the platform asked for. It knows no time but its own: this is never scaled, and never undercut. */
+  /**
+   * The wait that the platform asked for. The platform knows no time but its own, so this is never
+   * scaled, and never undercut.
+   */
   readonly retryAfterSeconds?: number | undefined;
 };
 
-/** How long a message waits out platform trouble, in whole seconds: 15 s, doubling to 15 minutes, the most that a hop can wait. */
+/**
+ * How long a message waits for a platform in trouble, in whole seconds: 15 s, doubling to 15
+ * minutes, the most that a hop can wait.
+ */
 export function waitSeconds({ tries, jitter, timeScale, retryAfterSeconds = 0 }: Waiting): number {
   const own = Math.min(15 * 2 ** Math.min(tries, 6), HOP_SECONDS_MAX) * (1 - 0.2 * jitter);
   return clamp(Math.ceil(Math.max(own * timeScale, retryAfterSeconds)), 1, HOP_SECONDS_MAX);
 }
 
 /**
- * How long the next attempt of an iteration waits, in seconds: a minute, doubling with each try to 15 minutes. Where there was no
- * compute to be had, five times as long: a full workspace does not empty in a minute.
- * @param tried how often the iteration has been tried, from 1
+ * How long the next attempt of an iteration waits, in seconds: a minute, doubling with each try to
+ * 15 minutes. If there was no compute, five times as long: a full workspace does not empty in a
+ * minute.
+ * @param tried 1-based number of the last try within its chapter
  */
 export const nextAttemptSeconds = (verdict: Verdict, tried: number): number =>
   clamp(60 * 2 ** Math.min(tried - 1, 4) * (verdict === "capacity" ? 5 : 1), 60, HOP_SECONDS_MAX);
 
-/** About an hour of waiting, after which a message ends that the sweep, or its chapter's outcome, says again anyway. */
-export const SAID_AGAIN_TRIES_MAX = 8;
+/**
+ * The tries after which a message ends, about an hour of waiting, if the sweep or its chapter's
+ * outcome repeats it anyway.
+ */
+export const REQUEUED_TRIES_MAX = 8;
 
-/** Our own waits in the time of this plane; whole seconds, because that is all DelaySeconds knows. */
+/**
+ * Scales one of our own waits to the time of this plane; whole seconds, because DelaySeconds takes
+ * nothing else.
+ */
 export const scaledSeconds = (seconds: number, timeScale: number): number =>
   clamp(Math.ceil(seconds * timeScale), 0, HOP_SECONDS_MAX);
 

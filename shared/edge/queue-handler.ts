@@ -1,4 +1,5 @@
-// The Lambda handler of one queue: a use case, and what becomes of messages round it, as a list of middlewares.
+// The Lambda handler of one queue: a use case inside a list of middlewares that handle its
+// messages.
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { SettingsPort } from "../ports.ts";
@@ -9,24 +10,27 @@ import { endInTime } from "./end-in-time.ts";
 import type { Batch, EdgeDeps } from "./entry.ts";
 import { readMessages } from "./read-messages.ts";
 import { rejectPoison } from "./reject-poison.ts";
-import { type WaitOut, waitOutTrouble } from "./wait-out-trouble.ts";
+import { type Requeue, requeueOnTrouble } from "./requeue-on-trouble.ts";
 
 /** A handler as Lambda calls it. */
 export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** What comes before the handler is done from top to bottom, what comes after it from bottom to top. */
+/**
+ * Builds the handler of one queue. Steps before the use case run from top to bottom, steps after it
+ * from bottom to top.
+ */
 export function queueHandler<Q extends QueueName>(
   queue: Q,
   deps: EdgeDeps,
   handle: HandleBatch<MessageOf<Q>>,
-  waitOut: WaitOut<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
+  requeue: Requeue<MessageOf<Q>> = (message, options) => deps.queues.send(queue, message, options),
 ): QueueHandler {
-  const waiting = { queue, deps, waitOut };
+  const requeueing = { queue, deps, requeue };
   return middy<Batch<MessageOf<Q>>, SQSBatchResponse>({ timeoutEarlyInMillis: 0 })
     .use(answerWithFailures(queue, deps))
     .use(endInTime(deps))
-    .use(rejectPoison(waiting))
-    .use(waitOutTrouble(waiting))
+    .use(rejectPoison(requeueing))
+    .use(requeueOnTrouble(requeueing))
     .use(readMessages(queue, deps))
     .handler(async (batch) => {
       await workOn(deps, batch, handle);
@@ -34,7 +38,7 @@ export function queueHandler<Q extends QueueName>(
     });
 }
 
-/** Hands the messages that could be read on together; each then stands for itself. */
+/** Gives all readable messages to the use case together. After that, each has its own result. */
 async function workOn<Message>(
   { settings }: SettingsPort,
   { entries = [], inTime = (promise) => promise }: Batch<Message>,

@@ -1,7 +1,7 @@
 // A process that answers HTTPS with as many bytes as it is told to, and knows nothing: what the workspace's rates are laid beside.
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { issueCertificates } from "../../local/workspace/certificates.ts";
+import { issueCertificates } from "embedded-databricks-workspace";
 
 const body = "x".repeat(Number(process.argv[2]));
 const { caPem, chainPem, keyPem } = issueCertificates(Date.now());

@@ -26,18 +26,18 @@ export async function processMs(
   const startMs = performance.now();
   const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   let wordMs: number | undefined;
-  let said = "";
+  let stderr = "";
   child.stdout.on("data", () => {
     wordMs ??= performance.now() - startMs;
   });
   child.stderr.on("data", (chunk) => {
-    said += chunk;
+    stderr += chunk;
   });
   const [code] = await once(child, "close");
   const endMs = performance.now() - startMs;
   const ms = until === "end" ? endMs : wordMs;
   if (code !== 0 || ms === undefined)
-    throw new Error(`${file} ${args.join(" ")} ended with ${code}: ${said.trim().slice(-2_000)}`);
+    throw new Error(`${file} ${args.join(" ")} ended with ${code}: ${stderr.trim().slice(-2_000)}`);
   return ms;
 }
 

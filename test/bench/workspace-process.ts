@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type CallAdmin, createAdminClient } from "embedded-databricks-workspace";
 import { Pool } from "undici";
-import { type CallAdmin, createAdminClient } from "../../local/workspace/admin-client.ts";
 
 export type WorkspaceProcess = AsyncDisposable & {
   /** What it told its clients to put into their environment. */
@@ -16,7 +16,7 @@ export type WorkspaceProcess = AsyncDisposable & {
   readonly call: (method: "GET" | "POST" | "PUT", path: string, body?: string) => Promise<string>;
 };
 
-const COMMAND = join(import.meta.dirname, "../../local/workspace/main.ts");
+const COMMAND = join(import.meta.dirname, "../../node_modules/.bin/embedded-databricks-workspace");
 const CONNECTIONS = 8;
 
 /** @param env of its process, where that is not ours */

@@ -40,7 +40,7 @@ test.each([
 ])("with $given and two who confirmed, all is well", ({ alarms, topic }) => {
   expect(topicFinding(named(alarms), ARN, topic)).toEqual({
     status: "ok",
-    said: `${ARN} has 2 who hear them`,
+    sentence: `${ARN} has 2 who hear them`,
   });
 });
 
@@ -49,35 +49,35 @@ test.each([
     given: "a policy that only refuses",
     alarms: byMail,
     topic: { Policy: tlsAlone, ...confirmed },
-    said: /does not let CloudWatch publish/,
+    sentence: /does not let CloudWatch publish/,
     remedy: /^npx cdk deploy signalbox-test restores it$/,
   },
   {
     given: "no policy, on a topic of the operator's",
     alarms: byTopic,
     topic: { ...confirmed },
-    said: /does not let CloudWatch publish/,
+    sentence: /does not let CloudWatch publish/,
     remedy: /allow sns:Publish to the service cloudwatch\.amazonaws\.com/,
   },
   {
     given: "nobody who confirmed",
     alarms: byMail,
     topic: { Policy: own, ...pending },
-    said: /nobody hears them yet: the subscription waits to be confirmed/,
+    sentence: /nobody hears them yet: the subscription waits to be confirmed/,
     remedy: /open the mail "AWS Notification - Subscription Confirmation"/,
   },
   {
     given: "nobody subscribed",
     alarms: byTopic,
     topic: { Policy: ofSns },
-    said: /nobody is subscribed to arn:aws:sns/,
+    sentence: /nobody is subscribed to arn:aws:sns/,
     remedy: /aws sns subscribe --topic-arn arn:aws:sns/,
   },
-])("$given is a warning", ({ alarms, topic, said, remedy }) => {
+])("$given is a warning", ({ alarms, topic, sentence, remedy }) => {
   const finding = topicFinding(named(alarms), ARN, topic);
   expect(finding).toMatchObject({
     status: "warn",
-    said: expect.stringMatching(said),
+    sentence: expect.stringMatching(sentence),
     remedy: expect.stringMatching(remedy),
   });
 });
@@ -85,7 +85,7 @@ test.each([
 test("a stage that names nobody is warned of, without asking AWS", async () => {
   expect(await alarmsCheck(named("{ nobody: true }")).look()).toMatchObject({
     status: "warn",
-    said: "nobody hears them: the stage says so",
+    sentence: "nobody hears them: the stage says so",
     remedy: expect.stringMatching(/in test\.yaml, and npx cdk deploy signalbox-test/),
   });
 });

@@ -112,10 +112,10 @@ describe("the command line", () => {
     const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
     try {
       const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
-      return { code: 0, answered: stdout, said: "" };
+      return { code: 0, answered: stdout, complaint: "" };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, answered: stdout, said: stderr };
+      return { code, answered: stdout, complaint: stderr };
     }
   };
 
@@ -131,8 +131,8 @@ describe("the command line", () => {
     },
     { args: ["runs", "extra", "--stage", "dev"], says: /extra.*\n*usage: signalbox runs/s },
   ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
-    const { code, said } = await type(args);
-    expect(said).toMatch(says);
+    const { code, complaint } = await type(args);
+    expect(complaint).toMatch(says);
     expect(code).toBe(2);
   });
 
@@ -172,6 +172,16 @@ test.each([
     args: ["list", "--queue", "polls"],
     says: /^--queue polls: there are tickets, .*failed-starts, example/,
   },
+  {
+    command: doctor,
+    args: ["--workload", "weather-report"],
+    says: /^--workload says whose compute is tried: it goes with --probe$/,
+  },
+  {
+    command: doctor,
+    args: ["--probe", "--workload", "moon"],
+    says: /^--workload moon: there are weather-model, weather-report$/,
+  },
   { command: cancel, args: [], says: /<run_id> is missing/ },
   { command: cancel, args: ["R-1"], says: /--reason is missing/ },
   { command: cancel, args: ["bad id!"], says: /^<run_id> "bad id!": must begin with a letter/ },
@@ -202,13 +212,14 @@ test.each([bootstrap, cancel, deadLetters, doctor, retry, runs])(
   async ({ usage, run }) => {
     const known = [
       ...["stage", "stages", "workloads", "reason", "chapter", "queue", "message", "run", "error"],
-      ...["all", "dry-run", "json", "no-aws", "no-warehouse"],
+      ...["all", "dry-run", "json", "no-aws", "no-warehouse", "probe", "workload"],
     ];
     for (const option of known) {
       // Without a stage no command goes on; an option that it does not know is said before that.
-      const said = await run([`--${option}`], io).catch(String);
-      const isKnown = !String(said).includes(`Unknown option '--${option}'`);
-      expect(`${option} ${usage.includes(`--${option}`)}`).toBe(`${option} ${isKnown}`);
+      const complaint = await run([`--${option}`], io).catch(String);
+      const isKnown = !String(complaint).includes(`Unknown option '--${option}'`);
+      const isSaid = new RegExp(`--${option}(?![a-z-])`).test(usage);
+      expect(`${option} ${isSaid}`).toBe(`${option} ${isKnown}`);
     }
   },
 );

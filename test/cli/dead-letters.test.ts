@@ -13,7 +13,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { deadLetters } from "../../cli/commands/dead-letters.ts";
-import { letterBoxesOf } from "../../cli/letter-boxes.ts";
+import { deadLetterQueuesOf } from "../../cli/dead-letter-queues.ts";
 import { REGION } from "../../local/aws/account.ts";
 import { type SqsServer, startSqs } from "../../local/aws/sqs-server.ts";
 import { topology } from "../../shared/topology.ts";
@@ -24,11 +24,11 @@ import { ioTo } from "./io.ts";
 const STACK = "signalbox-test";
 /** What the embedded SQS says of who has the key "test". */
 const SENDER = "AIDATEST";
-const boxes = letterBoxesOf(STACK);
-const boxOf = (name: string) => {
-  const box = boxes.find((each) => each.name === name);
-  if (box === undefined) throw new Error(`there is no box ${name}`);
-  return box;
+const dlqs = deadLetterQueuesOf(STACK);
+const dlqOf = (name: string) => {
+  const dlq = dlqs.find((each) => each.name === name);
+  if (dlq === undefined) throw new Error(`there is no queue ${name}`);
+  return dlq;
 };
 
 let server: SqsServer;
@@ -39,7 +39,7 @@ writeFileSync(join(stages, "test.yaml"), stageText.replace("eu-central-1", REGIO
 beforeEach(async () => {
   const named = [
     ...Object.keys(topology).map((queue) => `${STACK}-${queue}`),
-    ...boxes.map(({ queueName }) => queueName),
+    ...dlqs.map(({ queueName }) => queueName),
   ];
   // What is not put back stays away for longer than any test.
   const shape = { visibilitySeconds: 30, retentionSeconds: 600 };
@@ -64,13 +64,13 @@ const attributesOf = (values: Readonly<Record<string, string>>) =>
   );
 
 async function put(
-  box: string,
+  dlq: string,
   body: unknown,
   attributes: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const reply = await sqs.send(
     new SendMessageCommand({
-      QueueUrl: server.queueUrl(boxOf(box).queueName),
+      QueueUrl: server.queueUrl(dlqOf(dlq).queueName),
       MessageBody: typeof body === "string" ? body : JSON.stringify(body),
       MessageAttributes: attributesOf(attributes),
     }),
@@ -95,8 +95,8 @@ const bodiesIn = async (queue: string): Promise<readonly unknown[]> =>
   );
 
 /** The letters that whoever comes next can see. */
-const lettersIn = async (box: string): Promise<readonly string[]> =>
-  (await receiveAll(sqs, server.queueUrl(boxOf(box).queueName))).map(
+const lettersIn = async (dlq: string): Promise<readonly string[]> =>
+  (await receiveAll(sqs, server.queueUrl(dlqOf(dlq).queueName))).map(
     ({ MessageId = "" }) => MessageId,
   );
 
@@ -125,7 +125,7 @@ const lambdaRecord = (requestPayload: unknown) => ({
   responsePayload: { errorType: "PlatformTroubleError", errorMessage: "SQS did not answer" },
 });
 
-describe("letters of all boxes", () => {
+describe("the letters of all queues", () => {
   test("are listed with their reasons, and can be seen again at once", async () => {
     await put("turns", turn("R-1"), { reason: "waited", failed_at: "2026-11-21T06:00:00.000Z" });
     await put("sweep", { schedule: "sweep" }, { ERROR_CODE: "429", ERROR_MESSAGE: "throttled" });
@@ -144,13 +144,13 @@ describe("letters of all boxes", () => {
       ["failed-starts", "", "PlatformTroubleError", "SQS did not answer"],
       ["example", "R-9", "ReceivesSpent", "the example's listener did not take it"],
     ]);
-    for (const box of ["turns", "sweep", "workloads", "failed-starts", "example"])
-      expect(await lettersIn(box)).toHaveLength(1);
+    for (const dlq of ["turns", "sweep", "workloads", "failed-starts", "example"])
+      expect(await lettersIn(dlq)).toHaveLength(1);
   });
 
   test("a stage without schedules of workloads has no queue for them", async () => {
     await sqs.send(
-      new DeleteQueueCommand({ QueueUrl: server.queueUrl(boxOf("workloads").queueName) }),
+      new DeleteQueueCommand({ QueueUrl: server.queueUrl(dlqOf("workloads").queueName) }),
     );
     expect(await type("list")).toMatchObject({ code: 0, lines: ["no dead letters"] });
     expect((await type("list", "--queue", "workloads")).error?.message).toMatch(
@@ -185,19 +185,19 @@ describe("a replay", () => {
     const notes = await bodiesIn("orders");
     expect(notes).toHaveLength(3);
     for (const note of notes) expect(note).not.toHaveProperty("by");
-    for (const box of ["turns", "workloads", "failed-starts"])
-      expect(await lettersIn(box)).toEqual([]);
-    for (const box of ["tickets", "sweep"]) expect(await lettersIn(box)).toHaveLength(1);
+    for (const dlq of ["turns", "workloads", "failed-starts"])
+      expect(await lettersIn(dlq)).toEqual([]);
+    for (const dlq of ["tickets", "sweep"]) expect(await lettersIn(dlq)).toHaveLength(1);
   });
 
   test("that fails half-way says why, has noted what it did, and lets go of the rest", async () => {
     const ids = [];
-    for (const [box, body] of [
+    for (const [dlq, body] of [
       ["tickets", ticket],
       ["turns", turn("R-1")],
       ["turns", turn("R-3")],
     ] as const)
-      ids.push(await put(box, body, { failed_at: `2026-11-21T06:00:0${ids.length}.000Z` }));
+      ids.push(await put(dlq, body, { failed_at: `2026-11-21T06:00:0${ids.length}.000Z` }));
     await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-turns`) }));
     const { error, lines } = await type("replay", "--all");
     expect(error?.message).toMatch(/the queue signalbox-test-turns cannot be found/);
@@ -256,19 +256,19 @@ describe("whose a message was", () => {
   });
 
   test.each([
-    { box: "tickets", body: cancellation, why: /give it yourself \(signalbox cancel\)/ },
+    { dlq: "tickets", body: cancellation, why: /give it yourself \(signalbox cancel\)/ },
     {
-      box: "tickets",
+      dlq: "tickets",
       body: { type: "retry", run_id: "R-1", chapter: 2, reason: "r" },
       why: /give it yourself \(signalbox retry\)/,
     },
     {
-      box: "records",
+      dlq: "records",
       body: { type: "audited", event_id: "e", action: "a", at: "2026-11-21T06:00:00Z" },
       why: /come by the queue orders, as their own: discard it/,
     },
-  ])("nobody gives another's order unread: $body.type among $box stays", ({ box, body, why }) => {
-    const { replay } = boxOf(box).told({ Body: JSON.stringify(body) });
+  ])("nobody gives another's order unread: $body.type among $dlq stays", ({ dlq, body, why }) => {
+    const { replay } = dlqOf(dlq).describe({ Body: JSON.stringify(body) });
     expect(replay.kind === "no" && replay.why).toMatch(why);
   });
 });
@@ -327,7 +327,7 @@ test("the region may have the name that CDK knows, too", async () => {
 
 test("a queue that cannot be read hides no letter of the others", async () => {
   await put("turns", turn("R-1"));
-  await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(boxOf("sweep").queueName) }));
+  await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(dlqOf("sweep").queueName) }));
   expect((await type("list")).error?.message).toMatch(
     /schedule-sweep-dead-letters cannot be found/,
   );
@@ -339,7 +339,7 @@ test.each([
   { given: "a message of another queue", body: '{"type":"watch"}', why: /not valid/ },
 ])("$given would only come back", ({ body, why }) => {
   const message: Message = { Body: body };
-  const { replay } = boxOf("turns").told(message);
+  const { replay } = dlqOf("turns").describe(message);
   expect(replay.kind === "no" && replay.why).toMatch(why);
 });
 
@@ -347,8 +347,8 @@ test.each([
   { given: "nothing of Lambda's", body: "{" },
   { given: "a start of something else", body: JSON.stringify(lambdaRecord({ schedule: "moon" })) },
 ])("among failed starts, $given can be looked at, and not be replayed", ({ body }) => {
-  const told = boxOf("failed-starts").told({ Body: body });
-  expect(told.replay).toMatchObject({
+  const description = dlqOf("failed-starts").describe({ Body: body });
+  expect(description.replay).toMatchObject({
     kind: "no",
     why: expect.stringMatching(/no scheduled start/),
   });

@@ -45,7 +45,7 @@ type Expected = {
 
 function expectFinding(finding: Finding, { status, says, remedy }: Expected): void {
   expect(finding.status).toBe(status);
-  expect(finding.said).toMatch(says);
+  expect(finding.sentence).toMatch(says);
   if (remedy !== undefined) expect(finding).toHaveProperty("remedy", expect.stringMatching(remedy));
   else expect(status).toBe("ok"); // what is not ok has a remedy
 }
@@ -373,7 +373,7 @@ describe("workloads", () => {
       workload: "alone",
       recipe: recipe(own, "33333333-3333-4333-8333-333333333333"),
     };
-    expect(sharingFinding(stage, [report, model, alone]).said).toMatch(
+    expect(sharingFinding(stage, [report, model, alone]).sentence).toMatch(
       /^report, model share the principal 2222\S+; alone has 3333\S+ alone; the scratchpad is everybody's/,
     );
   });

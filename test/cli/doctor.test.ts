@@ -116,12 +116,33 @@ describe("on a stage that was bootstrapped", () => {
     );
   });
 
+  test("nor for on-call, who hears what they may not look at", async () => {
+    const login = access.embedded?.onCall ?? access.controllers;
+    const onCall = { client_id: access.onCallId ?? "" };
+    const looked = { catalog: access.catalog, schema: "looked" };
+    await bootstrap(operator, {
+      ...{ stack: "signalbox-test", ...looked, onCall: onCall.client_id },
+      controllers: access.controllersId,
+      executors: [access.executorsId],
+      planeId: crypto.randomUUID(),
+      nowIso: new Date().toISOString(),
+    });
+    await using client = workspaceClient(login);
+    const stage = stageFor("looked", { on_call: onCall });
+    const answers = await answersOf({ stage, client, asControllers: false, asOnCall: true });
+    expect([...answers.values()].filter(({ status }) => status === "fail")).toEqual([]);
+    expect(answers.get("credentials")?.sentence).toMatch(/^signed in as on-call \(/);
+    expect(answers.get("plane")?.status).toBe("ok");
+    expect(answers.get("facts volume")?.sentence).toMatch(/^on-call only reads/);
+    expect(answers.get("ledger")).toMatchObject({ after: "facts volume" });
+  });
+
   test("a role that was never granted is found by trying, and by looking it up", async () => {
     const stage = stageFor(schema, { run_as: stranger });
     const tried = (await answersOf({ stage })).get("run as");
     expect(tried).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/may not submit runs as .*Service Principal User/),
+      sentence: expect.stringMatching(/may not submit runs as .*Service Principal User/),
       remedy: expect.stringMatching(/signalbox bootstrap --stage test as an account administrator/),
     });
     const lookedUp = (await answersOf({ stage, ...asOwner })).get("run as");
@@ -153,7 +174,7 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
     expect(answers.get("controllers' grants")).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/lack READ VOLUME on scratchpad$/),
+      sentence: expect.stringMatching(/lack READ VOLUME on scratchpad$/),
     });
     expect((await answersOf({ stage: stageFor(schema) })).get("other volumes")?.status).toBe(
       "fail",
@@ -167,7 +188,7 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), ...asOwner, executors });
     expect(answers.get(`executors ${stranger}`)).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(
+      sentence: expect.stringMatching(
         /lack READ VOLUME on plans, READ VOLUME on company_codebase, WRITE VOLUME on scratchpad$/,
       ),
     });
@@ -183,7 +204,7 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), client: operator });
     expect(answers.get("credentials")).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/belongs to .* and databricks\.client_id is/),
+      sentence: expect.stringMatching(/belongs to .* and databricks\.client_id is/),
     });
   });
 
@@ -247,12 +268,12 @@ describe("on a stage that was bootstrapped", () => {
       const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
       expect(answers.get(row.id)).toMatchObject({
         status: "warn",
-        said: expect.stringMatching(row.says),
+        sentence: expect.stringMatching(row.says),
       });
       return await statement(`REVOKE ${row.grant().replace(" TO ", " FROM ")}`);
     }
     const [found, then] = await mended(row.id);
-    expect(found).toMatchObject({ status: row.status, said: expect.stringMatching(row.says) });
+    expect(found).toMatchObject({ status: row.status, sentence: expect.stringMatching(row.says) });
     expect(then?.status).toBe("ok");
   });
 
@@ -261,7 +282,7 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), ...asOwner });
     expect(answers.get("controllers' users")).toMatchObject({
       status: "warn",
-      said: expect.stringContaining(`servicePrincipals/${stranger}`),
+      sentence: expect.stringContaining(`servicePrincipals/${stranger}`),
     });
   });
 
@@ -272,7 +293,7 @@ describe("on a stage that was bootstrapped", () => {
     const found = (await answersOf({ stage: stageFor(schema), ...asOwner })).get("ledger");
     expect(found).toMatchObject({
       status: "fail",
-      said: "the ledger is of an older version: execution_results has no column generation",
+      sentence: "the ledger is of an older version: execution_results has no column generation",
       remedy: expect.stringMatching(/signalbox bootstrap --stage test adds it$/),
     });
   });
@@ -288,7 +309,7 @@ describe("on a stage that was bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor(schema), client: { ...controllers, files } });
     expect(answers.get("write once")).toMatchObject({
       status: "fail",
-      said: "of 16 who created the same file at once, 16 were told that they did",
+      sentence: "of 16 who created the same file at once, 16 were told that they did",
     });
   });
 
@@ -296,9 +317,9 @@ describe("on a stage that was bootstrapped", () => {
     const files: WorkspaceClient["files"] = {
       ...controllers.files,
       create: async (path, content) => {
-        const said = await controllers.files.create(path, content);
-        if (said === "exists") await controllers.files.overwrite(path, content);
-        return said;
+        const created = await controllers.files.create(path, content);
+        if (created === "exists") await controllers.files.overwrite(path, content);
+        return created;
       },
     };
     const answers = await answersOf({ stage: stageFor(schema), client: { ...controllers, files } });
@@ -326,7 +347,7 @@ describe("on a stage that nobody bootstrapped", () => {
     const answers = await answersOf({ stage: stageFor("foreign") });
     expect(answers.get("plane")).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/belongs to stack "signalbox-other"/),
+      sentence: expect.stringMatching(/belongs to stack "signalbox-other"/),
       remedy: expect.stringMatching(/another stack's, correct databricks\.schema of the stage$/),
     });
   });
@@ -342,7 +363,7 @@ describe("where nothing can be reached", () => {
     await nowhere[Symbol.asyncDispose]();
     expect(answers.get("workspace")).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/^https:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/),
+      sentence: expect.stringMatching(/^https:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/),
       remedy: expect.stringMatching(/^check databricks\.host .*whether this network reaches it/),
     });
     expect(idsOf(answers.values(), "skipped")).toHaveLength(answers.size - 1);
@@ -422,7 +443,7 @@ describe("answers", () => {
     );
     expect(answers.map(({ status }) => status).slice(1)).toEqual([row.status, row.status, "ok"]);
     if (row.status === "skipped") {
-      const left = { said: "not looked at, because of one", remedy: "mend it", after: "one" };
+      const left = { sentence: "not looked at, because of one", remedy: "mend it", after: "one" };
       expect(answers.slice(1, 3)).toMatchObject([left, left]);
       expect(linesOf(answers[2] as Answer)).toEqual(["skip  three: not looked at, because of one"]);
     }
@@ -437,8 +458,8 @@ describe("answers", () => {
       () => {},
     );
     expect(answers).toEqual([
-      { id: "one", status: "fail", said: "gone", remedy: "mend one" },
-      { id: "two", status: "ok", said: "there" },
+      { id: "one", status: "fail", sentence: "gone", remedy: "mend one" },
+      { id: "two", status: "ok", sentence: "there" },
     ]);
   });
 

@@ -108,7 +108,7 @@ test("nothing else writes to the screen", () => {
       .filter((line) => /console\.|process\.std(out|err)/.test(line))
       .map((line) => `${file}: ${line.trim()}`),
   );
-  // Our own words, or through the one door.
+  // Our own words, or through the one function.
   for (const line of written)
     expect(line).toMatch(
       /terminalOf\(|shownLine\(|shownText\(|USAGE|allUsages\(\)|usageOf\(|log\(text\)/,

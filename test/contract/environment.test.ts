@@ -117,9 +117,9 @@ describe("each variable that is missing is named, with its remedy", () => {
       (name === "DATABRICKS_HTTP_PATH" && service !== "ingester") ||
       (name === "SIGNALBOX_WORKLOADS" && service !== "orchestrator") ||
       (name === "EVENT_BUS_NAME" && service === "run-poller");
-    const said = faultsWithout(service, name);
-    if (optional) expect(said).toBe("");
-    else expect(said).toMatch(new RegExp(`\\n  ${name}: .*; set it to `));
+    const faults = faultsWithout(service, name);
+    if (optional) expect(faults).toBe("");
+    else expect(faults).toMatch(new RegExp(`\\n  ${name}: .*; set it to `));
   });
 
   test("all at once, one line each; an empty one is a missing one", () => {

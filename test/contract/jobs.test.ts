@@ -214,8 +214,8 @@ describe("over the Jobs API", () => {
     });
 
     test("a task that is gone has none", async () => {
-      const said = answer(400, "INVALID_PARAMETER_VALUE", "Run 7 does not exist.");
-      fixture.workspace.fail({ route: OUTPUT, ...said });
+      const gone = answer(400, "INVALID_PARAMETER_VALUE", "Run 7 does not exist.");
+      fixture.workspace.fail({ route: OUTPUT, ...gone });
       expect((await connected.jobs.output("7")).kind).toBe("absent");
     });
 

@@ -123,8 +123,8 @@ test.each([
 });
 
 function sqlFault() {
-  const said = "[PARSE_SYNTAX_ERROR] SQLSTATE: 22000";
-  return Object.assign(new Error(said), { response: { sqlState: "22000" } });
+  const message = "[PARSE_SYNTAX_ERROR] SQLSTATE: 22000";
+  return Object.assign(new Error(message), { response: { sqlState: "22000" } });
 }
 
 test("a token that the SQL driver does not get is no-token", async () => {

@@ -1,14 +1,14 @@
 // The client's own rate limits, in a time that passes only as the test says.
 import { describe, expect, test } from "vitest";
 import {
-  createDoorLimiters,
   createRateLimiter,
-  type Door,
+  createTriggerLimiters,
   instancesOf,
   type Rate,
   ratesOf,
   shareOf,
   shares,
+  type Trigger,
 } from "../../shared/adapters/rate-limit.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { topology } from "../../shared/topology.ts";
@@ -134,23 +134,24 @@ describe("a share", () => {
     expect(ratesOf(8).files).toMatchObject({ perSecond: 12.5, atOnce: 1 });
   });
 
-  const doors = Object.keys(shares) as Door[];
-  const serviceOf = (door: Door) =>
-    door === "schedule" ? "orchestrator" : topology[door].consumer;
-  const concurrencyOf = (door: Door) => (door === "schedule" ? 1 : topology[door].concurrencyMax);
+  const triggers = Object.keys(shares) as Trigger[];
+  const serviceOf = (trigger: Trigger) =>
+    trigger === "schedule" ? "orchestrator" : topology[trigger].consumer;
+  const concurrencyOf = (trigger: Trigger) =>
+    trigger === "schedule" ? 1 : topology[trigger].concurrencyMax;
 
   test.each([
     { kind: "submit", limit: 35 },
     { kind: "get", limit: 100 },
     { kind: "files", limit: 100 },
   ] as const)(
-    "all instances of all doors together stay below $limit calls of $kind a second, and waste none",
+    "all instances of all triggers together stay below $limit calls of $kind a second, and waste none",
     ({ kind, limit }) => {
       for (const times of [1, 5]) {
-        const sum = doors.reduce((so, door) => {
-          const service = serviceOf(door);
-          const rates = shareOf(service, instancesOf(service) * times, door);
-          const instances = concurrencyOf(door) * (door === "schedule" ? 1 : times);
+        const sum = triggers.reduce((so, trigger) => {
+          const service = serviceOf(trigger);
+          const rates = shareOf(service, instancesOf(service) * times, trigger);
+          const instances = concurrencyOf(trigger) * (trigger === "schedule" ? 1 : times);
           return so + instances * rates[kind].perSecond;
         }, 0);
         expect(sum).toBeCloseTo(limit, 9);
@@ -164,23 +165,23 @@ describe("a share", () => {
     expect((700 - files.burst) / files.perSecond).toBeLessThanOrEqual(45);
   });
 
-  test("invocations of several doors in one process keep to the share of their own door", async () => {
+  test("invocations of several triggers in one process keep to the share of their own trigger", async () => {
     const { clock, run } = virtualClock();
     const of = { tickets: 1, schedule: 10 } as const;
-    const limiters = createDoorLimiters(
-      (door) => {
-        const perSecond = door === "tickets" || door === "schedule" ? of[door] : 100;
+    const limiters = createTriggerLimiters(
+      (trigger) => {
+        const perSecond = trigger === "tickets" || trigger === "schedule" ? of[trigger] : 100;
         return { ...ratesOf(1), files: { perSecond, burst: 1, atOnce: 1 } };
       },
       { clock },
     );
     const startedMs: Record<string, number[]> = { tickets: [], schedule: [] };
-    const ask = async (door: "tickets" | "schedule") => {
+    const ask = async (trigger: "tickets" | "schedule") => {
       for (let i = 0; i < 3; i++)
-        await limiters.run("files", async () => startedMs[door]?.push(clock.nowMs()));
+        await limiters.run("files", async () => startedMs[trigger]?.push(clock.nowMs()));
     };
-    for (const door of ["tickets", "schedule"] as const)
-      void limiters.through(door, () => ask(door));
+    for (const trigger of ["tickets", "schedule"] as const)
+      void limiters.through(trigger, () => ask(trigger));
     await run(10_000);
     expect(startedMs).toEqual({ tickets: [0, 1_000, 2_000], schedule: [0, 100, 200] });
   });

@@ -1,7 +1,7 @@
 // Retention over the Files API: where folders are real, and only go when they are empty.
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { retire } from "../../services/orchestrator/retire.ts";
+import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { systemDigest } from "../../shared/adapters/system.ts";
 import { createFacts, createMarkers, createPlans } from "../../shared/adapters/volume-facts.ts";
 import { factRef, judgedResultPath, plannedFilePath } from "../../shared/domain/facts.ts";
@@ -46,7 +46,7 @@ test("of a run that is long over nothing stays, of its neighbour everything", as
     log: (...line: unknown[]) => logged.push(line),
     settings,
   };
-  for (let visits = 0; await retire(deps, Number.POSITIVE_INFINITY); visits++) {
+  for (let visits = 0; await deleteExpired(deps, Number.POSITIVE_INFINITY); visits++) {
     expect(visits).toBeLessThan(6);
     nowMs += 5 * MINUTE_MS;
   }

@@ -45,12 +45,12 @@ test.each([
   },
 ])("$given is refused in a sentence", ({ text, fault }) => {
   expect(() => strictYaml(text)).toThrow(fault);
-  const said = (() => {
+  const message = (() => {
     try {
       return strictYaml(text);
     } catch (error) {
       return String(error);
     }
   })();
-  expect(said).not.toMatch(/\n|call stack/);
+  expect(message).not.toMatch(/\n|call stack/);
 });

@@ -3,7 +3,7 @@ import {
   startWorkspace,
   type Workspace,
   type WorkspaceOptions,
-} from "../../local/workspace/workspace.ts";
+} from "embedded-databricks-workspace";
 import { createTokenSource, type TokenSource } from "../../shared/adapters/databricks-auth.ts";
 import {
   createDatabricksHttp,

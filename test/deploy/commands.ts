@@ -3,20 +3,20 @@ import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PutFunctionRecursionConfigCommand } from "@aws-sdk/client-lambda";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { type Ground, LATER, TWIN, uploadData } from "./ground.ts";
+import { type Context, LATER, TWIN, uploadData } from "./context.ts";
 import { outcomeOf } from "./listener.ts";
 import { administrator } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
 import { operatorsVariables, type Typed, type Typist, typist } from "./signalbox.ts";
 
 /** As often as anybody likes: the plane stays the same. */
-export async function bootstrapTwice(ground: Ground): Promise<void> {
-  const operator = typist(ground, administrator(ground.cloud), operatorsVariables(ground));
+export async function bootstrapTwice(context: Context): Promise<void> {
+  const operator = typist(context, administrator(context.cloud), operatorsVariables(context));
   const first = planeIn(await operator("bootstrap"));
   equal(planeIn(await operator("bootstrap")), first, "the second bootstrap made another plane");
-  const twins = typist(ground, administrator(ground.cloud), operatorsVariables(ground), TWIN);
+  const twins = typist(context, administrator(context.cloud), operatorsVariables(context), TWIN);
   notEqual(planeIn(await twins("bootstrap")), first, "two stages are two planes");
-  await uploadData(ground);
+  await uploadData(context);
 }
 
 function planeIn({ code, printed }: Typed): string {
@@ -28,12 +28,12 @@ function planeIn({ code, printed }: Typed): string {
  * The emulator's CloudFormation passes over RecursiveLoop (MiniStack 1.5.33; the template has it, as is asserted elsewhere): just what
  * the doctor is for. It fails, its remedy is followed, and it finds nothing more than the one letter that nobody has looked at.
  */
-export async function doctorIsFollowed({ ground, onCall }: Scene): Promise<void> {
-  deepEqual(await complaintsAfterRemedies(ground, typist(ground, administrator(ground.cloud))), [
-    "executors: skipped",
+export async function doctorIsFollowed({ context, onCall }: Scene): Promise<void> {
+  deepEqual(await complaintsAfterRemedies(context, typist(context, administrator(context.cloud))), [
+    "facts are closed: skipped",
     "queue tickets: 1 dead letters",
   ]);
-  const { code, complaints } = await ask(typist(ground, onCall));
+  const { code, complaints } = await ask(typist(context, onCall));
   equal(
     code,
     0,
@@ -43,7 +43,7 @@ export async function doctorIsFollowed({ ground, onCall }: Scene): Promise<void>
 
 /** Follows the remedies for what fails; then only what should be looked at is left. */
 export async function complaintsAfterRemedies(
-  ground: Ground,
+  context: Context,
   type: Typist,
 ): Promise<readonly string[]> {
   const first = await ask(type);
@@ -55,7 +55,7 @@ export async function complaintsAfterRemedies(
       (service) => `function ${service}: Lambda would stop our loop after 16 rounds`,
     ),
   );
-  const { lambda } = administrator(ground.cloud);
+  const { lambda } = administrator(context.cloud);
   for (const { remedy } of failed) {
     const [, FunctionName] = /--function-name (\S+) --recursive-loop Allow$/.exec(remedy) ?? [];
     const config = { FunctionName, RecursiveLoop: "Allow" } as const;
@@ -77,8 +77,8 @@ async function ask(type: Typist) {
 }
 
 /** With on-call's keys and policy: list, then discard; the reason is there. */
-export async function onCallLooks({ ground, onCall }: Scene): Promise<void> {
-  const type = typist(ground, onCall);
+export async function onCallLooks({ context, onCall }: Scene): Promise<void> {
+  const type = typist(context, onCall);
   const listed = await type("dead-letters", "list", "--json");
   equal(listed.code, 0, listed.printed);
   const letters = JSON.parse(listed.printed) as Record<string, string>[];
@@ -97,8 +97,8 @@ export async function onCallLooks({ ground, onCall }: Scene): Promise<void> {
 
 /** A run that waits is cancelled; one that failed is reopened, and ends a second time. */
 export async function onCallCancelsAndRetries(scene: Scene): Promise<void> {
-  const { ground, urlOf, producer, onCall, listener } = scene;
-  const type = typist(ground, onCall);
+  const { context, urlOf, producer, onCall, listener } = scene;
+  const type = typist(context, onCall);
   const ticket = (ticket_id: string, parameters: object) =>
     send(producer, urlOf("TicketsQueueUrl"), { ticket_id, workload: "weather-report", parameters });
   await ticket("WAITS-1", { pause_seconds: 300 });
@@ -106,6 +106,12 @@ export async function onCallCancelsAndRetries(scene: Scene): Promise<void> {
   const failed = await listener.hear("outcome of FAILS-1", 60, outcomeOf(/^FAILS-1$/));
   equal(failed.detail["outcome"], "failed", JSON.stringify(failed.detail));
   match((await type("runs")).printed, /^WAITS-1 +1 /m);
+  // A producer who would stop it is a dead letter, and no order.
+  await send(producer, urlOf("TicketsQueueUrl"), {
+    type: "cancel",
+    run_id: "WAITS-1",
+    reason: "none of their business",
+  });
   const cancelled = await type("cancel", "WAITS-1", "--reason", "nobody needs it");
   equal(cancelled.code, 0, cancelled.printed);
   const retried = await type("retry", "FAILS-1", "--reason", "once more");
@@ -118,6 +124,12 @@ export async function onCallCancelsAndRetries(scene: Scene): Promise<void> {
     (event) => outcomeOf(/^FAILS-1$/)(event) && event.detail["chapter"] === 2,
   );
   equal(again.detail["outcome"], "failed", JSON.stringify(again.detail));
+  match(String(stopped.detail["reason"]), /nobody needs it/);
+  const refused = await type("dead-letters", "list", "--run", "WAITS-1");
+  match(refused.printed, /a message of type cancel does not come by the queue tickets/);
+  const replayed = await type("dead-letters", "replay", "--run", "WAITS-1");
+  match(replayed.printed, /^stays: .*give it yourself \(signalbox cancel\)/m);
+  equal((await type("dead-letters", "discard", "--run", "WAITS-1")).code, 0);
 }
 
 /** Before the deploy that brings its workload: nobody knows it yet, and nothing is JSON. */
@@ -138,8 +150,8 @@ export async function lettersComeTooEarly({ urlOf, producer, listener }: Scene):
 }
 
 /** With on-call's keys and policy: what was mended runs to its outcome, what would only come back stays until it is discarded. */
-export async function onCallReplays({ ground, onCall, listener }: Scene): Promise<void> {
-  const type = typist(ground, onCall);
+export async function onCallReplays({ context, onCall, listener }: Scene): Promise<void> {
+  const type = typist(context, onCall);
   const replayed = await type("dead-letters", "replay", "--all");
   match(replayed.printed, /^replayed: tickets \S+ EARLY-1$/m);
   match(replayed.printed, /^stays: tickets .*: it would come back: .*not JSON/m);
@@ -149,11 +161,11 @@ export async function onCallReplays({ ground, onCall, listener }: Scene): Promis
   const discarded = await type("dead-letters", "discard", "--all");
   equal(discarded.code, 0, discarded.printed);
   equal((await type("dead-letters", "list")).printed, "no dead letters\n");
-  await actionsAreKept(ground);
+  await actionsAreKept(context);
 }
 
 /** Who did it is in the telemetry, soon after. */
-async function actionsAreKept({ client, access }: Ground): Promise<void> {
+async function actionsAreKept({ client, access }: Context): Promise<void> {
   await using session = await client.sql(access.catalog, access.schema).open();
   const read = async () => {
     const rows = await session.execute(
@@ -163,7 +175,7 @@ async function actionsAreKept({ client, access }: Ground): Promise<void> {
   };
   for (let tried = 0; tried < 100; tried++) {
     const kept = await read();
-    if (/^EARLY-1 .*dead-letter replay/m.test(kept)) return match(kept, /somebody/);
+    if (/^EARLY-1 .*dead-letter replay/m.test(kept)) return match(kept, /AIDA|AKIA|on-call/);
     await sleep(300);
   }
   throw new Error(`no row of telemetry tells of the replay: ${await read()}`);

@@ -7,44 +7,46 @@ import { CreateSecretCommand } from "@aws-sdk/client-secrets-manager";
 import { ListQueuesCommand } from "@aws-sdk/client-sqs";
 import { secretOf } from "../../cli/workspace-client.ts";
 import {
-  type Ground,
+  type Context,
+  ON_CALL_SECRET,
   SECRET,
   STACK,
   synthesise,
   TWIN_STACK,
   writeLaterWorkloads,
-} from "./ground.ts";
+} from "./context.ts";
 import { outcomeOf } from "./listener.ts";
 import { administrator } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
 
 /** As the README has it: the secret, `cdk bootstrap`, `cdk deploy`. Returns the stack's outputs. */
 export async function deployFirst(
-  { cdk, cloud, access }: Ground,
+  { cdk, cloud, access }: Context,
   assembly: string,
 ): Promise<Readonly<Record<string, string>>> {
-  await administrator(cloud).secrets.send(
-    new CreateSecretCommand({
-      Name: SECRET,
-      SecretString: secretOf(access.controllers.credentials),
-    }),
-  );
+  const { secrets } = administrator(cloud);
+  const onCall = access.embedded?.onCall ?? access.operator;
+  for (const [Name, { credentials }] of [
+    [SECRET, access.controllers],
+    [ON_CALL_SECRET, onCall],
+  ] as const)
+    await secrets.send(new CreateSecretCommand({ Name, SecretString: secretOf(credentials) }));
   await cdk.run("bootstrap", "--app", assembly);
   const { outputs } = await cdk.deploy(assembly, STACK);
   return outputs;
 }
 
-export async function deployAgain({ cdk }: Ground, assembly: string): Promise<void> {
+export async function deployAgain({ cdk }: Context, assembly: string): Promise<void> {
   const { printed } = await cdk.deploy(assembly, STACK);
   match(printed, /\(no changes\)/);
 }
 
 /** A run is executing when the code of all three functions is replaced: it ends as it must, under the new code. */
 export async function redeployDuringARun(scene: Scene): Promise<void> {
-  const { ground, urlOf, producer, listener } = scene;
-  const { cdk, folder } = ground;
+  const { context, urlOf, producer, listener } = scene;
+  const { cdk, folder } = context;
   const changed = join(folder, "assembly-two");
-  await synthesise(ground, changed, "two", writeLaterWorkloads(folder));
+  await synthesise(context, changed, "two", writeLaterWorkloads(folder));
   for (const name of assetsOf(join(folder, "assembly")))
     ok(!assetsOf(changed).includes(name), "all three functions must have new code");
   await send(producer, urlOf("TicketsQueueUrl"), {
@@ -52,7 +54,7 @@ export async function redeployDuringARun(scene: Scene): Promise<void> {
     workload: "weather-report",
     parameters: { pause_seconds: 20 },
   });
-  await isSubmitted(ground, "SLOW-1");
+  await isSubmitted(context, "SLOW-1");
   const { printed } = await cdk.deploy(changed, STACK);
   ok(!printed.includes("(no changes)"), "the second revision is a change");
   const event = await listener.hear("outcome of SLOW-1", 120, outcomeOf(/^SLOW-1$/));
@@ -75,7 +77,7 @@ function assetsOf(assembly: string): readonly string[] {
   return keys;
 }
 
-async function isSubmitted({ client, access }: Ground, runId: string): Promise<void> {
+async function isSubmitted({ client, access }: Context, runId: string): Promise<void> {
   const path = factPath(access, `run_${runId}/iter_001.attempt_001.submission.json`);
   for (let tried = 0; tried < 100; tried++) {
     if ((await client.files.read(path, 1_000_000)).kind !== "absent") return;
@@ -84,12 +86,12 @@ async function isSubmitted({ client, access }: Ground, runId: string): Promise<v
   throw new Error(`${path} did not appear within 30 s`);
 }
 
-const factPath = ({ catalog, schema }: Ground["access"], path: string): string =>
+const factPath = ({ catalog, schema }: Context["access"], path: string): string =>
   `/Volumes/${catalog}/${schema}/facts/${path}`;
 
 /** Nothing of the stack is left in AWS, and nothing of the runs is lost. */
-export async function destroy(ground: Ground, assembly: string): Promise<void> {
-  const { cdk, cloud, client, access } = ground;
+export async function destroy(context: Context, assembly: string): Promise<void> {
+  const { cdk, cloud, client, access } = context;
   for (const stack of [STACK, TWIN_STACK])
     await cdk.run("destroy", stack, "--force", "--app", assembly);
   const { QueueUrls = [] } = await administrator(cloud).sqs.send(

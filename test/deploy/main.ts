@@ -13,7 +13,7 @@ import {
   onCallLooks,
   onCallReplays,
 } from "./commands.ts";
-import { type Ground, prepareGround, STACK, synthesise, TWIN_STACK } from "./ground.ts";
+import { type Context, ON_CALL, prepareContext, STACK, synthesise, TWIN_STACK } from "./context.ts";
 import { deployAgain, deployFirst, destroy, redeployDuringARun } from "./life.ts";
 import { createListener } from "./listener.ts";
 import { administrator, hire } from "./people.ts";
@@ -35,32 +35,35 @@ try {
 }
 
 async function prove(): Promise<void> {
-  await using ground = await step("a workspace and an AWS are there", () => prepareGround(folder));
-  await step("the workspace is bootstrapped, twice", () => bootstrapTwice(ground));
+  await using context = await step("a workspace and an AWS are there", () =>
+    prepareContext(folder),
+  );
+  await step("the workspace is bootstrapped, twice", () => bootstrapTwice(context));
   const assembly = join(folder, "assembly");
-  await step("the app is synthesised", () => synthesise(ground, assembly, "one"));
+  await step("the app is synthesised", () => synthesise(context, assembly, "one"));
   await step("cfn-lint finds nothing", () => lint(assembly));
-  const outputs = await step("the stack is deployed", () => deployFirst(ground, assembly));
-  await live(ground, outputs, assembly);
-  await step("it is destroyed, and the facts are still there", () => destroy(ground, assembly));
+  const outputs = await step("the stack is deployed", () => deployFirst(context, assembly));
+  await live(context, outputs, assembly);
+  await step("it is destroyed, and the facts are still there", () => destroy(context, assembly));
 }
 
 /** From the first ticket to a deploy in the middle of a run. */
 async function live(
-  ground: Ground,
+  context: Context,
   outputs: Readonly<Record<string, string>>,
   assembly: string,
 ): Promise<void> {
-  const { cloud } = ground;
+  const { cloud } = context;
   const urlOf = (name: string): string => {
     const url = outputs[name];
     if (url === undefined) throw new Error(`the stack has no output ${name}`);
     return url;
   };
   await using producer = await hire(cloud, "upstream", urlOf("ProducersPolicyArn"));
-  await using onCall = await hire(cloud, "on-call", urlOf("OnCallPolicyArn"));
+  await using onCall = await hire(cloud, ON_CALL, urlOf("OnCallPolicyArn"));
+  await using unnamed = await hire(cloud, "unnamed", urlOf("OnCallPolicyArn"));
   const listener = createListener(administrator(cloud), urlOf("ExampleQueueUrl"));
-  const scene = { ground, urlOf, producer, onCall, listener };
+  const scene = { context, urlOf, producer, onCall, unnamed, listener };
   await step("tickets of a producer become outcomes and ledger rows", () =>
     outcomesAreHeard(scene),
   );
@@ -74,7 +77,7 @@ async function live(
   await step("a second stage beside it signs in without a secret", () =>
     twinWorks(scene, assembly),
   );
-  await step("a second deploy changes nothing", () => deployAgain(ground, assembly));
+  await step("a second deploy changes nothing", () => deployAgain(context, assembly));
   await step("tickets that come too early are put aside", () => lettersComeTooEarly(scene));
   await step("a deploy in the middle of a run harms nothing", () => redeployDuringARun(scene));
   await step("on-call replays what the deploy mended, and discards the rest", () =>
@@ -87,8 +90,8 @@ async function lint(assembly: string): Promise<void> {
   // W3005: CDK writes a DependsOn beside a GetAtt that implies it.
   const args = ["--ignore-checks", "W3005", ...templates.flatMap((path) => ["--template", path])];
   await promisify(execFile)(await toolPath("cfn-lint"), args).catch((error: unknown) => {
-    const said = typeof error === "object" && error !== null && "stdout" in error;
-    throw new Error(`cfn-lint: ${said ? error.stdout : messageOf(error)}`, { cause: error });
+    const hasOutput = typeof error === "object" && error !== null && "stdout" in error;
+    throw new Error(`cfn-lint: ${hasOutput ? error.stdout : messageOf(error)}`, { cause: error });
   });
 }
 

@@ -4,9 +4,9 @@ import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from
 import { Agent, request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Certificates } from "../../local/workspace/certificates.ts";
+import type { Certificates } from "embedded-databricks-workspace";
 import { projectRoot, toolPath } from "./tools.ts";
 
 export const REGION = "eu-central-1";
@@ -31,7 +31,7 @@ export async function startMiniStack({
   certificates,
   leaks,
 }: MiniStackOptions): Promise<MiniStack> {
-  const command = await toolPath("ministack");
+  const python = join(dirname(await toolPath("ministack")), "python");
   mkdirSync(folder, { recursive: true });
   // Outside the project: its package.json says that every .js is a module, which the emulator's own worker is not.
   const temporary = mkdtempSync(join(tmpdir(), "signalbox-cloud-"));
@@ -42,7 +42,7 @@ export async function startMiniStack({
   };
   const caFile = file("ca.pem", caPem);
   const port = await freePort();
-  const child = spawn(command, [], {
+  const child = spawn(python, [join(import.meta.dirname, "ministack_with_senders.py")], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
     env: {

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Ground, STAGE } from "./ground.ts";
+import { type Context, STAGE } from "./context.ts";
 import type { Person } from "./people.ts";
 import { projectRoot } from "./tools.ts";
 
@@ -13,20 +13,19 @@ export type Typist = (...args: readonly string[]) => Promise<Typed>;
 /** `signalbox <args> --stage <named>` by this person; `extra` are further variables of theirs. */
 export const typist =
   (
-    ground: Ground,
+    context: Context,
     person: Person,
     extra: Readonly<Record<string, string>> = {},
     named = STAGE,
   ): Typist =>
   async (...args) => {
     const command = [join(projectRoot, "cli", "main.ts"), ...args];
-    const stage = ["--stage", named, "--stages", ground.context.stages];
-    const { workloads } = ground.context;
+    const stage = ["--stage", named, "--stages", context.app.stages];
+    const { workloads } = context.app;
     const recipes = /^(bootstrap|doctor)$/.test(args[0] ?? "") ? ["--workloads", workloads] : [];
     const env = {
       ...person.environment,
-      SIGNALBOX_CA_FILE: ground.access.controllers.caFile ?? "",
-      SIGNALBOX_USER: "somebody",
+      SIGNALBOX_CA_FILE: context.access.controllers.caFile ?? "",
       ...extra,
     };
     try {
@@ -45,7 +44,7 @@ export const typist =
   };
 
 /** The operator's own Databricks credentials, which make volumes and grants. */
-export function operatorsVariables({ access }: Ground): Readonly<Record<string, string>> {
+export function operatorsVariables({ access }: Context): Readonly<Record<string, string>> {
   const { credentials } = access.operator;
   return credentials.kind === "pat"
     ? { DATABRICKS_TOKEN: credentials.token }

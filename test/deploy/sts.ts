@@ -35,12 +35,12 @@ export async function startSts({ tls, emulator, token }: StsOptions): Promise<St
       const reply = (status: number, text: string) =>
         answer.writeHead(status, { "content-type": "text/xml" }).end(text);
       forward(emulator(), tls.caPem, asked.headers, body)
-        .then(async (told) => {
+        .then(async (answered) => {
           const form = new URLSearchParams(body.toString());
-          if (told.status !== 200 || form.get("Action") !== "GetWebIdentityToken")
-            return reply(told.status, told.text);
+          if (answered.status !== 200 || form.get("Action") !== "GetWebIdentityToken")
+            return reply(answered.status, answered.text);
           granted.push(grantIn(form, asked.headers.authorization ?? ""));
-          return reply(200, told.text.replace(TOKEN, `$1${await token()}$2`));
+          return reply(200, answered.text.replace(TOKEN, `$1${await token()}$2`));
         })
         .catch((error: unknown) => reply(500, String(error)));
     });
@@ -65,7 +65,7 @@ const grantIn = (form: URLSearchParams, authorization: string): Granted => ({
   accessKeyId: /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "",
 });
 
-type Told = { readonly status: number; readonly text: string };
+type Answered = { readonly status: number; readonly text: string };
 
 /** As it came, with the host that was signed: the emulator checks signature and role. */
 const forward = (
@@ -73,7 +73,7 @@ const forward = (
   ca: string,
   headers: NodeJS.Dict<string | string[]>,
   body: Buffer,
-): Promise<Told> =>
+): Promise<Answered> =>
   new Promise((resolve, reject) => {
     const asked = request(origin, { method: "POST", headers, ca }, (reply) => {
       let text = "";

@@ -114,12 +114,12 @@ test("a later chapter dates from its retry", () => {
 });
 
 test("a failed attempt says what went wrong", () => {
-  const said = {
+  const failed = {
     ...decision.result,
     status: "FAILED",
     error: { type: "ValueError", summary: "no rows" },
   } as NonNullable<typeof decision.result>;
-  expect(rowsOfDecision(books, { ...decision, result: said }).execution_results).toMatchObject([
+  expect(rowsOfDecision(books, { ...decision, result: failed }).execution_results).toMatchObject([
     { status: "FAILED", error_type: "ValueError", error_summary: "no rows" },
   ]);
 });

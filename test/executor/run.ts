@@ -35,16 +35,16 @@ function runFile(python: Python, file: string): Promise<Ran> {
   const { promise, resolve, reject } = Promise.withResolvers<Ran>();
   const args = ["-m", "unittest", "discover", "-s", folder, "-p", file];
   const child = spawn(python.command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
+  let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
+      output += text;
     });
   }
   child.on("error", reject);
   child.on("close", (code) => {
-    const tests = Number(/^Ran (\d+) tests?/m.exec(said)?.[1] ?? 0);
-    console.log(code === 0 ? `${file}: ${tests} passed` : `${file}:\n${said}`);
+    const tests = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
+    console.log(code === 0 ? `${file}: ${tests} passed` : `${file}:\n${output}`);
     resolve({ file, code: code ?? 1, tests });
   });
   return promise;

@@ -30,7 +30,7 @@ export type Asked = {
 };
 
 /** A value of the template as one text: references become `${<logical id>}`. */
-export function textOf(value: unknown): string {
+function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value !== "object" || value === null) throw new Error(`no text: ${String(value)}`);
   if ("Ref" in value) return value.Ref === "AWS::AccountId" ? ACCOUNT : `\${${String(value.Ref)}}`;

@@ -1,5 +1,5 @@
 // Whoever is woken up finds what it means and what to do: every alarm has its impact and its section.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as Lambda from "@aws-sdk/client-lambda";
 import * as Scheduler from "@aws-sdk/client-scheduler";
@@ -75,11 +75,18 @@ const usages = new Map(
     usage,
   ]),
 );
-const readme = readFileSync(join(import.meta.dirname, "..", "..", "README.md"), "utf8");
+const root = join(import.meta.dirname, "..", "..");
+const documents = [
+  "README.md",
+  "SECURITY.md",
+  ...readdirSync(join(root, "docs")).flatMap((name) =>
+    /\.md$/.test(name) ? [`docs/${name}`] : [],
+  ),
+].map((file) => readFileSync(join(root, file), "utf8"));
 const typed = (text: string) =>
   [...text.matchAll(/npx signalbox ([^`\n#]+)/g)].map(([, words = ""]) => words.trim());
 
-test.each([...new Set([...typed(runbook), ...typed(readme)])])(
+test.each([...new Set([...typed(runbook), ...documents.flatMap(typed)])])(
   "signalbox %s can be typed",
   (words) => {
     const [command, ...rest] = words.split(/\s+/);

@@ -206,7 +206,7 @@ test.each([
   {
     given: "an alias that leads nowhere",
     text: "databricks: *others",
-    says: /x\.yaml: is not YAML: Unresolved alias/,
+    says: /x\.yaml: is not YAML that can be read: Unresolved alias/,
   },
   {
     given: "aliases that grow beyond all bounds",
@@ -214,7 +214,27 @@ test.each([
 b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
 c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
 `,
-    says: /x\.yaml: is not YAML: Excessive alias count/,
+    says: /x\.yaml: is not YAML that can be read: Excessive alias count/,
+  },
+  {
+    given: "a number that would be rounded",
+    text: stageText.replace('"0123456789abcdef"', "1152921504606846977"),
+    says: /the number 1152921504606846977 cannot be held exactly: write it in quotes$/,
+  },
+  {
+    given: "a key of the object's prototype",
+    text: `${stageText}__proto__: { polluted: true }\n`,
+    says: /it has a key "__proto__", which is refused$/,
+  },
+  {
+    given: "a key twice",
+    text: `${stageText}alarms: { nobody: true }\n`,
+    says: /is not YAML that can be read: Map keys must be unique/,
+  },
+  {
+    given: "a hundred thousand brackets",
+    text: "[".repeat(100_000),
+    says: /^infra\/stages\/x\.yaml: is not YAML that can be read: it nests deeper than 64 levels$/,
   },
   { given: "no YAML", text: "databricks: [", says: /infra\/stages\/x\.yaml: is not YAML/ },
   { given: "nothing", text: "", says: /the file is null/ },
@@ -250,12 +270,12 @@ test("every fault is said, one a line, each with the file", () => {
   expect(parse).toThrow(/^infra\/stages\/x\.yaml: .*catalog.*\ninfra\/stages\/x\.yaml: .*schema/);
 });
 
-test("README's example of faults is said in README's words", () => {
+test("the guide's example of faults is said in the guide's words", () => {
   const root = join(import.meta.dirname, "..", "..");
-  const said = readFileSync(join(root, "README.md"), "utf8")
+  const lines = readFileSync(join(root, "docs", "deploy.md"), "utf8")
     .split("\n")
     .filter((line) => line.startsWith("infra/stages/dev.yaml: "));
-  expect(said).toHaveLength(3);
+  expect(lines).toHaveLength(3);
   const text = readFileSync(join(root, "infra", "stages", "dev.yaml"), "utf8")
     .replace('"0123456789abcdef"', "123456789")
     .replace(
@@ -264,7 +284,7 @@ test("README's example of faults is said in README's words", () => {
     )
     .replace("watches: 4", "watches: 1");
   const parse = () => parseStage("infra/stages/dev.yaml", text);
-  expect(parse).toThrow(new StageError(said.join("\n")));
+  expect(parse).toThrow(new StageError(lines.join("\n")));
 });
 
 test("the same identity for both is possible where the stage says so", () => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { logLineOf, progressLine } from "../../local/plane/progress.ts";
-import { expectedLetters, expectedRuns, faultsIn, type Seen } from "../../local/plane/scenario.ts";
+import {
+  expectedDeadLetters,
+  expectedRuns,
+  faultsIn,
+  type Seen,
+} from "../../local/plane/scenario.ts";
 import { metricsText, tableOf } from "../../local/plane/table.ts";
 import type { OutcomeEvent } from "../../shared/domain/events.ts";
 
@@ -30,12 +35,12 @@ const allIsWell: Seen = {
       ended_at: "2026-11-21T06:00:00.000Z",
     }),
   ),
-  rejected: expectedLetters.length,
+  rejected: expectedDeadLetters.length,
   runState: expectedRuns.map(({ run_id, outcome }) => ({ run_id, outcome, fsm_state: "over" })),
   results: expectedRuns.flatMap(({ run_id, iterationsMin }) =>
     Array.from({ length: iterationsMin }, (_, i) => ({ run_id, iter_n: i + 1 })),
   ),
-  letters: expectedLetters.map(({ body }, i) => ({
+  letters: expectedDeadLetters.map(({ body }, i) => ({
     body,
     reason:
       i === 0

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startWorkspace } from "embedded-databricks-workspace";
 import { expect, test } from "vitest";
-import { startWorkspace } from "../../local/workspace/workspace.ts";
 import { until } from "./aws-fixture.ts";
 
 const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
@@ -24,13 +24,22 @@ function start(argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
 const endOf = async (child: ChildProcess): Promise<number> =>
   Number((await once(child, "close"))[0]);
 
-/** What still runs on behalf of a folder: its path is in the arguments or in the variables of every process of a plane. */
-function leftOf(own: string): readonly string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
-    return ["cmdline", "environ"].some((file) => textOf(`/proc/${pid}/${file}`).includes(own));
-  });
+/** A process, and all that it and its children started; what they run for is not written on them. */
+function familyOf(pid: number): readonly number[] {
+  const parents = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [
+      Number(name),
+      Number(/^PPid:\s*(\d+)/m.exec(textOf(`/proc/${name}/status`))?.[1]),
+    ]);
+  const family = [pid];
+  for (const member of family)
+    for (const [child = 0, parent] of parents) if (parent === member) family.push(child);
+  return family;
 }
+
+/** A zombie that nobody has buried runs no more. */
+const runs = (pid: number): boolean => /^State:\s+[^Z]/m.test(textOf(`/proc/${pid}/status`));
 
 /** Empty where the process has ended, or is somebody else's. */
 function textOf(path: string): string {
@@ -61,6 +70,38 @@ test.concurrent("it exits 0 when all ended as they must, shows how, and leaves t
   expect(readFileSync(join(own, "events.jsonl"), "utf8")).toMatch(/"Run Outcome"/);
 });
 
+test.concurrent("a plane that was killed goes on with --keep, and one that is emptied says so", async () => {
+  const own = join(newFolder(), "plane");
+  const first = start(["--folder", own, "--stay"]);
+  await until("MODEL-1 is under way", () => /MODEL-1 +1\.1 +submitted/.test(first.output()));
+  const plane = /plane ([0-9a-f-]{36}): made/.exec(first.output())?.[1] ?? "none";
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const second = start(["--folder", own, "--keep"]);
+  await until("MODEL-1 ends", () => /MODEL-1 +in the ledger, and announced/.test(second.output()));
+  expect(second.output()).toContain(`goes on with plane ${plane}: `);
+  expect(second.output()).toMatch(/runs are open \(.*MODEL-1\.1/);
+  expect(second.output()).toMatch(/MODEL-1 +\d\.\d +outcome succeeded/);
+  second.child.kill("SIGINT");
+  expect(await second.ended, second.output()).toBe(0);
+  const third = start(["--folder", own]);
+  await until("the sentence", () =>
+    third.output().includes(`emptied ${own}: the plane of before is gone`),
+  );
+  await until("another plane", () => /plane [0-9a-f-]{36}: made/.test(third.output()));
+  expect(third.output()).not.toContain(plane);
+  third.child.kill("SIGINT");
+  await third.ended;
+});
+
+test("there must be a plane to go on with", async () => {
+  const { output, ended } = start(["--keep", "--folder", join(newFolder(), "plane")]);
+  expect(await ended).toBe(1);
+  expect(output()).toMatch(
+    /there is no local plane in \S+ that could be gone on with: leave --keep away/,
+  );
+});
+
 test.concurrent("it works against a workspace that the environment names", async () => {
   const folder = newFolder();
   await using workspace = await startWorkspace({ data: join(folder, "workspace") });
@@ -85,14 +126,17 @@ test.runIf(existsSync("/proc/self/environ"))(
   "Ctrl-C ends it, with every process that it started",
   { concurrent: true },
   async () => {
-    const own = join(newFolder(), "plane");
-    const { child, output, ended } = start(["--folder", own]);
+    // Executed code knows nothing of the plane's folder: it works below the temporary one.
+    const own = newFolder();
+    const argv = ["--folder", join(own, "plane")];
+    const { child, output, ended } = start(argv, { ...process.env, TMPDIR: own });
     await until("something runs", () => /CANCEL-ME .*running/.test(output()));
-    expect(leftOf(own).length).toBeGreaterThan(1);
+    const family = familyOf(child.pid ?? 0);
+    expect(family.length).toBeGreaterThan(1);
     child.kill("SIGINT");
     expect(await ended).toBe(130);
     expect(output()).toMatch(/ended by SIGINT/);
-    expect(leftOf(own)).toEqual([]);
+    expect(family.filter(runs)).toEqual([]);
   },
 );
 

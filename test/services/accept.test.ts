@@ -1,4 +1,4 @@
-// The front door: what becomes of a ticket that is new, repeated, another's, or not to be had.
+// What becomes of a ticket that is new, repeated, another's, or not to be had.
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, plannedFilePath, sharedFilePath } from "../../shared/domain/facts.ts";

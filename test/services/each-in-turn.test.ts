@@ -49,8 +49,9 @@ test.each([
     if (error !== undefined) throw error;
     worked.push(item);
   };
-  const said = (item: number) => ["marker.failed", { run_id: String(item), chapter: 1 }] as const;
-  const answer = await eachInTurn(deps, [0, 1, 2, 3, 4, 5], { untilMs: 0, work, said });
+  const describeFailure = (item: number) =>
+    ["marker.failed", { run_id: String(item), chapter: 1 }] as const;
+  const answer = await eachInTurn(deps, [0, 1, 2, 3, 4, 5], { untilMs: 0, work, describeFailure });
   expect(worked).toEqual(done);
   expect(answer).toBe(whole);
   expect(failed).toHaveLength(errors.filter((error) => error !== undefined).length);

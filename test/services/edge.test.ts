@@ -361,13 +361,15 @@ test("a batch handler that forgets a message does not lose it", async () => {
   expect(await handler(event, context)).toEqual({ batchItemFailures: [{ itemIdentifier: "m2" }] });
 });
 
-test("a function of several queues opens the right door, and no other", async () => {
-  const door = (name: string) => async () => ({ batchItemFailures: [{ itemIdentifier: name }] });
+test("a function of several queues calls the right handler, and no other", async () => {
+  const handlerOf = (name: string) => async () => ({
+    batchItemFailures: [{ itemIdentifier: name }],
+  });
   const starts: unknown[] = [];
   const route = routeByQueue(
     {
-      "https://sqs/1/signalbox-tickets": door("tickets"),
-      "https://sqs/1/signalbox-turns": door("turns"),
+      "https://sqs/1/signalbox-tickets": handlerOf("tickets"),
+      "https://sqs/1/signalbox-turns": handlerOf("turns"),
     },
     {
       scheduled: async (input) => {

@@ -50,8 +50,8 @@ test.each([
 ])("where a submission $given, the judge reads $reads besides", async ({ capsule, reads }) => {
   const plane = await overPlane({ result: { ...result, finished: "converged" } });
   const judged_by = judgedByOf({ ...manifest, capsule });
-  const told = { ...accepted, ...(judged_by !== undefined && { judged_by }) };
-  plane.putFact(factRef.submission(first).path, JSON.stringify(told));
+  const stored = { ...accepted, ...(judged_by !== undefined && { judged_by }) };
+  plane.putFact(factRef.submission(first).path, JSON.stringify(stored));
   plane.forget();
   await deliver(plane.ports, ended);
   const calls = plane

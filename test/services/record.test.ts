@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { record, waitOutRecord } from "../../services/ingester/record.ts";
+import { record, requeueRecord } from "../../services/ingester/record.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { LedgerRows } from "../../shared/domain/ledger-rows.ts";
 import { Audited, recordOf } from "../../shared/domain/messages.ts";
@@ -47,7 +47,7 @@ test.each([
       queues: { send: async (queue: string, body: unknown) => void sent.push([queue, body]) },
       log: (event: string) => void left.push(event),
     };
-    await waitOutRecord(deps, message, { delaySeconds: 60 });
+    await requeueRecord(deps, message, { delaySeconds: 60 });
     expect(sent).toEqual(expected === "waits" ? [["records", message]] : []);
     expect(left).toEqual(expected === "waits" ? [] : ["record.left"]);
   },

@@ -9,12 +9,12 @@ import { first } from "../support/facts.ts";
 import { createPlane, type Plane } from "../support/plane.ts";
 import { watch } from "../support/under-way.ts";
 
-const doorsOf = ({ ports }: Plane) => ({
+const handlersOf = ({ ports }: Plane) => ({
   ...createOrchestrator(ports),
   ...createRunPoller(ports),
   ...createIngester(ports),
 });
-type Door = Exclude<keyof ReturnType<typeof doorsOf>, "scheduled">;
+type HandledQueue = Exclude<keyof ReturnType<typeof handlersOf>, "scheduled">;
 
 const eventOf = (body: string): SQSEvent => ({
   Records: [
@@ -39,10 +39,10 @@ const eventOf = (body: string): SQSEvent => ({
 const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
 
 /** What becomes of a body that a queue delivers. */
-async function received(door: Door, body: string | object) {
+async function received(queue: HandledQueue, body: string | object) {
   const plane = createPlane();
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  const answer = await doorsOf(plane)[door](eventOf(text), context);
+  const answer = await handlersOf(plane)[queue](eventOf(text), context);
   expect(answer).toEqual({ batchItemFailures: [] });
   return plane;
 }
@@ -191,102 +191,102 @@ test("what is no JSON at all is announced without an id", async () => {
   expect(plane.rejected).toMatchObject([{ ticket_id: null }]);
 });
 
-test.each<{ door: Door; given: string; body: object; reason: string }>([
+test.each<{ queue: HandledQueue; given: string; body: object; reason: string }>([
   {
-    door: "orders",
+    queue: "orders",
     given: "a cancellation without a reason",
     body: { type: "cancel", run_id: "ORD-1", by: "ada" },
     reason: "the message is not valid: reason: Invalid input: expected string, received undefined",
   },
   {
-    door: "orders",
+    queue: "orders",
     given: "a retry of the first chapter",
     body: { type: "retry", run_id: "ORD-1", chapter: 1, reason: "r", by: "ada" },
     reason: "the message is not valid: chapter: Too small: expected number to be >=2",
   },
   {
-    door: "turns",
+    queue: "turns",
     given: "a turn that nobody asked for",
     body: turnOf(first, { ticket: true }),
     reason: "nobody asked for attempt 1.1 of run ORD-1: the run has no ticket",
   },
   {
-    door: "turns",
+    queue: "turns",
     given: "a turn that names no fact",
     body: { ...turnOf(first, { ticket: true }), by: {} },
     reason: expect.stringMatching(/^the message is not valid: by\./),
   },
   {
-    door: "watches",
+    queue: "watches",
     given: "a watch of nothing",
     body: watch,
     reason: `attempt 1.1 of run ORD-1 has no submission in chapter 1 with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
   },
   {
-    door: "watches",
+    queue: "watches",
     given: "a watch that looked too often",
     body: { ...watch, looks: 10_001 },
     reason: "the message is not valid: looks: Too big: expected number to be <=10000",
   },
   {
-    door: "reports",
+    queue: "reports",
     given: "a report on nothing",
     body: endedOf(first),
     reason: "attempt 1.1 of run ORD-1 was never planned, so it cannot be over",
   },
   {
-    door: "records",
+    queue: "records",
     given: "a record of nothing",
     body: recordOf(first, "decision"),
     reason: "attempt 1.1 of run ORD-1 has no decision that could be recorded",
   },
   {
-    door: "records",
+    queue: "records",
     given: "somebody else's message",
     body: endedOf(first),
     reason:
       "the message is not valid: type: Invalid discriminator value. Expected 'record' | 'audited'",
   },
 ])("$given is a dead letter of its queue, and nobody is told on the bus: $reason", async (row) => {
-  const plane = await received(row.door, row.body);
+  const plane = await received(row.queue, row.body);
   expect(plane.letters).toMatchObject([
-    { queue: row.door, runId: "ORD-1", reason: row.reason, errorName: "PoisonMessageError" },
+    { queue: row.queue, runId: "ORD-1", reason: row.reason, errorName: "PoisonMessageError" },
   ]);
   expect(plane.rejected).toEqual([]);
   expect(plane.effects()).toHaveLength(1);
 });
 
-test.each<{ door: Door; message: object; begins: string }>([
-  { door: "tickets", message: ticket, begins: "put main.py" },
+test.each<{ queue: HandledQueue; message: object; begins: string }>([
+  { queue: "tickets", message: ticket, begins: "put main.py" },
   {
-    door: "tickets",
+    queue: "tickets",
     message: { type: "cancel", run_id: "ORD-1", reason: "r", by: "ada" },
     begins:
       "dead letter of tickets: a message of type cancel does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
   {
-    door: "tickets",
+    queue: "tickets",
     message: { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r", by: "ada" },
     begins:
       "dead letter of tickets: a message of type retry does not come by the queue tickets, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
   {
-    door: "orders",
+    queue: "orders",
     message: { type: "cancel", run_id: "ORD-1", reason: "r" },
     begins: "send orders in 300 s",
   },
   {
-    door: "orders",
+    queue: "orders",
     message: { type: "retry", run_id: "ORD-1", chapter: 2, reason: "r" },
     begins: "send orders in 300 s",
   },
   {
-    door: "orders",
+    queue: "orders",
     message: { type: "audited", event_id: "e", action: "a", at: "2026-11-21T06:00:00Z" },
     begins: "send records",
   },
   {
-    door: "records",
+    queue: "records",
     message: {
       type: "audited",
       event_id: "e",
@@ -297,7 +297,7 @@ test.each<{ door: Door; message: object; begins: string }>([
     begins:
       "dead letter of records: a message of type audited does not come by the queue records, to whose senders other people's runs are none of their business: send it to the queue orders",
   },
-])("a message of $door is handled by its type, and begins with: $begins", async (row) => {
-  const plane = await received(row.door, row.message);
+])("a message of $queue is handled by its type, and begins with: $begins", async (row) => {
+  const plane = await received(row.queue, row.message);
   expect(plane.effects()[0]).toBe(row.begins);
 });

@@ -4,17 +4,17 @@ import { judge } from "../../services/ingester/judge.ts";
 import { record } from "../../services/ingester/record.ts";
 import { acceptRetry, acceptTicket } from "../../services/orchestrator/accept.ts";
 import { cancel } from "../../services/orchestrator/cancel.ts";
+import { cancelStrays } from "../../services/orchestrator/cancel-strays.ts";
+import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { orchestrate } from "../../services/orchestrator/orchestrate.ts";
-import { reap } from "../../services/orchestrator/reap.ts";
-import { retire } from "../../services/orchestrator/retire.ts";
+import { requeueOrder, requeueTicket, requeueTurn } from "../../services/orchestrator/requeue.ts";
 import { sweep } from "../../services/orchestrator/sweep.ts";
-import { waitOutOrder, waitOutTicket, waitOutTurn } from "../../services/orchestrator/wait-out.ts";
-import { waitOutWatch, watchRun } from "../../services/run-poller/watch-run.ts";
+import { requeueWatch, watchRun } from "../../services/run-poller/watch-run.ts";
 import { Cancellation, endedOf, Retry, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { byAda, byOurs, byUpstream } from "../support/beside.ts";
+import type { Ports } from "../support/calls.ts";
 import { first, ticketOf } from "../support/facts.ts";
 import { createPlane } from "../support/plane.ts";
-import type { Ports } from "../support/told.ts";
 import { watch } from "../support/under-way.ts";
 
 const order = { run_id: "ORD-1", reason: "r" };
@@ -29,16 +29,16 @@ const useCases: Readonly<Record<string, (ports: Ports) => Promise<unknown>>> = {
   cancel: (ports) => cancel(ports, cancellation, byAda),
   orchestrate: (ports) => orchestrate(ports, turn),
   sweep: (ports) => sweep(ports),
-  reap: (ports) => reap(ports, Number.POSITIVE_INFINITY),
-  retire: (ports) => retire(ports, Number.POSITIVE_INFINITY),
+  cancelStrays: (ports) => cancelStrays(ports, Number.POSITIVE_INFINITY),
+  deleteExpired: (ports) => deleteExpired(ports, Number.POSITIVE_INFINITY),
   watchRun: (ports) => watchRun(ports, watch, byOurs),
   judge: (ports) => judge(ports, endedOf(first)),
   // What a record asks for is a function of its own.
   project: async (ports) => record(ports, [{ ...byOurs, message: recordOf(first, "decision") }])[0],
-  waitOutTurn: (ports) => waitOutTurn(ports, turn, later),
-  waitOutTicket: (ports) => waitOutTicket(ports, ticketOf(), later),
-  waitOutOrder: (ports) => waitOutOrder(ports, retry, later),
-  waitOutWatch: (ports) => waitOutWatch(ports, watch, later),
+  requeueTurn: (ports) => requeueTurn(ports, turn, later),
+  requeueTicket: (ports) => requeueTicket(ports, ticketOf(), later),
+  requeueOrder: (ports) => requeueOrder(ports, retry, later),
+  requeueWatch: (ports) => requeueWatch(ports, watch, later),
 };
 
 /** Every port fails, as nobody foresaw. */

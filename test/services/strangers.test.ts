@@ -1,6 +1,6 @@
 // Runs that others submitted, under our names and tokens: none of them is taken, cancelled, waited for or believed.
 import { describe, expect, test } from "vitest";
-import { reap } from "../../services/orchestrator/reap.ts";
+import { cancelStrays } from "../../services/orchestrator/cancel-strays.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import { endedOf, turnOf } from "../../shared/domain/messages.ts";
@@ -143,17 +143,17 @@ describe("a run that somebody else has called by our attempt's name", () => {
     expect(plane.effects()).not.toContain("cancel 1.1");
   });
 
-  test("is never reaped, whatever our facts say of that attempt", async () => {
+  test("is never cancelled, whatever our facts say of that attempt", async () => {
     const plane = createPlane();
     await plane.given({ manifest, submission: accepted, decision });
     await plane.start(first, BOB);
     plane.at(2 * 3600);
     plane.forget();
-    await reap(plane.ports, Number.POSITIVE_INFINITY);
+    await cancelStrays(plane.ports, Number.POSITIVE_INFINITY);
     expect(plane.effects()).toEqual([]);
   });
 
-  test("a run of the same id, of long before, is not reaped by the facts of today", async () => {
+  test("a run of the same id, of long before, is not cancelled by the facts of today", async () => {
     const plane = createPlane();
     await plane.given({
       manifest,
@@ -164,7 +164,7 @@ describe("a run that somebody else has called by our attempt's name", () => {
     await plane.start({ ...first, generation: "0123456789" });
     plane.at(2 * 3600);
     plane.forget();
-    await reap(plane.ports, Number.POSITIVE_INFINITY);
+    await cancelStrays(plane.ports, Number.POSITIVE_INFINITY);
     expect(plane.effects()).toEqual(["cancel 1.1"]);
     const ended = [...plane.jobs.runs.values()].map((run) => run.endedMs !== undefined);
     expect(ended).toEqual([false, true]);

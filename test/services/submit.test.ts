@@ -42,7 +42,7 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         {
           task_key: "main",
           python_file: settings.executorPath,
-          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+          parameters: [`${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
         },
       ],
     },
@@ -123,8 +123,8 @@ test.each<{ given: string; seconds: number; runs: boolean; refuses: boolean; exp
   const submits = refuses ? ["put copy of 1.1 manifest", "submit 1.1"] : [];
   const asks = [...submits, "find 1.1", ...(runs ? ["look at 1.1"] : [])];
   const follows = runs ? watched : ["send reports 1.1 in 150 s"];
-  const told = plane.calls().filter((call) => !call.startsWith("read"));
-  expect(told).toEqual([...asks, "create 1.1 submission", ...follows]);
+  const calls = plane.calls().filter((call) => !call.startsWith("read"));
+  expect(calls).toEqual([...asks, "create 1.1 submission", ...follows]);
 });
 
 test("of two submissions at the same time, both watch the one that was written first", async () => {

@@ -1,6 +1,6 @@
 // The marker holds the youngest watch: who touches it, who ends, and who waits, so that watches neither multiply nor starve.
 import { expect, test } from "vitest";
-import { waitOutWatch } from "../../services/run-poller/watch-run.ts";
+import { requeueWatch } from "../../services/run-poller/watch-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker, touched } from "../../shared/domain/marker.ts";
@@ -155,7 +155,7 @@ test.each<Row>([
   },
 ])("a watch that waits out trouble, where the marker $given, does: $does", async (row) => {
   const plane = await underWayPlane(30, { marker: row.marker });
-  await waitOutWatch(plane.ports, { ...watch, number: row.number, tries: 4 }, waits);
+  await requeueWatch(plane.ports, { ...watch, number: row.number, tries: 4 }, waits);
   expect(plane.effects()).toEqual(row.does);
   for (const { options } of plane.sent) expect(options).toEqual(waits);
   for (const next of watchesSentBy(plane)) expect(next.tries).toBe(4);
@@ -166,14 +166,14 @@ test("a watch waits as it is where the trouble is the marker's own", async () =>
   plane.meanwhile("read marker 1", () => {
     throw new PlatformTroubleError("503 TEMPORARILY_UNAVAILABLE");
   });
-  await waitOutWatch(plane.ports, { ...watch, number: 2 }, waits);
+  await requeueWatch(plane.ports, { ...watch, number: 2 }, waits);
   expect(plane.effects()).toEqual(goesOn);
 });
 
 test("a watch that waits sends no second one where its marker cannot be written", async () => {
   const plane = await underWayPlane(30);
   plane.meanwhile("write marker 1 at 1.1 #3", readOnly);
-  await waitOutWatch(plane.ports, { ...watch, number: 2 }, waits);
+  await requeueWatch(plane.ports, { ...watch, number: 2 }, waits);
   expect(plane.effects()).toEqual(raises.slice(0, 1));
   expect(plane.events()).toEqual(["platform.troubled"]);
 });

@@ -32,7 +32,7 @@ type Row = {
   readonly runs: readonly string[];
   readonly letters?: readonly string[];
   /** What the log tells of it, where that is a story of its own. */
-  readonly told?: readonly string[];
+  readonly logs?: readonly string[];
 };
 const rows: readonly Row[] = [
   {
@@ -55,7 +55,7 @@ const rows: readonly Row[] = [
   {
     given: "whose first try the platform spoilt",
     script: { starts, plays: { "1.1": { ending: endings.clusterLost } } },
-    told: [
+    logs: [
       "run.accepted weather-model",
       "attempt.planned 1.1",
       "attempt.submitted 1.1",
@@ -80,7 +80,7 @@ const rows: readonly Row[] = [
       plays: { "1.1": failure },
       person: { when: ({ announced }) => announced.length > 0, sends: retry },
     },
-    told: [
+    logs: [
       "run.accepted weather-model",
       "attempt.planned 1.1",
       "attempt.submitted 1.1",
@@ -104,7 +104,7 @@ const rows: readonly Row[] = [
   {
     given: "that a person stops",
     script: { starts, plays: { "1.1": "never" }, person: { when: isWatched, sends: stop } },
-    told: [
+    logs: [
       "run.accepted weather-model",
       "attempt.planned 1.1",
       "attempt.submitted 1.1",
@@ -132,7 +132,7 @@ const rows: readonly Row[] = [
         "INVALID",
         "no such cluster",
       ),
-    told: [
+    logs: [
       "run.accepted weather-model",
       "attempt.planned 1.1",
       "attempt.refused 1.1 INVALID: no such cluster",
@@ -223,7 +223,7 @@ test.each(rows)("a run $given ends the same, whichever call a handler died at", 
 });
 
 /** A line of the log as short as it can be: what happened, to which attempt, and what is said of it. */
-const toldLine = ([event, fields]: Plane["logged"][number]): string =>
+const logLine = ([event, fields]: Plane["logged"][number]): string =>
   [
     event,
     fields.attempt === undefined ? "" : `${fields.iter_n}.${fields.attempt}`,
@@ -233,15 +233,15 @@ const toldLine = ([event, fields]: Plane["logged"][number]): string =>
     .filter((part) => part !== "")
     .join(" ");
 
-test.each(rows.filter(({ told }) => told !== undefined))(
+test.each(rows.filter(({ logs }) => logs !== undefined))(
   "the log tells the story of a run $given",
   async (row) => {
     const plane = await ranThrough(row);
     const ofRun = plane.logged.filter(([, { run_id }]) => run_id === "ORD-1");
-    const lines = ofRun.map(toldLine);
-    // How often it is looked at while it runs is the cadence's story.
+    const lines = ofRun.map(logLine);
+    // The number of looks while it runs is up to the cadence.
     const isRepeated = (line: string, i: number) =>
       line.startsWith("attempt.looked") && line === lines[i - 1];
-    expect(lines.filter((line, i) => !isRepeated(line, i))).toEqual(row.told);
+    expect(lines.filter((line, i) => !isRepeated(line, i))).toEqual(row.logs);
   },
 );

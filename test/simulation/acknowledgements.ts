@@ -8,7 +8,7 @@ import { attemptIn, parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 import { generationOf, isAnnounced, isOurs } from "./view.ts";
 
-type Said = AttemptKey & {
+type Content = AttemptKey & {
   readonly type?: string;
   readonly chapter: number;
   readonly ticket_id?: string;
@@ -26,7 +26,7 @@ export function watchAcknowledgements(deps: LivenessDeps): void {
   const dead = new Set<string>();
   sqs.onSend.push((queue, body, { caller }) => {
     if (caller === undefined) return;
-    sentMs.set(noteOf(queue, parsed<Said>(body)), clock.nowMs());
+    sentMs.set(noteOf(queue, parsed<Content>(body)), clock.nowMs());
   });
   sqs.onLetter.push(({ queue, body, by }) => {
     letteredMs.set(`${queue} ${body}`, clock.nowMs());
@@ -40,25 +40,25 @@ export function watchAcknowledgements(deps: LivenessDeps): void {
   sqs.onDone.push((message, deliveredMs) => {
     const { queue, body } = message;
     if ((letteredMs.get(`${queue} ${body}`) ?? -1) >= deliveredMs) return;
-    const said = parsed<Said>(body);
-    if ((said.tries ?? 0) >= GIVES_UP_AFTER_TRIES) return;
-    const waits = (sentMs.get(noteOf(queue, said)) ?? -1) >= deliveredMs;
+    const content = parsed<Content>(body);
+    if ((content.tries ?? 0) >= GIVES_UP_AFTER_TRIES) return;
+    const waits = (sentMs.get(noteOf(queue, content)) ?? -1) >= deliveredMs;
     // A run of long ago may be deleted in between.
-    if (waits || ancient.some(({ run_id }) => run_id === idOf(said))) return;
-    const forgotten = forgottenBy(lookup, message, said, deliveredMs);
-    const isExcused = weather.lost > 0 || dead.has(idOf(said));
+    if (waits || ancient.some(({ run_id }) => run_id === idOf(content))) return;
+    const forgotten = forgottenBy(lookup, message, content, deliveredMs);
+    const isExcused = weather.lost > 0 || dead.has(idOf(content));
     if (forgotten !== undefined && !(isExcused && queue === "watches"))
       violate(`a message was done with, but not what follows: ${forgotten}`, `${queue} ${body}`);
   });
 }
 
 /** What a message is about; people write it in many ways, and who waits writes it anew. */
-const noteOf = (queue: QueueName, said: Said): string =>
+const noteOf = (queue: QueueName, content: Content): string =>
   queue === "tickets" || queue === "orders"
-    ? `orders ${said.type ?? "ticket"} ${idOf(said)} ${said.chapter ?? 1}`
-    : `${queue} ${attemptText(said)} ${said.of ?? ""}`;
+    ? `orders ${content.type ?? "ticket"} ${idOf(content)} ${content.chapter ?? 1}`
+    : `${queue} ${attemptText(content)} ${content.of ?? ""}`;
 
-const idOf = ({ run_id, ticket_id }: Said): string => ticket_id ?? run_id;
+const idOf = ({ run_id, ticket_id }: Content): string => ticket_id ?? run_id;
 
 type Lookup = LivenessDeps & {
   /** By a service, since then. */
@@ -69,72 +69,74 @@ type Lookup = LivenessDeps & {
 function forgottenBy(
   lookup: Lookup,
   { queue }: Message,
-  said: Said,
+  content: Content,
   deliveredMs: number,
 ): string | undefined {
   switch (queue) {
     case "orders":
     case "tickets":
-      if (said.type === "audited") return forgottenNote(lookup, said);
-      if (said.type === "cancel") return forgottenStop(lookup, said, deliveredMs);
-      return said.type === "retry"
-        ? forgottenRetry(lookup, said, deliveredMs)
-        : forgottenTurn(lookup, firstOf(said), deliveredMs);
+      if (content.type === "audited") return forgottenNote(lookup, content);
+      if (content.type === "cancel") return forgottenStop(lookup, content, deliveredMs);
+      return content.type === "retry"
+        ? forgottenRetry(lookup, content, deliveredMs)
+        : forgottenTurn(lookup, firstOf(content), deliveredMs);
     case "turns":
-      return forgottenTurn(lookup, said, deliveredMs);
+      return forgottenTurn(lookup, content, deliveredMs);
     case "watches":
-      return forgottenWatch(lookup, said, deliveredMs);
+      return forgottenWatch(lookup, content, deliveredMs);
     case "reports":
-      return forgottenReport(lookup, said, deliveredMs);
+      return forgottenReport(lookup, content, deliveredMs);
     case "records":
-      return forgottenRecord(lookup, said);
+      return forgottenRecord(lookup, content);
   }
 }
 
-const firstOf = (said: Said): Said => ({
-  ...said,
-  run_id: said.ticket_id ?? "",
+const firstOf = (content: Content): Content => ({
+  ...content,
+  run_id: content.ticket_id ?? "",
   chapter: 1,
   iter_n: 1,
   attempt: 1,
 });
 
 /** The ledger is the ingester's: the orchestrator sends it on. */
-function forgottenNote({ wasSent }: Lookup, said: Said): string | undefined {
-  return wasSent("records", said) ? undefined : "the note of what somebody did";
+function forgottenNote({ wasSent }: Lookup, content: Content): string | undefined {
+  return wasSent("records", content) ? undefined : "the note of what somebody did";
 }
 
-function forgottenRetry(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
-  const retry = lookup.files.get(factRef.retry(said))?.fact;
+function forgottenRetry(lookup: Lookup, content: Content, deliveredMs: number): string | undefined {
+  const retry = lookup.files.get(factRef.retry(content))?.fact;
   if (retry === undefined) return "the next chapter";
-  return forgottenTurn(lookup, { ...said, ...retry }, deliveredMs);
+  return forgottenTurn(lookup, { ...content, ...retry }, deliveredMs);
 }
 
-function forgottenTurn(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+function forgottenTurn(lookup: Lookup, content: Content, deliveredMs: number): string | undefined {
   const { files, wasSent } = lookup;
-  const manifest = files.get(factRef.manifest(said))?.fact;
-  const chapter = manifest?.chapter ?? said.chapter;
-  const outcome = files.get(factRef.outcome({ run_id: said.run_id, chapter }));
+  const manifest = files.get(factRef.manifest(content))?.fact;
+  const chapter = manifest?.chapter ?? content.chapter;
+  const outcome = files.get(factRef.outcome({ run_id: content.run_id, chapter }));
   if (outcome !== undefined) return undefined; // then it has only said so again
   if (manifest === undefined) return "a plan";
-  if (isStopped(manifest)) return wasSent("reports", said) ? undefined : "a report of the stop";
-  const submission = files.get(factRef.submission(said))?.fact;
+  if (isStopped(manifest)) return wasSent("reports", content) ? undefined : "a report of the stop";
+  const submission = files.get(factRef.submission(content))?.fact;
   if (submission === undefined) return "a submission";
-  if (isRefused(submission)) return wasSent("reports", said) ? undefined : "a report of a refusal";
+  if (isRefused(submission))
+    return wasSent("reports", content) ? undefined : "a report of a refusal";
   // Whoever saw the end when it looked at what it had submitted says so at once.
-  const isReported = wasSent("reports", said);
-  if (!wasSent("watches", said) && !isReported) return "a watch, or a report";
-  if (!wasSent("records", said, "submission") && !isReported) return "a record of the submission";
-  const stop = files.get(factRef.stop({ run_id: said.run_id, chapter }));
-  return stop !== undefined && stop.atMs < deliveredMs ? goesOn(lookup, said) : undefined;
+  const isReported = wasSent("reports", content);
+  if (!wasSent("watches", content) && !isReported) return "a watch, or a report";
+  if (!wasSent("records", content, "submission") && !isReported)
+    return "a record of the submission";
+  const stop = files.get(factRef.stop({ run_id: content.run_id, chapter }));
+  return stop !== undefined && stop.atMs < deliveredMs ? goesOn(lookup, content) : undefined;
 }
 
-function forgottenStop(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+function forgottenStop(lookup: Lookup, content: Content, deliveredMs: number): string | undefined {
   const { files, databricks } = lookup;
-  const chapter = said.chapter ?? 1;
-  if (files.get(factRef.stop({ run_id: said.run_id, chapter })) === undefined) return "the stop";
+  const chapter = content.chapter ?? 1;
+  if (files.get(factRef.stop({ run_id: content.run_id, chapter })) === undefined) return "the stop";
   for (const run of databricks.runs) {
-    if (run.key.run_id !== said.run_id || run.chapter !== chapter) continue;
+    if (run.key.run_id !== content.run_id || run.chapter !== chapter) continue;
     const submission = files.get(factRef.submission(run.key));
     const wasThere = submission !== undefined && submission.atMs < deliveredMs;
     const forgotten = wasThere && !isRefused(submission.fact) ? goesOn(lookup, run.key) : undefined;
@@ -156,11 +158,11 @@ function goesOn(lookup: Lookup, key: AttemptKey): string | undefined {
   return isForgotten ? "the cancellation of its Databricks run" : undefined;
 }
 
-function forgottenWatch(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+function forgottenWatch(lookup: Lookup, content: Content, deliveredMs: number): string | undefined {
   const { files, sqs, wasSent } = lookup;
-  if (files.get(factRef.decision(said)) !== undefined) return undefined;
-  if (wasSent("reports", said, "", deliveredMs)) return undefined;
-  const about = attemptText(said);
+  if (files.get(factRef.decision(content)) !== undefined) return undefined;
+  if (wasSent("reports", content, "", deliveredMs)) return undefined;
+  const about = attemptText(content);
   // A younger watch goes on, or a report is on its way.
   for (const { queue, body, isGone } of sqs.live)
     if (!isGone && (queue === "watches" || queue === "reports") && attemptIn(body) === about)
@@ -168,37 +170,41 @@ function forgottenWatch(lookup: Lookup, said: Said, deliveredMs: number): string
   return "another watch, or a report";
 }
 
-function forgottenReport(lookup: Lookup, said: Said, deliveredMs: number): string | undefined {
+function forgottenReport(
+  lookup: Lookup,
+  content: Content,
+  deliveredMs: number,
+): string | undefined {
   const { files, wasSent } = lookup;
-  const decision = files.get(factRef.decision(said))?.fact;
-  const manifest = files.get(factRef.manifest(said))?.fact;
+  const decision = files.get(factRef.decision(content))?.fact;
+  const manifest = files.get(factRef.manifest(content))?.fact;
   if (decision === undefined) {
-    const submission = files.get(factRef.submission(said));
+    const submission = files.get(factRef.submission(content));
     const isLate = submission === undefined || submission.atMs >= deliveredMs;
     const isUnderWay = manifest === undefined || (!isStopped(manifest) && isLate);
-    return isUnderWay || wasSent("watches", said, "", deliveredMs) ? undefined : "another look";
+    return isUnderWay || wasSent("watches", content, "", deliveredMs) ? undefined : "another look";
   }
   const { next, run_id, chapter } = decision;
   if (next.kind === "outcome") {
     if (files.get(factRef.outcome({ run_id, chapter })) === undefined) return "the outcome";
-    return wasSent("records", said, "outcome") ? undefined : "a record of the outcome";
+    return wasSent("records", content, "outcome") ? undefined : "a record of the outcome";
   }
   const key = { run_id, iter_n: next.iter_n, attempt: next.attempt };
   const isFollowed = wasSent("turns", key) || files.get(factRef.manifest(key)) !== undefined;
   if (!isFollowed) return "the next turn";
-  return wasSent("records", said, "decision") ? undefined : "a record of the decision";
+  return wasSent("records", content, "decision") ? undefined : "a record of the decision";
 }
 
-function forgottenRecord({ files, ledger, bus }: Lookup, said: Said): string | undefined {
-  const row = rowText({ ...said, generation: generationOf(files, said.run_id) });
-  if (said.type === "audited") return undefined;
-  if (said.of === "submission") {
-    const submission = files.get(factRef.submission(said))?.fact;
+function forgottenRecord({ files, ledger, bus }: Lookup, content: Content): string | undefined {
+  const row = rowText({ ...content, generation: generationOf(files, content.run_id) });
+  if (content.type === "audited") return undefined;
+  if (content.of === "submission") {
+    const submission = files.get(factRef.submission(content))?.fact;
     const isDue = submission !== undefined && !isRefused(submission);
     return isDue && !ledger.requests.has(row) ? "the ledger's row of the submission" : undefined;
   }
-  if (said.of === "decision") return ledger.results.has(row) ? undefined : "the ledger's row";
-  const outcome = files.get(factRef.outcome(said));
-  const isSaid = outcome === undefined || isAnnounced({ files, bus }, said);
+  if (content.of === "decision") return ledger.results.has(row) ? undefined : "the ledger's row";
+  const outcome = files.get(factRef.outcome(content));
+  const isSaid = outcome === undefined || isAnnounced({ files, bus }, content);
   return isSaid ? undefined : "the announcement";
 }

@@ -64,9 +64,9 @@ function watchRunState({ clock, ledger, files, violate }: SafetyDeps): void {
 type Event = Parameters<Bus["announce"]>[0];
 
 function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
-  const { id, plane_id, ...said } = event;
+  const { id, plane_id, ...announced } = event;
   const { mode: _, traceparent: __, generation: ___, whole: ____, ...written } = fact;
-  if (JSON.stringify(sorted(said)) !== JSON.stringify(sorted(written)))
+  if (JSON.stringify(sorted(announced)) !== JSON.stringify(sorted(written)))
     violate("an announcement differs from its fact", id);
   if (id !== `${planeId}/${eventText(fact)}` || plane_id !== planeId)
     violate("an announcement bears another id", id);

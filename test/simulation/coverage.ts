@@ -162,14 +162,14 @@ function methodsOfBody(text: string, body: string): readonly string[] {
   return [...body.matchAll(/^ {2}readonly (\w+): (\{.*|\(.*|\w+;)/gm)].flatMap((property) => {
     const [, name = "", rest = ""] = property;
     if (rest.startsWith("(")) return [name];
+    const oneLine = /^\{ readonly (\w+):/.exec(rest);
+    if (oneLine !== null) return [`${name}.${oneLine[1]}`];
     if (rest.endsWith(";")) {
       const named = new RegExp(`^type ${rest.slice(0, -1)} = \\{\n([\\s\\S]*?)^\\}`, "m").exec(
         text,
       );
       return methodsOfBody(text, named?.[1] ?? "").map((method) => `${name}.${method}`);
     }
-    const oneLine = /^\{ readonly (\w+):/.exec(rest);
-    if (oneLine !== null) return [`${name}.${oneLine[1]}`];
     const inner = body.slice(property.index).split(/^ {2}\}/m)[0] ?? "";
     return [...inner.matchAll(/^ {4}readonly (\w+): [(<]/gm)].map((m) => `${name}.${m[1]}`);
   });

@@ -24,7 +24,7 @@ import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
 
 /** What somebody else submits. */
-export type Foreign = {
+type Foreign = {
   readonly owner: Exclude<Owner, "us">;
   readonly creator: string | undefined;
   readonly name: string;
@@ -90,7 +90,7 @@ export function createDatabricks(deps: Deps): Databricks {
     submit,
     get: (id, caller) => {
       const run = byId.get(id);
-      if (run?.owner === "us") for (const told of self.onLook) told(run, caller);
+      if (run?.owner === "us") for (const listener of self.onLook) listener(run, caller);
       return lookOf(run, clock.nowMs());
     },
     output: (taskRunId) => {
@@ -118,7 +118,7 @@ export function createDatabricks(deps: Deps): Databricks {
       if (run === undefined) deps.violate("a run was cancelled that nobody knows", String(id));
       if (run === undefined || !self.isActive(run)) return;
       if (run.owner !== "us") deps.violate(`a run of a ${run.owner} was cancelled`, run.name);
-      else for (const told of self.onCancel) told(run, caller);
+      else for (const listener of self.onCancel) listener(run, caller);
       cancelRun(deps, run);
     },
     bring: (foreign) => {
@@ -169,20 +169,21 @@ export function createDatabricks(deps: Deps): Databricks {
   function submit(request: SubmitRequest, caller: Caller): SubmitReply {
     const { runName, idempotencyToken, payload } = request;
     deps.secrets.keep(idempotencyToken);
-    for (const told of self.onSubmit) told(request, caller);
+    for (const listener of self.onSubmit) listener(request, caller);
     const { key } = orderedBy(payload);
     const had = byToken.get(idempotencyToken);
-    const refusal = refuses(runName, caller) ?? (had && refusalOfDeleted(had));
+    const plannedMs = deps.files.get(factRef.manifest(key))?.atMs ?? clock.nowMs();
+    const refusal = refuses(runName, caller, plannedMs) ?? (had && refusalOfDeleted(had));
     if (refusal !== undefined) {
-      for (const told of self.onRefuse) told(key);
+      for (const listener of self.onRefuse) listener(key);
       return refusal;
     }
     const run = had ?? start(request, caller);
     if (had === undefined) {
       byToken.set(idempotencyToken, run);
-      for (const told of self.onStart) told(run, caller);
+      for (const listener of self.onStart) listener(run, caller);
     }
-    for (const told of self.onAccept) told(run, caller, key);
+    for (const listener of self.onAccept) listener(run, caller, key);
     return { kind: "accepted", databricksRunId: run.id, runUrl: urlOf(run) };
   }
 
@@ -269,8 +270,12 @@ function begin(deps: Deps, run: Run): void {
   const isLong = random.chance(0.1);
   // Over before anybody can look, or hardly after it.
   const isInstant = !isLong && random.chance(0.1);
-  const waitsMs = random.chance(0.2) ? random.between(0, 20 * MINUTE) : random.between(0, 90_000);
-  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : random.between(30_000, 25 * MINUTE);
+  // Where records are held back, short runs, so that one batch has all that there is to say of them.
+  const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.5);
+  const longMs = random.chance(0.2) ? 20 * MINUTE : 90 * SECOND;
+  const waitsMs = random.between(0, isShort ? 5 * SECOND : longMs);
+  const shortMs = random.between(10_000, isShort ? 20_000 : 25 * MINUTE);
+  const takesMs = isLong ? random.between(HOUR, 4 * HOUR) : shortMs;
   run.runsFromMs = isInstant ? nowMs : nowMs + waitsMs;
   run.ending = drawEnding(random);
   run.endMs = run.runsFromMs + (isInstant ? Math.max(0, (takesMs % 1_000) - 500) : takesMs);
@@ -386,8 +391,12 @@ function taskIn(payload: string): Run["task"] {
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */
 function createRefusals({ clock, random, weather }: Deps) {
   const drawn = new Map<string, { readonly kind: string; readonly fromMs: number }>();
-  return (name: string, { calledMs, isZombie = false }: Caller): SubmitReply | undefined => {
-    const had = drawn.get(name) ?? draw();
+  return (
+    name: string,
+    { calledMs, isZombie = false }: Caller,
+    plannedMs: number,
+  ): SubmitReply | undefined => {
+    const had = drawn.get(name) ?? draw(plannedMs);
     drawn.set(name, had);
     const isRefused =
       had.kind === "always" ||
@@ -398,8 +407,8 @@ function createRefusals({ clock, random, weather }: Deps) {
       ? { kind: "refused", code: "INVALID_PARAMETER_VALUE", message: "No such cluster." }
       : undefined;
   };
-  function draw() {
-    const fromMs = clock.nowMs() + random.between(0, 60_000);
+  function draw(plannedMs: number) {
+    const fromMs = plannedMs + random.between(0, 60_000);
     const isFaulty = weather.isFaulty && clock.nowMs() < weather.faultsEndMs;
     if (random.chance(0.03)) return { kind: "always", fromMs };
     if (isFaulty && random.chance(0.2)) return { kind: "later", fromMs };

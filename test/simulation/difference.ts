@@ -1,12 +1,12 @@
 // How a check says in what two things differ.
-type Pairs = { readonly [key: string]: readonly [said: unknown, due: unknown] };
+type Pairs = { readonly [key: string]: readonly [found: unknown, due: unknown] };
 type Judge = { readonly violate: (what: string, detail: string) => void };
 
 /** Key by key: a value of an object counts, not the order of its keys. */
 export function sayDifference({ violate }: Judge, what: string, path: string, pairs: Pairs): void {
-  for (const [key, [said, due]] of Object.entries(pairs))
-    if (JSON.stringify(said) !== JSON.stringify(due) && textOf(said) !== textOf(due))
-      violate(what, `${path} ${key}: ${textOf(said)}, and should be ${textOf(due)}`);
+  for (const [key, [found, due]] of Object.entries(pairs))
+    if (JSON.stringify(found) !== JSON.stringify(due) && textOf(found) !== textOf(due))
+      violate(what, `${path} ${key}: ${textOf(found)}, and should be ${textOf(due)}`);
 }
 /** The same for equal values. */
 export const textOf = (value: unknown): string =>

@@ -22,7 +22,7 @@ type EndingRow = {
   readonly result: { readonly exists: number; readonly saysSuccess: number };
 };
 
-const said = (
+const wordsOf = (
   lifeCycleState: string,
   resultState: string | undefined,
   terminationCode: string | undefined,
@@ -50,19 +50,19 @@ const notBegun = { task: "none" } as const;
 const endings = {
   success: {
     weight: 56,
-    words: said("TERMINATED", "SUCCESS", "SUCCESS"),
+    words: wordsOf("TERMINATED", "SUCCESS", "SUCCESS"),
     verdicts: ["succeeded", "task_failed", "unreported"],
     result: often,
   },
   success_with_failures: {
     weight: 2,
-    words: said("TERMINATED", "SUCCESS_WITH_FAILURES", "SUCCESS_WITH_FAILURES"),
+    words: wordsOf("TERMINATED", "SUCCESS_WITH_FAILURES", "SUCCESS_WITH_FAILURES"),
     verdicts: ["task_failed"],
     result: often,
   },
   task_failed: {
     weight: 10,
-    words: said("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR", "Workload failed.", {
+    words: wordsOf("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR", "Workload failed.", {
       task: failed,
     }),
     verdicts: ["task_failed"],
@@ -71,38 +71,38 @@ const endings = {
   /** Older workspaces send no termination details: only the task shows whose fault it was. */
   task_failed_without_code: {
     weight: 2,
-    words: said("INTERNAL_ERROR", "FAILED", undefined, "", { task: failed }),
+    words: wordsOf("INTERNAL_ERROR", "FAILED", undefined, "", { task: failed }),
     verdicts: ["task_failed"],
     result: failing,
   },
   /** There, too: the task did not fail, it was broken by what lies below it. */
   platform_failed_without_code: {
     weight: 2,
-    words: said("INTERNAL_ERROR", "FAILED", undefined, "", { task: broken }),
+    words: wordsOf("INTERNAL_ERROR", "FAILED", undefined, "", { task: broken }),
     verdicts: ["platform_failed"],
     result: seldom,
   },
   driver_lost: {
     weight: 5,
-    words: said("INTERNAL_ERROR", "FAILED", "DRIVER_ERROR", "The driver was lost."),
+    words: wordsOf("INTERNAL_ERROR", "FAILED", "DRIVER_ERROR", "The driver was lost."),
     verdicts: ["platform_failed"],
     result: seldom,
   },
   cloud_failure: {
     weight: 3,
-    words: said("INTERNAL_ERROR", "FAILED", "CLOUD_FAILURE", "The cloud provider failed."),
+    words: wordsOf("INTERNAL_ERROR", "FAILED", "CLOUD_FAILURE", "The cloud provider failed."),
     verdicts: ["platform_failed"],
     result: never,
   },
   no_capacity: {
     weight: 2,
-    words: said("INTERNAL_ERROR", "FAILED", "CLUSTER_REQUEST_LIMIT_EXCEEDED", "No capacity."),
+    words: wordsOf("INTERNAL_ERROR", "FAILED", "CLUSTER_REQUEST_LIMIT_EXCEEDED", "No capacity."),
     verdicts: ["capacity"],
     result: never,
   },
   too_many_runs: {
     weight: 2,
-    words: said(
+    words: wordsOf(
       "SKIPPED",
       "MAXIMUM_CONCURRENT_RUNS_REACHED",
       "MAX_CONCURRENT_RUNS_EXCEEDED",
@@ -114,13 +114,13 @@ const endings = {
   },
   skipped: {
     weight: 2,
-    words: said("SKIPPED", "EXCLUDED", "SKIPPED", "", notBegun),
+    words: wordsOf("SKIPPED", "EXCLUDED", "SKIPPED", "", notBegun),
     verdicts: ["skipped"],
     result: never,
   },
   misconfigured: {
     weight: 1,
-    words: said(
+    words: wordsOf(
       "INTERNAL_ERROR",
       "FAILED",
       "INVALID_CLUSTER_REQUEST",
@@ -132,39 +132,39 @@ const endings = {
   },
   timed_out: {
     weight: 2,
-    words: said("TERMINATED", "TIMEDOUT", "CANCELED", "It exceeded its timeout."),
+    words: wordsOf("TERMINATED", "TIMEDOUT", "CANCELED", "It exceeded its timeout."),
     verdicts: ["timed_out"],
     result: seldom,
   },
   cancelled_by_platform: {
     weight: 1,
-    words: said("TERMINATED", "CANCELED", "CANCELED", "Maximum duration."),
+    words: wordsOf("TERMINATED", "CANCELED", "CANCELED", "Maximum duration."),
     verdicts: ["timed_out"],
     result: seldom,
   },
   cancelled: {
     weight: 2,
-    words: said("TERMINATED", "CANCELED", "USER_CANCELED", "Run cancelled."),
+    words: wordsOf("TERMINATED", "CANCELED", "USER_CANCELED", "Run cancelled."),
     verdicts: ["cancelled", "timed_out"],
     result: seldom,
   },
   contradictory: {
     weight: 1,
-    words: said("TERMINATED", "FAILED", "SUCCESS", "Both."),
+    words: wordsOf("TERMINATED", "FAILED", "SUCCESS", "Both."),
     verdicts: ["task_failed", "unknown"],
     result: often,
   },
   /** Words that nobody has heard of yet, at the end. */
   unheard_of: {
     weight: 1,
-    words: said("TERMINATED", "EVAPORATED", "WEATHER"),
+    words: wordsOf("TERMINATED", "EVAPORATED", "WEATHER"),
     verdicts: ["unknown"],
     result: often,
   },
   /** A state that nobody has heard of, for ever: it is not over, and cancelling does not help. */
   limbo: {
     weight: 2,
-    words: said("HIBERNATING", undefined, undefined, "", { state: "HIBERNATING" }),
+    words: wordsOf("HIBERNATING", undefined, undefined, "", { state: "HIBERNATING" }),
     verdicts: ["unknown"],
     result: seldom,
   },

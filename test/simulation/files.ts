@@ -115,7 +115,7 @@ export function createFiles(deps: Deps): Files {
       facts.set(ref.path, entry as unknown as FactEntry);
       trace.mix(text.length, facts.size);
       trace.say(() => `✎ ${ref.path} ${JSON.stringify(fact)}`);
-      for (const told of onFact) told(entry as unknown as FactEntry);
+      for (const listener of onFact) listener(entry as unknown as FactEntry);
       return { ...storedOf(entry), isNew: true };
     },
     plans: createPlans(deps),
@@ -141,7 +141,7 @@ export function createFiles(deps: Deps): Files {
 }
 
 /** Paths are relative to the plans volume. */
-export type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
+type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
   /** What lies at a path stays as it is. */
   readonly put: (path: string, content: Uint8Array) => void;
   readonly get: (path: string) => Uint8Array | undefined;
@@ -161,7 +161,7 @@ function createPlans(deps: Deps): Plans {
     put: (path, content) => {
       const had = stored.get(path);
       if (had === undefined) stored.set(path, content);
-      else if (Buffer.compare(had, content) !== 0) for (const told of onDispute) told(path);
+      else if (Buffer.compare(had, content) !== 0) for (const listener of onDispute) listener(path);
       deps.trace.mix(content.byteLength, stored.size);
       deps.trace.say(() => `✎ plans/${path}`);
     },
@@ -190,7 +190,7 @@ function createFolders({ clock, weather, trace }: Deps, stores: readonly [Paths,
       removedMs.set(path, clock.nowMs());
       trace.mix(path.length, removedMs.size);
       trace.say(() => `␡ ${path}`);
-      for (const told of onRemoved) told(path, store === stores[0]);
+      for (const listener of onRemoved) listener(path, store === stores[0]);
     },
   };
 }

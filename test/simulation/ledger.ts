@@ -82,7 +82,7 @@ export function createLedger(
     trace.say(
       () => `≡ run_state ${row.run_id} ${row.fsm_state} ${row.version} ${row.outcome ?? ""}`,
     );
-    for (const told of onState) told(before, row);
+    for (const listener of onState) listener(before, row);
   }
 
   function insert<Row>(
@@ -149,7 +149,7 @@ export function createBus(clock: VirtualClock, trace: Trace): Bus {
         lastMs,
       });
       announced.set(key, [...(announced.get(key) ?? []), event]);
-      for (const told of onAnnounce) told(event, caller);
+      for (const listener of onAnnounce) listener(event, caller);
     },
     reject: (event) => {
       trace.say(() => `♪ ticket ${event.ticket_id} rejected: ${event.reason}`);

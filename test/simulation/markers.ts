@@ -50,7 +50,7 @@ export function createMarkers({ clock, random, weather, trace }: Deps) {
         beforeMs: before?.atMs,
       });
       trace.say(() => `✎ open/${name} ${JSON.stringify(marker)}`);
-      for (const told of onMarkerWritten) told(marker, caller);
+      for (const listener of onMarkerWritten) listener(marker, caller);
     },
     removeMarker: (key: ChapterKey, caller: Caller) => {
       const name = markerName(key);
@@ -60,7 +60,7 @@ export function createMarkers({ clock, random, weather, trace }: Deps) {
       listed.delete(name);
       removed.set(name, { listed: entry, seenMs: seenMs() });
       trace.say(() => `␡ open/${name}`);
-      for (const told of onMarkerRemoved) told(key, caller, entry.atMs);
+      for (const listener of onMarkerRemoved) listener(key, caller, entry.atMs);
     },
     listMarkers: (): readonly MarkerListing[] => {
       const nowMs = clock.nowMs();

@@ -13,7 +13,7 @@ import { isReadable } from "./readable.ts";
 import { isOwnSender } from "./senders.ts";
 import type { Letter } from "./sqs.ts";
 
-type Said = {
+type Content = {
   readonly type?: string;
   readonly ticket_id?: string;
   readonly run_id?: string;
@@ -40,17 +40,17 @@ export function watchOrders(deps: LivenessDeps): void {
   const { clock, sqs, files, violate } = deps;
   const orders: Orders = new Map();
   sqs.onSend.push((queue, body, { sender, by, caller }) => {
-    const said = saidBy(body);
-    const key = said && keyOf(said);
+    const content = contentOf(body);
+    const key = content && keyOf(content);
     if (key === undefined) return;
     const known = orders.get(key);
     if (caller !== undefined && !isScheduled(queue, body, by)) {
-      checkSentAgain(deps, known, { queue, body, said, by, sender });
+      checkSentAgain(deps, known, { queue, body, content, by, sender });
       return;
     }
     // What one of ours had waiting when orders moved to a queue of their own.
-    const from = isOwnSender(sender) && caller === undefined ? (by ?? said?.by) : sender;
-    if (from === undefined || !mayCome(queue, said, sender)) return;
+    const from = isOwnSender(sender) && caller === undefined ? (by ?? content?.by) : sender;
+    if (from === undefined || !mayCome(queue, content, sender)) return;
     const nowMs = clock.nowMs();
     const order = known ?? {
       senders: new Set<string>(),
@@ -59,7 +59,7 @@ export function watchOrders(deps: LivenessDeps): void {
       isReplayed: false,
     };
     order.senders.add(from);
-    order.isReplayed ||= (said?.early ?? 0) > 0;
+    order.isReplayed ||= (content?.early ?? 0) > 0;
     order.lastMs = nowMs;
     orders.set(key, order);
   });
@@ -73,7 +73,7 @@ export function watchOrders(deps: LivenessDeps): void {
   function checkNotes({ ledger }: LivenessDeps, known: Orders): void {
     for (const { event_id, event_type, metadata } of ledger.telemetry.values()) {
       if (event_type !== "person.acted") continue;
-      const { by = "" } = JSON.parse(metadata) as Said;
+      const { by = "" } = JSON.parse(metadata) as Content;
       if (!known.get(`audited ${event_id}`)?.senders.has(by))
         violate("the telemetry names somebody who did not do it", `${event_id} ${by}`);
     }
@@ -84,33 +84,33 @@ export function watchOrders(deps: LivenessDeps): void {
 const isScheduled = (queue: QueueName, body: string, by: string | undefined): boolean =>
   queue === "tickets" && by === undefined && body.endsWith('"tries":0}');
 
-function saidBy(body: string): Said | undefined {
+function contentOf(body: string): Content | undefined {
   if (!body.startsWith("{")) return undefined;
   try {
-    return JSON.parse(body) as Said;
+    return JSON.parse(body) as Content;
   } catch {
     return undefined;
   }
 }
 
 /** What a body asks for, however often it is sent; undefined where it is none of a person's. */
-function keyOf({ type = "ticket", ...said }: Said): string | undefined {
-  if (type === "ticket") return `ticket ${said.ticket_id}`;
-  if (type === "audited") return `audited ${said.event_id}`;
+function keyOf({ type = "ticket", ...content }: Content): string | undefined {
+  if (type === "ticket") return `ticket ${content.ticket_id}`;
+  if (type === "audited") return `audited ${content.event_id}`;
   if (type !== "cancel" && type !== "retry") return undefined;
-  return `${type} ${said.run_id} ${said.chapter ?? 1} ${said.reason}`;
+  return `${type} ${content.run_id} ${content.chapter ?? 1} ${content.reason}`;
 }
 
 /** Tickets come by their queue, orders by theirs: other people may send those. */
-const mayCome = (queue: QueueName, said: Said | undefined, sender: string): boolean =>
-  (said?.type ?? "ticket") === "ticket"
+const mayCome = (queue: QueueName, content: Content | undefined, sender: string): boolean =>
+  (content?.type ?? "ticket") === "ticket"
     ? queue === "tickets"
     : queue === "orders" || isOwnSender(sender);
 
 type SentAgain = {
   readonly queue: QueueName;
   readonly body: string;
-  readonly said: Said | undefined;
+  readonly content: Content | undefined;
   readonly by: string | undefined;
   readonly sender: string;
 };
@@ -119,13 +119,13 @@ type SentAgain = {
 function checkSentAgain(
   { violate }: LivenessDeps,
   known: Order | undefined,
-  { queue, body, said, by, sender }: SentAgain,
+  { queue, body, content, by, sender }: SentAgain,
 ): void {
   if (!known?.senders.has(by ?? sender) && by !== undefined)
     violate("what was sent on names another sender", `${queue} ${body} ${by}`);
   if (by === undefined && known !== undefined)
     violate("what was sent on lost its sender", `${queue} ${body}`);
-  if (queue === "records" && said?.by !== by)
+  if (queue === "records" && content?.by !== by)
     violate("a note names another sender than its message", `${body} ${by}`);
 }
 
@@ -161,9 +161,9 @@ function checkTicket({ violate }: LivenessDeps, orders: Orders, ticket: TicketFa
 /** What a person ordered is put aside for a reason that is true. */
 function checkLetter(deps: LivenessDeps, orders: Orders, letter: Letter): void {
   const { queue, body, by, reason, firstBy } = letter;
-  const said = saidBy(body);
-  const key = said && keyOf(said);
-  const isOrder = key !== undefined && said?.type !== undefined && said.type !== "ticket";
+  const content = contentOf(body);
+  const key = content && keyOf(content);
+  const isOrder = key !== undefined && content?.type !== undefined && content.type !== "ticket";
   if (by === "sqs" || !isOrder || !isReadable(queue, body)) return;
   const order = orders.get(key);
   const isOthers = queue === "tickets" || queue === "records";
@@ -171,13 +171,13 @@ function checkLetter(deps: LivenessDeps, orders: Orders, letter: Letter): void {
   if (!isOthers && !order?.senders.has(firstBy ?? ""))
     deps.violate("a dead letter names another sender", `${queue} ${body} ${firstBy}`);
   if (isOthers && reason.includes("send it to the queue orders")) return;
-  if (!isTrue(deps, said, reason, order))
+  if (!isTrue(deps, content, reason, order))
     deps.violate("a proper order was put aside", `${queue} ${body}: ${reason}`);
 }
 
 function isTrue(
   { clock, files }: LivenessDeps,
-  { run_id = "", chapter = 1, type }: Said,
+  { run_id = "", chapter = 1, type }: Content,
   reason: string,
   order: Order | undefined,
 ): boolean {

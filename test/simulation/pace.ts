@@ -12,13 +12,13 @@ import { msOf } from "../../shared/domain/time.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { LivenessDeps } from "./liveness.ts";
 import { askedFor } from "./plans.ts";
-import { isPatient, type Weather } from "./weather.ts";
+import type { Weather } from "./weather.ts";
 
 type Step = keyof typeof bounds.calm;
 
 /**
- * A stranger in the way is refused ten minutes after the plan, at the next of our waits (which double to 15 minutes). A run is cancelled
- * at its deadline, and is over two minutes later at most; a stray that nobody knows how to end is left alone after an hour.
+ * A run is cancelled at its deadline, and is over two minutes later at most; a stray that nobody knows how to end is left alone after an
+ * hour. A stranger in the way is refused at the first look that comes ten minutes after the plan (see troubles.ts).
  */
 const bounds = {
   calm: {
@@ -28,14 +28,7 @@ const bounds = {
     "a refusal was judged late": 5 * MINUTE,
     "an outcome was written late": 2 * MINUTE,
   },
-  patient: {
-    "an attempt was planned late": 40 * MINUTE,
-    "an attempt was submitted late": 40 * MINUTE,
-    "a chapter went on past its deadline": 30 * MINUTE,
-    "a refusal was judged late": 90 * MINUTE,
-    "an outcome was written late": 30 * MINUTE,
-  },
-  /** Messages die of surprises and the sweep mends it, half an hour and then an hour later. */
+  /** What waits does so ever longer; messages die of surprises; and the sweep mends it, half an hour and then an hour later. */
   faulty: {
     "an attempt was planned late": 3 * HOUR,
     "an attempt was submitted late": 3 * HOUR,
@@ -99,14 +92,8 @@ function checkDecision(
   check("a refusal was judged late", before?.atMs, path);
 }
 
-const kindOf = (weather: Weather): keyof typeof bounds =>
-  !weather.isFaulty
-    ? "calm"
-    : isPatient(weather)
-      ? "patient"
-      : weather.lost > 0
-        ? "lossy"
-        : "faulty";
+const kindOf = ({ isFaulty, lost }: Weather): keyof typeof bounds =>
+  !isFaulty ? "calm" : lost > 0 ? "lossy" : "faulty";
 
 /** What lies between, and as long again: whoever waits does so ever longer, and everybody comes back at once. */
 function outagesMs({ outages, blackout }: Weather, fromMs: number, toMs: number): number {

@@ -193,6 +193,11 @@ function watchByHand(outside: Outside): void {
     if (!isFaulty()) return;
     if (meddles(0.06)) clock.after(random.between(0, HOUR), () => databricks.cancelByHand(run));
     if (meddles(0.25)) repairLater(outside, run);
+    // Somebody says that it is over while nobody may see it.
+    if (run.hidden !== undefined && random.chance(0.7)) {
+      const key = { ...run.key, chapter: run.chapter };
+      send(clock.nowMs() + random.between(0, 2 * MINUTE), "reports", endedOf(key));
+    }
   });
   files.onFact.push(({ ref, fact }) => {
     if (isFaulty() && ref.kind === "submission" && "refused" in fact && random.chance(0.6))

@@ -120,10 +120,11 @@ const EMPHASIS: Partial<Record<PortMethod, number>> = {
   "facts.create": 1.5,
   "facts.list": 2,
   "facts.remove": 3,
-  "facts.removeFolder": 5,
-  "plans.list": 2,
-  "plans.remove": 3,
-  "plans.removeFolder": 5,
+  "facts.removeFolder": 20,
+  "plans.list": 6,
+  "plans.remove": 10,
+  "plans.removeFolder": 20,
+  "jobs.find": 2,
   "identity.own": 2,
 };
 
@@ -134,10 +135,18 @@ function drawMishap({ random, weather }: Deps, method: PortMethod): Mishap | und
   if (x < 0) return "fails after its effect";
   x -= weather.landsLate;
   if (x < 0) return "lands late";
-  x -= weather.killed / 2;
+  const killed = weather.killed * (KILLED_MORE.has(method) ? 5 : 1);
+  x -= killed / 2;
   if (x < 0) return "killed before its effect";
-  return x < weather.killed / 2 ? "killed after its effect" : undefined;
+  return x < killed / 2 ? "killed after its effect" : undefined;
 }
+
+/** Made so seldom while things go wrong that hardly anybody would die over them. */
+const KILLED_MORE: ReadonlySet<PortMethod> = new Set([
+  "facts.removeFolder",
+  "plans.remove",
+  "plans.removeFolder",
+]);
 
 function goWrong(deps: Deps, call: Pending, mishap: Mishap): void {
   switch (mishap) {
@@ -176,7 +185,8 @@ function record({ coverage, trace }: Deps, call: Pending, mishap: Mishap): void 
 function landLate(deps: Deps, call: Pending, mishap: Mishap): void {
   const { clock, random, trace } = deps;
   record(deps, call, mishap);
-  const lateMs = random.between(0, random.chance(0.2) ? LATE_MS_MAX : 10 * SECOND);
+  const isVeryLate = random.chance(call.method === "jobs.submit" ? 0.5 : 0.2);
+  const lateMs = random.between(0, isVeryLate ? LATE_MS_MAX : 10 * SECOND);
   clock.after(lateMs, () => {
     if (isDown(deps, call.method)) return;
     trace.say(() => `${lineOf(call)}: now it lands`);
@@ -220,18 +230,20 @@ export const isSurprise = (error: Error): boolean => error instanceof Surprise;
 function trouble(
   { random, weather }: Deps,
   { method }: Pending,
-  said = `${method}: 500 INTERNAL_ERROR`,
+  sentence = `${method}: 500 INTERNAL_ERROR`,
 ): Error {
   if (random.chance(weather.surprise)) return new Surprise(`${method}: nobody foresaw this`);
-  if (!random.chance(0.05)) return new PlatformTroubleError(said);
+  if (!random.chance(0.05)) return new PlatformTroubleError(sentence);
   const retryAfterSeconds = random.between(1, 120);
-  return new PlatformTroubleError(`${said}${retryAfter(retryAfterSeconds)}`, { retryAfterSeconds });
+  return new PlatformTroubleError(`${sentence}${retryAfter(retryAfterSeconds)}`, {
+    retryAfterSeconds,
+  });
 }
 
 const retryAfter = (seconds: number): string => `, Retry-After: ${seconds}`;
 /** How long the platform wants to be left alone, by what is said of its trouble. */
-export const askedToWait = (said: string): number =>
-  Number(/, Retry-After: (\d+)$/.exec(said)?.[1] ?? 0);
+export const askedToWait = (sentence: string): number =>
+  Number(/, Retry-After: (\d+)$/.exec(sentence)?.[1] ?? 0);
 
 /**
  * Databricks calls of an iteration or a run, looks, ledger and schedule apart: what

@@ -19,7 +19,7 @@ import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
 import type { createTroubles } from "./troubles.ts";
 import type { Weather } from "./weather.ts";
-import { bundledWorkloads, settings } from "./workloads.ts";
+import { bundledWorkloads, executorAfterDeploy, settings } from "./workloads.ts";
 
 export type PortDeps = {
   readonly clock: VirtualClock;
@@ -297,6 +297,7 @@ const isOurOwnFault = (error: unknown): boolean =>
 
 function platformPorts(deps: PortDeps, env: Environment) {
   const { clock, trace, deployedAtMs, violate, weather, secrets, troubles } = deps;
+  const isDeployed = clock.nowMs() >= deployedAtMs;
   return {
     clock: {
       nowMs: () => clock.nowMs() + env.skewMs,
@@ -316,7 +317,7 @@ function platformPorts(deps: PortDeps, env: Environment) {
     randomHex: secrets.randomHex,
     log: (event, fields) => {
       secrets.look(`the log line ${event}`, fields);
-      troubles(env, event, fields?.error);
+      troubles(env, event, fields);
       if (event === "message.failed") {
         if (fields?.message_id !== undefined) env.failed.add(fields.message_id);
         if (isOurOwnFault(fields?.error))
@@ -328,8 +329,12 @@ function platformPorts(deps: PortDeps, env: Environment) {
       trace.say(() => `     ${event} ${JSON.stringify(fields, errorsAsText)}`);
     },
     // An environment keeps the bundle that it was started with.
-    workloads: bundledWorkloads(clock.nowMs() >= deployedAtMs),
-    settings: { ...settings, evidence: weather.evidence },
+    workloads: bundledWorkloads(isDeployed),
+    settings: {
+      ...settings,
+      evidence: weather.evidence,
+      executorPath: isDeployed ? executorAfterDeploy : settings.executorPath,
+    },
   } satisfies Partial<Ports>;
 }
 

@@ -24,6 +24,19 @@ export function watchRepetition(deps: LivenessDeps): void {
   watchAnnouncements(deps);
   watchNumbers(deps);
   watchAttempts(deps);
+  watchStrange(deps);
+}
+
+/** What whoever looks takes for somebody else's run is judged at once, and not watched on, however long it goes on. */
+function watchStrange({ clock, sqs, databricks, controllers, violate }: LivenessDeps): void {
+  sqs.onSend.push((queue, body, { caller }) => {
+    if (queue !== "watches" || caller?.purpose !== "watches") return;
+    const { tries, databricks_run_id } = parsed<Watch>(body);
+    const run = databricks.runs.find(({ id }) => id === databricks_run_id);
+    if (tries > 0 || run === undefined || run.hidden !== undefined) return;
+    const isDisowned = controllers.isDisowned(run.creator, caller.bornMs ?? clock.nowMs());
+    if (isDisowned) violate("a run that is nobody's we know is watched on", body);
+  });
 }
 
 /**

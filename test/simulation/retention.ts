@@ -150,7 +150,7 @@ export function botherAncient(outside: Outside, { run_id, ticket }: Ancient): vo
   if (meddles(0.5)) send(someday(), "records", recordOf(key, random.pick(["decision", "outcome"])));
   // At the worst moments: between two steps, and when the last of them is on its way out.
   const atOnce = (): void => {
-    if (random.chance(0.5)) send(clock.nowMs(), "tickets", ticket);
+    for (let n = random.below(5); n > 0; n--) send(clock.nowMs(), "tickets", ticket);
     for (let n = random.below(5); n > 0; n--)
       send(clock.nowMs() + random.between(0, MINUTE), "turns", turnOf(key, { ticket: true }));
   };

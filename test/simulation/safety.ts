@@ -86,13 +86,15 @@ function checkReadable(
     violate("a submission with another manifest than its fact", about);
 }
 
-/** What an executor finds at a path, by its own rights. */
+/** What an executor finds at a path. What is of before lies among the facts, which executors may read until no such run is left. */
 function contentAt(files: Files, path: string): Uint8Array | undefined {
-  // What was planned before there was such a volume lies among the facts, and executors may read those until no such run is left.
-  if (path.startsWith(`${settings.factsVolume}/`)) return new Uint8Array();
-  return path.startsWith(`${settings.plansVolume}/`)
-    ? files.plans.get(path.slice(settings.plansVolume.length + 1))
-    : undefined;
+  const { factsVolume, plansVolume } = settings;
+  if (path.startsWith(`${plansVolume}/`))
+    return files.plans.get(path.slice(plansVolume.length + 1));
+  if (!path.startsWith(`${factsVolume}/`)) return undefined;
+  for (const { ref, text } of files.all())
+    if (path === `${factsVolume}/${ref.path}`) return Buffer.from(text);
+  return path.includes("/files/") ? new Uint8Array() : undefined;
 }
 
 /** Counted in runs that really started, against the recipe that the ticket was accepted with: lying results cannot stretch it. */

@@ -10,7 +10,7 @@ const TWICE_EVERY = 25;
 const TIMEOUT_MS = 240_000;
 
 Error.stackTraceLimit = 0;
-const told = ({ broken }: Many): readonly string[] => broken.flatMap(brokenLines);
+const linesOf = ({ broken }: Many): readonly string[] => broken.flatMap(brokenLines);
 
 test("every method of every port is broken, or spared with a reason", () => {
   expect(methodsInText().toSorted()).toEqual([...portMethods, ...Object.keys(spared)].toSorted());
@@ -21,7 +21,7 @@ test(
   async () => {
     const many = await simulateMany(1, SEEDS);
     console.log(coverageTable(many.coverage));
-    expect(told(many)).toEqual([]);
+    expect(linesOf(many)).toEqual([]);
     expect(neverFired(many.coverage)).toEqual([]);
   },
   TIMEOUT_MS,
@@ -30,7 +30,7 @@ test(
 test(
   "in a world without faults no message dies, and no budget of calls and looks is exceeded",
   async () => {
-    expect(told(await simulateMany(1, CALM_SEEDS, { isCalm: true }))).toEqual([]);
+    expect(linesOf(await simulateMany(1, CALM_SEEDS, { isCalm: true }))).toEqual([]);
   },
   TIMEOUT_MS,
 );

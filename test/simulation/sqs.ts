@@ -126,7 +126,7 @@ export function createSqs(deps: Deps): Sqs {
     const { caller, traceparent, sender, by: sentBy, firstBy } = sending;
     const attributes = { traceparent, sender, sentBy, firstBy };
     sqs.archive.push({ queue, body, traceparent, sentBy });
-    for (const told of sqs.onSend) told(queue, body, sending);
+    for (const listener of sqs.onSend) listener(queue, body, sending);
     const isLost =
       caller !== undefined && !PEOPLES.has(queue) && isFaulty() && random.chance(weather.lost);
     if (isLost) {
@@ -157,7 +157,7 @@ export function createSqs(deps: Deps): Sqs {
     const sentMs = clock.nowMs();
     const message = { id, queue, body, ...attributes, sentMs, receives: 0, isGone: false };
     sqs.live.add(message);
-    for (const told of sqs.onArrival) told(message);
+    for (const listener of sqs.onArrival) listener(message);
     clock.after(delayMs, () => show(message));
   }
 
@@ -174,7 +174,9 @@ export function createSqs(deps: Deps): Sqs {
     source.isPolling = true;
     const holdMs =
       (isFaulty() ? random.between(0, weather.holdMsMax) : random.between(0, SECOND)) +
-      (queue === "records" ? random.between(0, weather.recordsHoldMsMax) : 0);
+      (queue === "records"
+        ? random.between(weather.recordsHoldMsMax / 2, weather.recordsHoldMsMax)
+        : 0);
     const windowMs = topology[queue].windowSeconds * SECOND;
     clock.at(Math.max(deps.awakeAtMs(), clock.nowMs() + windowMs + holdMs), () => {
       source.isPolling = false;
@@ -232,7 +234,7 @@ export function createSqs(deps: Deps): Sqs {
     deps.fleet().deliver(queue, eventOf(queue, batch), (ended) => {
       source.busy--;
       for (const message of handled(batch, ended)) {
-        for (const told of sqs.onDone) told(message, deliveredMs);
+        for (const listener of sqs.onDone) listener(message, deliveredMs);
         // Lambda's poller deletes what was handled; where that fails, the message comes back.
         if (isFaulty() && random.chance(weather.undeleted)) continue;
         gone(message);
@@ -246,14 +248,14 @@ export function createSqs(deps: Deps): Sqs {
     sqs.letters.push(letter);
     everLettered.push(letter);
     if (letter.by === "sqs") died.push(letter);
-    for (const told of sqs.onLetter) told(letter);
+    for (const listener of sqs.onLetter) listener(letter);
   }
 
   function gone(message: Message): void {
     if (message.isGone) return;
     message.isGone = true;
     sqs.live.delete(message);
-    for (const told of sqs.onGone) told(message);
+    for (const listener of sqs.onGone) listener(message);
   }
 }
 

@@ -12,7 +12,7 @@ import { attemptText } from "./ledger.ts";
 import { isHidden } from "./runs.ts";
 import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
-import { settings } from "./workloads.ts";
+import { executorAfterDeploy, settings } from "./workloads.ts";
 
 export function watchSubmissions(deps: SafetyDeps): void {
   const refused = new Set<string>();
@@ -67,16 +67,20 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
     code: [
       task?.["spark_python_task"],
       {
-        python_file: settings.executorPath,
+        python_file: payload.includes(executorAfterDeploy)
+          ? executorAfterDeploy
+          : settings.executorPath,
         parameters: [copyPath(key, generationOf(deps.files, key.run_id))],
       },
     ],
   });
 }
 
-/** Executors read the manifest's copy: the fact itself is not theirs to read. */
+/** Executors read the manifest's copy: the fact itself is not theirs to read, but for those of before. */
 const copyPath = (key: AttemptKey, generation: string | undefined): string =>
-  `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", generation === undefined ? "/" : `/${generation}/`)}`;
+  generation === undefined
+    ? `${settings.factsVolume}/${factRef.manifest(key).path}`
+    : `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", `/${generation}/`)}`;
 
 /** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
 function checkToken(
@@ -94,6 +98,10 @@ function checkToken(
           .digest("hex");
   if (idempotencyToken !== due) violate("a submission has another token", attemptText(key));
 }
+
+/** The same request, whichever executor was deployed when it was sent; `seen` says which one was run. */
+const anyExecutor = (payload: string): string =>
+  payload.replace(executorAfterDeploy, settings.executorPath);
 
 /** A refusal is Databricks' own, or the plan was too old to be submitted. */
 function checkRefusal(
@@ -125,7 +133,7 @@ const HIDDEN_MS = 10 * MINUTE - CLOCKS_OFF_MS_MAX;
 
 function checkAccepted(
   deps: SafetyDeps,
-  { fact, sinceMs }: FactEntry<"submission">,
+  { fact, atMs, sinceMs }: FactEntry<"submission">,
   acceptedMs: ReadonlyMap<string, number>,
 ): void {
   if ("refused" in fact) return;
@@ -138,11 +146,11 @@ function checkAccepted(
   const limitMs = (timeout_seconds + queue_seconds) * 1000;
   sayDifference(deps, "a submission says something else than was submitted", about, {
     artifact: [fact.artifact_hash, entry?.sha256],
-    payload: [fact.payload, run.payload],
+    payload: [anyExecutor(fact.payload), anyExecutor(run.payload)],
     deadline: [msOf(fact.deadline) - msOf(fact.submitted_at), limitMs],
   });
   const { seen } = fact;
-  if (seen === undefined && run.lostFromMs > deps.clock.nowMs())
+  if (seen === undefined && run.lostFromMs > atMs)
     deps.violate("a submission does not say what was seen", about);
   if (seen !== undefined)
     sayDifference(deps, "a submission has seen something else than was run", about, {

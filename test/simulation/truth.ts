@@ -1,11 +1,18 @@
 // What may truly be said of an attempt. The judge sees words and files; this sees how the run was meant to end.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
-import type { Manifest, Submission, Verdict } from "../../shared/domain/facts.ts";
+import {
+  isRefused,
+  type Manifest,
+  type Submission,
+  type Verdict,
+} from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
+import { MINUTE } from "./clock.ts";
 import { endingOf } from "./endings.ts";
 import type { FactEntry } from "./files.ts";
 import { isReadableOutput } from "./output.ts";
 import type { Run } from "./runs.ts";
+import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { goal } from "./workloads.ts";
 
 export type Truth = {
@@ -40,23 +47,29 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if (!isTrulySucceeded(run, manifest, nowMs)) allowed.delete("succeeded");
   if (isReported(truth, run)) allowed.delete("unreported");
   // It was changed, or hidden, while it was judged.
-  if (run.overriddenMs !== undefined || run.hidden !== undefined) allowed.add("unknown");
+  if (run.overriddenMs !== undefined || isHiddenForLong(truth, run)) allowed.add("unknown");
   if (run.repairedMs === undefined && run.ending === "cancelled")
     allowed.delete(run.endMs < msOf(submission.deadline) ? "timed_out" : "cancelled");
   return [...allowed];
 }
 
 /** What nobody can judge, because it is not ours to see, or not what was submitted: never a success, whatever it says. */
-function unseenVerdicts(
-  { entry, isDisowned, nowMs }: Truth,
-  run: Run,
-): readonly Verdict[] | undefined {
+function unseenVerdicts(truth: Truth, run: Run): readonly Verdict[] | undefined {
+  const { entry, isDisowned, nowMs } = truth;
   const isOverridden = run.overriddenMs !== undefined && run.overriddenMs < entry.sinceMs;
   const isUnseen =
-    run.hidden !== undefined && run.hidden.fromMs < entry.sinceMs && run.hidden.toMs > nowMs;
+    isHiddenForLong(truth, run) && run.hidden !== undefined && run.hidden.fromMs < entry.sinceMs;
   if (!isOverridden && !isUnseen && !isDisowned) return undefined;
   return nowMs >= run.lostFromMs ? ["unknown", "lost"] : ["unknown"];
 }
+
+/** Permissions may show late: what cannot be seen is not judged for ten minutes. */
+const isHiddenForLong = ({ submission, nowMs }: Truth, { hidden }: Run): boolean =>
+  hidden !== undefined &&
+  hidden.toMs > nowMs &&
+  submission !== undefined &&
+  !isRefused(submission) &&
+  nowMs - msOf(submission.submitted_at) > 10 * MINUTE - CLOCKS_OFF_MS_MAX;
 
 const saysFailed = ({ result, output }: Run): boolean =>
   result?.kind === "honest" && result.status === "FAILED" && isReadableOutput(output);

@@ -41,6 +41,8 @@ export type Weather = {
   /** Of a message. */
   readonly duplicated: number;
   readonly lost: number;
+  /** Of a scheduled start: it comes twice. */
+  readonly startsTwice: number;
   /** Handled, and yet not deleted. */
   readonly undeleted: number;
   readonly delayMsMax: number;
@@ -92,6 +94,7 @@ export const calm: Weather = {
   surprise: 0,
   duplicated: 0,
   lost: 0,
+  startsTwice: 0,
   undeleted: 0,
   delayMsMax: SECOND,
   holdMsMax: SECOND,
@@ -121,7 +124,7 @@ export const drawPolite = (random: Random): Weather => ({
   activeMs: 3 * HOUR,
   meddling: 0.5 + random.next() / 2,
   slow: 0.3,
-  recordsHoldMsMax: random.chance(0.5) ? 3 * MINUTE : 0,
+  recordsHoldMsMax: random.pick([0, MINUTE, MINUTE, 3 * MINUTE]),
   outages: {},
   faultsEndMs: START + 3 * HOUR,
 });
@@ -155,6 +158,7 @@ const patient = {
   isFaulty: true,
   failsBefore: 0.04,
   duplicated: 0.02,
+  startsTwice: 0.2,
   delayMsMax: 20 * SECOND,
 } as const;
 /** Whether everything that goes wrong is trouble that says so, and passes. */
@@ -188,13 +192,14 @@ export function drawWeather(random: Random): Weather {
     surprise: upTo(0.4),
     duplicated: upTo(0.08),
     lost: upTo(0.03, 0.5),
+    startsTwice: random.pick([0, 0.2, 0.2, 0.3, 1]),
     undeleted: upTo(0.03),
     delayMsMax: random.between(1, 120) * SECOND,
     holdMsMax: random.chance(0.3) ? random.between(1, 240) * SECOND : 2 * SECOND,
     lagMsMax: random.between(0, 8 * SECOND),
     runsLagMsMax: random.chance(0.6) ? random.between(8, 140) * SECOND : 8 * SECOND,
     skewMsMax: random.chance(0.5) ? random.between(0, CLOCKS_OFF_MS_MAX) : 0,
-    runsSkewMs: random.chance(0.25) ? random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX) : 0,
+    runsSkewMs: drawRunsSkew(random),
     recordsHoldMsMax: random.chance(0.2) ? random.between(0, 4 * MINUTE) : 0,
     meddling: random.chance(0.8) ? random.next() : 0,
     ...drawOthers(random, activeMs),
@@ -203,6 +208,13 @@ export function drawWeather(random: Random): Weather {
     activeMs,
     faultsEndMs,
   };
+}
+
+/** Mostly none; otherwise up to what is put up with, and often just that. */
+function drawRunsSkew(random: Random): number {
+  if (!random.chance(0.3)) return 0;
+  if (random.chance(0.6)) return random.pick([-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX]);
+  return random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX);
 }
 
 /** Who else is in the workspace, and what becomes of our own principal. */

@@ -82,13 +82,19 @@ export const settings = Object.freeze({
   plansVolume: "/Volumes/main/ops/plans",
   scratchpadVolume: "/Volumes/main/ops/scratchpad",
   codebaseVolume: "/Volumes/main/ops/company_codebase",
-  executorPath: "/Volumes/main/ops/executor/run_executor.py",
+  executorPath: "/Volumes/main/ops/company_codebase/executor/0123456789abcdef/run_executor.py",
   runAs: "00000000-0000-4000-8000-000000000002",
   ownSenders: ownRoles,
   worker: "orchestrator",
   retentionDays: 90,
   timeScale: 1,
 });
+
+/** Of the executor that comes with a deploy: it lies below the digest of its sources. */
+export const executorAfterDeploy = settings.executorPath.replace(
+  "0123456789abcdef",
+  "f".repeat(16),
+);
 
 const reviewed = text("# reviewed code\n");
 /** Reviewed code that a ticket may name instead of the recipe's own. */

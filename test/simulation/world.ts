@@ -132,7 +132,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const deployedAtMs = isCalm
     ? Number.POSITIVE_INFINITY
     : START + random.between(0, weather.activeMs);
-  const troubles = createTroubles(common);
+  const troubles = createTroubles({ ...common, files });
   const hints = createHints(random, weather);
   const ports = {
     ...common,
@@ -167,7 +167,7 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
   const torn = isTorn ? 4 : 0;
   for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
   const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
-  const elders = layElders({ ...common, files, sqs });
+  const elders = layElders({ ...common, files, databricks, sqs });
   const people = createPeople({
     ...common,
     sqs,
@@ -235,9 +235,12 @@ function startSweeps(sky: Sky, fleet: Fleet, blackout: Dark): void {
   const tick = (): void => {
     clock.after(sweepEverySeconds * SECOND, tick);
     if (clock.nowMs() < blackout.untilMs) return;
-    const isTwice = weather.isFaulty && clock.nowMs() < weather.faultsEndMs && random.chance(0.2);
+    const isTwice = clock.nowMs() < weather.faultsEndMs && random.chance(weather.startsTwice);
+    const firstMs = random.between(0, 20 * SECOND);
+    // Often just behind the other, so that each comes between the steps of the other.
+    const secondMs = random.chance(0.5) ? 5 * SECOND : 20 * SECOND;
     for (let n = isTwice ? 2 : 1; n > 0; n--)
-      clock.after(random.between(0, 20 * SECOND), () => {
+      clock.after(firstMs + (n === 2 ? random.between(0, secondMs) : 0), () => {
         if (clock.nowMs() < blackout.untilMs) return;
         sky.trace.say(() => "→ schedule sweep");
         fleet.schedule({ schedule: "sweep" }, () => {});

@@ -1,4 +1,4 @@
-// `npm run test:spark`: what needs real Spark, which must be installed first (local/workspace/sql/spark/install.sh).
+// `npm run test:spark`: the ledger on real Spark. The workspace's own suite, which runs first, installs Spark.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-// Hands one message to the use case that its type calls for, as the doors of the three services do.
+// Hands one message to the use case that its type calls for, as the entry points of the three services do.
 import { judge } from "../../services/ingester/judge.ts";
 import { record } from "../../services/ingester/record.ts";
 import { acceptRetry, acceptTicket } from "../../services/orchestrator/accept.ts";
@@ -7,7 +7,7 @@ import { orchestrate } from "../../services/orchestrator/orchestrate.ts";
 import { watchRun } from "../../services/run-poller/watch-run.ts";
 import type { MessageOf, QueueName } from "../../shared/topology.ts";
 import { byAda, byOurs, byUpstream } from "./beside.ts";
-import type { Ports } from "./told.ts";
+import type { Ports } from "./calls.ts";
 
 export type Message = MessageOf<QueueName>;
 

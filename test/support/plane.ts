@@ -1,5 +1,5 @@
 // A plane over memory for the use cases of the three services: facts are laid, time passes when the test says so, every call is
-// told in order, and each can fail or be the last that its caller lived to make.
+// recorded in order, and each can fail or be the last that its caller lived to make.
 import { createHash } from "node:crypto";
 import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
@@ -16,6 +16,7 @@ import { generationOf } from "../../shared/domain/seed.ts";
 import type { LogEvent, LogFields } from "../../shared/log.ts";
 import type { Settings } from "../../shared/ports.ts";
 import { accepted, controllers, manifest, recipe, t0 } from "../domain/examples.ts";
+import { createSentences, isChanging, type Ports } from "./calls.ts";
 import { createMemoryEvents } from "./memory/events.ts";
 import { createMemoryFacts } from "./memory/facts.ts";
 import { createMemoryFiles, type MemoryFiles } from "./memory/files.ts";
@@ -25,7 +26,6 @@ import { createMemoryLedger } from "./memory/ledger.ts";
 import { createMemoryMarkers } from "./memory/markers.ts";
 import { createMemoryDeadLetters, createMemoryQueues } from "./memory/queues.ts";
 import { createMemoryVolumes } from "./memory/volumes.ts";
-import { createSayings, isChanging, type Ports } from "./told.ts";
 
 export const planeId = manifest.plane_id;
 export const settings: Settings = {
@@ -79,10 +79,10 @@ export function createPlane(changed: Partial<Settings> = {}) {
     hints: createMemoryHints(),
   };
   const recipes = new Map<string, Recipe>([["weather-model", recipe]]);
-  const teller = createTeller((id) => memory.jobs.runs.get(id)?.runName);
+  const recorder = createRecorder((id) => memory.jobs.runs.get(id)?.runName);
   const logged: (readonly [LogEvent, LogFields])[] = [];
   const ports: Ports = {
-    ...told(teller, {
+    ...recorded(recorder, {
       ...memory.facts,
       ...memory.markers,
       ...createMemoryVolumes(volumes),
@@ -113,7 +113,7 @@ export function createPlane(changed: Partial<Settings> = {}) {
     ports,
     logged,
     recipes,
-    ...teller.seen,
+    ...recorder.seen,
     jobs: memory.jobs,
     markers: memory.markers.markers,
     facts: memory.facts.facts,
@@ -176,12 +176,12 @@ const textsOf = (files: MemoryFiles, isWanted: (path: string) => boolean) =>
       .toSorted(),
   );
 
-type Teller = ReturnType<typeof createTeller>;
+type Recorder = ReturnType<typeof createRecorder>;
 
-/** Tells every call, and interferes where the test wants it. */
-function createTeller(runNameOf: (id: string) => string | undefined) {
-  const say = createSayings(planeId, runNameOf);
-  const told: { readonly sentence: string; readonly changes: boolean }[] = [];
+/** Records every call, and interferes where the test wants it. */
+function createRecorder(runNameOf: (id: string) => string | undefined) {
+  const say = createSentences(planeId, runNameOf);
+  const calls: { readonly sentence: string; readonly changes: boolean }[] = [];
   const interruptions = new Map<string, () => unknown>();
   let mishap: Mishap | undefined;
   let isDead = false;
@@ -196,7 +196,7 @@ function createTeller(runNameOf: (id: string) => string | undefined) {
     const interrupt = interruptions.get(sentence);
     interruptions.delete(sentence);
     await interrupt?.();
-    const number = told.push({ sentence, changes: isChanging(`${port}.${method}`) }) - 1;
+    const number = calls.push({ sentence, changes: isChanging(`${port}.${method}`) }) - 1;
     if (mishap?.call === number && mishap.when === "before") goWrong();
     const answer = await perform();
     if (mishap?.call === number && mishap.when === "after") goWrong();
@@ -204,11 +204,11 @@ function createTeller(runNameOf: (id: string) => string | undefined) {
   };
   const seen = {
     /** All calls so far, in order. */
-    calls: () => told.map(({ sentence }) => sentence),
+    calls: () => calls.map(({ sentence }) => sentence),
     /** Those that changed something. */
-    effects: () => told.filter(({ changes }) => changes).map(({ sentence }) => sentence),
-    /** Forgets what was told so far. */
-    forget: () => void told.splice(0),
+    effects: () => calls.filter(({ changes }) => changes).map(({ sentence }) => sentence),
+    /** Forgets what was recorded so far. */
+    forget: () => void calls.splice(0),
     /** Just before that call, something else happens: another handler is faster, a person acts. */
     meanwhile: (sentence: string, act: () => unknown) => void interruptions.set(sentence, act),
     /** Its caller has died, and nobody has replaced it yet. */
@@ -222,8 +222,8 @@ function createTeller(runNameOf: (id: string) => string | undefined) {
   return { call, seen };
 }
 
-/** Every method of every port, told. */
-function told<P extends object>({ call }: Teller, ports: P): P {
+/** Every method of every port, recorded. */
+function recorded<P extends object>({ call }: Recorder, ports: P): P {
   const methods = (port: string, of: object) =>
     Object.fromEntries(
       Object.entries(of).map(([method, perform]) => [

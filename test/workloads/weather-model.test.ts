@@ -92,8 +92,13 @@ test.each([
   },
   {
     what: "data that is not there",
-    given: { data: "/Volumes/main/ops/none.csv" },
+    given: { data: "/Volumes/main/ops/company_codebase/data/none.csv" },
     expected: "No such file or directory",
+  },
+  {
+    what: "data that is not among the reviewed",
+    given: { data: "/Volumes/main/ops/company_codebase/data/../../facts/plane.json" },
+    expected: "parameter data must lie below /Volumes/main/ops/company_codebase/data/, not be '",
   },
   {
     what: "to hold out more days than there are",

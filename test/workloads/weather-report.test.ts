@@ -78,9 +78,22 @@ test.each([
   },
   {
     what: "data that is not there",
-    given: { data: "/Volumes/main/ops/none.csv" },
+    given: { data: "/Volumes/main/ops/company_codebase/data/none.csv" },
     expected: /No such file or directory/,
   },
+  ...[
+    "/etc/passwd",
+    "/Volumes/main/ops/facts/plane.json",
+    "/Volumes/main/ops/company_codebase/data/../../facts/plane.json",
+    "/Volumes/main/ops/company_codebase/data.csv",
+    "/Volumes/main/ops/company_codebase/./data/weather.csv",
+    "",
+  ].map((path) => ({
+    what: `data that is not among the reviewed (${path})`,
+    given: { data: path },
+    expected:
+      /^parameter data must lie below \/Volumes\/main\/ops\/company_codebase\/data\/, not be '/,
+  })),
   {
     what: "a day without its values",
     data: "location,date\nSeattle,2012-01-01\n",

@@ -7,6 +7,7 @@ metrics of the whole.
 import csv
 import io
 import math
+import sys
 import time
 from datetime import date
 
@@ -58,6 +59,7 @@ def settings_of(parameters):
     ):
         if not isinstance(settings[name], str):
             raise ValueError(f"parameter {name} must be {what}, not {settings[name]!r}")
+    reviewed(settings["data"])
     year = settings["year"]
     if year is not None and (isinstance(year, bool) or not isinstance(year, int)):
         raise ValueError(
@@ -73,6 +75,17 @@ def settings_of(parameters):
             f"parameter pause_seconds must be a number from 0 to {PAUSE_SECONDS_MAX}, not {pause!r}"
         )
     return settings
+
+
+def reviewed(path):
+    """A ticket names a file among the reviewed data, and no other: what it names is read with the
+    rights of the executors.
+    """
+    folders = [f"{folder}/data/" for folder in sys.path if folder.startswith("/Volumes/")]
+    climbs = any(part in (".", "..") for part in path.split("/"))
+    if climbs or not path.startswith(tuple(folders)):
+        raise ValueError(f"parameter data must lie below {' or '.join(folders)}, not be {path!r}")
+    return path
 
 
 def days_of(settings):

@@ -40,7 +40,17 @@ class LimitsTest(ExecutorTest):
             )
 
     def test_metrics_have_names_of_bounded_length(self) -> None:
-        for name in ("''", "'n' * 201", "'😀' * 201", "None", "5", "'__proto__'", "'\\ud800'"):
+        for name in (
+            "''",
+            "'n' * 201",
+            "'😀' * 201",
+            "None",
+            "5",
+            "'__proto__'",
+            "'\\ud800'",
+            "'a\\nb'",
+            "'a\\x9b'",
+        ):
             self.refused(
                 f"context.metric({name}, 1)", "a metric's name must be text of 1 to 200 characters"
             )
@@ -156,16 +166,16 @@ class LimitsTest(ExecutorTest):
 
     def test_a_result_that_would_be_too_large_loses_its_tails_first(self) -> None:
         """Metrics, tables, output and capsule fit alone, and not together with the tails."""
-        tables = [f"{n:03}" + "表" * 764 for n in range(200)]
-        # About 460 kB of tables, 328 of output and capsule, 211 of metrics (six bytes for each
-        # \x01), and 96 of tails.
+        tables = [f"{n:03}" + "😀" * 764 for n in range(200)]
+        # About 612 kB of tables, 328 of output and capsule, 80 of metrics, and 96 of tails (six
+        # bytes for each \x01).
         code = f"""
 import sys
 {CONTEXT}
 for name in {tables!r}: context.table(name)
 context.output = "o" * {OUTPUT_BYTES_MAX - 2}
 context.capsule["c"] = "c" * {CAPSULE_BYTES_MAX - 8}
-for n in range(200): context.metric(f"{{n:03}}" + "\\x01" * 174, n)
+for n in range(200): context.metric(f"{{n:03}}" + "😀" * 97, n)
 for stream in (sys.stdout, sys.stderr): stream.write("\\x01" * 8000)
 """
         result = self.succeed(code, policy={"writes": tables})

@@ -18,7 +18,7 @@ from .limits import (
     SUMMARY_CHARS_MAX,
     TABLES_MAX,
 )
-from .text import clean, head
+from .text import clean, has_controls, head
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -116,8 +116,8 @@ class Context:
         """Reports a finite number under a name; the last one counts."""
         if not _is_name(name):
             self._refuse(
-                f"a metric's name must be text of 1 to {METRIC_NAME_CHARS_MAX} characters, not "
-                f"{_shown(name)}"
+                f"a metric's name must be text of 1 to {METRIC_NAME_CHARS_MAX} characters without "
+                f"control characters, not {_shown(name)}"
             )
         number = self._number(name, value)
         if name not in self._metrics and len(self._metrics) >= METRICS_MAX:
@@ -266,6 +266,7 @@ def _is_name(name: Any) -> bool:
         isinstance(name, str)
         and 0 < len(name) <= METRIC_NAME_CHARS_MAX
         and name == clean(name)
+        and not has_controls(name)
         and name != "__proto__"
     )
 

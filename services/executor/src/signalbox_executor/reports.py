@@ -15,6 +15,7 @@ from .limits import (
     REPORT_LINE_BYTES_MAX,
     TABLES_MAX,
 )
+from .text import has_controls
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -67,7 +68,8 @@ class Reports:
             raise ValueError(f"there is no report called {kind}")
 
     def _metric(self, name: str, value: float) -> None:
-        if not math.isfinite(value) or not 0 < len(name) <= METRIC_NAME_CHARS_MAX:
+        is_name = 0 < len(name) <= METRIC_NAME_CHARS_MAX and not has_controls(name)
+        if not math.isfinite(value) or not is_name:
             self._refuse(
                 f"metric {name[:100]} is {value}: a metric must be a finite number with a name"
             )

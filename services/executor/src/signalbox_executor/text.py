@@ -1,5 +1,14 @@
 """Text of bounded length. Lengths are code points, as zod and JSON Schema count them too."""
 
+import re
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def has_controls(text: str) -> bool:
+    """Whether it has characters that no table, log or terminal should be given."""
+    return _CONTROLS.search(text) is not None
+
 
 def clean(text: str) -> str:
     """The same text; lone surrogates, which are no text and cannot be written, become ?."""

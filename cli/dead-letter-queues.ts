@@ -1,0 +1,207 @@
+// The queues of dead letters of a stage: what the letters of each say of themselves, and what a replay would send.
+import type { Message } from "@aws-sdk/client-sqs";
+import * as z from "zod";
+import { deadLetterQueueName, eventBusName, scheduleDeadLetterQueueName } from "../infra/names.ts";
+import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../shared/domain/body.ts";
+import { ScheduledStart, senderCharsMax } from "../shared/domain/messages.ts";
+import { oneLine } from "../shared/domain/text.ts";
+import { scheduledTicketId } from "../shared/domain/ticket.ts";
+import { FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
+
+export type DeadLetterQueue = {
+  /** As `--queue` names it, and the alarm `dead-letters-<name>`. */
+  readonly name: string;
+  readonly queueName: string;
+  /** Without a workload that has a schedule, a stage has no queue for their starts. */
+  readonly isOptional: boolean;
+  readonly describe: (message: Message) => Description;
+};
+
+/** What a letter says of itself, whoever put it there. */
+export type Description = {
+  readonly reason: string;
+  readonly errorName: string;
+  readonly failedAt: string;
+  readonly runId: string;
+  readonly runUrl: string;
+  /** Whose message it was, by SQS' word; empty where a service of AWS put it here. */
+  readonly firstBy: string;
+  readonly traceparent: string | undefined;
+  readonly replay: Replay;
+};
+
+/** What a replay sends, and where; or why it would be in vain. */
+export type Replay =
+  | { readonly kind: "yes"; readonly queue: QueueName; readonly body: string }
+  | { readonly kind: "no"; readonly why: string };
+
+const loopQueues = Object.keys(topology) as QueueName[];
+
+export const deadLetterQueuesOf = (stack: string): readonly DeadLetterQueue[] => [
+  ...loopQueues.map((name) => ({
+    name,
+    queueName: deadLetterQueueName(stack, name),
+    isOptional: false,
+    describe: (message: Message) => describeMessage(name, message),
+  })),
+  ...(["sweep", "workloads", "failed-starts"] as const).map((name) => ({
+    name,
+    queueName: scheduleDeadLetterQueueName(stack, name),
+    isOptional: name === "workloads",
+    describe: name === "failed-starts" ? describeFailedStart : describeUndeliveredStart,
+  })),
+  {
+    name: "example",
+    queueName: deadLetterQueueName(eventBusName(stack), "example"),
+    isOptional: false,
+    describe: describeUndeliveredEvent,
+  },
+];
+
+const attributeOf = ({ MessageAttributes }: Message, name: string): string | undefined =>
+  MessageAttributes?.[name]?.StringValue;
+
+const sentAt = ({ Attributes }: Message): string => {
+  const sentMs = Number(Attributes?.SentTimestamp);
+  return sentMs > 0 ? new Date(sentMs).toISOString() : "";
+};
+
+/** A message of the loop, with the attributes that a handler gave it; without them, SQS put it there. */
+function describeMessage(queue: QueueName, message: Message): Description {
+  const attribute = (name: string) => attributeOf(message, name);
+  const body = message.Body ?? "";
+  return {
+    reason: attribute("reason") ?? "SQS put it here after its receives were spent: see the logs",
+    errorName: attribute("error_name") ?? "ReceivesSpent",
+    failedAt: attribute("failed_at") ?? "",
+    runId: attribute("run_id") ?? runIdIn(body),
+    runUrl: attribute("run_url") ?? "",
+    firstBy: oneLine(attribute(FIRST_BY) ?? senderOf(message), senderCharsMax - 1),
+    traceparent: attribute("traceparent"),
+    replay: replayOf(queue, body),
+  };
+}
+
+/** Where SQS itself put it aside, it is as it was sent. What it says of an earlier sender is a note that anybody can write. */
+function senderOf(message: Message): string {
+  const { SenderId: sender = "" } = message.Attributes ?? {};
+  const claimed = attributeOf(message, SENT_BY);
+  return claimed === undefined ? sender : `${sender}, for ${claimed}`;
+}
+
+/** An order that came by another queue would come back; put on the right one, it would be the replayer's, unread. */
+const astray: ReadonlyMap<string, string> = new Map([
+  [
+    "cancel",
+    "cancellations come by the queue orders: give it yourself (signalbox cancel), or discard",
+  ],
+  ["retry", "retries come by the queue orders: give it yourself (signalbox retry), or discard"],
+  ["audited", "notes of what people did come by the queue orders, as their own: discard it"],
+]);
+
+function replayOf(queue: QueueName, body: string): Replay {
+  try {
+    const value: unknown = jsonOf(body);
+    const why = queue === "orders" ? undefined : astray.get(typeIn(value));
+    if (why !== undefined) return { kind: "no", why };
+    const schema: z.ZodType = topology[queue].schema;
+    checked("the message", schema, value);
+    return { kind: "yes", queue, body: JSON.stringify(withFreshTries(value)) };
+  } catch (error) {
+    return { kind: "no", why: `it would come back: ${messageOf(error)}` };
+  }
+}
+
+const typeIn = (value: unknown): string =>
+  typeof value === "object" && value !== null && "type" in value ? String(value.type) : "";
+
+/** Its waiting is over: a message that has waited a thousand times would be a dead letter again at once. */
+const withFreshTries = (value: unknown): unknown =>
+  typeof value === "object" && value !== null
+    ? {
+        ...value,
+        ...("tries" in value && { tries: 0 }),
+        ...("early" in value && { early: 0 }),
+      }
+    : value;
+
+/** For people; a body that cannot be read names no run. */
+function runIdIn(body: string): string {
+  const value = jsonOrNothing(body);
+  if (typeof value !== "object" || value === null) return "";
+  return String(
+    ("run_id" in value && value.run_id) || ("ticket_id" in value && value.ticket_id) || "",
+  );
+}
+
+const noOrigin = { runUrl: "", firstBy: "", traceparent: undefined };
+
+/** EventBridge Scheduler could not start the orchestrator: the body is the start itself. */
+function describeUndeliveredStart(message: Message): Description {
+  return {
+    ...noOrigin,
+    reason: attributeOf(message, "ERROR_MESSAGE") ?? "EventBridge Scheduler does not say why",
+    errorName: attributeOf(message, "ERROR_CODE") ?? "StartNotDelivered",
+    failedAt: sentAt(message),
+    ...startFields(jsonOrNothing(bodyWithTime(message))),
+  };
+}
+
+/** Whether the body of such a letter has the time or still its placeholder, Scheduler's guide does not say; the attribute has it. */
+const bodyWithTime = (message: Message): string =>
+  (message.Body ?? "").replace(SCHEDULED_TIME, attributeOf(message, "SCHEDULED_TIME") ?? "$&");
+const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
+
+const LambdaRecord = z.object({
+  timestamp: z.string(),
+  requestContext: z.object({ condition: z.string() }),
+  requestPayload: z.unknown(),
+  responsePayload: z
+    .object({ errorType: z.string().optional(), errorMessage: z.string().optional() })
+    .nullish(),
+});
+
+/** Lambda took a start and could not carry it through: its record of that has the start within. */
+function describeFailedStart(message: Message): Description {
+  const record = LambdaRecord.safeParse(jsonOrNothing(message.Body ?? ""));
+  const { timestamp, requestContext, requestPayload, responsePayload } = record.data ?? {};
+  const condition = requestContext?.condition ?? "it does not say why";
+  return {
+    ...noOrigin,
+    reason: responsePayload?.errorMessage ?? `Lambda gave up: ${condition}`,
+    errorName: responsePayload?.errorType ?? requestContext?.condition ?? "StartFailed",
+    failedAt: timestamp ?? sentAt(message),
+    ...startFields(requestPayload),
+  };
+}
+
+/** A start of a workload is worth the ticket that it would have become: its id carries the time, so that it is sent once. */
+function startFields(value: unknown): Pick<Description, "runId" | "replay"> {
+  const start = ScheduledStart.safeParse(value);
+  if (!start.success)
+    return {
+      runId: "",
+      replay: { kind: "no", why: `it is no scheduled start: ${faultsOf(start.error)}` },
+    };
+  if (start.data.schedule === "sweep")
+    return { runId: "", replay: { kind: "no", why: "the next sweep does the same: discard it" } };
+  const { workload, scheduled_time } = start.data;
+  const ticket_id = scheduledTicketId(workload, scheduled_time);
+  const body = JSON.stringify({ ticket_id, workload });
+  return { runId: ticket_id, replay: { kind: "yes", queue: "tickets", body } };
+}
+
+const Announcement = z.object({ detail: z.object({ run_id: z.string() }) });
+
+/** EventBridge could not deliver an announcement to the example: whoever needs it asks for it with the same ticket again. */
+function describeUndeliveredEvent(message: Message): Description {
+  const event = Announcement.safeParse(jsonOrNothing(message.Body ?? ""));
+  return {
+    ...noOrigin,
+    reason: attributeOf(message, "ERROR_MESSAGE") ?? "the example's listener did not take it",
+    errorName: attributeOf(message, "ERROR_CODE") ?? "ReceivesSpent",
+    failedAt: sentAt(message),
+    runId: event.data?.detail.run_id ?? "",
+    replay: { kind: "no", why: "nobody depends on the example's listener: discard it" },
+  };
+}

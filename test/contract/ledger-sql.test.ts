@@ -1,0 +1,3 @@
+import { ledgerSqlContract } from "./ledger-sql.ts";
+
+ledgerSqlContract("duckdb");

@@ -1,0 +1,3 @@
+import { ledgerSqlContract } from "../contract/ledger-sql.ts";
+
+ledgerSqlContract("spark");
