@@ -122,7 +122,7 @@ type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 /**
 /**
  * Reads the marker at the first look of a watch, and whenever the watch's own last touch is ten
- * minutes or twenty looks old: not at every look. Then it also takes the watch's times from the
+ * minutes or twelve looks old: not at every look. Then it also takes the watch's times from the
  * submission, because a forged or edited message must not look at a run for ever.
  * @throws PoisonMessageError if no submission asks for such a watch
  */
@@ -166,7 +166,7 @@ const hasLookedOften = ({ looks, looks_then = 0 }: Watch): boolean =>
 
 /**
  * Whether the look has to touch the marker: it is gone, at an earlier attempt, or untouched for ten
- * minutes or for twenty looks.
+ * minutes or for twelve looks.
  */
 const mustTouch = (deps: WatchDeps, watch: Watch, { due, marker }: Seen): boolean =>
   due &&
