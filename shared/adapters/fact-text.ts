@@ -115,7 +115,7 @@ function utf8(what: string, content: Uint8Array): string {
 
 function parse(what: string, text: string): unknown {
   try {
-    return strictJson("it", text, DEPTH_MAX);
+    return strictJson("it", text, DEPTH_MAX, "any");
   } catch (error) {
     throw refused(what, messageOf(error), error);
   }
