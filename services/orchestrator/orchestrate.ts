@@ -14,12 +14,14 @@ import {
   isStopped,
   type Manifest,
   manifestCopyPath,
+  type StoppedManifest,
   scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName, submitBodyOf } from "../../shared/domain/payload.ts";
 import { generationOf, tokenOf } from "../../shared/domain/seed.ts";
+import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
@@ -35,7 +37,7 @@ import type {
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/story/steps.ts";
+import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
@@ -71,11 +73,7 @@ export async function orchestrate(
   const asked = await askedFor(deps, turn, known);
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
-  const manifest = await step(
-    factRef.manifest(turn),
-    () => plan(deps, turn, { ...asked, isNew }),
-    isNew,
-  );
+  const manifest = await planOnce(deps, turn, { ...asked, isNew });
   if (isStopped(manifest.fact))
     return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
@@ -177,6 +175,38 @@ async function askedFor(
 
 const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
+
+/** A plan that could not be read back is not written. Then it is written that there is none, because a chapter must end. */
+async function planOnce(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  asked: Asked & Pick<Opened, "isNew">,
+): Promise<Step<Manifest>> {
+  const step = stepsOf(deps);
+  let wanted: Manifest | undefined;
+  const compute = async () => {
+    wanted = await plan(deps, turn, asked);
+    return wanted;
+  };
+  try {
+    return await step(factRef.manifest(turn), compute, asked.isNew);
+  } catch (error) {
+    // A fact of others that cannot be read ends nothing: a person mends it, and replays the turn.
+    if (wanted === undefined || !(error instanceof PoisonMessageError)) throw error;
+    const none = noPlanOf(wanted, generationOf(deps, asked.ticket), oneLine(error.message));
+    deps.log("attempt.refused", { ...attemptFields(none), reason: none.unplannable });
+    return await step(factRef.manifest(turn), async () => none, true);
+  }
+}
+
+/** Of a plan, what comes from facts that can be read as it is; what its recipe and its ticket make together is left out. */
+function noPlanOf(plan: Manifest, generation: string | undefined, unplannable: string) {
+  const { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode } = plan;
+  const { capsule, limits, gate, traceparent } = plan;
+  const key = { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode };
+  const none = { ...key, capsule, limits, gate, generation, traceparent };
+  return { ...none, stopped: true, unplannable } satisfies StoppedManifest;
+}
 
 /** The attempt's first fact decides: once there is a plan, it is carried through to its submission; then stop is read. */
 async function plan(

@@ -57,10 +57,12 @@ export const TicketFact = z.strictObject({
 });
 export type TicketFact = z.infer<typeof TicketFact>;
 
-/** Nothing will run: somebody stopped the chapter before this attempt was planned. */
+/** Nothing will run: somebody stopped the chapter before this attempt was planned, or its plan could not be stored. */
 export const StoppedManifest = z.strictObject({
   v,
   stopped: z.literal(true),
+  /** Why there can be no plan of it; absent where somebody stopped the chapter. */
+  unplannable: z.string().optional(),
   ...attemptKeys,
   try: Count,
   created_at: Instant,
