@@ -41,6 +41,7 @@ import type {
   RunLook,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { createDecision } from "./create-decision.ts";
 import { decisionFactOf } from "./decision.ts";
 import { type FollowDeps, follow, later } from "./follow.ts";
 import { learnPace } from "./learn.ts";
@@ -256,7 +257,7 @@ async function decideAndFollow(
   const { manifest, submission, result } = evidence;
   const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
   const fact = await decisionOf(deps, evidence, judgement, resultPath);
-  const { fact: decision, isNew } = await deps.facts.create(factRef.decision(manifest), fact);
+  const { fact: decision, isNew } = await createDecision(deps, fact, manifest.capsule);
   if (isNew)
     deps.log("run.decided", {
       ...attemptFields(decision),

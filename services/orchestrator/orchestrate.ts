@@ -15,12 +15,14 @@ import {
   isStopped,
   type Manifest,
   manifestCopyPath,
+  type StoppedManifest,
   scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName, submitBodyOf } from "../../shared/domain/payload.ts";
 import { generationOf, tokenOf } from "../../shared/domain/seed.ts";
+import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
@@ -37,7 +39,7 @@ import type {
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/story/steps.ts";
+import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
@@ -79,11 +81,7 @@ export async function orchestrate(
   const asked = await askedFor(deps, turn, known);
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
-  const manifest = await step(
-    factRef.manifest(turn),
-    () => plan(deps, turn, { ...asked, isNew }),
-    isNew,
-  );
+  const manifest = await planOnce(deps, turn, { ...asked, isNew });
   if (isStopped(manifest.fact))
     return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
@@ -202,6 +200,44 @@ async function askedFor(
 
 const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
+
+/**
+ * Writes no plan that could not be read back. Then a fact says that there is none, because a chapter
+ * must end.
+ */
+async function planOnce(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  asked: Asked & Pick<Opened, "isNew">,
+): Promise<Step<Manifest>> {
+  const step = stepsOf(deps);
+  let wanted: Manifest | undefined;
+  const compute = async () => {
+    wanted = await plan(deps, turn, asked);
+    return wanted;
+  };
+  try {
+    return await step(factRef.manifest(turn), compute, asked.isNew);
+  } catch (error) {
+    // A fact of others that cannot be read ends nothing: a person mends it, and replays the turn.
+    if (wanted === undefined || !(error instanceof PoisonMessageError)) throw error;
+    const none = noPlanOf(wanted, generationOf(deps, asked.ticket), oneLine(error.message));
+    deps.log("attempt.refused", { ...attemptFields(none), reason: none.unplannable });
+    return await step(factRef.manifest(turn), async () => none, true);
+  }
+}
+
+/**
+ * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket make
+ * together.
+ */
+function noPlanOf(plan: Manifest, generation: string | undefined, unplannable: string) {
+  const { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode } = plan;
+  const { capsule, limits, gate, traceparent } = plan;
+  const key = { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode };
+  const none = { ...key, capsule, limits, gate, generation, traceparent };
+  return { ...none, stopped: true, unplannable } satisfies StoppedManifest;
+}
 
 /**
  * Plans the attempt. The first fact decides: once there is a plan, it is carried through to its
