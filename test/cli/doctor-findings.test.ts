@@ -137,15 +137,15 @@ describe("grants", () => {
     {
       given: "executors that must read a while longer",
       more: [holding(run_as, "READ_VOLUME")],
-      why: "an attempt that was planned before is under way (R-1 1.1)",
+      why: "a run that was accepted before is open (R-1, chapter 1)",
       status: "warn",
-      says: /may still read the facts, because an attempt that was planned before is under way \(R-1 1\.1\)$/,
+      says: /may still read the facts, because a run that was accepted before is open \(R-1, chapter 1\)$/,
       remedy: /signalbox bootstrap --stage test, after the deploy, when that is over/,
     },
     {
       given: "everybody who reads, by the catalog, whatever executors must",
       more: [holding("account users", "READ_VOLUME", "CATALOG main")],
-      why: "an attempt that was planned before is under way (R-1 1.1)",
+      why: "a run that was accepted before is open (R-1, chapter 1)",
       status: "fail",
       says: /account users \(READ VOLUME on CATALOG main\)/,
       remedy: /REVOKE READ VOLUME ON CATALOG main FROM `account users`$/,

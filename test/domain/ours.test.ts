@@ -5,7 +5,7 @@ import { isCreatedByUs, seenOf, strangenessOf } from "../../shared/domain/ours.t
 import { accepted, controllers, run } from "./examples.ts";
 
 const file = "/Volumes/main/ops/company_codebase/run_executor.py";
-const manifest = "/Volumes/main/ops/facts/run_ORD-1/iter_001.attempt_001.manifest.json";
+const manifest = "/Volumes/main/ops/plans/run_ORD-1/iter_001.attempt_001.manifest.json";
 const task = {
   taskKey: "main",
   taskRunId: "7",

@@ -1,5 +1,5 @@
 // A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is adopted instead.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import { turnOf } from "../../shared/domain/messages.ts";
@@ -7,7 +7,7 @@ import { attemptName } from "../../shared/domain/payload.ts";
 import { accepted, at, controllers, limits, manifest } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { first, ticketFact } from "../support/facts.ts";
-import { createPlane, planeId, settings, sha256Of } from "../support/plane.ts";
+import { createPlane, type Plane, planeId, settings, sha256Of } from "../support/plane.ts";
 
 const turn = turnOf(first, { ticket: true });
 const name = attemptName(planeId, first);
@@ -42,7 +42,7 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         {
           task_key: "main",
           python_file: settings.executorPath,
-          parameters: [`${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
         },
       ],
     },
@@ -161,4 +161,52 @@ test("a plan may be submitted up to its last second", async () => {
   plane.at(7 * 24 * 3600);
   await deliver(plane.ports, turn);
   expect(plane.effects()[1]).toBe("submit 1.1");
+});
+
+describe("a ticket of before, whose code lies among the facts", () => {
+  const code = "print(1)\n";
+  const sha256 = sha256Of(code);
+  const path = `${settings.factsVolume}/run_ORD-1/files/${sha256}/main.py`;
+  const files = [{ name: "main.py", path, sha256, bytes: code.length }];
+  const old = { ticket: { ...ticketFact, files } };
+  const runOf = async (plane: Plane) => {
+    const submission = (await plane.facts.read(factRef.submission(first)))?.fact;
+    const { payload, artifact_path } = submission as typeof accepted;
+    const [task] = JSON.parse(payload).tasks;
+    return { manifestPath: task.spark_python_task.parameters[0], artifact_path };
+  };
+
+  test("planned by the code of before: its request stays as it was", async () => {
+    const plane = createPlane();
+    await plane.given({ ...old, manifest: { ...manifest, files } });
+    await deliver(plane.ports, turn);
+    expect(await runOf(plane)).toEqual({
+      manifestPath: `${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`,
+      artifact_path: path,
+    });
+  });
+
+  test("planned now: plan and code are read where executors may read", async () => {
+    const plane = createPlane();
+    await plane.given(old);
+    plane.put(path, code);
+    await deliver(plane.ports, turn);
+    const copy = `run_ORD-1/files/${sha256}/main.py`;
+    expect(await runOf(plane)).toEqual({
+      manifestPath: `${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`,
+      artifact_path: `${settings.plansVolume}/${copy}`,
+    });
+    expect(plane.planTexts()).toHaveProperty([copy], code);
+  });
+
+  test.each([
+    { given: "gone", there: undefined },
+    { given: "another by now", there: "print(2)\n" },
+  ])("planned now, but its code is $given: nothing is planned", async ({ there }) => {
+    const plane = createPlane();
+    await plane.given(old);
+    if (there !== undefined) plane.put(path, there);
+    await expect(deliver(plane.ports, turn)).rejects.toThrow("is not what the ticket");
+    expect(plane.effects()).toEqual([]);
+  });
 });
