@@ -117,6 +117,10 @@ export type MessageOf<Q extends QueueName> = z.output<(typeof topology)[Q]["sche
 export const SENT_BY = "sent_by";
 /** The attribute of a dead letter that says who had sent it: a note for people, under a name that is never believed. */
 export const FIRST_BY = "first_by";
+/** What a letter of ours says of itself, and no message does: how it is known, whoever moves it back. */
+export const ERROR_NAME = "error_name";
+export const SOURCE_QUEUE = "source_queue";
+export const letterMarks = [FIRST_BY, ERROR_NAME, SOURCE_QUEUE] as const;
 
 /** DelaySeconds: SQS refuses more (an emulator may not). */
 export const DELAY_SECONDS_MAX = 900;

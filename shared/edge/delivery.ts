@@ -4,7 +4,7 @@ import { senderCharsMax } from "../domain/messages.ts";
 import { oneLine } from "../domain/text.ts";
 import { isTraceparent } from "../domain/trace.ts";
 import type { Settings } from "../ports.ts";
-import { FIRST_BY, SENT_BY } from "../topology.ts";
+import { FIRST_BY, letterMarks, SENT_BY } from "../topology.ts";
 
 export type Sent = {
   readonly traceparent: string | undefined;
@@ -36,7 +36,8 @@ export const oneByOne =
 
 /**
  * What SQS says of a record's sender is decided by the part before the colon, which nobody chooses: a role's session name is its
- * taker's choice. Whoever puts a dead letter back is its sender; what the message says of an earlier one is a note.
+ * taker's choice. Whoever puts a dead letter back is its sender; what the message says of an earlier one is a note. SQS can move one, too,
+ * and where it then keeps the sender, that is whoever of us wrote the letter, and not whose order it was: a letter is never ours.
  */
 export function sentOf(
   record: SQSRecord,
@@ -44,7 +45,8 @@ export function sentOf(
   message: object | undefined,
 ): Sent {
   const { SenderId: sender } = record.attributes;
-  const isOwn = ownSenders.includes(sender.split(":")[0] ?? "");
+  const isLetter = letterMarks.some((mark) => attributeOf(record, mark) !== undefined);
+  const isOwn = !isLetter && ownSenders.includes(sender.split(":")[0] ?? "");
   const said = attributeOf(record, SENT_BY) ?? senderIn(message);
   const by = bounded((isOwn ? said : undefined) ?? sender);
   const firstBy = attributeOf(record, FIRST_BY) ?? (isOwn ? undefined : said);
@@ -62,7 +64,10 @@ export function traceparentOf(record: SQSRecord): string | undefined {
   return isTraceparent(traceparent) ? traceparent : undefined;
 }
 
-/** Orders of before carried their sender in their body. */
+/**
+ * Orders of before carried their sender in their body, where it counts of ours alone: what we send again now says it beside the body.
+ * Needed until four days after the upgrade, which no message of before outlives in its queue.
+ */
 const senderIn = (message: object | undefined): string | undefined =>
   message !== undefined && "by" in message && typeof message.by === "string"
     ? message.by
