@@ -128,3 +128,31 @@ describe("what is kept of a run", () => {
     expect(text).not.toMatch(/\\n|\u202e/);
   });
 });
+
+describe("the executor of another deploy", () => {
+  const below = (folder: string): string => `/Volumes/main/ops/company_codebase/${folder}`;
+  const payload = accepted.payload.replace(
+    file,
+    below("executor/0123456789abcdef/run_executor.py"),
+  );
+  test.each([
+    { path: below("executor/fedcba9876543210/run_executor.py"), ours: true },
+    { path: `dbfs:${below("executor/fedcba9876543210/run_executor.py")}`, ours: true },
+    { path: below("executor/fedcba9876543210/other.py"), ours: false },
+    { path: below("executor/fedcba9876543210/more/run_executor.py"), ours: false },
+    { path: below("executor/run_executor.py"), ours: false },
+    { path: below("executor/fedcba987654321/run_executor.py"), ours: false },
+    { path: below("executor/FEDCBA9876543210/run_executor.py"), ours: false },
+    { path: below("executor/../fedcba9876543210/run_executor.py"), ours: false },
+    { path: below("old/executor/fedcba9876543210/run_executor.py"), ours: false },
+    {
+      path: "/Volumes/main/ops/scratchpad/executor/fedcba9876543210/run_executor.py",
+      ours: false,
+    },
+  ])("at $path is ours: $ours", ({ path, ours: isOurs }) => {
+    const shown = { ...ours, tasks: [{ ...task, pythonFile: path }] };
+    const strangeness = strangenessOf(shown, { ...expected, payload });
+    if (isOurs) expect(strangeness).toBeUndefined();
+    else expect(strangeness).toContain(`runs "${path}"`.slice(0, 100));
+  });
+});
