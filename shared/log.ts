@@ -25,6 +25,7 @@ export type LogEvent =
   | "marker.orphaned"
   | "marker.failed"
   | "stray.cancelled"
+  | "stray.unsearched"
   | "stray.failed"
   | "facts.retired"
   | "facts.kept"

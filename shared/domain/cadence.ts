@@ -62,6 +62,12 @@ export const REFUSAL_SETTLES_SECONDS = 150;
 /** Our clock and Databricks' own may differ by as much: who searches by time looks so much further on both sides. */
 export const CLOCKS_DIFFER_SECONDS = 300;
 
+/**
+ * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long it is given up, and said. Longer
+ * than floods by mistake last, shorter than messages live.
+ */
+export const SEARCH_SECONDS_MAX = 6 * 3600;
+
 type Waiting = {
   /** How often it has waited before. */
   readonly tries: number;

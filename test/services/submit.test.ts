@@ -1,6 +1,6 @@
 // A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is adopted instead.
 import { describe, expect, test } from "vitest";
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import { turnOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
@@ -154,6 +154,31 @@ test("a manifest whose entry is none of its files is a surprise", async () => {
     new Error("the manifest plans no file called other.py"),
   );
 });
+
+test.each([
+  { given: "less than six hours", seconds: 6 * 3600 - 1, refuses: false },
+  { given: "six hours", seconds: 6 * 3600, refuses: true },
+])(
+  "where there are too many runs to look through for $given, nothing is adopted: refused $refuses",
+  async ({ seconds, refuses }) => {
+    const plane = createPlane();
+    await plane.given({ ...ticket, manifest });
+    plane.jobs.refuse(name, "INVALID_PARAMETER_VALUE", "no such cluster");
+    plane.at(seconds);
+    const asked: unknown[] = [];
+    const find = async (...args: unknown[]) => {
+      asked.push(args);
+      throw new SearchTooLongError("more than 2500 runs to look through");
+    };
+    const turning = deliver({ ...plane.ports, jobs: { ...plane.ports.jobs, find } }, turn);
+    if (refuses) await turning;
+    else await expect(turning).rejects.toBeInstanceOf(PlatformTroubleError);
+    const fact = (await plane.facts.read(factRef.submission(first)))?.fact;
+    expect(fact !== undefined && "refused" in fact).toBe(refuses);
+    const lastMs = Date.parse(manifest.submit_before) + 150_000;
+    expect(asked).toEqual([[name, Date.parse(manifest.created_at), lastMs]]);
+  },
+);
 
 test("a plan may be submitted up to its last second", async () => {
   const plane = createPlane();
