@@ -6,7 +6,7 @@ import {
   REFUSAL_SETTLES_SECONDS,
   scaledSeconds,
 } from "../../shared/domain/cadence.ts";
-import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
+import type { ExecutorManifest, Limits, PlannedFile } from "../../shared/domain/contract.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
@@ -15,6 +15,7 @@ import {
   isStopped,
   type Manifest,
   manifestCopyPath,
+  plannedFilePath,
   type StoppedManifest,
   scratchpadFolder,
   type TicketFact,
@@ -38,6 +39,7 @@ import type {
   QueuesPort,
   SettingsPort,
   Stored,
+  VolumesPort,
 } from "../../shared/ports.ts";
 import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
@@ -46,6 +48,7 @@ import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } fro
 export type OrchestrateDeps = FactsPort &
   HintsPort &
   PlansPort &
+  VolumesPort &
   JobsPort &
   IdentityPort &
   PlanePort &
@@ -275,7 +278,7 @@ async function plan(
     ...common,
     plane_id: await deps.plane.id(),
     submit_before: isoOf(nowMs + SUBMIT_BEFORE_SECONDS * 1000),
-    files: ticket.files,
+    files: await filesOf(deps, ticket),
     entry: ticket.entry,
     code_paths: [deps.settings.codebaseVolume],
     parameters: { ...recipe.parameters, ...ticket.ticket.parameters },
@@ -290,6 +293,50 @@ async function plan(
   };
 }
 
+/**
+ * What executed code may read of a ticket. Tickets of before have their code among the facts, which executors read no longer: what is
+ * planned of them now, also a retry of months later, gets copies where it may read.
+ */
+async function filesOf(
+  deps: OrchestrateDeps,
+  { run_id, files }: TicketFact,
+): Promise<PlannedFile[]> {
+  const planned: PlannedFile[] = [];
+  for (const file of files)
+    planned.push(isAmongFacts(deps, file) ? await copied(deps, run_id, file) : file);
+  return planned;
+}
+
+const isAmongFacts = ({ settings }: SettingsPort, { path }: PlannedFile): boolean =>
+  path.startsWith(`${settings.factsVolume}/`);
+
+async function copied(
+  { volumes, plans, sha256, settings }: VolumesPort & PlansPort & DigestPort & SettingsPort,
+  runId: string,
+  file: PlannedFile,
+): Promise<PlannedFile> {
+  const read = await volumes.read(file.path, file.bytes);
+  if (read.kind !== "found" || sha256(read.content) !== file.sha256)
+    throw new PoisonMessageError(`${file.path} is not what the ticket of run ${runId} brought`);
+  const path = plannedFilePath(runId, file.sha256, file.name);
+  await plans.put(path, read.content);
+  return { ...file, path: `${settings.plansVolume}/${path}` };
+}
+
+/**
+ * Where the executor reads the manifest. A plan of before keeps its request as it was: the same token must lead to the same run, also
+ * across an upgrade. It is known by its files, which lie among the facts; in what is planned now, none do.
+ */
+const manifestPathOf = (
+  deps: OrchestrateDeps,
+  turn: Turn,
+  { files }: ExecutorManifest,
+  copy: string,
+): string =>
+  files.some((file) => isAmongFacts(deps, file))
+    ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
+    : `${deps.settings.plansVolume}/${copy}`;
+
 /** Submits the plan. The same token is the same Databricks run, however often this is done. */
 async function submit(
   deps: OrchestrateDeps,
@@ -300,17 +347,11 @@ async function submit(
   const { fact } = manifest;
   const key = { ...turn, generation: generationOf(deps, ticket) };
   const copy = manifestCopyPath(key);
-  // A ticket from before there were seeds keeps its request as it was: the same token must lead to
-  // the same run, also across an upgrade.
-  const manifestPath =
-    key.generation === undefined
-      ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
-      : `${deps.settings.plansVolume}/${copy}`;
   const payload = JSON.stringify(
     submitBodyOf({
       recipe: ticket.recipe,
       manifest: fact,
-      manifestPath,
+      manifestPath: manifestPathOf(deps, turn, fact, copy),
       executorPath: deps.settings.executorPath,
       runAs: deps.settings.runAs,
     }),
