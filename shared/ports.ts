@@ -99,6 +99,18 @@ export interface MarkersPort {
   };
 }
 
+/**
+ * Files below `hints/` of the facts volume that may be overwritten, lost or wrong without harm: a
+ * hint moves looks, never verdicts.
+ */
+export interface HintsPort {
+  readonly hints: {
+    /** JSON, whatever it says; undefined if there is none that can be read. */
+    readonly read: (name: string) => Promise<unknown>;
+    readonly write: (name: string, hint: object) => Promise<void>;
+  };
+}
+
 /** A file at a path of a volume that others may write. */
 export type VolumeFile =
   | { readonly kind: "absent" }

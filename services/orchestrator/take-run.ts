@@ -1,9 +1,10 @@
 // Decides which Databricks run is taken for an attempt: one that the controllers created, and that
 // runs what they submitted. If a name or a token leads to somebody else's run, that is a refusal,
 // with what was seen. Such a run must neither be believed nor hold up the ticket.
+import { REFUSAL_SETTLES_SECONDS, SEARCH_SECONDS_MAX } from "../../shared/domain/cadence.ts";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import { judgedByOf, type Seen, type Submission } from "../../shared/domain/facts.ts";
 import {
   FORBIDDEN_SECONDS_MAX,
@@ -12,6 +13,7 @@ import {
   seenOf,
   strangenessOf,
 } from "../../shared/domain/ours.ts";
+import type { Paces } from "../../shared/domain/pace.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -35,6 +37,7 @@ export type Attempt = {
   readonly payload: string;
   /** The time at which its chapter was opened, if this is the first attempt. */
   readonly openedAt: string | undefined;
+  readonly pace: Promise<Paces | undefined>;
 };
 
 /** A submission, and whether the look behind it showed that the run is over. */
@@ -53,9 +56,29 @@ export type TakenRun = {
  */
 export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRun | undefined> {
   const controllers = await deps.identity.own();
-  const named = await deps.jobs.find(attempt.namePrefix, msOf(attempt.manifest.fact.created_at));
+  const named = await namedRuns(deps, attempt);
   const own = named.find((run) => isCreatedByUs(run, controllers));
   return own && (await taken(deps, attempt, own, true));
+}
+
+/**
+ * Finds the runs of the attempt's name. Nothing is submitted after the plan's last second, so younger
+ * runs are not looked through. If there are too many for too long, none is adopted: the judge of the
+ * refusal searches again, and says so if it finds as little.
+ */
+async function namedRuns(
+  { jobs, clock, settings }: TakeDeps,
+  { namePrefix, manifest: { fact } }: Attempt,
+): Promise<readonly NamedRun[]> {
+  const plannedMs = msOf(fact.created_at);
+  const untilMs = msOf(fact.submit_before) + REFUSAL_SETTLES_SECONDS * 1000;
+  try {
+    return await jobs.find(namePrefix, plannedMs, untilMs);
+  } catch (error) {
+    const isTooLong = clock.nowMs() - plannedMs >= SEARCH_SECONDS_MAX * settings.timeScale * 1000;
+    if (error instanceof SearchTooLongError && isTooLong) return [];
+    throw error;
+  }
 }
 
 /**
@@ -75,7 +98,7 @@ export async function taken(
       // Nobody can make a success of it any more: the judge will find it lost. But not at once,
       // because a new run may show late.
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
+        submission: await accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
         isOver: false,
       };
     case "forbidden":
@@ -89,7 +112,12 @@ export async function taken(
         return refused(refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen }));
       const { runUrl: url } = look.run;
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl: url, isAdopted, seen }),
+        submission: await accepted(deps, attempt, {
+          databricksRunId,
+          runUrl: url,
+          isAdopted,
+          seen,
+        }),
         isOver: phaseOf(look.run) === "over",
       };
     }
@@ -120,11 +148,11 @@ type Taken = {
   readonly seen?: Seen;
 };
 
-function accepted(
+async function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt, pace }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
-): Submission {
+): Promise<Submission> {
   const nowMs = deps.clock.nowMs();
   const { timeout_seconds, queue_seconds } = fact.limits;
   const entry = fact.files.find((file) => file.name === fact.entry);
@@ -152,6 +180,7 @@ function accepted(
     seen,
     judged_by: judgedByOf(fact),
     opened_at: openedAt,
+    pace: await pace,
     generation,
   };
 }

@@ -6,7 +6,13 @@ import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.t
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
-import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
+import {
+  isOfAttempt,
+  numberOf,
+  TOUCH_LOOKS,
+  TOUCH_SECONDS,
+  touched,
+} from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
 import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
@@ -40,6 +46,12 @@ const AFTER_DEADLINE_SECONDS = 60;
  * up by somebody.
  */
 const NUMBERS_AHEAD_MAX = 100;
+/**
+ * The marker is behind a watch whose last touch failed. While it cannot be written, no watch is
+ * outnumbered: then looks are rare, or copies of the watch would double and double. Nothing could be
+ * decided either.
+ */
+const UNTOUCHABLE_SECONDS = 300;
 /** A little past the deadline, so that one look there is enough. */
 const BEYOND_DEADLINE_SECONDS = 5;
 
@@ -66,7 +78,8 @@ export async function watchRun(
   if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
   if (phase === "unknown" && nowMs > msOf(watch.deadline))
     return await deps.queues.send("reports", endedOf(watch), { traceparent });
-  const going = { due, marker, phase, traceparent };
+  const ranFromMs = look.kind === "run" ? look.run.ranFromMs : undefined;
+  const going = { due, marker, phase, ranFromMs, traceparent };
   await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
 }
 
@@ -108,8 +121,8 @@ type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 
 /**
  * Reads the marker at the first look of a watch, and whenever the watch's own last touch is ten
- * minutes old: not at every look. Then it also takes the watch's times from the submission, because
- * a forged or edited message must not look at a run for ever.
+ * minutes or twenty looks old: not at every look. Then it also takes the watch's times from the
+ * submission, because a forged or edited message must not look at a run for ever.
  * @throws PoisonMessageError if no submission asks for such a watch
  */
 async function checkedIfDue(
@@ -117,7 +130,8 @@ async function checkedIfDue(
   watch: Watch,
   { traceparent }: Traced,
 ): Promise<Seen & Traced & { readonly watch: Watch }> {
-  const due = watch.touched_at === undefined || isOld(deps, watch.touched_at);
+  const due =
+    watch.touched_at === undefined || isOld(deps, watch.touched_at) || hasLookedOften(watch);
   if (!due) return { due, marker: undefined, watch, traceparent };
   const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
   const isMeant =
@@ -129,13 +143,14 @@ async function checkedIfDue(
     throw new PoisonMessageError(
       `attempt ${watch.iter_n}.${watch.attempt} of run ${watch.run_id} has no submission in chapter ${watch.chapter} with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
     );
-  const { submitted_at, deadline } = submission;
+  const { submitted_at, deadline, pace } = submission;
+  const { pace: _, ...told } = watch;
   const marker = await deps.markers.read(watch);
   const number = believable(marker, watch);
   return {
     due,
     marker,
-    watch: { ...watch, submitted_at, deadline, number },
+    watch: { ...told, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
     traceparent: submission.traceparent ?? traceparent,
   };
 }
@@ -144,12 +159,20 @@ async function checkedIfDue(
 const isOld = ({ clock, settings }: WatchDeps, at: string): boolean =>
   Math.abs(clock.nowMs() - msOf(at)) > TOUCH_SECONDS * settings.timeScale * 1000;
 
+/** If watches looked more often between two touches, their copies would multiply. */
+const hasLookedOften = ({ looks, looks_then = 0 }: Watch): boolean =>
+  Math.abs(looks - looks_then) >= TOUCH_LOOKS;
+
 /**
  * Whether the look has to touch the marker: it is gone, at an earlier attempt, or untouched for ten
- * minutes.
+ * minutes or for many looks.
  */
 const mustTouch = (deps: WatchDeps, watch: Watch, { due, marker }: Seen): boolean =>
-  due && (marker === undefined || !isOfAttempt(marker, watch) || isOld(deps, marker.touched_at));
+  due &&
+  (marker === undefined ||
+    !isOfAttempt(marker, watch) ||
+    isOld(deps, marker.touched_at) ||
+    hasLookedOften(watch));
 
 /**
  * Cancels a run past its deadline. The submission's deadline counts, not the message's. A run that
@@ -170,7 +193,12 @@ async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
   return true;
 }
 
-type Going = Seen & Traced & { readonly phase: RunPhase };
+type Going = Seen &
+  Traced & {
+    readonly phase: RunPhase;
+    /** When its code started, by Databricks' clock. */
+    readonly ranFromMs: number | undefined;
+  };
 
 /**
  * Sends the next watch, then touches the marker if that is due. In the other order, both could be
@@ -179,6 +207,7 @@ type Going = Seen & Traced & { readonly phase: RunPhase };
 async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> {
   const nowMs = deps.clock.nowMs();
   const touches = mustTouch(deps, watch, going);
+  const isBehind = going.due && numberOf(going.marker, watch) < watch.number;
   const number = touches ? numberAbove(going.marker, watch) : watch.number;
   const read = going.due ? going.marker?.touched_at : watch.touched_at;
   const touched_at = touches ? isoOf(nowMs) : read;
@@ -188,8 +217,9 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
     looks: Math.min(watch.looks + 1, messageLimits.looksMax),
     tries: 0,
     ...(touched_at !== undefined && { touched_at }),
+    ...(going.due && !isBehind && { looks_then: watch.looks }),
   };
-  const delaySeconds = delayOf(deps, watch, going.phase);
+  const delaySeconds = delayOf(deps, watch, { ...going, isBehind });
   const { traceparent } = going;
   await deps.queues.send("watches", next, { delaySeconds, traceparent });
   if (touches) await touch(deps, touched(watch, watch, number, nowMs));
@@ -218,12 +248,22 @@ const numberAbove = (marker: Marker | undefined, watch: Watch): number =>
   Math.max(numberOf(marker, watch), believable(marker, watch)) + 1;
 
 /** The delay until the next look, in the time of this plane; never far beyond the deadline. */
-function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase): number {
+function delayOf(
+  { clock, settings }: WatchDeps,
+  watch: Watch,
+  { phase, ranFromMs, isBehind }: Going & { readonly isBehind: boolean },
+): number {
   const nowMs = clock.nowMs();
   const { timeScale } = settings;
-  const age = (nowMs - msOf(watch.submitted_at)) / 1000 / timeScale;
-  const jitter = jitterOf(`${watch.databricks_run_id}/${watch.looks}`);
-  const look = scaledSeconds(nextLook(age, phase, undefined, jitter), timeScale);
+  const seconds = (sinceMs: number): number => Math.max(0, nowMs - sinceMs) / 1000 / timeScale;
+  const wait = nextLook({
+    ageSeconds: seconds(msOf(watch.submitted_at)),
+    ranSeconds: ranFromMs && seconds(ranFromMs),
+    phase,
+    pace: watch.pace,
+    jitter: jitterOf(`${watch.databricks_run_id}/${watch.looks}`),
+  });
+  const look = scaledSeconds(isBehind ? Math.max(wait, UNTOUCHABLE_SECONDS) : wait, timeScale);
   const left = Math.ceil((msOf(watch.deadline) - nowMs) / 1000);
   if (left <= 0) return scaledSeconds(AFTER_DEADLINE_SECONDS, timeScale);
   return Math.max(1, Math.min(look, left + BEYOND_DEADLINE_SECONDS));

@@ -28,7 +28,13 @@ import {
   systemRandom,
   systemSecrets,
 } from "./system.ts";
-import { createFacts, createMarkers, createPlans, createVolumes } from "./volume-facts.ts";
+import {
+  createFacts,
+  createHints,
+  createMarkers,
+  createPlans,
+  createVolumes,
+} from "./volume-facts.ts";
 import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
@@ -74,6 +80,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
       ...facts,
       ...createPlans(files, environment.settings.plansVolume),
       ...createMarkers({ files, factsVolume: environment.settings.factsVolume }),
+      ...createHints({ files, factsVolume: environment.settings.factsVolume }),
       ...createVolumes(files),
       ...createJobs(http),
       ...createQueues(sqs, environment.queueUrls),

@@ -29,6 +29,10 @@ const Task = z.object({
   task_key: z.string(),
   run_id: Id.nullish().catch(undefined),
   attempt_number: z.int().nullish(),
+  start_time: ms.catch(undefined),
+  end_time: ms.catch(undefined),
+  queue_duration: ms.catch(undefined),
+  setup_duration: ms.catch(undefined),
   spark_python_task: z
     .object({ python_file: text, parameters: z.array(z.string()).nullish() })
     .nullish()
@@ -77,6 +81,7 @@ export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): Da
     message: message || first.state?.state_message || first.status?.queue_details?.message || "",
     startedMs: timeOf(first.start_time),
     endedMs: timeOf(first.end_time),
+    ...ranOf(pages.flatMap((page) => page.tasks ?? [])),
     tasks: lastAttempts(pages.flatMap((page) => page.tasks ?? [])),
   };
 }
@@ -114,6 +119,18 @@ const holdsAnything = (value: unknown): boolean =>
   typeof value === "object" && value !== null && Object.keys(value).length > 0;
 
 type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
+
+/** When the code of the task that began first started, and how long it ran, without its waits. */
+function ranOf(tasks: readonly z.infer<typeof Task>[]): Pick<DatabricksRun, "ranFromMs" | "ranMs"> {
+  const [task] = tasks
+    .filter(({ start_time }) => timeOf(start_time) !== undefined)
+    .toSorted((a, b) => (a.start_time ?? 0) - (b.start_time ?? 0));
+  if (task === undefined) return {};
+  const ranFromMs =
+    (task.start_time ?? 0) + (task.queue_duration ?? 0) + (task.setup_duration ?? 0);
+  const endedMs = timeOf(task.end_time);
+  return { ranFromMs, ranMs: endedMs && Math.max(0, endedMs - ranFromMs) };
+}
 
 /** `end_time` is 0 until the run is over. */
 const timeOf = (value: number | null | undefined): number | undefined => value || undefined;

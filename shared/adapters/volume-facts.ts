@@ -1,11 +1,13 @@
 // FactsPort, PlansPort, MarkersPort and VolumesPort over Unity Catalog Volumes.
 import { createHash } from "node:crypto";
+import { jsonOrNothing } from "../domain/body.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
 import type {
   Created,
   FactRemovalPort,
   FactsPort,
+  HintsPort,
   MarkerListing,
   MarkersPort,
   PlansPort,
@@ -78,6 +80,23 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
     list: () => listMarkers(options),
   },
 });
+
+const HINT_BYTES_MAX = 64 * 1024;
+
+export const createHints = ({ files, factsVolume }: VolumeFactsOptions): HintsPort => ({
+  hints: {
+    read: async (name) => {
+      const file = await files.read(hintPath(factsVolume, name), HINT_BYTES_MAX);
+      return file.kind === "found"
+        ? jsonOrNothing(Buffer.from(file.content).toString("utf8"))
+        : undefined;
+    },
+    write: (name, hint) =>
+      files.overwrite(hintPath(factsVolume, name), Buffer.from(`${JSON.stringify(hint)}\n`)),
+  },
+});
+
+const hintPath = (volume: string, name: string): string => pathIn(volume, `hints/${name}.json`);
 
 export const createVolumes = (files: VolumeFiles): VolumesPort => ({
   volumes: { read: (path, bytesMax) => files.read(path, bytesMax) },

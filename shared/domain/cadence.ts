@@ -1,61 +1,43 @@
-// Decides when to look, and how long to wait. Pure: time, statistics and jitter are arguments.
+// Decides when to look, and how long to wait. Pure: time, what was learned and jitter are
+// arguments.
 import type { RunPhase } from "./databricks-run.ts";
 import type { Verdict } from "./facts.ts";
+import { nextWait, type Paces } from "./pace.ts";
 
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const HOP_SECONDS_MAX = 900;
 
-/** The durations of a workload's earlier attempts, in seconds. */
-export type DurationStats = { readonly p10: number; readonly p50: number; readonly p99: number };
+/** How long a hop through a queue takes: a look comes so much later than it was meant. */
+const HOP_SECONDS = 0.3;
 
-/**
- * Seconds until the next look at a Databricks run.
- *
- * Early looks come at 30 and 90 s: failures come early, and people wait for them. If the workload's
- * own durations are known, there is no look before their tenth percentile; then looks are frequent
- * enough for a lag of a few seconds; then rarer. Exponential backoff would be dense while nothing
- * can end and sparse when it does (docs/facts/aws.md#exponential-backoff-is-worst: four times the
- * lag at equal cost). While a run waits for compute, nothing can end, so looks are rare.
- *
- * @param ageSeconds since the submission
- * @param jitter 0 ≤ jitter < 1; spreads runs that started together, by ±5 %
- */
-export function nextLook(
-  ageSeconds: number,
-  phase: RunPhase,
-  stats: DurationStats | undefined,
-  jitter: number,
-): number {
-  const wait = plainWait(ageSeconds, phase, stats);
-  // If the end is roughly known, a long wait leads up to it, and five per cent of that wait would
-  // be more than the lag allowed there.
-  const spread = stats === undefined ? 0.1 * wait : Math.min(0.1 * wait, 4);
-  return clamp(Math.round(wait + spread * (jitter - 0.5)), 1, HOP_SECONDS_MAX);
+export type Look = {
+  /** Since the submission. */
+  readonly ageSeconds: number;
+  /**
+   * Since the run's code started; absent while it waits for compute, or if the platform does not
+   * say.
+   */
+  readonly ranSeconds?: number | undefined;
+  readonly phase: RunPhase;
+  /** The durations of the workload's earlier attempts. */
+  readonly pace: Pick<Paces, "before" | "run"> | undefined;
+  /** 0 ≤ jitter < 1; spreads runs that started together, by ±5 %, at most 2 s. */
+  readonly jitter: number;
+};
+
+/** Whole seconds until the next look at a Databricks run, or until the first at age 0. */
+export function nextLook(look: Look): number {
+  const wait = meantWait(look);
+  const spread = Math.min(0.1 * wait, 4) * (look.jitter - 0.5);
+  return clamp(Math.round(wait + spread - HOP_SECONDS), 1, HOP_SECONDS_MAX);
 }
 
-function plainWait(age: number, phase: RunPhase, stats: DurationStats | undefined): number {
-  if (age < 0.9 * 30) return 30 - age;
-  if (age < 0.9 * 90) return 90 - age; // jitter may bring a look a little early: that one counts
-  if (phase === "waiting") return clamp(age / 2, 60, 300);
-  if (stats === undefined) return clamp(age / 4, 15, 300);
-  if (age < 0.95 * stats.p10) return stats.p10 - age;
-  if (age < stats.p99) return clamp(whileItMayEnd(age, stats), 5, 120);
-  return clamp(age / 20, 15, 300);
+function meantWait({ ageSeconds, ranSeconds, phase, pace }: Look): number {
+  const { before = {}, run = {} } = pace ?? {};
+  // Nothing can end before it has begun: not looked at sooner than a run that begins now.
+  if (phase === "waiting") return Math.max(nextWait(ageSeconds, before), nextWait(0, run));
+  return nextWait(ranSeconds ?? ageSeconds, run);
 }
-
-/**
- * Waits get shorter from the tenth percentile on, as the chance grows that the run ends now. The
- * wait that balances a look against lag goes with the inverse root of that chance
- * (docs/facts/aws.md#optimal-interval). The two numbers were fitted to the budget of 8 looks and 5
- * s of lag for runs of 300 s with σ = 0.1, which a test measures.
- */
-function whileItMayEnd(age: number, { p10, p50, p99 }: DurationStats): number {
-  const toMedian = (age - p10) / Math.max(1, p50 - p10);
-  return (p99 - p10) / (9 + 6 * Math.max(0, toMedian));
-}
-
-/** The wait before the first look at a new run. */
-export const FIRST_LOOK_SECONDS = 30;
 
 /**
  * Longer than any call can live, so that a submission that was on its way is there when a refusal
@@ -68,6 +50,12 @@ export const REFUSAL_SETTLES_SECONDS = 150;
  * sides.
  */
 export const CLOCKS_DIFFER_SECONDS = 300;
+
+/**
+ * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long it is given up, and said. Longer
+ * than floods by mistake last, shorter than messages live.
+ */
+export const SEARCH_SECONDS_MAX = 6 * 3600;
 
 type Waiting = {
   /** How often this message has been requeued because the platform was in trouble. */

@@ -12,6 +12,7 @@ import {
   Sha256,
 } from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
+import { Paces } from "./pace.ts";
 import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
@@ -69,10 +70,15 @@ export const TicketFact = z.strictObject({
 });
 export type TicketFact = z.infer<typeof TicketFact>;
 
-/** Nothing will run, because the chapter was stopped before this attempt was planned. */
+/**
+ * Nothing will run: the chapter was stopped before this attempt was planned, or its plan could not
+ * be stored.
+ */
 export const StoppedManifest = z.strictObject({
   v,
   stopped: z.literal(true),
+  /** Why there can be no plan of it; absent where somebody stopped the chapter. */
+  unplannable: z.string().optional(),
   ...attemptKeys,
   try: Count,
   created_at: Instant,
@@ -162,6 +168,8 @@ export const AcceptedSubmission = z.strictObject({
    * and in older facts.
    */
   opened_at: Instant.optional(),
+  /** What was known then of how long such attempts take. A hint: it moves looks. */
+  pace: Paces.optional(),
   generation,
   traceparent,
 });

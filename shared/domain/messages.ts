@@ -2,6 +2,7 @@
 // facts.
 import * as z from "zod";
 import { Count, Instant, JsonObject, Limits, Sha256, VolumePath } from "./contract.ts";
+import { Paces } from "./pace.ts";
 import { WorkloadName } from "./recipe.ts";
 
 export const messageLimits = {
@@ -128,8 +129,12 @@ export const Watch = z.strictObject({
   number: z.int().min(0),
   /** When this watch last touched or read the marker; absent before its first look. */
   touched_at: Instant.optional(),
+  /** How many looks there had been by then. */
+  looks_then: z.int().min(0).max(messageLimits.looksMax).optional(),
   /** The unknown state that this watch has logged already. */
   said: z.string().max(200).optional(),
+  /** How long such attempts take, as the submission has it: a hint, so that the poller need not ask. */
+  pace: Paces.optional(),
   tries,
 });
 export type Watch = z.infer<typeof Watch>;
@@ -222,7 +227,7 @@ export const turnOf = (key: AttemptOf, by: AskedBy): Turn => ({
 
 /** A fresh watch: number 0 for the first one of an attempt, otherwise above the marker's. */
 export const watchOf = (
-  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline">,
+  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline" | "pace">,
   number: number,
 ): Watch => ({
   v: 1,
@@ -233,6 +238,7 @@ export const watchOf = (
   deadline: submission.deadline,
   looks: 0,
   number,
+  ...(submission.pace !== undefined && { pace: submission.pace }),
   tries: 0,
 });
 

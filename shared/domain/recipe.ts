@@ -123,6 +123,15 @@ export const Recipe = z.strictObject({
   /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
   gate: Gate.default([]),
+  /** How long an attempt usually runs, as far as its authors know: where to look until its own durations are learned. */
+  expected: z
+    .strictObject({
+      seconds: z
+        .int()
+        .min(1)
+        .max(7 * 24 * 3600),
+    })
+    .optional(),
 });
 export type Recipe = z.infer<typeof Recipe>;
 
