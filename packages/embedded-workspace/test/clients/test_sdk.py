@@ -303,11 +303,11 @@ class Runs(unittest.TestCase):
     def test_list_runs_iterates_over_pages(self):
         task = python_task("print(1)")
         submitted = {w.jobs.submit(run_name=f"page {i}", tasks=[task]).run_id for i in range(7)}
+        for run_id in submitted:  # a run that ends between two pages moves to the first
+            w.jobs.wait_get_run_job_terminated_or_skipped(run_id)
         listed = [run.run_id for run in w.jobs.list_runs(limit=3)]
         self.assertTrue(submitted <= set(listed))
         self.assertEqual(len(listed), len(set(listed)))
-        for run_id in submitted:
-            w.jobs.wait_get_run_job_terminated_or_skipped(run_id)
 
     def test_a_job_created_run_and_deleted(self):
         created = w.jobs.create(
