@@ -71,7 +71,7 @@ const sumOf = (all: readonly { readonly weight: number }[]): number =>
 const rounded = (weight: number): number => Math.round(weight * 100) / 100;
 
 /** What one look is worth, in seconds of lag: with less there are more looks, with more fewer. */
-export const WORTH_SECONDS = 0.3;
+const WORTH_SECONDS = 0.3;
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const WAIT_SECONDS_MAX = 900;
 /** Nothing is known: often while people wait, and from ten minutes on so rarely that lag stays within a hundredth of the duration. */
