@@ -37,6 +37,7 @@ import type {
   SettingsPort,
   Stored,
 } from "../../shared/ports.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
@@ -111,7 +112,7 @@ export async function orchestrate(
   await cancelIfStopped(deps, key, submission.databricks_run_id);
   // The record comes last: an unwanted run costs money until it is cancelled. A run that is over at
   // once reaches the books with its outcome.
-  if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+  if (!isOver) await sendRecord(deps, recordOf(key, "submission"), { traceparent });
 }
 
 /** Both, when both have ended: nobody's call is left behind. */

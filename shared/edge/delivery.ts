@@ -19,6 +19,12 @@ export type Sent = {
   readonly isOwn: boolean;
 };
 
+/** Decided by the part before the colon: a session name is its taker's choice. */
+export const isOwnSender = (
+  { ownSenders }: Pick<Settings, "ownSenders">,
+  sender: string,
+): boolean => ownSenders.includes(sender.split(":")[0] ?? "");
+
 export type Delivery<Message> = Sent & {
   readonly message: Message;
   readonly messageId: string;
@@ -49,7 +55,7 @@ export function sentOf(
   message: object | undefined,
 ): Sent {
   const { SenderId: sender } = record.attributes;
-  const isOwn = ownSenders.includes(sender.split(":")[0] ?? "");
+  const isOwn = isOwnSender({ ownSenders }, sender);
   const claimed = attributeOf(record, SENT_BY) ?? senderIn(message);
   const by = bounded((isOwn ? claimed : undefined) ?? sender);
   const firstBy = attributeOf(record, FIRST_BY) ?? (isOwn ? undefined : claimed);
