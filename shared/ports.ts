@@ -361,6 +361,10 @@ export type Settings = {
    * long.
    */
   readonly retentionDays: number;
+  /** When an outcome is announced: as soon as its fact exists, or after the ledger has it. */
+  readonly announceAfter: "fact" | "ledger";
+  /** How long records gather before they are written together; 0: not at all. */
+  readonly ledgerWindowSeconds: number;
   /**
    * Multiplies our own waits (looks, settling, silence), never the limits of tickets and recipes. 1
    * in production.

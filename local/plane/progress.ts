@@ -44,8 +44,8 @@ const sentences: Readonly<Record<string, (line: LogLine) => string | undefined>>
     state === "over" ? undefined : `${state} (look ${count})`,
   "run.decided": ({ verdict, reason }) => `${verdict}: ${reason}`,
   "run.ended": ({ outcome, reason }) => `outcome ${outcome}: ${reason}`,
-  "outcome.announced": ({ outcome }) =>
-    `in the ledger, and announced${outcome ? `: ${outcome}` : ""}`,
+  "outcome.announced": ({ outcome }) => `announced${outcome ? `: ${outcome}` : ""}`,
+  "outcome.recorded": () => "in the ledger",
   "message.rejected": ({ queue, reason }) => `dead letter of ${queue}: ${reason}`,
   "message.waited": ({ reason, delay_seconds }) => `waits ${delay_seconds} s: ${reason}`,
   "message.failed": ({ queue, error }) => `a message of ${queue} failed: ${error?.message}`,

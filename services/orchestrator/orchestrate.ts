@@ -112,7 +112,7 @@ export async function orchestrate(
   await cancelIfStopped(deps, key, submission.databricks_run_id);
   // The record comes last: an unwanted run costs money until it is cancelled. A run that is over at
   // once reaches the books with its outcome.
-  if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+  if (!isOver) await sendRecord(deps, recordOf(key, "submission"), { traceparent });
 }
 
 /** Both, when both have ended: nobody's call is left behind. */

@@ -104,6 +104,10 @@ export const REQUEUED_TRIES_MAX = 8;
 export const scaledSeconds = (seconds: number, timeScale: number): number =>
   clamp(Math.ceil(seconds * timeScale), 0, HOP_SECONDS_MAX);
 
+/** Whole seconds until a time, as far as one hop can wait. */
+export const waitSecondsUntil = (atMs: number, nowMs: number): number =>
+  clamp(Math.ceil((atMs - nowMs) / 1000), 0, HOP_SECONDS_MAX);
+
 /** A number in [0, 1) from a text: jitter that is the same in every replay (FNV-1a). */
 export function jitterOf(text: string): number {
   let hash = 0x811c9dc5;

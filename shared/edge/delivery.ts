@@ -19,6 +19,12 @@ export type Sent = {
   readonly isOwn: boolean;
 };
 
+/** Decided by the part before the colon: a session name is its taker's choice. */
+export const isOwnSender = (
+  { ownSenders }: Pick<Settings, "ownSenders">,
+  sender: string,
+): boolean => ownSenders.includes(sender.split(":")[0] ?? "");
+
 export type Delivery<Message> = Sent & {
   readonly message: Message;
   readonly messageId: string;
