@@ -41,6 +41,7 @@ import type {
   Stored,
   VolumesPort,
 } from "../../shared/ports.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
