@@ -144,13 +144,13 @@ async function checkedIfDue(
       `attempt ${watch.iter_n}.${watch.attempt} of run ${watch.run_id} has no submission in chapter ${watch.chapter} with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
     );
   const { submitted_at, deadline, pace } = submission;
-  const { pace: _, ...told } = watch;
+  const { pace: _, ...rest } = watch;
   const marker = await deps.markers.read(watch);
   const number = believable(marker, watch);
   return {
     due,
     marker,
-    watch: { ...told, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
+    watch: { ...rest, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
     traceparent: submission.traceparent ?? traceparent,
   };
 }
