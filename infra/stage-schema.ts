@@ -316,7 +316,8 @@ const Books = z
   .strictObject(
     {
       /**
-       * `ledger`: upstream hears of an outcome when the ledger has it, and so only after the window.
+       * `ledger`: upstream hears of an outcome when the ledger has it, and so only after the
+       * window.
        */
       announce_after: z.enum(["fact", "ledger"], "must be fact or ledger").default("fact"),
       /** Records gather so long: the warehouse wakes once a window. */

@@ -105,7 +105,7 @@ export interface MarkersPort {
  */
 export interface HintsPort {
   readonly hints: {
-    /** JSON, whatever it says; undefined if there is none that can be read. */
+    /** JSON with any content; undefined if there is no readable one. */
     readonly read: (name: string) => Promise<unknown>;
     readonly write: (name: string, hint: object) => Promise<void>;
   };

@@ -80,7 +80,9 @@ function queueAlarms({ stage, queues }: AlarmsProps, queue: QueueName): readonly
   ];
 }
 
-/** How long a message may wait on purpose: a delay counts as age, and one hop delays 15 min at most. */
+/**
+ * How long a message may wait on purpose: a delay counts as age, and one hop delays 15 min at most.
+ */
 function meantToWaitSeconds({ books }: Stage, queue: QueueName): number {
   if (queue === "watches") return DELAY_SECONDS_MAX;
   if (queue !== "records" || books.window_minutes === "immediately") return 0;

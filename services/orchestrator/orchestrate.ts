@@ -206,8 +206,8 @@ const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
 /**
- * Writes no plan that could not be read back. Then a fact says that there is none, because a chapter
- * must end.
+ * Writes no plan that could not be read back. Then a fact says that there is none, because a
+ * chapter must end.
  */
 async function planOnce(
   deps: OrchestrateDeps,
@@ -232,8 +232,8 @@ async function planOnce(
 }
 
 /**
- * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket make
- * together.
+ * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket
+ * make together.
  */
 function noPlanOf(plan: Manifest, generation: string | undefined, unplannable: string) {
   const { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode } = plan;
@@ -295,8 +295,9 @@ async function plan(
 }
 
 /**
- * What executed code may read of a ticket. Tickets of before have their code among the facts, which executors read no longer: what is
- * planned of them now, also a retry of months later, gets copies where it may read.
+ * What executed code may read of a ticket. Tickets of before have their code among the facts, which
+ * executors read no longer: what is planned of them now, also a retry of months later, gets copies
+ * where it may read.
  */
 async function filesOf(
   deps: OrchestrateDeps,
@@ -325,8 +326,9 @@ async function copied(
 }
 
 /**
- * Where the executor reads the manifest. A plan of before keeps its request as it was: the same token must lead to the same run, also
- * across an upgrade. It is known by its files, which lie among the facts; in what is planned now, none do.
+ * Where the executor reads the manifest. A plan of before keeps its request as it was: the same
+ * token must lead to the same run, also across an upgrade. It is known by its files, which lie
+ * among the facts; in what is planned now, none do.
  */
 const manifestPathOf = (
   deps: OrchestrateDeps,

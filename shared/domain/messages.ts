@@ -133,7 +133,9 @@ export const Watch = z.strictObject({
   looks_then: z.int().min(0).max(messageLimits.looksMax).optional(),
   /** The unknown state that this watch has logged already. */
   said: z.string().max(200).optional(),
-  /** How long such attempts take, as the submission has it: a hint, so that the poller need not ask. */
+  /**
+   * How long such attempts take, as the submission has it: a hint, so that the poller need not ask.
+   */
   pace: Paces.optional(),
   tries,
 });
@@ -155,8 +157,8 @@ export const Record = z.strictObject({
   /** The same ticket came again: announce the outcome again, although its marker is gone. */
   again: z.boolean().default(false),
   /**
-   * Its sender has announced the outcome. Believed of our own functions only: of another's word, the
-   * outcome is announced once more.
+   * Its sender has announced the outcome. Believed of our own functions only: of another's word,
+   * the outcome is announced once more.
    */
   announced: z.boolean().default(false),
   not_before: notBefore,

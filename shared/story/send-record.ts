@@ -1,5 +1,5 @@
-// Records gather until the next boundary of the plane's window, and then become visible together, so
-// that the warehouse wakes once a window.
+// Records gather until the next boundary of the plane's window, and then become visible together,
+// so that the warehouse wakes once a window.
 import { jitterOf, waitSecondsUntil } from "../domain/cadence.ts";
 import type { RecordsMessage } from "../domain/messages.ts";
 import { isoOf, msOf } from "../domain/time.ts";
