@@ -1,4 +1,5 @@
-// One call of a command, with what the workspace says as a value: a command has something to say to a refusal, a service waits.
+// Makes one call of a command, and returns the workspace's refusal as a value: a command explains a
+// refusal, a service waits.
 import { DatabricksError } from "../shared/adapters/databricks-error.ts";
 import {
   type DatabricksCall,
@@ -9,10 +10,10 @@ import { PlatformTroubleError } from "../shared/domain/errors.ts";
 
 export type Asked =
   | { readonly kind: "ok"; readonly json: unknown }
-  /** The request is at fault, whoever sends it may not, or this workspace has no such thing. */
+  /** The request is at fault, its sender may not, or this workspace has no such thing. */
   | { readonly kind: "refused"; readonly error: DatabricksError };
 
-/** @throws PlatformTroubleError where nobody answers */
+/** @throws PlatformTroubleError if there is no answer */
 export async function ask(http: DatabricksHttp, call: DatabricksCall): Promise<Asked> {
   try {
     const reply = await http.call(call);
@@ -21,7 +22,7 @@ export async function ask(http: DatabricksHttp, call: DatabricksCall): Promise<A
       return { kind: "ok", json: jsonOfReply(`${call.method} ${call.path}`, reply.content) };
     throw new Error(`${call.method} ${call.path}: the answer is too large`);
   } catch (error) {
-    // To a service a 403 is trouble that somebody mends meanwhile.
+    // For a service, a 403 is trouble that somebody mends in the meantime.
     if (error instanceof PlatformTroubleError && isDenial(error.cause))
       return { kind: "refused", error: error.cause };
     throw error;

@@ -1,4 +1,4 @@
-// The Asset Bundle in infra/databricks: deployed by Databricks' own command line, where there is one.
+// Deploys the Asset Bundle in infra/databricks by Databricks' own command line, if it is installed.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ export type BundleOptions = {
   readonly stage: Stage;
   readonly login: Login;
   readonly executorPath: string;
-  /** Of whoever deploys: where the command line is found, its proxy, its home. */
+  /** The operator's environment: the path of the command line, its proxy, its home. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
@@ -31,9 +31,10 @@ const Summary = z.object({
     .default({ jobs: {} }),
 });
 
-/** @throws Error with what the command line said */
+/** @throws Error with the output of the command line */
 export async function deployBundle(options: BundleOptions): Promise<BundleResult> {
-  // What is deployed is remembered in the workspace. A copy beside the bundle would be another stage's, or another machine's past.
+  // The workspace remembers what is deployed. A copy beside the bundle would belong to another
+  // stage, or be out of date.
   const remembered = mkdtempSync(join(tmpdir(), "signalbox-bundle-"));
   const env = { ...environmentOf(options), DATABRICKS_BUNDLE_TMP: remembered };
   const databricks = async (...args: string[]): Promise<string> =>
@@ -53,7 +54,10 @@ export async function deployBundle(options: BundleOptions): Promise<BundleResult
   }
 }
 
-/** The command line refuses two ways to sign in at once, and profiles of other workspaces: it gets the one that bootstrap uses. */
+/**
+ * The command line refuses two ways to sign in at once, and profiles of other workspaces. So it
+ * gets the one that bootstrap uses.
+ */
 function environmentOf({ stage, login, executorPath, environment }: BundleOptions) {
   const variables = {
     stage: stage.name,

@@ -1,5 +1,6 @@
-// What a stage needs in its workspace before the first ticket: schema, volumes, grants, tables, plane.json, the executor.
-// Everything here may be repeated: what is there stays, what is missing is made.
+// Prepares a stage's workspace before the first ticket: schema, volumes, grants, tables,
+// plane.json, the executor. Everything may be repeated: existing things stay, missing ones are
+// made.
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
@@ -22,16 +23,16 @@ export type BootstrapOptions = {
   readonly controllers: string;
   /** The application ids of the principals as which executors run. */
   readonly executors: readonly string[];
-  /** The application id of the principal as which people look, where there is one. */
+  /** The application id of the principal that people use, if there is one. */
   readonly onCall?: string | undefined;
-  /** The volumes' names. Default: those of design and stage file. */
+  /** The volumes' names. Default: the usual ones. */
   readonly volumes?: VolumeNames;
   /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
   readonly planeId: string;
   readonly nowIso: string;
   /** Reviewed code and data beside the executor. */
   readonly codebase?: readonly SourceFile[];
-  /** Tells what is being done, a line at a time. */
+  /** Called with each step, as a line of text. */
   readonly say?: (line: string) => void;
 };
 
@@ -39,11 +40,17 @@ export type Bootstrapped = {
   readonly planeId: string;
   /** SIGNALBOX_EXECUTOR_PATH */
   readonly executorPath: string;
-  /** Whether the controllers may submit runs as every executor; where they may not, `say` was told whom to ask. */
+  /**
+   * Whether the controllers may submit runs as every executor. If not, `say` was called with a line
+   * that names the person to ask.
+   */
   readonly maySubmit: boolean;
 };
 
-/** What the bootstrap talks to: as an owner of the catalog (or of the schema, if that exists). */
+/**
+ * The bootstrap's access to the workspace: as an owner of the catalog (or of the schema, if that
+ * exists).
+ */
 export type BootstrapDeps = {
   readonly sql: (catalog: string, schema: string) => DatabricksSql;
   readonly files: VolumeFiles;
@@ -66,7 +73,7 @@ const usualNames: VolumeNames = {
   company_codebase: "company_codebase",
 };
 
-/** @throws Error that names the statement or the path at which the workspace refused. */
+/** @throws Error that names the statement or the path at which the workspace refused */
 export async function bootstrap(
   deps: BootstrapDeps,
   options: BootstrapOptions,
@@ -75,9 +82,9 @@ export async function bootstrap(
   const had = await thereBefore(deps.http, `${catalog}.${schema}`, Object.values(volumes));
   const folder = `/Volumes/${catalog}/${schema}`;
   const facts = createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` });
-  // Before the first grant: what another stack's principals may do here is theirs to say.
+  // Before the first grant: only another stack itself may decide what its principals may do here.
   if (had.volumes.has(volumes.facts)) await findPlane(facts, stack);
-  // Every catalog of Unity Catalog is born with this schema; ours need not be there yet.
+  // Every catalog of Unity Catalog has this schema from the start; ours may not exist yet.
   await using outside = await deps.sql(catalog, "default").open();
   for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
     await outside.execute(statement);
@@ -109,7 +116,7 @@ export async function bootstrap(
   return { planeId, executorPath: entry, maySubmit };
 }
 
-/** The ledger's tables, and what the controllers may do with them. */
+/** Creates the ledger's tables, and grants the controllers access. */
 async function prepareTables(
   sql: DatabricksSql,
   options: BootstrapOptions,
@@ -122,7 +129,7 @@ async function prepareTables(
   return [...statesOf("tables", Object.keys(ledgerTables), new Set(had)), ...added];
 }
 
-/** A line for those that were made, and one for those that were there. */
+/** One line for the things that were made, and one for those that were there. */
 function statesOf(
   kind: string,
   names: readonly string[],
@@ -158,8 +165,9 @@ const volumeOf = ({ catalog, schema }: BootstrapOptions, volume: string): string
   `VOLUME ${name(catalog)}.${name(schema)}.${name(volume)}`;
 
 /**
- * A fact is only worth something if the code that it judges cannot write it, and a token only if that code cannot read of what it is
- * made: the facts are the controllers' alone. What executors read are plans and reviewed code; what they write is the scratchpad.
+ * A fact is only worth something if the code that it judges cannot write it, and a token only if
+ * that code cannot read its seed. So the facts are the controllers' alone. Executors read plans and
+ * reviewed code; they write to the scratchpad.
  */
 function grants(options: BootstrapOptions, volumes: VolumeNames): readonly string[] {
   const { catalog, schema, controllers, executors, onCall } = options;
@@ -188,7 +196,10 @@ const tableGrants = ({ controllers, onCall }: BootstrapOptions): readonly string
     ...(onCall === undefined ? [] : [`GRANT SELECT ON TABLE ${name(table)} TO ${name(onCall)}`]),
   ]);
 
-/** Executors of before read their manifests among the facts: that ends when nothing needs it any more. */
+/**
+ * Older executors read their manifests among the facts. That permission ends when nothing needs it
+ * any more.
+ */
 async function letGoOfFacts(
   { http, files }: BootstrapDeps,
   session: Awaited<ReturnType<DatabricksSql["open"]>>,
@@ -217,7 +228,7 @@ const Direct = z.object({
     .default([]),
 });
 
-/** Who was granted READ VOLUME on this very volume. */
+/** The principals that were granted READ VOLUME on this very volume. */
 async function readersOf(http: DatabricksHttp, volume: string): Promise<ReadonlySet<string>> {
   const path = `${CATALOG_API}/permissions/volume/${volume}`;
   const { privilege_assignments } = Direct.parse(
@@ -230,12 +241,12 @@ async function readersOf(http: DatabricksHttp, volume: string): Promise<Readonly
   );
 }
 
-/** Quoted, so that no name can be anything but a name. */
+/** Quotes a name, so that it can be nothing but a name. */
 const name = (text: string): string => `\`${text.replaceAll("`", "``")}\``;
 
 /**
- * Uploads the executor into a folder that its content names, so that a new version never changes the code of a run under
- * way. The entry point comes last: where it is, all of it is.
+ * Uploads the executor into a folder that its content names, so that a new version never changes
+ * the code of a run under way. The entry point comes last: if it is there, all of it is.
  */
 async function uploadExecutor(
   files: VolumeFiles,

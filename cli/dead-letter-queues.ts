@@ -1,4 +1,5 @@
-// The queues of dead letters of a stage: what the letters of each say of themselves, and what a replay would send.
+// The dead-letter queues of a stage: how the dead letters of each are described, and what a replay
+// would send.
 import type { Message } from "@aws-sdk/client-sqs";
 import * as z from "zod";
 import { deadLetterQueueName, eventBusName, scheduleDeadLetterQueueName } from "../infra/names.ts";
@@ -9,28 +10,34 @@ import { scheduledTicketId } from "../shared/domain/ticket.ts";
 import { ERROR_NAME, FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
 
 export type DeadLetterQueue = {
-  /** As `--queue` names it, and the alarm `dead-letters-<name>`. */
+  /** The name in `--queue`, and in the alarm `dead-letters-<name>`. */
   readonly name: string;
   readonly queueName: string;
-  /** Without a workload that has a schedule, a stage has no queue for their starts. */
+  /**
+   * True for a queue that a stage may lack: without a scheduled workload there is none for their
+   * starts.
+   */
   readonly isOptional: boolean;
   readonly describe: (message: Message) => Description;
 };
 
-/** What a letter says of itself, whoever put it there. */
+/** What a dead letter tells about itself, whichever service put it there. */
 export type Description = {
   readonly reason: string;
   readonly errorName: string;
   readonly failedAt: string;
   readonly runId: string;
   readonly runUrl: string;
-  /** Whose message it was, by SQS' word, and after `, for` whose that sender says it was; empty where a service of AWS put it here. */
+  /**
+   * Whose message it was, by SQS' word, and after `, for` whose that sender says it was; empty
+   * where a service of AWS put it here.
+   */
   readonly firstBy: string;
   readonly traceparent: string | undefined;
   readonly replay: Replay;
 };
 
-/** What a replay sends, and where; or why it would be in vain. */
+/** The message that a replay sends, and its queue; or why a replay would be in vain. */
 export type Replay =
   | { readonly kind: "yes"; readonly queue: QueueName; readonly body: string }
   | { readonly kind: "no"; readonly why: string };
@@ -67,9 +74,9 @@ const sentAt = ({ Attributes }: Message): string => {
 };
 
 /**
- * A message of the loop, with the attributes that a handler gave it; without them, SQS put it there.
- * If SQS says that it moved the message, the attributes are its sender's, who could say anything:
- * then none of them is shown as a handler's word.
+ * A message of the loop, with the attributes that a handler gave it; without them, SQS put it
+ * there. If SQS says that it moved the message, the attributes are its sender's, who could say
+ * anything: then none of them is shown as a handler's word.
  */
 function describeMessage(queue: QueueName, message: Message): Description {
   const isMoved = message.Attributes?.DeadLetterQueueSourceArn !== undefined;
@@ -87,14 +94,20 @@ function describeMessage(queue: QueueName, message: Message): Description {
   };
 }
 
-/** Where SQS itself put it aside, it is as it was sent. What it says of an earlier sender is a note that anybody can write. */
+/**
+ * A message that SQS itself put aside is as it was sent. An earlier sender that it names is a note
+ * that anybody can write.
+ */
 function senderOf(message: Message): string {
   const { SenderId: sender = "" } = message.Attributes ?? {};
   const claimed = attributeOf(message, SENT_BY) ?? attributeOf(message, FIRST_BY);
   return claimed === undefined ? sender : `${sender}, for ${claimed}`;
 }
 
-/** An order that came by another queue would come back; put on the right one, it would be the replayer's, unread. */
+/**
+ * An order that came by another queue would come back. On the right queue, it would become the
+ * replayer's order, unread.
+ */
 const astray: ReadonlyMap<string, string> = new Map([
   [
     "cancel",
@@ -120,7 +133,10 @@ function replayOf(queue: QueueName, body: string): Replay {
 const typeIn = (value: unknown): string =>
   typeof value === "object" && value !== null && "type" in value ? String(value.type) : "";
 
-/** Its waiting is over: a message that has waited a thousand times would be a dead letter again at once. */
+/**
+ * A replayed message starts its waits again: otherwise one that has waited a thousand times would
+ * be a dead letter again at once.
+ */
 const withFreshTries = (value: unknown): unknown =>
   typeof value === "object" && value !== null
     ? {
@@ -130,7 +146,7 @@ const withFreshTries = (value: unknown): unknown =>
       }
     : value;
 
-/** For people; a body that cannot be read names no run. */
+/** The run id, for people; a body that cannot be read names no run. */
 function runIdIn(body: string): string {
   const value = jsonOrNothing(body);
   if (typeof value !== "object" || value === null) return "";
@@ -141,7 +157,7 @@ function runIdIn(body: string): string {
 
 const noOrigin = { runUrl: "", firstBy: "", traceparent: undefined };
 
-/** EventBridge Scheduler could not start the orchestrator: the body is the start itself. */
+/** EventBridge Scheduler could not start the orchestrator. The body is the start itself. */
 function describeUndeliveredStart(message: Message): Description {
   return {
     ...noOrigin,
@@ -152,7 +168,10 @@ function describeUndeliveredStart(message: Message): Description {
   };
 }
 
-/** Whether the body of such a letter has the time or still its placeholder, Scheduler's guide does not say; the attribute has it. */
+/**
+ * Scheduler's guide does not say whether the body of such a dead letter has the time or still its
+ * placeholder. The attribute has the time.
+ */
 const bodyWithTime = (message: Message): string =>
   (message.Body ?? "").replace(SCHEDULED_TIME, attributeOf(message, "SCHEDULED_TIME") ?? "$&");
 const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
@@ -166,7 +185,7 @@ const LambdaRecord = z.object({
     .nullish(),
 });
 
-/** Lambda took a start and could not carry it through: its record of that has the start within. */
+/** Lambda took a start and could not complete it. Its record of that contains the start. */
 function describeFailedStart(message: Message): Description {
   const record = LambdaRecord.safeParse(jsonOrNothing(message.Body ?? ""));
   const { timestamp, requestContext, requestPayload, responsePayload } = record.data ?? {};
@@ -180,7 +199,10 @@ function describeFailedStart(message: Message): Description {
   };
 }
 
-/** A start of a workload is worth the ticket that it would have become: its id carries the time, so that it is sent once. */
+/**
+ * A start of a workload is replayed as the ticket that it would have become. The id carries the
+ * time, so that the ticket is sent once.
+ */
 function startFields(value: unknown): Pick<Description, "runId" | "replay"> {
   const start = ScheduledStart.safeParse(value);
   if (!start.success)
@@ -198,7 +220,10 @@ function startFields(value: unknown): Pick<Description, "runId" | "replay"> {
 
 const Announcement = z.object({ detail: z.object({ run_id: z.string() }) });
 
-/** EventBridge could not deliver an announcement to the example: whoever needs it asks for it with the same ticket again. */
+/**
+ * EventBridge could not deliver an announcement to the example. A listener that needs it asks for
+ * it by sending the same ticket again.
+ */
 function describeUndeliveredEvent(message: Message): Description {
   const event = Announcement.safeParse(jsonOrNothing(message.Body ?? ""));
   return {

@@ -1,4 +1,5 @@
-// Dead letters as people handle them: looked at, put back, thrown away. Nothing is changed before it is safe elsewhere.
+// Handles dead letters for people: looks at them, puts them back, throws them away. Nothing is
+// changed before it is safe elsewhere.
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
@@ -19,7 +20,7 @@ export type DeadLetter = Description & {
   readonly body: string;
 };
 
-/** Which letters are meant. Absent: all. */
+/** Selects dead letters. Absent: all. */
 export type Filter = {
   readonly message?: string | undefined;
   readonly run?: string | undefined;
@@ -31,12 +32,15 @@ export const fits = (letter: DeadLetter, { message, run, error }: Filter): boole
   (run === undefined || letter.runId === run) &&
   (error === undefined || letter.errorName === error);
 
-/** Letters in hand, by message. While they are held nobody else sees them: whoever takes some puts them back. */
+/**
+ * Dead letters in hand, by message. While they are held, others do not see them, so the holder puts
+ * them back.
+ */
 export type Held = Map<string, DeadLetter>;
 
 const DEAD_LETTERS_MAX = 5_000;
 
-/** Takes every letter of a queue in hand, for so many seconds. */
+/** Takes every dead letter of a queue in hand, for so many seconds. */
 export async function takeDeadLetters(
   queues: QueuesAccess,
   dlq: DeadLetterQueue,
@@ -44,7 +48,8 @@ export async function takeDeadLetters(
   seconds: number,
 ): Promise<void> {
   const queueUrl = await queues.urlOf(dlq.queueName);
-  // A receive may come back empty although there is more (SQS asks a part of its servers only): twice in a row is the end.
+  // A receive may come back empty although there is more (SQS asks only a part of its servers). Two
+  // empty ones in a row are the end.
   for (let vain = 0, taken = 0; vain < 2 && taken < DEAD_LETTERS_MAX; ) {
     const { Messages = [] } = await queues.sqs.send(
       new ReceiveMessageCommand({
@@ -56,7 +61,7 @@ export async function takeDeadLetters(
         MessageSystemAttributeNames: ["SentTimestamp", "SenderId", "DeadLetterQueueSourceArn"],
       }),
     );
-    // Of many letters, the first may be visible again before the last is taken.
+    // If there are many dead letters, the first may be visible again before the last is taken.
     const count = held.size;
     for (const message of Messages) {
       const letter = deadLetterOf(dlq, queueUrl, message);
@@ -76,7 +81,10 @@ const deadLetterOf = (dlq: DeadLetterQueue, queueUrl: string, message: Message):
   ...dlq.describe(message),
 });
 
-/** Lets go of letters: the next who looks sees them at once. One of which SQS knows nothing any more keeps no other back. */
+/**
+ * Lets go of dead letters, so that they are visible at once. If SQS no longer knows one of them,
+ * the others are still put back.
+ */
 export async function putBack(queues: QueuesAccess, letters: Iterable<DeadLetter>): Promise<void> {
   await Promise.allSettled(
     [...letters].map(({ queueUrl, receiptHandle }) =>
@@ -99,8 +107,9 @@ export async function discard(queues: QueuesAccess, letter: DeadLetter): Promise
 }
 
 /**
- * Sends what a replay of this letter sends: as whoever replays it, with its first sender as a note. The letter stays: a crash now leaves
- * two, and the facts make them one.
+ * Sends the replay of this dead letter, in the name of the person who replays it, with its first
+ * sender as a note. The dead letter stays: a crash now leaves two messages, and the facts make them
+ * one.
  */
 export async function resend(
   queues: QueuesAccess,

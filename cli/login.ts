@@ -1,4 +1,4 @@
-// Who we are in a workspace, by the environment variables that Databricks' own tools read.
+// Our identity in a workspace, from the environment variables that Databricks' own tools read.
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { faultsOf } from "../shared/domain/body.ts";
@@ -13,7 +13,7 @@ export type Login = {
   /** `/sql/1.0/warehouses/<id>` */
   readonly httpPath: string;
   readonly credentials: Credentials;
-  /** The authority of the host's certificate, where it is not a public one. */
+  /** The authority of the host's certificate, if that is not a public one. */
   readonly caFile?: string;
 };
 
@@ -28,7 +28,7 @@ const Variables = z.object({
   SIGNALBOX_CA_FILE: text.optional(),
 });
 
-/** @throws Error with one sentence that names the variable which is missing. */
+/** @throws Error with one sentence that names the missing variable */
 export function loginFrom(environment: Readonly<Record<string, string | undefined>>): Login {
   const parsed = Variables.safeParse(environment);
   if (!parsed.success)

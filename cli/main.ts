@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, Command>> = {
   "dead-letters": deadLetters,
 };
 
-// CDK and the aws command line take either name, AWS's SDK only the first.
+// CDK and the aws command line accept either name, AWS's SDK only the first.
 const { AWS_DEFAULT_REGION } = process.env;
 if (AWS_DEFAULT_REGION !== undefined) process.env["AWS_REGION"] ??= AWS_DEFAULT_REGION;
 process.exitCode = await main(process.argv.slice(2));
@@ -43,7 +43,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
     });
   } catch (error) {
     const isTyped = error instanceof UsageError || isParseArgsError(error);
-    // A file of the operator's may have several faults, each with its line.
+    // One of the operator's files may have several faults, each with its line.
     const isOfFile = error instanceof StageError || error instanceof WorkloadError;
     const message = messageOf(error);
     for (const line of isOfFile ? message.split("\n") : [message]) console.error(shownLine(line));
@@ -52,7 +52,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> 
   }
 }
 
-/** Whoever asks for help gets it as an answer, not as an error. */
+/** Help that was asked for is an answer, not an error. */
 function printHelp(text: string): ExitCode {
   console.log(text);
   return 0;

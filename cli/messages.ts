@@ -1,4 +1,5 @@
-// What people send: cancellations, retries, and the note of what they did. None says who sends it: SQS does.
+// The messages that people send: cancellations, retries, and notes of what they did. None names its
+// sender: SQS does.
 import { randomUUID } from "node:crypto";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { Audited, type OrdersMessage } from "../shared/domain/messages.ts";
@@ -15,7 +16,7 @@ export type Action = {
   readonly detail?: Readonly<Record<string, unknown>>;
 };
 
-/** A person's action becomes a row of the telemetry. */
+/** Sends a note of a person's action, which becomes a row of the telemetry. */
 export async function audit(queues: QueuesAccess, action: Action): Promise<void> {
   const note = Audited.parse({
     type: "audited",

@@ -17,7 +17,7 @@ const RuleSet = z.object({
 });
 type RuleSet = z.infer<typeof RuleSet>;
 
-/** What the workspace lets one see of the roles on a service principal. */
+/** The roles on a service principal, as far as the workspace shows them. */
 export type RolesOf =
   | { readonly kind: "seen"; readonly name: string; readonly ruleSet: RuleSet }
   | { readonly kind: "refused"; readonly why: string };
@@ -35,7 +35,7 @@ export async function rolesOn(http: DatabricksHttp, applicationId: string): Prom
     : { kind: "refused", why: asked.error.message };
 }
 
-/** Whoever may act as the principal: by its role, or by making a secret of it. */
+/** The principals that may act as this one: by its role, or by making a secret of it. */
 export const holdersOf = ({ grant_rules }: RuleSet): readonly string[] => [
   ...new Set(
     grant_rules
@@ -44,15 +44,15 @@ export const holdersOf = ({ grant_rules }: RuleSet): readonly string[] => [
   ),
 ];
 
-/** By name; who has it through a group is not seen here. */
+/** Looks by name; a principal that has the role through a group is not seen here. */
 export const mayUse = ({ grant_rules }: RuleSet, user: string): boolean =>
   grant_rules.some(
     ({ principals, role }) => role === USER && principals.includes(`servicePrincipals/${user}`),
   );
 
 /**
- * Lets the controllers submit runs as an executor, and says how that went. Account administrators, and managers of the principal, may
- * grant it; others hear whom to ask.
+ * Lets the controllers submit runs as an executor, and reports the result. Account administrators,
+ * and managers of the principal, may grant it; other people learn whom to ask.
  */
 export async function letSubmitAs(
   http: DatabricksHttp,
@@ -72,7 +72,7 @@ export async function letSubmitAs(
 
 type Granted = "granted" | "there already" | { readonly refused: string };
 
-/** The rules of others stay. */
+/** Grants the role. The rules of others stay. */
 async function grantUse(
   http: DatabricksHttp,
   applicationId: string,
@@ -86,7 +86,7 @@ async function grantUse(
     ...ruleSet.grant_rules,
     { principals: [`servicePrincipals/${user}`], role: USER },
   ];
-  // The etag: whoever writes in between makes this fail, instead of being overwritten.
+  // The etag makes this fail if somebody writes in between; otherwise their change would be lost.
   const json = JSON.stringify({ name, rule_set: { name, etag: ruleSet.etag, grant_rules } });
   const asked = await ask(http, { method: "PUT", path: PATH, json, rate: "get" });
   return asked.kind === "ok" ? "granted" : { refused: asked.error.message };

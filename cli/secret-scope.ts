@@ -1,8 +1,9 @@
-// The scope for secrets that recipes name as {{secrets/scope/key}}: executors read it, controllers have no business there.
+// The scope for secrets that recipes name as {{secrets/scope/key}}. Executors read it, and the
+// controllers do not.
 import { isMissing } from "../shared/adapters/databricks-error.ts";
 import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 
-/** `signalbox-<stage>`: made once, and readable for the principals as which executors run. */
+/** Makes `signalbox-<stage>` once, readable for the principals as which executors run. */
 export async function prepareSecretScope(
   http: DatabricksHttp,
   scope: string,

@@ -13,7 +13,7 @@ import { type Login, loginFrom } from "./login.ts";
 import { type Io, required } from "./usage.ts";
 import { type WorkspaceClient, workspaceClient } from "./workspace-client.ts";
 
-/** Options of every command that works on a stage. */
+/** The options of every command that works on a stage. */
 export const stageOptions = {
   stage: { type: "string" },
   /** A folder of stage files outside this repository. */
@@ -32,15 +32,19 @@ export function stageOf(values: {
   return stage;
 }
 
-/** AWS clients take credentials, profile and endpoint from the environment; the region may be the stage's. */
+/**
+ * AWS clients take credentials, profile and endpoint from the environment; the region may be the
+ * stage's.
+ */
 export const awsOptionsOf = ({ aws }: Stage) => ({
   ...(aws.region !== undefined && { region: aws.region }),
   maxAttempts: 3,
 });
 
 /**
- * As whom people speak to Databricks: whoever the environment names (DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or
- * DATABRICKS_TOKEN), otherwise the stage's principal for them, if its secret is stored. Never as the functions.
+ * The identity of people at Databricks: the one in the environment (DATABRICKS_CLIENT_ID and
+ * DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN), otherwise the stage's principal for them, if its
+ * secret is stored. Never the functions'.
  * @throws Error that says what is missing
  */
 export async function loginOf(stage: Stage, io: Io): Promise<Login> {
@@ -57,7 +61,7 @@ export async function loginOf(stage: Stage, io: Io): Promise<Login> {
   );
 }
 
-/** Half of it counts, too: what is missing is said then, instead of looking elsewhere. */
+/** Half of a login counts, too: then the missing half is reported, instead of looking elsewhere. */
 const namesLogin = ({ environment }: Io): boolean =>
   ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
     (name) => environment[name] !== undefined,
@@ -75,7 +79,7 @@ const placeOf = ({ databricks }: Stage, { environment }: Io) => ({
   SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
 });
 
-/** The executors' own credentials, for whoever tries what executed code may do. */
+/** The executors' own credentials, for an operator who tries what executed code may do. */
 export function executorsLogin(stage: Stage, io: Io): Login | undefined {
   const own = {
     DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
@@ -98,12 +102,15 @@ async function onCallsLogin(stage: Stage, io: Io): Promise<Login | undefined> {
   );
 }
 
-/** Who looks at a plane. As the functions themselves, most of it can be tried; on-call may not read their secret. */
+/**
+ * The identity that looks at a plane. As the functions themselves, most things can be tried; but
+ * on-call may not read their secret.
+ */
 export type Looker =
   | { readonly as: "environment" | "controllers" | "on-call"; readonly login: Login }
   | { readonly as: "nobody"; readonly why: string };
 
-/** @throws Error where what is named cannot be used */
+/** @throws Error if the named login cannot be used */
 export async function lookerOf(stage: Stage, io: Io): Promise<Looker> {
   if (namesLogin(io)) return { as: "environment", login: environmentsLogin(stage, io) };
   const { auth } = stage.databricks;
@@ -141,7 +148,7 @@ const Secret = z.union([
   z.object({ token: z.string() }),
 ]);
 
-/** @throws Error that says why the stored credentials cannot be had */
+/** @throws Error that says why the stored credentials cannot be read */
 async function storedLogin(stage: Stage, name: string, io: Io): Promise<Login> {
   const secret = Secret.safeParse(jsonOrNothing(await secretText(stage, name)));
   // Nothing of the secret is repeated here.
@@ -159,7 +166,7 @@ async function storedLogin(stage: Stage, name: string, io: Io): Promise<Login> {
   return loginFrom({ ...placeOf(stage, io), ...credentials });
 }
 
-/** AWS knows who asks, and the secret is not for them. */
+/** AWS knows the caller, and the secret is not for them. */
 class NotYoursError extends Error {
   override readonly name = "NotYoursError";
 }
@@ -184,7 +191,7 @@ export type FactsAccess = AsyncDisposable &
   FactsPort &
   MarkersPort & { readonly client: WorkspaceClient };
 
-/** Facts and markers, by REST alone: no warehouse wakes up. */
+/** Facts and markers, over REST only, so that no warehouse wakes up. */
 export async function openFacts(stage: Stage, io: Io): Promise<FactsAccess> {
   const client = workspaceClient(await loginOf(stage, io));
   const options = { files: client.files, factsVolume: volumePathsOf(stage.databricks).facts };
@@ -200,11 +207,14 @@ export type QueuesAccess = Disposable & {
   readonly sqs: SQSClient;
   readonly sourceUrl: (queue: QueueName) => Promise<string>;
   readonly deadLetterUrl: (queue: QueueName) => Promise<string>;
-  /** Of any name of ours. @throws Error that says what is missing */
+  /** The URL of a queue of ours. @throws Error that says what is missing */
   readonly urlOf: (name: string) => Promise<string>;
 };
 
-/** Whether `urlOf` threw because there is no such queue; SQS says the same to whoever may not use one. */
+/**
+ * Whether `urlOf` threw because there is no such queue. SQS answers the same if the caller may not
+ * use it.
+ */
 export const isMissingQueue = (error: unknown): boolean =>
   error instanceof Error &&
   error.cause instanceof Error &&

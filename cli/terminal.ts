@@ -1,11 +1,14 @@
-// The one way to a screen. Reasons, names and bodies are foreign text: whatever is printed here can neither move a cursor, nor forge a
-// line, nor fill the screen.
+// The one way to a screen. Reasons, names and bodies are foreign text: nothing that is printed here
+// can move a cursor, forge a line, or fill the screen.
 import { oneLine, REASON_CHARS_MAX } from "../shared/domain/text.ts";
 
 export type Terminal = {
-  /** One line, cut where it is far too long. */
+  /** Prints one line, cut if it is far too long. */
   readonly print: (line: string) => void;
-  /** For scripts, and to look at something as a whole: JSON that is not cut, with nothing in it that a screen would obey. */
+  /**
+   * For scripts, and for looking at something as a whole: JSON that is not cut, with nothing in it
+   * that a screen would obey.
+   */
   readonly printJson: (value: unknown, indent?: number) => void;
 };
 
@@ -16,7 +19,7 @@ export const terminalOf = (write: (line: string) => void): Terminal => ({
 
 const LINE_CHARS_MAX = 4_000;
 
-/** Blanks stay where they are: they make columns. */
+/** Keeps blanks, because they make columns. */
 export function shownLine(line: string): string {
   const shown = line
     .slice(0, 2 * LINE_CHARS_MAX)
@@ -28,7 +31,7 @@ export function shownLine(line: string): string {
 export const shownText = (text: string, charsMax = REASON_CHARS_MAX): string =>
   oneLine(text, charsMax);
 
-/** JSON escapes the oldest control characters alone. */
+/** JSON itself escapes only the oldest control characters. */
 const shownJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replaceAll(OBEYED, (character) =>
     Array.from({ length: character.length }, (_, i) => escaped(character.charCodeAt(i))).join(""),
@@ -38,13 +41,13 @@ const OBEYED = /[\p{Cf}\p{Zl}\p{Zp}\u007F-\u009F]/gu;
 const escaped = (unit: number): string => `\\u${unit.toString(16).padStart(4, "0")}`;
 
 export type TableOptions = {
-  /** Of a cell. */
+  /** The length of a cell. */
   readonly charsMax?: number;
   /** Draws a line below the first row. */
   readonly isRuled?: boolean;
 };
 
-/** Rows of cells, the first of which says what is below it, as lines with columns as wide as they must be. */
+/** Rows of cells as lines, with columns as wide as needed. The first row is the header. */
 export function table(
   rows: readonly (readonly string[])[],
   { charsMax, isRuled = false }: TableOptions = {},

@@ -1,4 +1,5 @@
-// What an older plane lacks, or has too much of: columns of the ledger, and executors that may read the facts.
+// Upgrades an older plane: it adds missing columns of the ledger, and stops executors from reading
+// the facts.
 
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
@@ -6,7 +7,7 @@ import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { factRef } from "../shared/domain/facts.ts";
 import type { LedgerTable } from "../shared/domain/ledger-rows.ts";
 
-/** Columns that came later than their table. */
+/** Columns that are younger than their table. */
 const added: Readonly<Partial<Record<LedgerTable, Readonly<Record<string, string>>>>> = {
   run_state: { generation: "STRING" },
   execution_requests: { generation: "STRING" },
@@ -21,7 +22,7 @@ export type MissingColumn = {
   readonly type: string;
 };
 
-/** What a table of before does not have yet. */
+/** The columns that an older table does not have yet. */
 export async function missingColumns(session: Session): Promise<readonly MissingColumn[]> {
   const missing: MissingColumn[] = [];
   for (const [table, columns] of Object.entries(added)) {
@@ -33,7 +34,7 @@ export async function missingColumns(session: Session): Promise<readonly Missing
   return missing;
 }
 
-/** Adds what is missing, and says what it added. */
+/** Adds the missing columns, and reports them. */
 export async function addColumns(session: Session): Promise<readonly string[]> {
   const missing = await missingColumns(session);
   for (const { table, column, type } of missing)
@@ -49,10 +50,11 @@ type Place = {
 };
 
 /**
- * Why executors must go on reading the facts, where manifests and code were once: undefined as soon as nothing needs it any more. The
- * functions of before plan there until they are replaced, and what they had planned is read when it begins, which nobody sees from
- * outside: so a run of before (its ticket has no seed) is a reason for as long as it is open. Its retries later on are none: what is
- * planned now is read in the volume plans, whatever ticket it is of.
+ * Why executors must go on reading the facts, where manifests and code were once: undefined as soon
+ * as nothing needs it any more. The functions of before plan there until they are replaced, and
+ * what they had planned is read when it begins, which nobody sees from outside: so a run of before
+ * (its ticket has no seed) is a reason for as long as it is open. Its retries later on are none:
+ * what is planned now is read in the volume plans, whatever ticket it is of.
  */
 export async function whyExecutorsRead({
   files,

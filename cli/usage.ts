@@ -1,4 +1,4 @@
-// What every command has in common: its stage, its errors, its answer.
+// Common to all commands: the stage, the errors, the answer.
 import type * as z from "zod";
 import { faultsOf } from "../shared/domain/body.ts";
 import type { Terminal } from "./terminal.ts";
@@ -8,11 +8,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** How a command ends: 0 done, 1 not done (or not healthy), 2 typed wrongly. */
+/** The exit code of a command: 0 done, 1 not done (or not healthy), 2 typed wrongly. */
 export type ExitCode = 0 | 1 | 2;
 
 export type Command = {
-  /** What follows `signalbox`. */
+  /** The words after `signalbox`. */
   readonly usage: string;
   /** One line. */
   readonly summary: string;
@@ -23,7 +23,7 @@ export type Io = Terminal & {
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
-/** @throws UsageError where it is missing */
+/** @throws UsageError if it is missing */
 export function required(name: string, value: string | undefined): string {
   if (value === undefined || value === "") throw new UsageError(`${name} is missing`);
   return value;
@@ -36,7 +36,7 @@ export function theOne(name: string, [first, ...more]: readonly string[]): strin
   return required(name, first);
 }
 
-/** What was typed, as the message that it becomes wants it. @throws UsageError */
+/** The typed value, in the form that its message needs. @throws UsageError */
 export function typed<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

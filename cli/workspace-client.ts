@@ -1,4 +1,5 @@
-// A person's client of a workspace: REST through the adapters that the services use, and SQL through the official driver.
+// A person's client of a workspace: REST through the adapters that the services use, and SQL
+// through the official driver.
 import { createTokenSource, type TokenSource } from "../shared/adapters/databricks-auth.ts";
 import { createDatabricksHttp, type DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import { createDatabricksSql, type DatabricksSql } from "../shared/adapters/databricks-sql.ts";
@@ -16,7 +17,7 @@ export type WorkspaceClient = AsyncDisposable & {
   readonly sql: (catalog: string, schema: string) => DatabricksSql;
 };
 
-/** Nothing is asked before the first call. */
+/** Creates a client. It makes no call before the first one is asked for. */
 export function workspaceClient(login: Login): WorkspaceClient {
   const caPem = caPemOf(login);
   const wire = createWire({ origin: login.host, caPem, connectionsMax: 8 });
@@ -49,7 +50,7 @@ export function workspaceClient(login: Login): WorkspaceClient {
 
 const userAgent = "signalbox";
 
-/** The services keep their credentials as a secret; a person's are at hand, in the same shape. */
+/** The services keep their credentials as a secret; a person's are at hand, in the same form. */
 function tokensOf({ credentials }: Login, wire: ReturnType<typeof createWire>): TokenSource {
   const text = secretOf(credentials);
   const read = async () => text;

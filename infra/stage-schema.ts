@@ -311,6 +311,33 @@ const Limits = z
   )
   .prefault({});
 
+/** When outcomes are announced, and how often the warehouse wakes for them. */
+const Books = z
+  .strictObject(
+    {
+      /**
+       * `ledger`: upstream hears of an outcome when the ledger has it, and so only after the
+       * window.
+       */
+      announce_after: z.enum(["fact", "ledger"], "must be fact or ledger").default("fact"),
+      /** Records gather so long: the warehouse wakes once a window. */
+      window_minutes: z
+        .union(
+          [
+            z.literal("immediately"),
+            z
+              .int("must be a number of whole minutes, or immediately")
+              .min(1, "must be at least 1, or immediately")
+              .max(60, "must be at most 60"),
+          ],
+          "must be a number of whole minutes from 1 to 60, or immediately",
+        )
+        .default(15),
+    },
+    "must be a map of announce_after and window_minutes, or absent: both have defaults",
+  )
+  .prefault({});
+
 const Alarms = z.union(
   [
     z.strictObject({
@@ -335,6 +362,7 @@ export const StageFile = z.strictObject(
     aws: z.preprocess((value) => value ?? {}, Aws),
     databricks: Databricks,
     limits: Limits,
+    books: Books,
     people: People,
     alarms: Alarms,
     /**

@@ -1,4 +1,5 @@
-// `npm start`: a whole plane on this machine, a few tickets, and what became of them. Exits 0 only if all ended as they must.
+// `npm start`: runs a whole plane on this machine with a few tickets, and reports what became of
+// them. Exits 0 only if all ended as they must.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

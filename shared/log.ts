@@ -22,6 +22,7 @@ export type LogEvent =
   | "records.merged"
   | "record.left"
   | "outcome.announced"
+  | "outcome.recorded"
   | "marker.healed"
   | "marker.orphaned"
   | "marker.failed"

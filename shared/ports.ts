@@ -105,7 +105,7 @@ export interface MarkersPort {
  */
 export interface HintsPort {
   readonly hints: {
-    /** JSON, whatever it says; undefined if there is none that can be read. */
+    /** JSON with any content; undefined if there is no readable one. */
     readonly read: (name: string) => Promise<unknown>;
     readonly write: (name: string, hint: object) => Promise<void>;
   };
@@ -361,6 +361,10 @@ export type Settings = {
    * long.
    */
   readonly retentionDays: number;
+  /** When an outcome is announced: as soon as its fact exists, or after the ledger has it. */
+  readonly announceAfter: "fact" | "ledger";
+  /** How long records gather before they are written together; 0: not at all. */
+  readonly ledgerWindowSeconds: number;
   /**
    * Multiplies our own waits (looks, settling, silence), never the limits of tickets and recipes. 1
    * in production.

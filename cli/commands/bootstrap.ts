@@ -1,4 +1,5 @@
-// `signalbox bootstrap`: prepares the Databricks side of a stage. Again and again: what is there stays, what is missing is made.
+// `signalbox bootstrap`: prepares the Databricks side of a stage. It may be repeated: existing
+// things stay, missing ones are made.
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { volumePathsOf } from "../../infra/names.ts";
@@ -58,7 +59,10 @@ function requireOwner({ environment }: Io): void {
     );
 }
 
-/** Who owns the schema sees all grants, also those that were there before: what executors may do is looked at now. */
+/**
+ * The owner of the schema sees all grants, also older ones. So the permissions of executors are
+ * checked now.
+ */
 async function areBounded(
   options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors">,
   { print }: Io,

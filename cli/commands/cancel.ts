@@ -1,4 +1,5 @@
-// `signalbox cancel`: asks for a run's open chapter to stop. The facts decide what that still means.
+// `signalbox cancel`: asks for a run's open chapter to stop. The facts decide what that still
+// means.
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import { Cancellation } from "../../shared/domain/messages.ts";

@@ -69,7 +69,8 @@ const options = {
   json: { type: "boolean", default: false },
 } as const;
 
-// Nobody else sees a letter for so long, not even its alarm, should this process die: long enough to take them all.
+// For so long, nobody else sees a dead letter, not even its alarm, if this process dies: long
+// enough to take them all.
 const LOOKING_SECONDS = 20;
 /** Long enough to send a few thousand of them, too. */
 const ACTING_SECONDS = 120;
@@ -83,7 +84,10 @@ function dlqsOf(stack: string, given: string | undefined): readonly DeadLetterQu
   return [{ ...dlq, isOptional: false }];
 }
 
-/** From all dead-letter queues at once. Where one fails, the others are waited for: what they took is put back, too. */
+/**
+ * Takes from all dead-letter queues at once. If one fails, the others are waited for, so that their
+ * dead letters are put back, too.
+ */
 async function takeAll(
   queues: QueuesAccess,
   dlqs: readonly DeadLetterQueue[],
@@ -103,7 +107,10 @@ type Act = {
   readonly queues: QueuesAccess;
   readonly io: Terminal;
   readonly letters: readonly DeadLetter[];
-  /** What is put back at the end: an action takes out what is no longer in its queue. */
+  /**
+   * The dead letters that are put back at the end. An action removes those that are no longer in
+   * their queue.
+   */
   readonly held: Held;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -152,7 +159,7 @@ async function show({ io, letters }: Act): Promise<ExitCode> {
   return letters.length > 0 ? 0 : 1;
 }
 
-/** What SQS calls it by, and what a replay would send, is nothing to look at. */
+/** The receipt and the URL of SQS, and the message of a replay, are nothing for people. */
 const shown = ({
   receiptHandle: _handle,
   queueUrl: _url,
@@ -163,7 +170,10 @@ const shown = ({
 const nameOf = ({ queue, messageId, runId }: DeadLetter): string =>
   `${queue} ${messageId} ${runId}`;
 
-/** Sent, noted, and only then gone: whatever fails in between, the letter is there for the next try. */
+/**
+ * Sends a message, notes it, and removes the dead letter last. So after any failure the dead letter
+ * is there for the next try.
+ */
 async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
   let stays = 0;
   for (const letter of letters) {
@@ -194,7 +204,7 @@ async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<E
   return 0;
 }
 
-/** That it was done goes to the telemetry first: no letter goes without a note. */
+/** The note goes to the telemetry first, so that no dead letter goes without one. */
 async function removeNoted(
   queues: QueuesAccess,
   action: "replay" | "discard",

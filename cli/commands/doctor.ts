@@ -1,4 +1,5 @@
-// `signalbox doctor`: everything that a first deploy gets wrong, each with a remedy. Exits 0 if runs would end as they must.
+// `signalbox doctor`: checks everything that a first deploy gets wrong, each with a remedy. Exits 0
+// if runs would end as they must.
 import { parseArgs } from "node:util";
 import type { Stage } from "../../infra/stage.ts";
 import {
@@ -107,7 +108,7 @@ function recipeOf(workloads: readonly Workload[], name: string | undefined): Rec
   );
 }
 
-/** Two runs as production would submit them. */
+/** Makes two runs as production would submit them. */
 async function probed(
   stage: Stage,
   io: Io,
@@ -145,7 +146,7 @@ const versions: Check = {
         ),
 };
 
-/** Synthesis refuses it as well; a plane may have been deployed before. */
+/** Synthesis refuses this as well, but a plane may have been deployed before. */
 const identitiesDiffer = (stage: Stage, workloads: readonly Workload[], folder: string): Check => ({
   id: "identities",
   remedy: `name another service principal in the recipe, and npx cdk deploy ${stage.stack}`,
@@ -155,7 +156,7 @@ const identitiesDiffer = (stage: Stage, workloads: readonly Workload[], folder: 
   },
 });
 
-/** Where nobody can sign in, the check of the credentials says why, and the others are left out. */
+/** If nobody can sign in, the check of the credentials says why, and the others are left out. */
 async function ofWorkspace(
   stage: Stage,
   io: Io,
@@ -186,7 +187,10 @@ async function ofWorkspace(
 /** Whether the AWS side is looked at, too. */
 type WithAws = { readonly withAws: boolean };
 
-/** The functions' own word is the check sweep, if AWS is looked at; without it nobody has looked at the workspace at all. */
+/**
+ * If AWS is looked at, the check sweep is the functions' own word. Without it nobody has looked at
+ * the workspace at all.
+ */
 function unseen(why: string, withAws: boolean): Finding {
   const remedy =
     "to look at the workspace as well, set DATABRICKS_TOKEN of somebody who may read its volumes";

@@ -1,4 +1,5 @@
-// `signalbox retry`: reopens a run that is over. A new chapter, a new attempt; the work that was done stays.
+// `signalbox retry`: reopens a run that is over. A new chapter, a new attempt; the work that was
+// done stays.
 import { parseArgs } from "node:util";
 import { factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { Retry } from "../../shared/domain/messages.ts";
@@ -37,7 +38,7 @@ export const retry: Command = {
   },
 };
 
-/** Of the last chapter that is over; undefined while the youngest is open. */
+/** The outcome of the last chapter that is over; undefined while the youngest is open. */
 async function lastOutcome(facts: FactsPort, run_id: string): Promise<OutcomeFact | undefined> {
   for (let chapter = 1, last: OutcomeFact | undefined; ; chapter++) {
     const outcome = (await facts.facts.read(factRef.outcome({ run_id, chapter })))?.fact;

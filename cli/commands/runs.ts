@@ -1,4 +1,5 @@
-// `signalbox runs`: what is open, and when it last showed a sign of life. Reads the markers: no warehouse wakes up.
+// `signalbox runs`: lists open chapters, and when each last showed a sign of life. It reads the
+// markers, so no warehouse wakes up.
 import { parseArgs } from "node:util";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { aliveAtMs } from "../../shared/domain/marker.ts";
@@ -27,7 +28,10 @@ export const runs: Command = {
   },
 };
 
-/** A marker, and for how long its chapter has shown no sign of life: at least, where the sweep has healed it since. */
+/**
+ * A marker, and how long its chapter has shown no sign of life: at least so long if the sweep has
+ * healed it since.
+ */
 type OpenRun = Marker & { readonly silent_seconds: number };
 
 export const longestSilentFirst = (

@@ -1,4 +1,5 @@
-// Whether anybody hears the alarms: who is named, whether they have confirmed it, and whether CloudWatch may speak to the topic.
+// Checks whether anybody hears the alarms: who is named, whether they have confirmed it, and
+// whether CloudWatch may speak to the topic.
 import { GetTopicAttributesCommand, SNSClient } from "@aws-sdk/client-sns";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import * as z from "zod";
@@ -39,7 +40,10 @@ const nobodyFinding = ({ name, stack }: Stage): Finding =>
     `name an address or a topic as alarms in ${name}.yaml, and npx cdk deploy ${stack}`,
   );
 
-/** Runs end as they must without it: a warning, but what goes wrong at night is found in the morning. */
+/**
+ * Runs end correctly without it, so this is a warning. But a failure at night is found in the
+ * morning only.
+ */
 export function topicFinding(stage: Stage, topicArn: string, topic: TopicAttributes): Finding {
   const isOwn = "email" in stage.alarms;
   if (!letsCloudWatchIn(topic["Policy"] ?? ""))
@@ -66,7 +70,7 @@ const Policy = z.object({
   Statement: z.array(z.object({ Effect: z.string(), Principal: z.unknown(), Action: z.unknown() })),
 });
 
-/** Everybody is let in by SNS' default policy, with a condition on the account that alarms fulfil. */
+/** SNS' default policy lets everybody in, with a condition on the account that alarms fulfil. */
 function letsCloudWatchIn(text: string): boolean {
   const policy = Policy.safeParse(jsonOrNothing(text));
   const mentions = (value: unknown, word: RegExp) => word.test(JSON.stringify(value ?? ""));

@@ -1,4 +1,5 @@
-// What a first deploy gets wrong on the AWS side, and what somebody may have changed since. Asks; the findings judge.
+// Checks what a first deploy gets wrong on the AWS side, and what somebody may have changed since.
+// This file asks; the findings judge.
 import {
   type EventSourceMappingConfiguration,
   GetAccountSettingsCommand,
@@ -90,7 +91,7 @@ async function accountIsRight(stage: Stage): Promise<Finding> {
       );
 }
 
-/** The date of its current version comes with the secret: nothing more need be granted. */
+/** The date of its current version comes with the secret, so nothing more need be granted. */
 function secretChecks(stage: Stage): readonly Check[] {
   const { auth } = stage.databricks;
   if (auth.kind === "federation") return [];
@@ -225,7 +226,10 @@ async function nothingIsPutAside(
       );
 }
 
-/** Asks for a sweep, as the schedule does: one more is harmless, and nobody else can tell what the function is allowed. */
+/**
+ * Asks for a sweep, as the schedule does. One more is harmless, and only the function itself can
+ * tell what it is allowed.
+ */
 async function sweeps(lambda: LambdaClient, stage: Stage): Promise<Finding> {
   const reply = await lambda.send(
     new InvokeCommand({

@@ -1,9 +1,13 @@
-// A check of the doctor: one question, one sentence as the answer, and what to do if it is not the right one.
+// A check of the doctor: one question, one sentence as the answer, and a remedy if it is not the
+// right one.
 import { messageOf } from "../../shared/domain/body.ts";
 
 export type Finding =
   | { readonly status: "ok"; readonly sentence: string }
-  /** `warn`: it works, and should not stay so. `fail`: runs would not end as they must. `skipped`: could not be looked at. */
+  /**
+   * `warn`: it works, but should not stay so. `fail`: runs would not end as they must. `skipped`:
+   * could not be looked at.
+   */
   | {
       readonly status: "warn" | "fail" | "skipped";
       readonly sentence: string;
@@ -12,16 +16,16 @@ export type Finding =
 
 export type Check = {
   readonly id: string;
-  /** What to do if looking itself fails. */
+  /** The remedy if looking itself fails. */
   readonly remedy: string;
-  /** The id of a check before it: where that one is not content, this one would only say the same again. */
+  /** The id of an earlier check. Skip this check unless that one passed. */
   readonly needs?: string;
   readonly look: () => Promise<Finding>;
 };
 
 export type Answer = Finding & {
   readonly id: string;
-  /** The id of the check for the sake of which this one was left out. */
+  /** The id of the check because of which this one was left out. */
   readonly after?: string;
 };
 
@@ -42,7 +46,10 @@ export const skipped = (sentence: string, remedy: string): Finding => ({
   remedy,
 });
 
-/** Looks at everything, one after the other: a check that throws has failed, and those that do not need it go on. */
+/**
+ * Makes all checks, one after the other. A check that throws has failed, and those that do not need
+ * it go on.
+ */
 export async function lookAtAll(
   checks: readonly Check[],
   onAnswer: (answer: Answer) => void,
@@ -66,7 +73,7 @@ function leftOut({ id }: Check, needed: Answer | undefined): Answer | undefined 
 const found = ({ remedy, look }: Check): Promise<Finding> =>
   look().catch((error: unknown) => ofError(error, remedy));
 
-/** The same checks, of which all others need the first. */
+/** The same checks; all others need the first. */
 export const afterTheFirst = ([first, ...others]: readonly Check[]): readonly Check[] =>
   first === undefined ? [] : [first, ...others.map((check) => ({ needs: first.id, ...check }))];
 
@@ -82,7 +89,10 @@ function ofError(error: unknown, remedy: string): Finding {
     : fail(messageOf(error), remedy);
 }
 
-/** For people: a sign, the answer, and the remedy below it, which is not said again for what was left out. */
+/**
+ * For people: a sign, the answer, and the remedy below it. The remedy is not repeated for checks
+ * that were left out.
+ */
 export function linesOf(answer: Answer): readonly string[] {
   const sign = { ok: "ok  ", warn: "WARN", fail: "FAIL", skipped: "skip" }[answer.status];
   const first = `${sign}  ${answer.id}: ${answer.sentence}`;
@@ -90,12 +100,12 @@ export function linesOf(answer: Answer): readonly string[] {
   return isEnough ? [first] : [first, `      → ${answer.remedy}`];
 }
 
-/** For scripts: a failure is one; what could not be looked at, or only should be better, is none. */
+/** For scripts: only a failure is unhealthy, and not a warning or a skipped check. */
 export const isHealthy = (answers: readonly Answer[]): boolean =>
   answers.every(({ status }) => status !== "fail");
 
 /** For scripts: the field has been called `said` since the first version. */
-export const toJson = ({ id, status, sentence, ...more }: Answer) => ({
-  ...{ id, status, sentence },
+export const toJson = ({ id, status, sentence: said, ...more }: Answer) => ({
+  ...{ id, status, said },
   ...more,
 });

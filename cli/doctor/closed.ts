@@ -1,5 +1,6 @@
-// Who can do what they must not: with the facts, with what was planned, with the storage behind both, and as the controllers. Pure
-// judgements of effective permissions, inherited ones and those of everybody included, and the calls that feed them.
+// Finds principals that can do what they must not: with the facts, with plans, with the storage
+// behind both, and as the controllers. Pure judgements of effective permissions, including
+// inherited ones and those of everybody, and the calls that feed them.
 import * as z from "zod";
 import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
@@ -17,11 +18,17 @@ export type Closed = {
   readonly stage: Stage;
   readonly executors: readonly string[];
   readonly holdings: readonly Holding[];
-  /** Of the volume, its schema and its catalog: what they may cannot be taken from them. */
+  /**
+   * The owners of the volume, its schema and its catalog: their permissions cannot be taken from
+   * them.
+   */
   readonly owners: readonly string[];
 };
 
-/** Only the controllers read and write the facts; on-call reads them. `why`: for how long executors of before must read, too. */
+/**
+ * Only the controllers read and write the facts; on-call reads them. `why` says until when older
+ * executors must read them, too.
+ */
 export function factsFinding(closed: Closed, why: string | undefined): Finding {
   const { stage, executors } = closed;
   const { facts } = stage.databricks.volumes;
@@ -60,7 +67,7 @@ export function factsFinding(closed: Closed, why: string | undefined): Finding {
     : ok(`only the controllers read and write the facts${besides(closed)}`);
 }
 
-/** What executors read must not be theirs to change, nor anybody's but the controllers'. */
+/** Executors read the plans, so only the controllers may change them. */
 export function plansFinding(closed: Closed): Finding {
   const { stage } = closed;
   const writers = strangersIn(closed).filter(({ privilege }) => WRITES.includes(privilege));
@@ -72,7 +79,10 @@ export function plansFinding(closed: Closed): Finding {
     : ok(`only the controllers write what was planned, and what was judged${besides(closed)}`);
 }
 
-/** The executor, and the code that tickets may name, lie in the codebase: whoever writes there writes every verdict. */
+/**
+ * The executor, and the code that tickets may name, lie in the codebase: whoever writes there
+ * writes every verdict.
+ */
 export function codeFinding(closed: Closed): Finding {
   const { stage, executors } = closed;
   const { company_codebase } = stage.databricks.volumes;
@@ -93,7 +103,10 @@ export function codeFinding(closed: Closed): Finding {
     : ok(`only owners write the executor and reviewed code${besides(closed)}`);
 }
 
-/** Raw credentials of the storage pass by every grant on a volume. It is in no other privilege, and must be granted by name. */
+/**
+ * Raw credentials of the storage bypass every grant on a volume. No other privilege includes them:
+ * they must be granted by name.
+ */
 export function rawAccessFinding({ databricks }: Stage, holdings: readonly Holding[]): Finding {
   const holders = holdings.filter(({ privilege }) => privilege === "EXTERNAL_USE_SCHEMA");
   const { catalog, schema } = databricks;
@@ -120,7 +133,7 @@ export function usersFinding({ databricks }: Stage, holders: readonly string[]):
     : ok("no role lets anybody else act as the controllers; account administrators may make one");
 }
 
-/** All but the controllers, those of before, and owners. */
+/** All principals but the present and earlier controllers, and owners. */
 function strangersIn({ stage, holdings, owners }: Closed): readonly Holding[] {
   const { client_id, former_client_ids } = stage.databricks;
   const own = [client_id, ...former_client_ids, ...owners];

@@ -1,4 +1,5 @@
-// Whether we are who the stage says, and for how long: clock, sign-in, and when what proves us will end.
+// Checks whether we are who the stage says, and for how long: the clock, the sign-in, and the end
+// of the credentials.
 import { get } from "node:https";
 import * as z from "zod";
 import { messageOf } from "../../shared/domain/body.ts";
@@ -77,7 +78,7 @@ export async function signsIn(options: WorkspaceCheckOptions): Promise<Finding> 
   return ok(`signed in as ${userName}`);
 }
 
-/** When the functions' credentials end, where the workspace tells. */
+/** When the functions' credentials end, if the workspace tells. */
 export async function credentialsLast(options: WorkspaceCheckOptions): Promise<Finding> {
   const { stage, asControllers } = options;
   switch (stage.databricks.auth.kind) {
@@ -166,7 +167,7 @@ export type End = { readonly what: string; readonly endMs: number | undefined };
 const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 30;
 
-/** Which of several is the one in use is not told: the first that ends counts. */
+/** The workspace does not tell which of several is in use, so the first one to end counts. */
 export function endFinding(ends: readonly End[], nowMs: number): Finding {
   const ending = ends.flatMap(({ what, endMs }) => (endMs === undefined ? [] : [{ what, endMs }]));
   const [first] = ending.toSorted((a, b) => a.endMs - b.endMs);

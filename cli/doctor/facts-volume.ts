@@ -1,4 +1,5 @@
-// The volume that carries everything: whose it is, what we may do in it, and whether a file is created once.
+// Checks the volume that carries everything: its owner, our permissions in it, and whether a file
+// is created only once.
 import { randomUUID } from "node:crypto";
 import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
@@ -15,7 +16,7 @@ export async function planeIsOurs({ stage, client }: WorkspaceCheckOptions): Pro
 
 const factsOf = (stage: Stage): string => volumePathsOf(stage.databricks).facts;
 
-/** Beside the runs' folders; nothing of ours reads there. */
+/** A file beside the runs' folders; none of our handlers reads there. */
 const doctorsFile = (stage: Stage): string => `${factsOf(stage)}/doctor/${randomUUID()}.json`;
 
 export async function factsAreWritable({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
@@ -28,7 +29,7 @@ export async function factsAreWritable({ stage, client }: WorkspaceCheckOptions)
     : fail(`${path} is still there after its removal`, "remove it by hand, and look again");
 }
 
-/** Results are read where executors write them, and reviewed code where people do. */
+/** Results are read from the executors' volume, and reviewed code from the people's. */
 export async function volumesAreReadable({
   stage,
   client,
@@ -41,7 +42,10 @@ export async function volumesAreReadable({
 const RACERS = 16;
 const ROUNDS = 3;
 
-/** The rule on which everything rests: of many who create a file at once, one wins, and the file is that one's. */
+/**
+ * The rule on which everything rests: if many create a file at once, one wins, and the file is its
+ * file.
+ */
 export async function createsOnce({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
   for (let round = 1; round <= ROUNDS; round++) {
     const path = doctorsFile(stage);

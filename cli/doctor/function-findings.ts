@@ -1,4 +1,4 @@
-// What is wrong with functions, mappings and schedules, judged from what AWS says of them.
+// Finds faults in functions, mappings and schedules, from AWS's description of them.
 import * as z from "zod";
 import { instancesOf, queueNames, shapeOf } from "../../infra/constructs/traffic.ts";
 import { functionName, queueName } from "../../infra/names.ts";
@@ -13,7 +13,7 @@ const deployOf = ({ stack }: Stage): string => `npx cdk deploy ${stack}`;
 export type FunctionFacts = {
   readonly recursiveLoop: string | undefined;
   readonly runtime: string | undefined;
-  /** Failed where Lambda could not bring it up (a subnet that is gone, for instance). */
+  /** `Failed` if Lambda could not start it (because a subnet is gone, for instance). */
   readonly state: string | undefined;
   readonly stateReason: string | undefined;
   readonly modified: string | undefined;
@@ -109,7 +109,9 @@ function mappingFaults(stage: Stage, queue: QueueName, mapping: MappingFacts): r
   ];
 }
 
-/** What all queues together may start at once, and a scheduled start beside them. */
+/**
+ * The invocations that all queues together may start at once, and a scheduled start beside them.
+ */
 export function concurrencyFinding(stage: Stage, unreserved: number): Finding {
   const needed = services.reduce((sum, service) => sum + instancesOf(stage, service), 1);
   return unreserved >= needed
@@ -126,7 +128,7 @@ export type ScheduleFacts = {
   readonly name: string;
   readonly state: string | undefined;
   readonly expression: string | undefined;
-  /** The ARN of what it starts. */
+  /** The ARN that it starts. */
   readonly target: string | undefined;
 };
 export type WantedSchedule = { readonly name: string; readonly expression: string };
@@ -157,7 +159,7 @@ const SECRET_DAYS_WARNED = 640;
 
 /**
  * A client secret lives at most 730 days (docs/facts/databricks.md#client-secrets-live-730-days),
- * whatever the workspace tells of it.
+ * even if the workspace tells nothing about it.
  */
 export function secretFinding(
   secret: string,
@@ -175,16 +177,19 @@ export function secretFinding(
       );
 }
 
-/** What the function answered, as JSON; and whether Lambda calls it an error. */
+/** The function's answer, as JSON; and whether Lambda calls it an error. */
 export type SweepAnswer = { readonly text: string; readonly isError: boolean };
 
-/** Trouble of the platform is no error of the function: it says what it waits for. */
+/** Trouble of the platform is no error of the function: its answer says what it waits for. */
 const Trouble = z.union([
   z.object({ errorMessage: z.string() }).transform(({ errorMessage }) => errorMessage),
   z.object({ waited: z.string() }).transform(({ waited }) => waited),
 ]);
 
-/** What a sweep that we asked for ended with: as the function, in its network, with its own credentials. */
+/**
+ * The result of a sweep that we asked for: it ran as the function, in its network, with its own
+ * credentials.
+ */
 export function sweepFinding(stage: Stage, { text, isError }: SweepAnswer): Finding {
   const trouble = Trouble.safeParse(JSON.parse(text || "null"));
   return !trouble.success && !isError

@@ -1,4 +1,5 @@
-// Who may do what in Unity Catalog and on the warehouse, as those see it who manage it: pure judgements, and the calls that feed them.
+// Checks permissions in Unity Catalog and on the warehouse, as their managers see them: pure
+// judgements, and the calls that feed them.
 import * as z from "zod";
 import type { Stage } from "../../infra/stage.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
@@ -7,18 +8,18 @@ import type { WorkspaceClient } from "../workspace-client.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
 import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
-/** What a principal (or group) may, in the words of REST: `READ_VOLUME`. */
+/** A permission of a principal (or group), in the words of REST: `READ_VOLUME`. */
 export type Holding = {
   readonly principal: string;
   readonly privilege: string;
-  /** Where it comes from, as SQL names it: `CATALOG main`. Absent: granted on the thing itself. */
+  /** Its origin, as SQL names it: `CATALOG main`. Absent: granted on the thing itself. */
   readonly from?: string;
 };
 
-/** Everybody is a member of it. */
+/** The group of all users. */
 export const EVERYBODY = "account users";
 
-/** A thing, and what somebody needs on it. */
+/** A thing, and the permissions that somebody needs on it. */
 export type Need = {
   readonly on: string;
   readonly privilege: string;
@@ -31,7 +32,7 @@ const holds = (holdings: readonly Holding[], who: string, wanted: readonly strin
       (principal === who || principal === EVERYBODY) && wanted.includes(privilege),
   );
 
-/** What `who` lacks, as sentences. */
+/** The permissions that `who` lacks, as sentences. */
 const lacking = (who: string, needs: readonly Need[]): readonly string[] =>
   needs
     .filter(({ holdings, privilege }) => !holds(holdings, who, [privilege, "ALL_PRIVILEGES"]))
@@ -42,7 +43,10 @@ const sameIdentity = warn(
   "make a second service principal, and name it as databricks.run_as",
 );
 
-/** What executors need: plans and reviewed code to read, the scratchpad to write. What they must not have is looked at elsewhere. */
+/**
+ * Executors need plans and reviewed code to read, and the scratchpad to write. Their forbidden
+ * permissions are checked elsewhere.
+ */
 export function executorFinding(stage: Stage, executor: string, needs: readonly Need[]): Finding {
   const missing = lacking(executor, needs);
   return missing.length === 0
@@ -121,7 +125,10 @@ export type See = (
   name?: string,
 ) => Promise<readonly Holding[]>;
 
-/** With what is inherited from the schema and the catalog. @throws Unseen for whoever does not manage the thing */
+/**
+ * Includes permissions inherited from the schema and the catalog. @throws Unseen for a caller that
+ * does not manage the thing
+ */
 export const seer =
   ({ http }: WorkspaceClient, { databricks: { catalog, schema } }: Stage): See =>
   async (type, name) => {
@@ -150,7 +157,10 @@ class Unseen extends Error {
   override readonly name = "Unseen";
 }
 
-/** Whoever does not own the schema is not shown who else may do what; that says nothing about it. */
+/**
+ * A caller that does not own the schema is not shown the permissions of others. That says nothing
+ * about them.
+ */
 export async function unlessUnseen(
   { name }: Stage,
   look: () => Promise<Finding>,
@@ -179,7 +189,10 @@ const Acl = z.object({
 });
 export type WarehouseAcl = z.infer<typeof Acl>;
 
-/** Members of other groups than everybody's are not seen here: then it is a warning, and the ledger check has the last word. */
+/**
+ * Members of groups other than everybody's are not seen here. Then this is a warning, and the
+ * ledger check decides.
+ */
 export function warehouseFinding(
   { access_control_list }: WarehouseAcl,
   warehouse: string,

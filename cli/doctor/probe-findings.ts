@@ -1,13 +1,13 @@
-// What a live workspace answered, and what follows from it. Pure.
+// Judges the answers of a live workspace. Pure.
 import type { Stage } from "../../infra/stage.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { type Expected, strangenessOf } from "../../shared/domain/ours.ts";
 import { type Answer, type Finding, fail, ok, skipped, warn } from "./check.ts";
 
-/** What was found of a result in the output of a run that is over, and how long after its end. */
+/** The result that was found in the output of a finished run, and how long after its end. */
 export type OutputSeen = {
   readonly kind: "found" | "absent" | "broken" | "too-large";
-  /** What was wrong with it, where something was. */
+  /** Its fault, if it has one. */
   readonly why?: string;
   readonly seconds: number;
   readonly isTruncated: boolean;
@@ -21,13 +21,13 @@ export type RunSeen = {
   readonly output: OutputSeen;
 };
 
-/** What the executors were allowed with the controllers' run; undefined where nobody could try. */
+/** What executors were allowed with the controllers' run; undefined if nobody could try. */
 export type ExecutorsSeen = {
   readonly view: Asked;
   readonly output: Asked;
   readonly cancel: Asked;
   readonly repair: Asked;
-  /** What the same token led to. */
+  /** The run to which the same token led. */
   readonly token: "their own run" | "that run" | "refused";
   readonly tokenSaid: string;
 };
@@ -36,7 +36,7 @@ export type Asked = true | string;
 
 export type ProbeSeen = {
   readonly stage: Stage;
-  /** Who submitted, by its own userName. */
+  /** The submitter, by its own userName. */
   readonly submittedBy: string;
   readonly runAs: string;
   readonly good: RunSeen;
@@ -88,7 +88,7 @@ export function creatorFinding({
   return fail(`creator_user_name is ${creator}, and ${submittedBy} submitted`, doNotUse);
 }
 
-/** What helps to find slips, and is believed of nobody. */
+/** These details help to find slips, and prove nothing. */
 export function shownFinding({ run, runName, expected }: RunSeen): Finding {
   const [task] = run.tasks;
   const shows = [
@@ -121,7 +121,7 @@ export function oursFinding({ run, expected }: RunSeen): Finding {
       );
 }
 
-/** For so long the judge looks again after a success. */
+/** How long the judge looks again after a success. */
 const SETTLES_SECONDS = 120;
 
 export function outputFinding({ name, databricks }: Stage, { run, output }: RunSeen): Finding {
@@ -143,7 +143,10 @@ export function outputFinding({ name, databricks }: Stage, { run, output }: RunS
       );
 }
 
-/** A failure needs no evidence, but a new attempt does: only the code's own word says that trying again may help. */
+/**
+ * A failure needs no evidence, but a new attempt does: only the code's own word says that trying
+ * again may help.
+ */
 export function failureFinding({ run, output }: RunSeen): Finding {
   if (run.resultState !== "FAILED")
     return fail(
@@ -172,7 +175,7 @@ function absence({ kind, why, seconds, isTruncated }: OutputSeen): string {
   }
 }
 
-/** The design holds either way: this says which of the ways it is here. */
+/** The design holds either way: this only says which way it is here. */
 function executorAnswers(seen: ExecutorsSeen | undefined): readonly Answer[] {
   if (seen === undefined)
     return [

@@ -1,5 +1,5 @@
-// `signalbox doctor --probe`: two tiny runs as production would submit them, one that succeeds and one that fails, and what they show of
-// the questions that no document answers.
+// `signalbox doctor --probe`: makes two tiny runs as production would submit them, one that
+// succeeds and one that fails. They show the answers to questions that no document answers.
 import * as z from "zod";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
@@ -22,11 +22,14 @@ import type { Asked, ExecutorsSeen, OutputSeen, ProbeSeen, RunSeen } from "./pro
 
 export type ProbeOptions = ClockPort & {
   readonly stage: Stage;
-  /** Whoever submits: the functions' own credentials tell most. */
+  /** The submitter: the functions' own credentials tell most. */
   readonly client: WorkspaceClient;
-  /** The executors' own, where the operator has them. */
+  /** The executors' own credentials, if the operator has them. */
   readonly executors: WorkspaceClient | undefined;
-  /** Whose compute and principal are tried. Absent: serverless, as the stage's executors. */
+  /**
+   * The workload whose compute and principal are tried. Absent: serverless, as the stage's
+   * executors.
+   */
   readonly recipe?: Recipe | undefined;
   readonly say: (line: string) => void;
   readonly patience?: Patience;
@@ -34,9 +37,9 @@ export type ProbeOptions = ClockPort & {
 
 type Patience = {
   readonly lookSeconds: number;
-  /** Until a run is over: compute may have to start. */
+  /** The longest wait for the end of a run: compute may have to start. */
   readonly runSeconds: number;
-  /** Until its output is there. */
+  /** The longest wait for its output. */
   readonly outputSeconds: number;
 };
 const usually: Patience = { lookSeconds: 5, runSeconds: 1_800, outputSeconds: 180 };
@@ -45,7 +48,7 @@ const TIMEOUT_SECONDS = 900;
 const SUCCEEDS = "from signalbox_executor import context\ncontext.metric('probe', 1)\n";
 const FAILS = "raise RuntimeError('the probe fails, as it must')\n";
 
-/** @throws Error where a run cannot be submitted, or is not over in time */
+/** @throws Error if a run cannot be submitted, or is not over in time */
 export async function probe(options: ProbeOptions): Promise<ProbeSeen> {
   const { stage, client, executors } = options;
   const paths = volumePathsOf(stage.databricks);
@@ -91,7 +94,7 @@ type Context = Omit<ProbeOptions, "recipe" | "patience"> &
     readonly left: string[];
   };
 
-/** A run of the probe, and what else there is of it. */
+/** A run of the probe, and its files. */
 type Tried = RunSeen & {
   readonly token: string;
   /** Below plans and scratchpad. */
@@ -223,7 +226,7 @@ async function outputNow(
 const RUNS = "/api/2.2/jobs/runs";
 const Submitted = z.object({ run_id: z.union([z.number(), z.string()]).transform(String) });
 
-/** Everything on runs that are over, or that are cancelled at once. */
+/** Uses only runs that are over, or that are cancelled at once. */
 async function executorsSeen(
   context: Context,
   executors: WorkspaceClient,
@@ -250,11 +253,11 @@ async function executorsSeen(
   return { view, output, cancel, repair, ...(await withSameToken(context, executors, good)) };
 }
 
-/** Ids are int64: they go out as text does, without quotes. */
+/** Ids are int64, so they are sent as digits without quotes. */
 const withRunId = (of: object): string =>
   JSON.stringify(of).replace(/"run_id":"([0-9]+)"/, '"run_id":$1');
 
-/** What was repaired runs once more: not for long. */
+/** A repaired run runs once more, but not for long. */
 async function endAgain(context: Context, databricksRunId: string): Promise<void> {
   await context.jobs.cancel(databricksRunId);
   await untilOver(context, databricksRunId);
@@ -284,7 +287,10 @@ async function withSameToken(
   return { token: "their own run", tokenSaid: run_id };
 }
 
-/** Files and the run itself. What belongs to the executors, only they or an owner can remove. */
+/**
+ * Removes the files and the run itself. Only executors or an owner can remove what belongs to the
+ * executors.
+ */
 async function takeAway(context: Context, { files, folder, run }: Tried): Promise<void> {
   const { client, executors, paths, left } = context;
   const tryTo = async (what: string, act: () => Promise<unknown>): Promise<void> => {

@@ -1,4 +1,4 @@
-// What is wrong with a queue of the loop, judged from its attributes.
+// Finds faults in a queue of the loop, from its attributes.
 import { shapeOf } from "../../infra/constructs/traffic.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { type QueueName, retentionSeconds } from "../../shared/topology.ts";
@@ -60,7 +60,10 @@ function deadLetterFaults(source: Attributes, deadLetters: Attributes): readonly
   ];
 }
 
-/** Nothing comes without TLS, and nobody is let in by the queue itself: who may send says IAM, by the stack's policies. */
+/**
+ * Nothing comes without TLS, and the queue itself lets nobody in: IAM says who may send, by the
+ * stack's policies.
+ */
 function policyFaults(what: string, attributes: Attributes): readonly string[] {
   const list = statementsIn(attributes);
   const refusesPlain = list.some(
@@ -78,7 +81,10 @@ function policyFaults(what: string, attributes: Attributes): readonly string[] {
   ];
 }
 
-/** An order is somebody's: no service gives any, and where the stage names people, nobody else does. */
+/**
+ * An order needs a person behind it: no service gives one, and if the stage names people, nobody
+ * else does.
+ */
 function ordersFaults({ people }: Stage, attributes: Attributes): readonly string[] {
   const denies = (key: string) =>
     statementsIn(attributes).some(

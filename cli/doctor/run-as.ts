@@ -1,4 +1,5 @@
-// Whether the controllers may submit runs as the executors: tried where we are the controllers, looked up where we are not.
+// Checks whether the controllers may submit runs as the executors: it tries if we are the
+// controllers, and otherwise looks it up.
 import * as z from "zod";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
@@ -18,7 +19,10 @@ export async function runsAs(options: WorkspaceCheckOptions, executor: string): 
 const remedyFor = ({ name, databricks }: Stage, executor: string): string =>
   `npx signalbox bootstrap --stage ${name} as an account administrator, or: Service principals → ${executor} → Permissions → Service Principal: User for ${databricks.client_id}`;
 
-/** Databricks asks for the role when a job is made that runs as another; nothing runs, and the job is gone at once. */
+/**
+ * Databricks asks for the role when a job is made that runs as another principal. Nothing runs, and
+ * the job is removed at once.
+ */
 async function tried({ stage, client }: WorkspaceCheckOptions, executor: string): Promise<Finding> {
   const name = `${stage.stack}-doctor`;
   const asked = await ask(client.http, {

@@ -1,4 +1,5 @@
-// What recipes and stage say about each other: who shares what, and whose results are easier to lie about.
+// Checks recipes against the stage: which workloads share a principal, and whose results are easier
+// to forge.
 import type { Stage } from "../../infra/stage.ts";
 import type { Workload } from "../../infra/workloads.ts";
 import { type Check, type Finding, ok, warn } from "./check.ts";
@@ -8,7 +9,10 @@ export const workloadChecks = (stage: Stage, workloads: readonly Workload[]): re
   { id: "sharing", remedy: "", look: async () => sharingFinding(stage, workloads) },
 ];
 
-/** The run's own output cannot be changed once it is over; a file can, and so can what another process on the machine reaches. */
+/**
+ * The run's own output cannot be changed once it is over. A file can, and so can anything that
+ * another process on the machine reaches.
+ */
 export function evidenceFinding(
   { databricks, name }: Stage,
   workloads: readonly Workload[],
@@ -28,7 +32,10 @@ export function evidenceFinding(
     : ok("results are judged from each run's own output");
 }
 
-/** Whoever shares a principal can spoil the other's files, and cancel its runs; it can make no success of them. */
+/**
+ * A workload that shares a principal can spoil the other's files, and cancel its runs. It cannot
+ * make a success of them.
+ */
 export function sharingFinding({ databricks }: Stage, workloads: readonly Workload[]): Finding {
   const byPrincipal = Map.groupBy(workloads, ({ recipe }) => recipe.run_as ?? databricks.run_as);
   const groups = [...byPrincipal].map(([principal, those]) => {

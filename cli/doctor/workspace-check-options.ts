@@ -1,16 +1,21 @@
-// What the checks of the Databricks side look at.
+// The options of the checks on the Databricks side.
 import type { Stage } from "../../infra/stage.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 
 export type WorkspaceCheckOptions = {
   readonly stage: Stage;
   readonly client: WorkspaceClient;
-  /** Whether `client` speaks as the functions do; otherwise as whoever the environment names. */
+  /**
+   * Whether `client` has the functions' identity; otherwise it has the one that the environment
+   * names.
+   */
   readonly asControllers: boolean;
-  /** As a principal that only reads, and not everything: what must be written to be tried is left out. */
+  /**
+   * True for a principal that only reads, and not everything: checks that must write are left out.
+   */
   readonly asOnCall?: boolean;
-  /** The application ids as which code is executed: the stage's, and those of recipes. */
+  /** The application ids of all executors: the stage's, and those of recipes. */
   readonly executors: readonly string[];
-  /** A warehouse that sleeps is woken up, which costs. */
+  /** Whether a sleeping warehouse is woken up, which costs money. */
   readonly withWarehouse: boolean;
 };

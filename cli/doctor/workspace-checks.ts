@@ -1,4 +1,4 @@
-// What a first deploy gets wrong on the Databricks side.
+// Checks what a first deploy gets wrong on the Databricks side.
 import { posix } from "node:path";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
@@ -23,11 +23,17 @@ type Look = (options: WorkspaceCheckOptions) => Promise<Finding>;
 type Plan = Omit<WorkspaceCheckOptions, "client">;
 type Planned = Omit<Check, "look"> & { readonly look: Look };
 
-/** As the functions, most of it is tried; as somebody else, what the functions may is looked up. */
+/**
+ * As the functions, most things are tried. As somebody else, the functions' permissions are looked
+ * up.
+ */
 export const workspaceChecks = (options: WorkspaceCheckOptions): readonly Check[] =>
   planned(options).map((check) => ({ ...check, look: () => check.look(options) }));
 
-/** The same checks where nobody can sign in: that of the credentials says why, and all others are left out. */
+/**
+ * The same checks if nobody can sign in: the one of the credentials says why, and all others are
+ * left out.
+ */
 export const workspaceUnseen = (plan: Plan, why: Finding): readonly Check[] =>
   planned(plan)
     .map((check) => ({ ...check, needs: CREDENTIALS, look: async () => why }))
@@ -42,7 +48,7 @@ function planned(plan: Plan): readonly Planned[] {
   const check = (id: string, remedy: string, look: Look, needs = CREDENTIALS): Planned => ({
     ...{ id, remedy, look, needs },
   });
-  // What on-call may not read or write says nothing about the plane.
+  // Things that on-call may not read or write say nothing about the plane.
   const more = plan.asOnCall ? FACTS : CREDENTIALS;
   const mentions = (id: string, remedy: string, look: Look) => [check(id, remedy, look)];
   const looksUp = (id: string, remedy: string, look: Look) =>
@@ -77,7 +83,7 @@ function planned(plan: Plan): readonly Planned[] {
     ...looksUp("controllers' grants", bootstrap, controllersMay),
     ...looksUp("warehouse", "check databricks.warehouse_id of the stage", warehouseIsOpen),
     ...plan.executors.flatMap((executor) => [
-      // That they are the same needs no look.
+      // If they are the same principal, no look is needed.
       ...(executor === plan.stage.databricks.client_id ? mentions : looksUp)(
         named(plan, "executors", executor),
         bootstrap,
@@ -137,7 +143,10 @@ async function jobsAreListed({ client }: WorkspaceCheckOptions): Promise<Finding
 const ledgersRemedy = (bootstrap: string): string =>
   `grant CAN USE on the warehouse to the controllers; ${bootstrap}`;
 
-/** Both privileges of the ingester, and no row more: the tables take inserts alone, and of nothing. */
+/**
+ * Tries both privileges of the ingester without adding a row: the tables take inserts only, and
+ * this one inserts nothing.
+ */
 async function ledgerAnswers({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
   const { catalog, schema } = stage.databricks;
   await using session = await client.sql(catalog, schema).open();

@@ -3,7 +3,12 @@
 import { Duration } from "aws-cdk-lib";
 import { type IMetric, type Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import type { MetricName } from "../../shared/domain/metrics.ts";
-import { type QueueName, type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
+import {
+  DELAY_SECONDS_MAX,
+  type QueueName,
+  type ServiceName,
+  sweepEverySeconds,
+} from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
 import type { Consumer } from "./consumer.ts";
 import type { PutAside, QueuePair } from "./loop-queues.ts";
@@ -51,7 +56,7 @@ const waiting: Readonly<Record<QueueName, string>> = {
   turns: "Runs under way do not get their next attempt or iteration.",
   watches: "Databricks runs end and nobody notices; outcomes come late.",
   reports: "Databricks runs that are over are not judged; outcomes come late.",
-  records: "The ledger lags behind, and outcomes are not announced.",
+  records: "The ledger lags behind, and chapters that are over stay open.",
 };
 
 function queueAlarms({ stage, queues }: AlarmsProps, queue: QueueName): readonly AlarmShape[] {
@@ -69,10 +74,19 @@ function queueAlarms({ stage, queues }: AlarmsProps, queue: QueueName): readonly
       impact: waiting[queue],
       runbook: "queue-age",
       metric: queueMetric(source, "ApproximateAgeOfOldestMessage", Stats.MAXIMUM),
-      threshold: stage.limits.queue_age_seconds,
+      threshold: stage.limits.queue_age_seconds + meantToWaitSeconds(stage, queue),
       of: [3, 3],
     },
   ];
+}
+
+/**
+ * How long a message may wait on purpose: a delay counts as age, and one hop delays 15 min at most.
+ */
+function meantToWaitSeconds({ books }: Stage, queue: QueueName): number {
+  if (queue === "watches") return DELAY_SECONDS_MAX;
+  if (queue !== "records" || books.window_minutes === "immediately") return 0;
+  return Math.min(DELAY_SECONDS_MAX, 60 * books.window_minutes);
 }
 
 const putAsideAlarm = ({ of, queue }: PutAside): AlarmShape => ({

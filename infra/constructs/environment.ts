@@ -22,7 +22,7 @@ export type EnvironmentProps = {
 
 export function environmentOf(props: EnvironmentProps): Record<string, string> {
   const { stage, sends, rejects } = props;
-  const { databricks, limits } = stage;
+  const { databricks, limits, books } = stage;
   return {
     NODE_OPTIONS: "--enable-source-maps",
     DATABRICKS_HOST: databricks.host,
@@ -44,6 +44,10 @@ export function environmentOf(props: EnvironmentProps): Record<string, string> {
     SIGNALBOX_OWN_ROLES: props.ownRoleIds.join(","),
     SIGNALBOX_EXECUTOR_PATH: props.executorPath,
     SIGNALBOX_RETENTION_DAYS: String(limits.retention_days),
+    SIGNALBOX_ANNOUNCE_AFTER: books.announce_after,
+    SIGNALBOX_LEDGER_WINDOW_SECONDS: String(
+      books.window_minutes === "immediately" ? 0 : 60 * books.window_minutes,
+    ),
     ...(limits.time_scale !== 1 && { SIGNALBOX_TIME_SCALE: String(limits.time_scale) }),
     // Relative, because a function starts in the folder of its code.
     ...(props.carriesWorkloads && { SIGNALBOX_WORKLOADS: "workloads" }),

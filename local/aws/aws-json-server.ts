@@ -1,17 +1,18 @@
-// An HTTP server on 127.0.0.1 that speaks AWS JSON 1.1: one POST, the operation in X-Amz-Target, errors by `__type`.
+// An HTTP server on 127.0.0.1 that speaks AWS JSON 1.1: one POST, the operation in X-Amz-Target,
+// errors by `__type`.
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageOf } from "../../shared/domain/body.ts";
 import { type Act, accessKeyIn, anybody, type Principal, type PrincipalOf } from "./principals.ts";
 
-/** Answers one operation to whoever called. @throws AwsError for what the service would refuse. */
+/** Answers one operation of a caller. @throws AwsError if the service would refuse it */
 type Operation = (input: Readonly<Record<string, unknown>>, caller: Principal) => unknown;
 
 export type AwsService = {
-  /** As people call it. */
+  /** The name that people use. */
   readonly name: string;
-  /** What stands before the dot in X-Amz-Target. */
+  /** The part before the dot in X-Amz-Target. */
   readonly targetPrefix: string;
   /** The service in the credential scope of a signature. */
   readonly signingName: string;
@@ -95,7 +96,9 @@ const absent = (services: readonly AwsService[], target: string): string =>
 const names = (services: readonly AwsService[]): string =>
   services.map(({ name }) => name).join(", ");
 
-/** A call that AWS would refuse as unsigned, or as signed for another service, is refused here too. */
+/**
+ * A call that AWS would refuse as unsigned, or as signed for another service, is refused here too.
+ */
 function checkSignature(service: AwsService, authorization: string | undefined): void {
   if (authorization === undefined)
     throw new AwsError("MissingAuthenticationTokenException", "Missing Authentication Token");
@@ -128,7 +131,7 @@ function inputOf(body: string): Readonly<Record<string, unknown>> {
   return value as Record<string, unknown>;
 }
 
-/** Undefined where it is not JSON. */
+/** Undefined if it is not JSON. */
 function parsed(body: string): unknown {
   try {
     return JSON.parse(body);
@@ -161,7 +164,7 @@ function replyError(request: IncomingMessage, response: ServerResponse, error: u
   reply(response, status, { __type: code, message, Message: message }, code);
 }
 
-/** @throws AwsError where the caller's policies do not let them */
+/** @throws AwsError if the caller's policies do not allow the act */
 export function authorize({ name, may }: Principal, act: Act): void {
   if (may(act)) return;
   throw new AwsError(

@@ -1,8 +1,9 @@
-// What a function's answer says about its batch, as Lambda reads it with ReportBatchItemFailures. Pure.
+// Reads from a function's answer the result of its batch, as Lambda does with
+// ReportBatchItemFailures. Pure.
 import * as z from "zod";
 
 export type BatchVerdict =
-  /** These are done and are deleted; what is not named becomes visible again. */
+  /** The named messages are done and are deleted; the others become visible again. */
   | {
       readonly kind: "handled";
       readonly done: readonly string[];
@@ -18,8 +19,9 @@ const BatchResponse = z
   .nullish();
 
 /**
- * AWS: an empty or null list, and an empty or null response, are a complete success. An identifier that is empty, null,
- * unknown or under another name fails the whole batch, and so does a response that is no such object.
+ * AWS: an empty or null list, and an empty or null response, are a complete success. An identifier
+ * that is empty, null, unknown or under another name fails the whole batch. So does a response of
+ * another shape.
  */
 export function batchVerdict(messageIds: readonly string[], response: unknown): BatchVerdict {
   const parsed = BatchResponse.safeParse(response);

@@ -21,7 +21,7 @@ export type BusEvent = {
 
 export type EventBusShape = {
   readonly name: string;
-  /** JSON lines are appended here; absent: kept nowhere. */
+  /** JSON lines are appended to this file; absent: events are not kept. */
   readonly file?: string;
   readonly listener?: (event: BusEvent) => void;
 };
@@ -37,7 +37,7 @@ const Entry = z.object({
 type Entry = z.infer<typeof Entry>;
 const Input = z.object({ Entries: z.array(Entry).min(1).max(10) });
 
-// PutEvents: the sum of a request's entries.
+// The limit of PutEvents for the sum of a request's entries.
 const ENTRIES_BYTES_MAX = 1024 * 1024;
 
 export function eventBridge(bus: EventBusShape): AwsService {
@@ -91,7 +91,8 @@ function put(bus: EventBusShape, entry: Entry): Put {
       ErrorCode: "NotAuthorizedForSourceException",
       ErrorMessage: "Not authorized for the source.",
     };
-  // EventBridge drops events for a bus that does not exist without a word; here that is an error, so that it is noticed.
+  // EventBridge drops events for a bus that does not exist without a word. Here that is an error,
+  // so that it is noticed.
   if (!isBus(bus.name, entry.EventBusName))
     return {
       ErrorCode: "ResourceNotFoundException",

@@ -1,5 +1,6 @@
-// An event source mapping as Lambda has it: polls one queue, invokes one function with batches, deletes what was handled.
-// It never changes a visibility and never dead-letters: what was not handled comes back when SQS says so.
+// An event source mapping as Lambda has it: it polls one queue, invokes one function with batches,
+// and deletes the handled messages. It never changes a visibility and never dead-letters: other
+// messages come back when SQS says so.
 import { setTimeout } from "node:timers/promises";
 import {
   DeleteMessageBatchCommand,
@@ -21,9 +22,12 @@ export type MappingShape = {
   readonly windowSeconds: number;
   /** Invocations at the same time, at most (ScalingConfig.MaximumConcurrency). */
   readonly concurrencyMax: number;
-  /** Hears of each invocation when it is over. */
+  /** Called with each invocation when it is over. */
   readonly onInvoked?: (invocation: Invocation) => void;
-  /** Hears of what Lambda would put into its own metrics: SQS does not answer, a batch cannot be deleted. */
+  /**
+   * Called with each trouble that Lambda would put into its own metrics: SQS does not answer, a
+   * batch cannot be deleted.
+   */
   readonly onTrouble?: (sentence: string) => void;
 };
 
@@ -34,19 +38,21 @@ export type Invocation = {
   readonly durationMs: number;
   /** Message ids that stay on the queue. */
   readonly failed: readonly string[];
-  /** Why the whole batch stays; absent where the function answered. */
+  /** Why the whole batch stays; absent if the function answered. */
   readonly reason?: string;
 };
 
 export type EventSourceMapping = {
-  /** Stops polling, and resolves when what was received is handled. */
+  /** Stops polling, and resolves when the received messages are handled. */
   readonly stop: () => Promise<void>;
 };
 
-// ReceiveMessage: at most ten messages, and the longest long poll that there is: an idle queue costs three calls a minute.
+// ReceiveMessage returns at most ten messages, and this is the longest long poll that there is: an
+// idle queue costs three calls a minute.
 const RECEIVE_MAX = 10;
 const LONG_POLL_SECONDS = 20;
-// Lambda's synchronous payload is 6 MB: a batch that would be larger is handed over before it is full.
+// Lambda's synchronous payload is 6 MB: a batch that would be larger is handed over before it is
+// full.
 const BATCH_BYTES_MAX = PAYLOAD_BYTES_MAX - 64 * 1024;
 const SLICE_MS = 200;
 const TROUBLE_PAUSE_MS = 1_000;
@@ -70,7 +76,8 @@ export function startMapping(
   const loop = async (): Promise<void> => {
     let left: readonly Message[] = [];
     while (!stopping.signal.aborted || left.length > 0) {
-      // A message that waits for a free slot would spend its visibility: receive only when there is one.
+      // Receives only if there is a free slot: a message that waits for one would spend its
+      // visibility.
       while (inHand.size >= shape.concurrencyMax) await Promise.race(inHand);
       const [batch, rest] = await gather(poller, left);
       left = rest;
@@ -93,7 +100,7 @@ type Poller = {
   readonly signal: AbortSignal;
 };
 
-/** The next batch, and what was received with it but belongs to the one after. */
+/** The next batch, and the messages that were received with it but belong to the one after. */
 async function gather(
   poller: Poller,
   before: readonly Message[],
@@ -135,7 +142,8 @@ async function receive(
   messagesMax: number,
   waitMs: number,
 ): Promise<readonly Message[]> {
-  // SQS waits whole seconds: what is left of a window is waited here, in slices, so that it still fills the batch.
+  // SQS waits whole seconds only. The rest of a window is waited here, in slices, so that it still
+  // fills the batch.
   const ends = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(waitMs) + 5_000)]);
   const waitSeconds = Math.min(LONG_POLL_SECONDS, Math.floor(waitMs / 1000));
   try {
@@ -207,7 +215,7 @@ async function remove(
     try {
       await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: shape.queueUrl, Entries }));
     } catch (error) {
-      // They will be delivered again, as after any lost delete: consumers live with it.
+      // They will be delivered again, as after any lost delete. Consumers are built for that.
       shape.onTrouble?.(
         `${Entries.length} handled messages of ${shape.queueArn} were not deleted: ${messageOf(error)}`,
       );

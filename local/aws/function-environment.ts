@@ -1,9 +1,10 @@
-// A function's environment, as Lambda has it: its own thread, its own variables, its output caught, taken away at a timeout.
+// A function's environment, as Lambda has it: its own thread, its own variables, its output caught,
+// ended at a timeout.
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
 import type { Context } from "aws-lambda";
 
-/** What a handler's context is made of. */
+/** The facts of an invocation, from which the handler's context is made. */
 export type InvocationFacts = {
   readonly functionName: string;
   readonly functionArn: string;
@@ -13,13 +14,13 @@ export type InvocationFacts = {
   readonly endsMs: number;
 };
 
-/** To the thread. JSON as text: nothing else crosses the border of a function. */
+/** A message to the thread. It is JSON as text: nothing else crosses the border of a function. */
 export type Invoke = {
   readonly id: number;
   readonly event: string;
   readonly invocation: InvocationFacts;
 };
-/** From the thread: an answer, or an error. */
+/** A message from the thread: an answer, or an error. */
 export type Reply = {
   readonly response?: string | undefined;
   readonly error?: { readonly name: string; readonly message: string; readonly stack?: string };
@@ -28,25 +29,27 @@ export type Reply = {
 export type EnvironmentShape = {
   /** The module that exports `handler`. */
   readonly module: URL;
-  /** All variables that it sees: nothing of the user's own leaks into a function. */
+  /** All variables that it sees: none of the user's own leaks into a function. */
   readonly variables: Readonly<Record<string, string>>;
   /** Each line that it writes to stdout or stderr. */
   readonly onLine: (line: string) => void;
 };
 
 export type FunctionEnvironment = AsyncDisposable & {
-  /** Resolves when the module has been imported. @throws what the import threw */
+  /** Resolves when the module has been imported. @throws the error of the import */
   readonly ready: Promise<void>;
-  /** @throws what the handler throws, or why the environment ended. */
+  /** @throws the error of the handler, or the reason why the environment ended */
   readonly run: (event: string, invocation: InvocationFacts) => Promise<string | undefined>;
-  /** Kills it, and every invocation in it. */
+  /** Kills the environment, and every invocation in it. */
   readonly kill: (reason: Error) => void;
   readonly isOver: () => boolean;
 };
 
 const WORKER = new URL("./function-worker.ts", import.meta.url);
 
-/** Starts an environment. One runs overlapping invocations, where Lambda would start several of them. */
+/**
+ * Starts an environment. One environment runs overlapping invocations; Lambda would start several.
+ */
 export function startEnvironment(shape: EnvironmentShape): FunctionEnvironment {
   const worker = new Worker(WORKER, {
     workerData: { module: shape.module.href },
@@ -96,7 +99,7 @@ export function startEnvironment(shape: EnvironmentShape): FunctionEnvironment {
   };
 }
 
-/** The error as it was thrown, as far as a border lets it through. */
+/** The error as it was thrown, as far as it can cross the border. */
 const errorOf = ({ name, message, stack }: NonNullable<Reply["error"]>): Error =>
   Object.assign(new Error(message), { name, stack });
 
@@ -118,7 +121,7 @@ export function contextOf(invocation: InvocationFacts): Context {
   };
 }
 
-// Gone since the runtime of Node.js 24, which knows no callbacks.
+// Removed since the runtime of Node.js 24, which knows no callbacks.
 const unsupported = (): never => {
   throw new Error("context.done, fail and succeed are gone: return a promise");
 };

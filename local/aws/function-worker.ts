@@ -1,4 +1,5 @@
-// The inside of a function's environment: a thread that imports the handler once and runs invocations.
+// The inside of a function's environment: a thread that imports the handler once and runs
+// invocations.
 import { parentPort, workerData } from "node:worker_threads";
 import { contextOf, type Invoke, type Reply } from "./function-environment.ts";
 import type { LambdaHandler } from "./lambda-function.ts";

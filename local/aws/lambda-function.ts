@@ -1,4 +1,5 @@
-// One function as Lambda runs it: JSON in, JSON out, a context with a deadline, and a timeout that means it.
+// One function as Lambda runs it: JSON in, JSON out, a context with a deadline, and a timeout that
+// ends it.
 import { randomUUID } from "node:crypto";
 import type { Context } from "aws-lambda";
 import { ACCOUNT_ID, REGION } from "./account.ts";
@@ -9,16 +10,19 @@ import {
   startEnvironment,
 } from "./function-environment.ts";
 
-/** What a service's handler.ts exports. */
+/** The export of a service's handler.ts. */
 export type LambdaHandler = (event: never, context: Context) => unknown;
 
 export type FunctionShape = {
   readonly name: string;
-  /** A module that exports `handler`, to be run in an environment of its own; or a handler of this very process. */
+  /**
+   * A module that exports `handler`, run in an environment of its own; or a handler of this
+   * process.
+   */
   readonly code: URL | LambdaHandler;
   readonly timeoutSeconds: number;
   readonly memoryMb?: number;
-  /** Of the environment. */
+  /** The variables of the environment. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Each line that the environment writes. */
   readonly onLine?: (line: string) => void;
@@ -27,18 +31,21 @@ export type FunctionShape = {
 export type LambdaFunction = AsyncDisposable & {
   readonly name: string;
   readonly timeoutSeconds: number;
-  /** Resolves when the code is loaded. @throws what loading it threw */
+  /** Resolves when the code is loaded. @throws the error of loading it */
   readonly ready: () => Promise<void>;
-  /** Runs the handler once. @throws what the handler throws, or FunctionTimeoutError. */
+  /** Runs the handler once. @throws the error of the handler, or FunctionTimeoutError */
   readonly invoke: (event: unknown) => Promise<unknown>;
 };
 
-/** The handler had not answered at its timeout: Lambda takes its environment away, and the invocation has failed. */
+/**
+ * The handler had not answered at its timeout: Lambda ends its environment, and the invocation has
+ * failed.
+ */
 class FunctionTimeoutError extends Error {
   override readonly name = "FunctionTimeoutError";
 }
 
-// Lambda: the request and the response of a synchronous invocation have at most 6 MB each.
+// Lambda's limit: the request and the response of a synchronous invocation have at most 6 MB each.
 export const PAYLOAD_BYTES_MAX = 6 * 1024 * 1024;
 const MEMORY_MB = 512;
 
@@ -94,7 +101,10 @@ function inEnvironment(shape: FunctionShape, module: URL): Runner {
   };
 }
 
-/** One process cannot kill its own code: what is late is left behind, and does what a late call may always do. */
+/**
+ * One process cannot kill its own code, so a late call goes on alone, and does what a late call may
+ * always do.
+ */
 const inProcess = (handler: LambdaHandler): Runner => ({
   ready: async () => {},
   run: async (event, invocation) =>

@@ -1,11 +1,12 @@
-// Who calls: everybody has an access key of their own, and SQS names whoever sends by it. What each may do is what the stack's policies
-// let them. Keys are made of chance at each start: the id of one is all that a caller must know, so signatures are not checked.
+// The callers of the embedded AWS. Each has an access key of its own, by which SQS names senders,
+// and may do what the stack's policies allow. Keys are random at each start. A caller only needs to
+// know the id of one, so signatures are not checked.
 import { randomBytes } from "node:crypto";
 import { detailTypes } from "../../shared/domain/events.ts";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
 import { deadLetterQueueName, queueNames, sourceQueueName } from "./queue-shape.ts";
 
-/** A call that may be denied: an action of IAM, and what it is about. */
+/** A call that may be denied: an action of IAM, and its resource. */
 export type Act = {
   /** `sqs:SendMessage`, `events:PutEvents`, `secretsmanager:GetSecretValue` */
   readonly action: string;
@@ -15,24 +16,27 @@ export type Act = {
 
 export type Principal = {
   readonly name: string;
-  /** As SQS says it: `AIDA…` of a user, `AROA…:<session name>` of a role. */
+  /** The id in SQS' words: `AIDA…` of a user, `AROA…:<session name>` of a role. */
   readonly senderId: string;
   readonly may: (act: Act) => boolean;
 };
 
-/** By the access key of a request's signature. */
+/** Finds a principal by the access key of a request's signature. */
 export type PrincipalOf = (accessKeyId: string) => Principal | undefined;
 
 export type Keys = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
-/** Everybody is somebody, and may do anything: for what is looked at without a plane. */
+/** Accepts every key and allows everything: for tests without a plane. */
 export const anybody: PrincipalOf = (accessKeyId) => ({
   name: accessKeyId,
   senderId: `AIDA${accessKeyId.toUpperCase()}`,
   may: () => true,
 });
 
-/** Who deals with a plane: its functions, people, upstream systems, and AWS itself, which polls and puts aside. */
+/**
+ * The principals around a plane: its functions, people, upstream systems, and AWS itself, which
+ * polls and puts aside.
+ */
 type Who = ServiceName | "on-call" | "upstream" | "aws";
 
 export type Principals = {
@@ -76,7 +80,10 @@ export function createPrincipals(stack: string): Principals {
   };
 }
 
-/** 21 characters, as IAM's ids have; the same at each start, so that facts go on naming the same principals. */
+/**
+ * 21 characters, as IAM's ids have. They are the same at each start, so that facts go on naming the
+ * same principals.
+ */
 const idOf = (kind: "AROA" | "AIDA", name: string): string =>
   `${kind}LOCAL${name.replaceAll("-", "").toUpperCase()}`.padEnd(21, "0");
 
@@ -88,7 +95,10 @@ const freshKeys = (): Keys => ({
 const openTo = (sender: string): readonly QueueName[] =>
   queueNames.filter((queue) => topology[queue].senders.some((each) => each === sender));
 
-/** As infra/constructs/service-role.ts grants it, with what Lambda does on the function's behalf left to Lambda. */
+/**
+ * The permissions that infra/constructs/service-role.ts grants, without those that Lambda uses on
+ * the function's behalf.
+ */
 function functionOf(stack: string, service: ServiceName): Principal {
   const sends = new Set([
     ...openTo(service).map((queue) => sourceQueueName(stack, queue)),
@@ -125,7 +135,10 @@ const LOOK_AND_DISCARD = [
   "sqs:DeleteMessage",
 ];
 
-/** As infra/constructs/people.ts grants it: letters are looked at and discarded, everything of the loop may be sent. */
+/**
+ * The permissions that infra/constructs/people.ts grants: looking at dead letters and discarding
+ * them, and sending everything of the loop.
+ */
 function onCallMay(stack: string): Principal["may"] {
   const sources = new Set(queueNames.map((queue) => sourceQueueName(stack, queue)));
   return ({ action, on }) =>

@@ -1,4 +1,4 @@
-// Queues and their dead-letter queues, as shared/topology.ts wants them. Pure.
+// Queues and their dead-letter queues, as shared/topology.ts defines them. Pure.
 import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
 import { ACCOUNT_ID, REGION } from "./account.ts";
 
@@ -11,17 +11,20 @@ export type QueueShape = {
 
 export const queueNames = Object.keys(topology) as readonly QueueName[];
 
-/** `tickets` → `signalbox-tickets`: names as a deployment of the stack gives them. */
+/** `tickets` → `signalbox-tickets`: the names that a deployment of the stack gives them. */
 export const sourceQueueName = (stack: string, queue: QueueName): string => `${stack}-${queue}`;
 export const deadLetterQueueName = (stack: string, of: string): string =>
   `${stack}-${of}-dead-letters`;
 
 export const queueArn = (name: string): string => `arn:aws:sqs:${REGION}:${ACCOUNT_ID}:${name}`;
 
-// A person who looks at a dead letter holds it for this long; nobody else receives from there.
+// How long a person holds a dead letter while looking at it; nobody else receives from there.
 const DEAD_LETTER_VISIBILITY_SECONDS = 30;
 
-/** The queues of the loop, and a dead-letter queue for each; dead letters first, because sources name them. */
+/**
+ * The queues of the loop, and a dead-letter queue for each; dead letters first, because sources
+ * name them.
+ */
 export const queueShapes = (stack: string): readonly QueueShape[] =>
   queueNames.flatMap((queue) => {
     const deadLetters = deadLetterShape(stack, queue);
@@ -37,7 +40,7 @@ export const queueShapes = (stack: string): readonly QueueShape[] =>
     ];
   });
 
-/** A queue for what could not be handled: of a source queue, or of a schedule. */
+/** A queue for messages that could not be handled: of a source queue, or of a schedule. */
 export const deadLetterShape = (stack: string, of: string): QueueShape => ({
   name: deadLetterQueueName(stack, of),
   visibilitySeconds: DEAD_LETTER_VISIBILITY_SECONDS,

@@ -1,15 +1,16 @@
-// When EventBridge Scheduler ticks: the next time of an expression, in UTC. Pure.
+// The ticks of EventBridge Scheduler: the next time of an expression, in UTC. Pure.
 import { type Days, parseSchedule } from "../../shared/domain/schedule-expression.ts";
 
-/** The first tick after `afterMs` (epoch milliseconds), or undefined where none will ever come. */
+/** The first tick after `afterMs` (epoch milliseconds), or undefined if none will ever come. */
 export type NextTick = (afterMs: number) => number | undefined;
 
 const DAY_MS = 24 * 3600 * 1000;
-// The longest gap between two ticks that can come: 29 February over a year that is not a leap year (2096 to 2104).
+// The longest possible gap between two ticks: 29 February over a year that is not a leap year (2096
+// to 2104).
 const SEARCH_DAYS_MAX = 366 * 9;
 
 /**
- * @param startMs when the schedule was created: a rate counts from there
+ * @param startMs the time at which the schedule was created: a rate counts from there
  * @throws Error with one sentence that says what is wrong with the expression
  */
 export function ticksOf(expression: string, startMs: number): NextTick {

@@ -1,4 +1,5 @@
-// EventBridge Scheduler: starts functions at their times, at least once, with a dead-letter queue for each schedule.
+// EventBridge Scheduler: starts functions at their times, at least once, with a dead-letter queue
+// for each schedule.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
@@ -12,22 +13,27 @@ export type ScheduleShape = {
   /** `rate(5 minutes)` or `cron(0 6 * * ? *)`, in UTC. */
   readonly expression: string;
   readonly target: LambdaFunction;
-  /** JSON text; `<aws.scheduler.scheduled-time>` and its kin are filled in, as Scheduler does. */
+  /**
+   * JSON text. `<aws.scheduler.scheduled-time>` and similar placeholders are filled in, as
+   * Scheduler does.
+   */
   readonly input: string;
-  /** Further tries when the target fails. */
+  /** Further tries if the target fails. */
   readonly retriesMax: number;
   readonly deadLetterUrl: string;
 };
 
 export type SchedulerOptions = {
   readonly sqs: SQSClient;
-  /** At 0.1 a rate of ten minutes ticks every minute. Crons are wall-clock times and do not scale. */
+  /**
+   * At 0.1 a rate of ten minutes ticks every minute. Crons are wall-clock times and do not scale.
+   */
   readonly timeScale: number;
   readonly onTrouble?: (sentence: string) => void;
 };
 
 export type Scheduler = {
-  /** Stops ticking, and resolves when what was started has ended. */
+  /** Stops ticking, and resolves when the started invocations have ended. */
   readonly stop: () => Promise<void>;
 };
 
@@ -37,7 +43,10 @@ const SLEEP_MS_MAX = 60_000;
 const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 60_000;
 
-/** Starts the schedules. A rate ticks at once, and then at its period: that is what Scheduler does without a StartDate. */
+/**
+ * Starts the schedules. A rate ticks at once, and then at its period, as Scheduler does without a
+ * StartDate.
+ */
 export function startScheduler(
   schedules: readonly ScheduleShape[],
   options: SchedulerOptions,
@@ -52,7 +61,7 @@ export function startScheduler(
       .finally(() => inHand.delete(work));
     inHand.add(work);
   };
-  // All or none: the first that nobody can read stops the start before anything ticks.
+  // All or none: the first unreadable expression stops the start before anything ticks.
   for (const schedule of schedules) ticksOf(schedule.expression, 0);
   for (const schedule of schedules) tick(schedule, options.timeScale, stopping.signal, fire);
   return {
@@ -72,7 +81,7 @@ function tick(
   const { expression } = schedule;
   const startMs = Date.now();
   const isRate = expression.startsWith("rate");
-  // A rate lives in the plane's own time: this many of its milliseconds have passed since the start.
+  // A rate follows the plane's own time: this many of its milliseconds have passed since the start.
   const scale = isRate ? timeScale : 1;
   const planeNow = () => startMs + (Date.now() - startMs) / scale;
   const next = ticksOf(expression, startMs);

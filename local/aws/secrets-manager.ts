@@ -48,11 +48,14 @@ export function createSecretsManager(secrets: Readonly<Record<string, string>>):
   };
 }
 
-// Six characters that a real ARN ends with: a policy that forgets them would fail here as well.
+// A real ARN ends with six characters: a policy that forgets them fails here as well.
 const arnOf = (name: string): string =>
   `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:${name}-${randomUUID().slice(0, 6)}`;
 
-/** By name, whole ARN, or ARN without its last six characters: all three are Secrets Manager's. */
+/**
+ * Finds a secret by name, whole ARN, or ARN without its last six characters, as Secrets Manager
+ * does.
+ */
 function find(held: ReadonlyMap<string, Secret>, id: unknown): readonly [string, Secret] {
   if (typeof id !== "string" || id === "")
     throw new AwsError("InvalidParameterException", "You must provide a value for SecretId.");

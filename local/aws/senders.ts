@@ -1,11 +1,12 @@
-// Who sent which message: SQS says it of every message that it hands out, and no sender has a say in it.
+// Remembers who sent which message. SQS names the sender of every message that it hands out, and no
+// sender can change that.
 
 export type Senders = {
-  /** What was answered to whoever sent: the message ids are theirs. */
+  /** Takes the answer to a send: its message ids belong to this sender. */
   readonly sent: (reply: unknown, senderId: string) => void;
-  /** The answer to a receive, with each message's sender in it where it was asked for. */
+  /** The answer to a receive, with each message's sender in it if that was asked for. */
   readonly named: (reply: unknown) => unknown;
-  /** What is deleted is forgotten. */
+  /** Forgets deleted messages. */
   readonly deleted: (request: unknown) => void;
 };
 

@@ -1,4 +1,5 @@
-// From messages as ReceiveMessage answers them to the event that Lambda hands to a function. Pure.
+// Makes the event that Lambda hands to a function from messages as ReceiveMessage returns them.
+// Pure.
 import type { Message, MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { SQSEvent, SQSMessageAttribute, SQSRecord } from "aws-lambda";
 import { REGION } from "./account.ts";
@@ -44,6 +45,6 @@ const attributeOf = (value: MessageAttributeValue): SQSMessageAttribute => ({
   dataType: value.DataType ?? "String",
 });
 
-/** What a record weighs in the event, roughly upwards: its own text and Lambda's words around it. */
+/** The size of a record in the event, rounded up: its own text and Lambda's words around it. */
 export const recordBytes = (queueArn: string, message: Message): number =>
   Buffer.byteLength(JSON.stringify(recordOf(queueArn, message))) + 1;

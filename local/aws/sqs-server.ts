@@ -1,4 +1,5 @@
-// SQS on 127.0.0.1: fauxqs behind a proxy that refuses what SQS refuses and fauxqs lets pass.
+// SQS on 127.0.0.1: fauxqs behind a proxy that refuses the calls that SQS refuses and fauxqs
+// accepts.
 import { randomUUID } from "node:crypto";
 import { buildApp } from "fauxqs";
 import { ACCOUNT_ID, REGION } from "./account.ts";
@@ -15,7 +16,7 @@ export type SqsServer = AsyncDisposable & {
 export type SqsOptions = {
   /** 0 (default): any free one. */
   readonly port?: number | undefined;
-  /** Default: everybody is somebody, and may do anything. */
+  /** Default: every caller is accepted, and may do anything. */
   readonly principalOf?: PrincipalOf;
 };
 
@@ -85,7 +86,10 @@ type Refusal = { readonly status?: number; readonly code: string; readonly messa
 
 const TARGET = "AmazonSQS.";
 
-/** Empty for what is no call of SQS: fauxqs has other services and pages of its own, by which queues can be reached, too. */
+/**
+ * Empty for a request that is no call of SQS: fauxqs has other services and pages of its own, by
+ * which queues can be reached, too.
+ */
 function operationOf({ headers }: Request): string {
   const target = headers["x-amz-target"];
   return typeof target === "string" && target.startsWith(TARGET) ? target.slice(TARGET.length) : "";
@@ -94,7 +98,7 @@ function operationOf({ headers }: Request): string {
 const accessKeyOf = ({ headers: { authorization } }: Request): string | undefined =>
   accessKeyIn(typeof authorization === "string" ? authorization : undefined);
 
-/** Why AWS would not let whoever calls do that, or undefined. */
+/** Why AWS would not allow the call to this caller, or undefined. */
 function refusalOf(
   operation: string,
   request: Request,
@@ -146,7 +150,8 @@ const attributesOf = (queue: QueueShape): Record<string, string> => ({
   }),
 });
 
-// Accepted by fauxqs 2.4.1, refused by SQS: a sender that relies on them would break in production only.
+// fauxqs 2.4.1 accepts these values, and SQS refuses them: a sender that relies on them would fail
+// in production only.
 const DELAY_SECONDS_MAX = 900;
 const VISIBILITY_SECONDS_MAX = 43_200;
 

@@ -1,4 +1,5 @@
-// The embedded AWS: queues, functions, event source mappings, schedules, secrets and a bus, in one process on 127.0.0.1.
+// The embedded AWS: queues, functions, event source mappings, schedules, secrets and a bus, in one
+// process on 127.0.0.1.
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
 import { REGION } from "./account.ts";
@@ -19,7 +20,7 @@ import { type Scheduler, startScheduler } from "./scheduler.ts";
 import { createSecretsManager } from "./secrets-manager.ts";
 import { type SqsServer, startSqs } from "./sqs-server.ts";
 
-/** What a deployment sets in a function's environment, as far as AWS is concerned. */
+/** The part of a function's environment that a deployment sets for AWS. */
 type Environment = Readonly<Record<string, string>>;
 
 export type Schedule = {
@@ -27,45 +28,61 @@ export type Schedule = {
   /** `rate(5 minutes)` or `cron(0 6 * * ? *)`, in UTC. */
   readonly expression: string;
   readonly target: ServiceName;
-  /** What the function gets; `<aws.scheduler.scheduled-time>` and its kin are filled in. */
+  /**
+   * The function's input; `<aws.scheduler.scheduled-time>` and similar placeholders are filled in.
+   */
   readonly input: unknown;
-  /** Further tries when the function fails; the input is a dead letter afterwards. Default 2. */
+  /** Further tries if the function fails; then the input is a dead letter. Default 2. */
   readonly retriesMax?: number;
 };
 
 export type AwsOptions = {
-  /** Names queues, functions and schedules: `<stack>-tickets`. */
+  /**
+   * The stack's name, as part of the names of queues, functions and schedules: `<stack>-tickets`.
+   */
   readonly stack: string;
-  /** Each service's handler: a module that exports it, run in an environment of its own, or a function of this process. */
+  /**
+   * Each service's handler: a module that exports it, run in an environment of its own, or a
+   * function of this process.
+   */
   readonly functions: Readonly<Record<ServiceName, URL | LambdaHandler>>;
-  /** What a deployment would set in the functions' environment beside `Aws.environment`. */
+  /**
+   * The variables that a deployment would set in the functions' environment, beside
+   * `Aws.environment`.
+   */
   readonly variables?: Environment;
   readonly schedules?: readonly Schedule[];
-  /** By name. */
+  /** The texts of secrets, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly eventBus: EventBusShape;
-  /** At 0.1 a rate of ten minutes ticks every minute. Queues are never scaled: SQS is not either. */
+  /**
+   * At 0.1 a rate of ten minutes ticks every minute. Queues are never scaled, because SQS is not
+   * either.
+   */
   readonly timeScale?: number;
-  /** Of SQS; 0: any free one. */
+  /** The port of SQS; 0: any free one. */
   readonly port?: number;
   readonly onInvoked?: (invocation: Invocation) => void;
   /** Each line that a function writes, as CloudWatch Logs would get it. */
   readonly onLine?: (service: ServiceName, line: string) => void;
-  /** What Lambda and Scheduler would put into their metrics. Default: stderr. */
+  /**
+   * Called with each trouble that Lambda and Scheduler would put into their metrics. Default:
+   * stderr.
+   */
   readonly onTrouble?: (sentence: string) => void;
 };
 
 export type Aws = AsyncDisposable & {
-  /** What every function is told of AWS, but for its keys. */
+  /** The variables that every function gets about AWS, except its keys. */
   readonly environment: Environment;
-  /** A client of a person who is on call: orders, letters, replays. */
+  /** The client of an on-call person: orders, dead letters, replays. */
   readonly sqs: SQSClient;
-  /** A client of an upstream system: tickets, and nothing else. */
+  /** The client of an upstream system: tickets, and nothing else. */
   readonly upstream: SQSClient;
-  /** As variables of the environment, for a process of theirs. */
+  /** Keys as variables of the environment, for a process of that principal. */
   readonly keysOf: (who: "on-call" | "upstream") => Environment;
   readonly queueUrl: (queue: QueueName) => string;
-  /** Of a queue, or of a schedule: `schedule-<name>`. */
+  /** The dead-letter queue of a queue, or of a schedule: `schedule-<name>`. */
   readonly deadLetterUrl: (of: string) => string;
   readonly putSecret: (name: string, text: string) => void;
   /** Starts a function directly, as a person with the console would. */
@@ -73,7 +90,8 @@ export type Aws = AsyncDisposable & {
 };
 
 /**
- * Starts all of it. Disposing stops the schedules and the polling, waits for the work in hand, and closes the servers.
+ * Starts everything. Disposing stops the schedules and the polling, waits for the work in hand, and
+ * closes the servers.
  */
 export async function startAws(options: AwsOptions): Promise<Aws> {
   const onTrouble = options.onTrouble ?? ((sentence: string) => console.error(sentence));
@@ -98,7 +116,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   const functions = functionsOf(options, environment, principals);
   for (const each of Object.values(functions)) started.use(each);
   await Promise.all(Object.values(functions).map((each) => each.ready()));
-  // Pollers hold long polls open: sockets of their own, so that nobody else waits for one.
+  // Pollers hold long polls open, so they get sockets of their own, and nobody else waits for one.
   const pollers = clientOf("aws");
   const [sqs, upstream] = [clientOf("on-call"), clientOf("upstream")];
   const settings = { ...options, onTrouble };
@@ -123,7 +141,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
 const clientFor = (endpoint: string, credentials: Keys): SQSClient =>
   new SQSClient({ endpoint, region: REGION, credentials });
 
-/** Set, so that nothing looks for the machine's own: those must never be used. */
+/** The keys are set, so that nothing looks for the machine's own, which must never be used. */
 const keyVariables = ({ accessKeyId, secretAccessKey }: Keys): Environment => ({
   AWS_ACCESS_KEY_ID: accessKeyId,
   AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -145,7 +163,7 @@ function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: jsonEndpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: jsonEndpoint,
-    // Every other service: a clear error from here, and never a call to the real one.
+    // Calls to any other service end here with a clear error, and never at the real one.
     AWS_ENDPOINT_URL: jsonEndpoint,
     EVENT_BUS_NAME: options.eventBus.name,
     ...Object.fromEntries(urls),

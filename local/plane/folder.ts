@@ -1,4 +1,5 @@
-// The folder of a local plane: emptied when one starts anew, kept when it ends, so that its files can be looked at, or gone on with.
+// The folder of a local plane. A new plane empties it; at the end it is kept, so that its files can
+// be looked at, or the plane can go on.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -7,13 +8,14 @@ const PID_FILE = "plane.pid";
 export type Claimed = {
   /** Absolute. */
   readonly folder: string;
-  /** The plane of before is gone, with all that it had. */
+  /** True if an older plane was removed, with everything that it had. */
   readonly isEmptied: boolean;
 };
 
 /**
- * Takes a folder for this process, and empties it, unless the plane of before is to be kept.
- * @throws Error where another plane runs in it, where it holds what no plane made, or where there is nothing to keep
+ * Takes a folder for this process, and empties it, unless the old plane is to be kept.
+ * @throws Error if another plane runs in it, if it holds files that no plane made, or if there is
+ *   nothing to keep
  */
 export function claimFolder(given: string, keeps = false): Claimed {
   const folder = resolve(given);

@@ -1,4 +1,5 @@
-// What a plane's outside shows: announcements, dead letters, Databricks runs, open markers, the ledger.
+// Reads what a plane shows to the outside: announcements, dead letters, Databricks runs, open
+// markers, the ledger.
 import {
   DeleteMessageBatchCommand,
   type Message,
@@ -25,7 +26,7 @@ export const rejectionsIn = (events: readonly BusEvent[]): readonly BusEvent[] =
 export type SeenLetter = {
   readonly queue: QueueName;
   readonly body: string;
-  /** One sentence; empty where SQS itself put the message aside. */
+  /** One sentence; empty if SQS itself put the message aside. */
   readonly reason: string;
 };
 
@@ -69,7 +70,7 @@ const Runs = z.object({
   next_page_token: z.string().nullish(),
 });
 
-/** The names of the plane's Databricks runs, without the trace that each ends with. */
+/** The names of the plane's Databricks runs, without the trace at their end. */
 export async function databricksRunsOf({ client, planeId }: Plane): Promise<readonly string[]> {
   const names: string[] = [];
   let token = "";
@@ -88,7 +89,7 @@ export async function databricksRunsOf({ client, planeId }: Plane): Promise<read
     .map((name) => name.split(" ")[0] ?? "");
 }
 
-/** The names of the markers that are left: chapters that are not over, or not announced. */
+/** The names of the remaining markers: chapters that are not over, or not announced. */
 export async function openMarkersOf({ client, access }: Plane): Promise<readonly string[]> {
   const folder = `/Volumes/${access.catalog}/${access.schema}/facts/open`;
   return (await client.files.list(folder)).map(({ name }) => name);
@@ -100,7 +101,7 @@ export const runStateOf = (plane: Plane): Promise<readonly Row[]> =>
 export const resultsOf = (plane: Plane): Promise<readonly Row[]> =>
   plane.query("SELECT * FROM execution_results ORDER BY run_id, iter_n, attempt");
 
-/** A MAP arrives as an object, or as JSON text, by the driver's version. */
+/** A MAP arrives as an object or as JSON text, which depends on the driver's version. */
 export function metricsOf(value: unknown): Readonly<Record<string, number>> {
   const given: unknown = typeof value === "string" ? JSON.parse(value) : value;
   return z

@@ -1,4 +1,5 @@
-// The services' log, made readable: one aligned line for each thing that a person would want to see. Pure.
+// Makes the services' log readable: one aligned line for each event that a person would want to
+// see. Pure.
 import * as z from "zod";
 import { shownText } from "../../cli/terminal.ts";
 
@@ -21,7 +22,7 @@ const LogLine = z.object({
 });
 export type LogLine = z.infer<typeof LogLine>;
 
-/** A line of the log, or undefined where it is something else. */
+/** A line of the log, or undefined if it is something else. */
 export function logLineOf(text: string): LogLine | undefined {
   try {
     return LogLine.safeParse(JSON.parse(text)).data;
@@ -30,7 +31,7 @@ export function logLineOf(text: string): LogLine | undefined {
   }
 }
 
-/** What happened, in words; undefined for what nobody wants to watch. */
+/** Each event in words; undefined for events that nobody wants to watch. */
 const sentences: Readonly<Record<string, (line: LogLine) => string | undefined>> = {
   "run.accepted": ({ workload }) => `ticket accepted: ${workload}`,
   "run.repeated": () => "the same ticket again: the same run",
@@ -44,8 +45,8 @@ const sentences: Readonly<Record<string, (line: LogLine) => string | undefined>>
     state === "over" ? undefined : `${state} (look ${count})`,
   "run.decided": ({ verdict, reason }) => `${verdict}: ${reason}`,
   "run.ended": ({ outcome, reason }) => `outcome ${outcome}: ${reason}`,
-  "outcome.announced": ({ outcome }) =>
-    `in the ledger, and announced${outcome ? `: ${outcome}` : ""}`,
+  "outcome.announced": ({ outcome }) => `announced${outcome ? `: ${outcome}` : ""}`,
+  "outcome.recorded": () => "in the ledger",
   "message.rejected": ({ queue, reason }) => `dead letter of ${queue}: ${reason}`,
   "message.waited": ({ reason, delay_seconds }) => `waits ${delay_seconds} s: ${reason}`,
   "message.failed": ({ queue, error }) => `a message of ${queue} failed: ${error?.message}`,

@@ -1,4 +1,5 @@
-// What became of the scenario: read back through SQL, from the dead letters and from Databricks, and checked.
+// Reports the end of the scenario: reads it back through SQL, from the dead letters and from
+// Databricks, and checks it.
 import { join } from "node:path";
 import {
   databricksRunsOf,

@@ -1,13 +1,14 @@
-// What `npm start` sends, and what must become of it. Data, and a pure check of what was seen against it.
+// The messages that `npm start` sends, and their expected results. Data, and a pure check of the
+// actual results against it.
 import type { OutcomeEvent } from "../../shared/domain/events.ts";
 
 export type ExpectedRun = {
   readonly run_id: string;
   readonly outcome: OutcomeEvent["outcome"];
-  /** Iterations at least; each is one attempt and one Databricks run. */
+  /** The least number of iterations; each is one attempt and one Databricks run. */
   readonly iterationsMin: number;
   readonly iterationsMax: number;
-  /** What its reason must speak of. */
+  /** A pattern for its reason. */
   readonly reason: RegExp;
 };
 
@@ -21,7 +22,7 @@ export const tickets: readonly (object | string)[] = [
     workload: "weather-report",
     parameters: { city: "Seattle", year: 2015 },
   },
-  // The same again: the same run.
+  // The same ticket again is the same run.
   {
     ticket_id: "REPORT-2015",
     workload: "weather-report",
@@ -98,7 +99,7 @@ export type Seen = {
   readonly open: readonly string[];
 };
 
-/** Everything that is not as it must be, a sentence each; none: all is well. */
+/** Every difference from the expected results, a sentence each. None means that all is well. */
 export function faultsIn(seen: Seen): readonly string[] {
   return [
     ...expectedRuns.flatMap((run) => faultsOfRun(run, seen)),

@@ -1,4 +1,5 @@
-// A whole plane in one process: a workspace, the embedded AWS, and the three services, each in an environment of its own.
+// A whole plane in one process: a workspace, the embedded AWS, and the three services, each in an
+// environment of its own.
 import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,19 +24,22 @@ const root = join(import.meta.dirname, "..", "..");
 export type PlaneOptions = {
   /** Emptied at the start, kept at the end. */
   readonly folder: string;
-  /** Goes on with the plane that the folder holds: its facts, its runs, its workspace. Messages in queues are gone. */
+  /**
+   * Goes on with the plane in the folder: its facts, its runs, its workspace. Messages in queues
+   * are lost.
+   */
   readonly keeps?: boolean | undefined;
-  /** Started once the folder is there. */
+  /** Called once the folder exists. */
   readonly workspace: (folder: string) => Promise<WorkspaceAccess> | WorkspaceAccess;
-  /** Multiplies the plane's own waits. Default 0.02: a first look after a second. */
+  /** Multiplies the plane's own waits. Default 0.02: the first look comes after a second. */
   readonly timeScale?: number;
   /** A folder of workloads. Default: the project's. */
   readonly workloads?: string;
   /** Reviewed code and data for company_codebase. */
   readonly codebase?: readonly SourceFile[];
-  /** What the bootstrap does, a line at a time. */
+  /** Called with each step of the bootstrap, as a line of text. */
   readonly say?: (line: string) => void;
-  /** Each log line of the services, parsed where it is JSON. */
+  /** Called with each log line of the services, parsed if it is JSON. */
   readonly onLog?: (service: ServiceName, line: string) => void;
   readonly onEvent?: (event: BusEvent) => void;
   readonly onInvoked?: (invocation: Invocation) => void;
@@ -46,14 +50,16 @@ export type Plane = AsyncDisposable & {
   /** Absolute. */
   readonly folder: string;
   readonly access: WorkspaceAccess;
-  /** As the operator. */
+  /** A client of the operator. */
   readonly client: WorkspaceClient;
   readonly aws: Aws;
-  /** Puts a message on `tickets`, as an upstream system does: a value as JSON, a text as it is. */
+  /**
+   * Puts a message on `tickets`, as an upstream system does: an object as JSON, a text as it is.
+   */
   readonly send: (message: object | string) => Promise<void>;
   /** Puts a message on `orders`, as a person does. */
   readonly order: (message: object) => Promise<void>;
-  /** One statement in the plane's schema, through the unmodified driver. */
+  /** Runs one statement in the plane's schema, through the unmodified driver. */
   readonly query: (statement: string) => Promise<readonly Row[]>;
 };
 
@@ -140,7 +146,7 @@ function startServices(options: PlaneOptions, context: Context): Promise<Aws> {
   });
 }
 
-/** What a deployment sets in the functions' environment. */
+/** The variables that a deployment sets in the functions' environment. */
 const variablesOf = (
   { access, executorPath }: Context,
   timeScale: number,
@@ -161,11 +167,14 @@ const variablesOf = (
   SIGNALBOX_EXECUTOR_PATH: executorPath,
   SIGNALBOX_TIME_SCALE: String(timeScale),
   SIGNALBOX_WORKLOADS: workloads,
-  // Here one environment handles all that Lambda would spread over many: the share of all of them is its own.
+  // Here one environment does the work that Lambda would spread over many, so the share of all of
+  // them is its own.
   SIGNALBOX_INSTANCES: "1",
 });
 
-/** The sweep, and one schedule for each workload whose recipe has one; as the CDK app makes them. */
+/**
+ * The sweep, and one schedule for each workload whose recipe has one; as the CDK app makes them.
+ */
 function schedulesOf(workloads: string): readonly Schedule[] {
   const sweep: Schedule = {
     name: "sweep",

@@ -1,4 +1,5 @@
-// Plays the scenario: starts a plane, sends the tickets, cancels one while it runs, waits until all of them are over.
+// Plays the scenario: starts a plane, sends the tickets, cancels one while it runs, waits until all
+// of them are over.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BusEvent } from "../aws/event-bridge.ts";
 import { openMarkersOf, outcomesIn, rejectionsIn } from "./observe.ts";
@@ -16,7 +17,7 @@ export type WatchOptions = Pick<
 };
 
 export type StoryOptions = WatchOptions & {
-  /** How long all of it may take. */
+  /** The time limit of the whole story. */
   readonly limitSeconds: number;
   /** Ends the story early. */
   readonly signal: AbortSignal;
@@ -35,7 +36,7 @@ type Watched = {
   readonly say: (text: string) => void;
 };
 
-/** Starts a plane, and shows what it does. */
+/** Starts a plane, and shows its progress. */
 async function watchPlane(
   options: WatchOptions,
   onLine: (line: LogLine) => void = () => {},
@@ -62,7 +63,7 @@ async function watchPlane(
   return { plane, events, seconds, say };
 }
 
-/** @throws the signal's reason. What did not end in time is for the report to say. */
+/** @throws the signal's reason. The report says which runs did not end in time. */
 export async function playScenario(options: StoryOptions): Promise<Story> {
   const endsMs = performance.now() + options.limitSeconds * 1000;
   const running = Promise.withResolvers<boolean>();
@@ -78,7 +79,10 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
   return { plane, events, seconds: seconds() };
 }
 
-/** Goes on with a plane of before: what it had under way is picked up by the sweep, because messages are not kept. */
+/**
+ * Goes on with an older plane: the sweep picks up its unfinished work, because messages are not
+ * kept.
+ */
 export async function goOn(options: WatchOptions): Promise<Plane> {
   const { plane, say } = await watchPlane({ ...options, keeps: true });
   const open = await openMarkersOf(plane);

@@ -3,7 +3,7 @@ import { table } from "../../cli/terminal.ts";
 
 const CELL_CHARS_MAX = 76;
 
-/** A header, and a line for each row; columns as wide as they need to be. */
+/** A header, and a line for each row, with columns as wide as needed. */
 export function tableOf(
   columns: readonly string[],
   rows: readonly Readonly<Record<string, unknown>>[],

@@ -1,4 +1,4 @@
-// Which workspace a local plane works against: the embedded one, or a real one by the environment's variables.
+// The workspace of a local plane: the embedded one, or a real one from the environment's variables.
 import { join } from "node:path";
 import { startWorkspace, type Workspace } from "embedded-databricks-workspace";
 import * as z from "zod";
@@ -6,33 +6,36 @@ import { type Login, loginFrom } from "../../cli/login.ts";
 import { faultsOf } from "../../shared/domain/body.ts";
 
 export type WorkspaceAccess = AsyncDisposable & {
-  /** Who bootstraps, and reads for the screen. */
+  /** The login that bootstraps, and reads for the screen. */
   readonly operator: Login;
-  /** Who the services are. */
+  /** The services' login. */
   readonly controllers: Login;
   /** Application ids, for grants and for `run_as`. */
   readonly controllersId: string;
   readonly executorsId: string;
-  /** As whom people look; absent where nobody is named for it. */
+  /** The principal that people use for looking; absent if none is named. */
   readonly onCallId?: string;
   readonly catalog: string;
   readonly schema: string;
-  /** What only the embedded workspace has; absent for a real one. */
+  /** Extras of the embedded workspace; absent for a real one. */
   readonly embedded?: {
     readonly workspace: Workspace;
-    /** Where `/Volumes` lies on this machine. */
+    /** The folder of `/Volumes` on this machine. */
     readonly volumesFolder: string;
-    /** For who wants to see what executed code may not do. */
+    /** The executors' login, to see what executed code may not do. */
     readonly executors: Login;
     readonly onCall: Login;
   };
 };
 
-/** Starts the embedded workspace, with a principal for the services, one for what they execute, and one for people. */
+/**
+ * Starts the embedded workspace, with a principal for the services, one for executed code, and one
+ * for people.
+ */
 export async function embeddedWorkspace(folder: string): Promise<WorkspaceAccess> {
   const workspace = await startWorkspace({
     data: folder,
-    // No administrators: what they may is what the bootstrap grants.
+    // No administrators: they may do what the bootstrap grants, and no more.
     principals: [
       { displayName: "controllers" },
       { displayName: "executors" },
@@ -73,7 +76,10 @@ const Variables = z.object({
   SIGNALBOX_RUN_AS: z.string().min(1),
 });
 
-/** A real workspace, as DATABRICKS_HOST and its kin name it. Operator and services are the same principal there. */
+/**
+ * A real workspace, which DATABRICKS_HOST and similar variables name. Operator and services are the
+ * same principal there.
+ */
 export function workspaceFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): WorkspaceAccess {

@@ -1,12 +1,13 @@
-// Whatever was judged, there is a decision: without one the chapter would never end, and nobody would hear of it.
+// Whatever was judged, there is a decision: without one the chapter would never end, and nobody
+// would hear of it.
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { type DecisionFact, factRef } from "../../shared/domain/facts.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import type { Created, FactsPort } from "../../shared/ports.ts";
 
 /**
- * Creates the decision, unless somebody else has: then theirs counts. One that could not be read back is not written; a bare one is,
- * which a person must look at.
+ * Creates the decision, unless somebody else has: then theirs counts. One that could not be read
+ * back is not written; a bare one is, which a person must look at.
  * @param given what the attempt started from
  */
 export async function createDecision(
@@ -23,7 +24,10 @@ export async function createDecision(
   }
 }
 
-/** Nothing in it is of the result, or in Databricks' words; what was given was read from a fact, so it can be stored. */
+/**
+ * Nothing in it is of the result, or in Databricks' words; what was given was read from a fact, so
+ * it can be stored.
+ */
 const bareOf = (
   decision: DecisionFact,
   given: DecisionFact["capsule"],

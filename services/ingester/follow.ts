@@ -13,16 +13,24 @@ import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
   ClockPort,
   DeadLettersPort,
+  EventsPort,
   FactsPort,
   LogPort,
+  MarkersPort,
+  PlanePort,
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { announce } from "../../shared/story/announce.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { stepsOf } from "../../shared/story/steps.ts";
 
 export type FollowDeps = FactsPort &
   QueuesPort<"turns" | "records"> &
   DeadLettersPort &
+  MarkersPort &
+  EventsPort &
+  PlanePort &
   ClockPort &
   LogPort &
   SettingsPort;
@@ -49,7 +57,7 @@ export async function follow(
     await deps.queues.send("turns", turnOf(key, by), later(deps, delay, decision));
   }
   const { traceparent } = decision;
-  await deps.queues.send("records", recordOf(decision, "decision"), { traceparent });
+  await sendRecord(deps, recordOf(decision, "decision"), { traceparent });
 }
 
 /**
@@ -86,9 +94,16 @@ async function end(
       traceparent: decision.traceparent,
     };
   };
-  const { fact } = await step(factRef.outcome(decision), ended, !found);
+  const stored = await step(factRef.outcome(decision), ended, !found);
+  const { fact } = stored;
+  // Without its marker it has been announced and recorded.
+  if (stored.found && (await deps.markers.read(fact)) === undefined) return;
   deps.log("run.ended", { ...attemptFields(fact), outcome: fact.outcome, reason: fact.reason });
-  await deps.queues.send("records", recordOf(fact, "outcome"), { traceparent: fact.traceparent });
+  const announced = deps.settings.announceAfter === "fact";
+  // Before the record: whoever is told that it was announced does not announce it.
+  if (announced) await announce(deps, fact, false);
+  const { traceparent } = fact;
+  await sendRecord(deps, { ...recordOf(fact, "outcome"), announced }, { traceparent });
 }
 
 type Ending = {

@@ -156,8 +156,8 @@ async function cancelStrayOrSettle(
 }
 
 /**
- * Searches, unless there have been too many runs to look through, for longer than a ticket must wait
- * because of them: then undefined.
+ * Searches, unless there have been too many runs to look through, for longer than a ticket must
+ * wait because of them: then undefined.
  */
 async function searched(
   { log, settings }: JudgeDeps,
@@ -209,7 +209,10 @@ async function gather(
   return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
 }
 
-/** Which tables are permitted only the manifest says: it is read for those alone that name any. */
+/**
+ * Only the manifest says which tables are permitted. So it is read for those attempts only that
+ * name any.
+ */
 async function permitted(
   deps: FactsPort,
   plan: Plan,
@@ -299,7 +302,7 @@ async function decideAndFollow(
     });
   const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
   await follow(deps, decision, !isNew, accepted);
-  // Last, and only of what this judge decided: a hint that is missing costs a little lag.
+  // Comes last, and only if this judge made the decision: a missing hint costs a little lag.
   if (isNew && accepted !== undefined && evidence.look !== undefined)
     await learnPace(deps, decision.verdict, accepted, evidence.look);
 }

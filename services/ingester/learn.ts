@@ -1,23 +1,28 @@
-// How long an attempt took is learned by the ingester that decided on it, so that each counts once. The hint is never read here: what
-// the submission carried will do, or what this environment has learned since. Writers at the same time lose samples, never sense.
+// The ingester learns how long attempts take. The one that decided on an attempt learns from it, so
+// that each attempt counts once. It does not read the hint: the submission's copy is enough, or
+// what this environment has learned since. Writers at the same time lose samples, but never spoil
+// the hint.
 import type { AcceptedSubmission, Verdict } from "../../shared/domain/facts.ts";
 import { learned, type Paces, weightOf } from "../../shared/domain/pace.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type { ClockPort, HintsPort, RunLook, SettingsPort } from "../../shared/ports.ts";
 import { paceName } from "../../shared/story/hints.ts";
 
-/** What ended by itself; what was cancelled, or ran into its deadline, took as long as somebody let it. */
+/**
+ * Only attempts that ended by themselves count. One that was cancelled, or ran into its deadline,
+ * took as long as somebody let it.
+ */
 const TELLING: ReadonlySet<Verdict> = new Set(["succeeded", "task_failed", "unreported"]);
 
-/** A workload that many know already need not be told of each run. */
+/** If many runs of a workload are known already, not each new one need be written. */
 const WRITE_EVERY_MS = { new: 60_000, known: 300_000 } as const;
 const KNOWN_FROM_RUNS = 5;
 
 type Learned = { readonly paces: Paces; readonly writtenMs: number };
-/** Of each environment: its own ports, its own memory. */
+/** By environment: each has its own ports and its own memory. */
 const memories = new WeakMap<HintsPort["hints"], Map<string, Learned>>();
 
-/** Never fails: a hint that is not written is a hint less. */
+/** Never fails: a hint that is not written is only one hint less. */
 export async function learnPace(
   { hints, clock, settings }: HintsPort & ClockPort & SettingsPort,
   verdict: Verdict,
@@ -42,7 +47,10 @@ export async function learnPace(
 const younger = (a: Paces | undefined, b: Paces | undefined): Paces | undefined =>
   a !== undefined && (b === undefined || msOf(a.at) >= msOf(b.at)) ? a : b;
 
-/** With one more run, in the time of this plane; undefined where the platform does not say when it began. */
+/**
+ * The pace with one more run, in the time of this plane; undefined if the platform does not say
+ * when it began.
+ */
 function withRun(
   known: Paces | undefined,
   run: Extract<RunLook, { kind: "run" }>["run"],
@@ -53,7 +61,7 @@ function withRun(
   const seconds = (ms: number): number => ms / 1000 / timeScale;
   const { before, run: ran } = known ?? { before: {}, run: {} };
   const at = isoOf(nowMs);
-  // Where it does not tell the two apart, what is looked at is its whole life.
+  // If the platform does not tell waiting from running, the whole life of the run counts.
   if (ranFromMs === undefined || ranMs === undefined)
     return { before, run: learned(ran, seconds(endedMs - startedMs)), at };
   return {

@@ -2,9 +2,8 @@
 // batch. It announces an outcome after the ledger has it, never before. Only the ingester removes a
 // marker, and only then.
 
-import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
+import { REQUEUED_TRIES_MAX, waitSecondsUntil } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
-import { outcomeEventOf } from "../../shared/domain/events.ts";
 import { factRef, isRefused, type OutcomeFact } from "../../shared/domain/facts.ts";
 import {
   type AttemptFacts,
@@ -18,8 +17,9 @@ import {
   rowsOfSubmission,
 } from "../../shared/domain/ledger-rows.ts";
 import type { Record, RecordsMessage } from "../../shared/domain/messages.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import { tracedBy } from "../../shared/domain/trace.ts";
-import type { Delivery } from "../../shared/edge/delivery.ts";
+import { type Delivery, isOwnSender } from "../../shared/edge/delivery.ts";
 import type { RequeueOptions } from "../../shared/edge/requeue-on-trouble.ts";
 import type {
   ClockPort,
@@ -32,13 +32,16 @@ import type {
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { announce } from "../../shared/story/announce.ts";
 import { attemptsOf } from "../../shared/story/chapter.ts";
+import { isHeld } from "../../shared/story/send-record.ts";
 
 export type RecordDeps = FactsPort &
   MarkersPort &
   LedgerPort &
   EventsPort &
   PlanePort &
+  QueuesPort<"records"> &
   ClockPort &
   SettingsPort &
   LogPort;
@@ -64,6 +67,7 @@ export function record(
   return projected.map(async (projecting) => {
     const projection = await projecting;
     if (projection === nothing) return;
+    if (projection.rows === noRows) return await projection.after?.();
     await merged.catch(async (error) => {
       // A surprise: one row may have spoilt the write for all. After writing them one by one, only
       // the bad one fails.
@@ -107,16 +111,35 @@ function inLanes<Item, Result>(
 }
 
 /**
+ * A record without its sender's word that the outcome was announced. Sent again by us, that word
+ * would become ours.
+ */
+const unvouched = (message: RecordsMessage): RecordsMessage =>
+  message.type === "record" ? { ...message, announced: false } : message;
+
+/** Sends a record on to its boundary: one hop waits 15 minutes at most. */
+const hold = (
+  { queues, clock }: RecordDeps,
+  message: RecordsMessage,
+  options: Pick<Delivery<RecordsMessage>, "traceparent" | "by">,
+): Promise<void> => {
+  const delaySeconds = waitSecondsUntil(msOf(message.not_before ?? ""), clock.nowMs());
+  return queues.send("records", message, { ...options, delaySeconds });
+};
+
+/**
  * Requeues a record, or lets it end after an hour of waiting. Each wait sends a message again, and
  * sometimes twice, so in a long outage records would multiply. A record may end because its content
  * is in its chapter's outcome as well, and the sweep repeats the record of an outcome, ever more
  * rarely, as long as its marker stays. A message that nothing else would repeat goes on waiting.
  */
 export async function requeueRecord(
-  deps: QueuesPort<"records"> & LogPort,
-  message: RecordsMessage,
+  deps: QueuesPort<"records"> & LogPort & SettingsPort,
+  sent: RecordsMessage,
   options: RequeueOptions,
 ): Promise<void> {
+  const isOwn = isOwnSender(deps.settings, options.by ?? "");
+  const message = isOwn ? sent : unvouched(sent);
   const isRepeatedAnyway = message.type === "record" && !message.again;
   if (!isRepeatedAnyway || message.tries <= REQUEUED_TRIES_MAX)
     return await deps.queues.send("records", message, options);
@@ -134,8 +157,8 @@ async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]
   const rows = settled
     .filter((result) => result.status === "fulfilled")
     .map((result) => result.value)
-    .filter((projection) => projection !== nothing)
-    .map((projection) => projection.rows);
+    .map((projection) => projection.rows)
+    .filter((rows) => rows !== noRows);
   if (rows.length === 0) return;
   await deps.ledger.merge(mergedRows(rows));
   deps.log("records.merged", { count: rows.length });
@@ -143,8 +166,13 @@ async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]
 
 async function project(
   deps: RecordDeps,
-  { message, traceparent, by }: Delivery<RecordsMessage>,
+  { message: sent, traceparent, by, isOwn }: Delivery<RecordsMessage>,
 ): Promise<Projection> {
+  const message = isOwn ? sent : unvouched(sent);
+  if (isHeld(deps, message)) {
+    await hold(deps, message, { traceparent, by });
+    return nothing;
+  }
   if (message.type === "audited") return { rows: rowsOfAudit(message, by, traceparent) };
   const planeId = await deps.plane.id();
   const books = { planeId, factsVolume: deps.settings.factsVolume };
@@ -176,7 +204,12 @@ async function projectOutcome(
   const fact = (await deps.facts.read(factRef.outcome(message)))?.fact;
   if (fact === undefined && message.again) return forgotten(deps, message);
   if (fact === undefined) throw nothingToRecord(message);
-  if (!message.again && (await deps.markers.read(fact)) === undefined) return nothing;
+  // What our own ingester announced is in no ledger yet. Of every other record the marker tells.
+  const isOpen = message.announced || (await deps.markers.read(fact)) !== undefined;
+  if (!isOpen && !message.again) return nothing;
+  if (!isOpen) return { rows: noRows, after: () => announce(deps, fact, true) };
+  if (message.again && deps.settings.announceAfter === "fact")
+    return { rows: noRows, after: () => announce(deps, fact, false) };
   const chapter = await chapterOf(deps, fact);
   if (chapter === undefined && message.again) return forgotten(deps, message);
   if (chapter === undefined)
@@ -192,8 +225,8 @@ async function projectOutcome(
   return {
     rows: rowsOfOutcome(books, fact, chapter.openedAt, chapter.attempts),
     after: async () => {
-      await deps.events.announce(outcomeEventOf(books.planeId, fact));
-      deps.log("outcome.announced", {
+      if (!message.announced) await announce(deps, fact, true);
+      deps.log("outcome.recorded", {
         run_id: fact.run_id,
         chapter: fact.chapter,
         outcome: fact.outcome,

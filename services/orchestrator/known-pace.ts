@@ -1,20 +1,27 @@
-// What is known of how long a workload's attempts take: read beside a submission, so that its watches carry it and nobody else asks.
+// The known pace of a workload: how long its attempts take. It is read beside a submission, so that
+// its watches carry it and no other handler asks.
 import { learned, type Paces, pacesIn } from "../../shared/domain/pace.ts";
 import type { Recipe } from "../../shared/domain/recipe.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { ClockPort, HintsPort, SettingsPort } from "../../shared/ports.ts";
 import { paceName } from "../../shared/story/hints.ts";
 
-/** A workload of a thousand runs an hour is asked about once in two minutes; so is one that has no hint. */
+/**
+ * A workload with a thousand runs an hour is asked about once in two minutes; so is one without a
+ * hint.
+ */
 const REMEMBERED_MS = 120_000;
 
 type Remembered = { readonly atMs: number; readonly paces: Paces | undefined };
-/** Of each environment: its own ports, its own memory. */
+/** By environment: each has its own ports and its own memory. */
 const remembered = new WeakMap<HintsPort["hints"], Map<string, Remembered>>();
 
 type Deps = HintsPort & ClockPort & SettingsPort;
 
-/** The hint of a workload, else what its recipe expects; undefined where nobody knows. Never fails. */
+/**
+ * The hint of a workload, or else the expectation of its recipe; undefined if there is neither.
+ * Never fails.
+ */
 export async function knownPace(
   deps: Deps,
   workload: string,

@@ -41,6 +41,7 @@ import type {
   Stored,
   VolumesPort,
 } from "../../shared/ports.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
@@ -112,7 +113,7 @@ export async function orchestrate(
   await cancelIfStopped(deps, key, submission.databricks_run_id);
   // The record comes last: an unwanted run costs money until it is cancelled. A run that is over at
   // once reaches the books with its outcome.
-  if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+  if (!isOver) await sendRecord(deps, recordOf(key, "submission"), { traceparent });
 }
 
 /** Both, when both have ended: nobody's call is left behind. */
@@ -205,8 +206,8 @@ const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
 /**
- * Writes no plan that could not be read back. Then a fact says that there is none, because a chapter
- * must end.
+ * Writes no plan that could not be read back. Then a fact says that there is none, because a
+ * chapter must end.
  */
 async function planOnce(
   deps: OrchestrateDeps,
@@ -231,8 +232,8 @@ async function planOnce(
 }
 
 /**
- * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket make
- * together.
+ * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket
+ * make together.
  */
 function noPlanOf(plan: Manifest, generation: string | undefined, unplannable: string) {
   const { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode } = plan;
@@ -294,8 +295,9 @@ async function plan(
 }
 
 /**
- * What executed code may read of a ticket. Tickets of before have their code among the facts, which executors read no longer: what is
- * planned of them now, also a retry of months later, gets copies where it may read.
+ * What executed code may read of a ticket. Tickets of before have their code among the facts, which
+ * executors read no longer: what is planned of them now, also a retry of months later, gets copies
+ * where it may read.
  */
 async function filesOf(
   deps: OrchestrateDeps,
@@ -324,8 +326,9 @@ async function copied(
 }
 
 /**
- * Where the executor reads the manifest. A plan of before keeps its request as it was: the same token must lead to the same run, also
- * across an upgrade. It is known by its files, which lie among the facts; in what is planned now, none do.
+ * Where the executor reads the manifest. A plan of before keeps its request as it was: the same
+ * token must lead to the same run, also across an upgrade. It is known by its files, which lie
+ * among the facts; in what is planned now, none do.
  */
 const manifestPathOf = (
   deps: OrchestrateDeps,

@@ -12,6 +12,7 @@ import { oneByOne, type Sent } from "../../shared/edge/delivery.ts";
 import { queueHandler } from "../../shared/edge/queue-handler.ts";
 import type { DeadLettersPort, EventsPort, QueuesPort } from "../../shared/ports.ts";
 import { inOwnPlane } from "../../shared/story/own-plane.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { type AcceptDeps, acceptRetry, acceptTicket } from "./accept.ts";
 import { cancel } from "./cancel.ts";
@@ -73,7 +74,7 @@ async function takeOrder(deps: OrchestratorDeps, order: OrdersMessage, sent: Sen
     case "audited": {
       const { traceparent, by } = sent;
       // The ledger is the ingester's. It believes what one of our functions says about the sender.
-      return await deps.queues.send("records", { ...order, by }, { traceparent, by });
+      return await sendRecord(deps, { ...order, by }, { traceparent, by });
     }
   }
 }

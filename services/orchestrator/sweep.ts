@@ -20,16 +20,19 @@ import type {
   LogPort,
   MarkerListing,
   MarkersPort,
+  PlanePort,
   QueuesPort,
   SettingsPort,
 } from "../../shared/ports.ts";
 import { attemptsOf } from "../../shared/story/chapter.ts";
 import { listedMarker } from "../../shared/story/listed-marker.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { eachInTurn } from "./each-in-turn.ts";
 
 export type SweepDeps = FactsPort &
   MarkersPort &
   QueuesPort<"turns" | "watches" | "reports" | "records"> &
+  PlanePort &
   ClockPort &
   LogPort &
   SettingsPort;
@@ -52,7 +55,7 @@ const ORPHAN_SECONDS = 24 * 3600;
 
 /** Makes one tick, which costs one listing if no marker is silent. */
 export async function sweep(deps: SweepDeps): Promise<void> {
-  const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000;
+  const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000 + heldForMs(deps);
   const nowMs = deps.clock.nowMs();
   const listed = await deps.markers.list();
   const silent = listed
@@ -68,6 +71,13 @@ export async function sweep(deps: SweepDeps): Promise<void> {
   });
   deps.log("sweep.finished", { count: tally.heals, silent: tally.silent });
 }
+
+/** Within so long a window, the silence that is waited for anyway covers it. */
+const COVERED_WINDOW_SECONDS = 900;
+
+/** How much longer the record of an outcome may be on its way, because it gathers with others. */
+const heldForMs = ({ settings }: SettingsPort): number =>
+  Math.max(0, settings.ledgerWindowSeconds - COVERED_WINDOW_SECONDS) * settings.timeScale * 1000;
 
 type Tally = {
   heals: number;
@@ -87,7 +97,7 @@ async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): P
 
 /** Heals one chapter if its marker itself says that it is silent (the listing may lag). */
 async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<boolean> {
-  const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000;
+  const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000 + heldForMs(deps);
   const silentForMs = deps.clock.nowMs() - msOf(marker.touched_at);
   if (silentForMs < waitMs) return false;
   const facts = await chapterFactsOf(deps, key);
@@ -124,7 +134,7 @@ async function writeMarkerAndSend(
     case "ended":
       return deps.queues.send("reports", endedOf(at), { traceparent });
     case "record":
-      return deps.queues.send("records", recordOf(at, "outcome"), { traceparent });
+      return sendRecord(deps, recordOf(at, "outcome"), { traceparent });
   }
 }
 

@@ -62,9 +62,9 @@ export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRu
 }
 
 /**
- * Finds the runs of the attempt's name. Nothing is submitted after the plan's last second, so younger
- * runs are not looked through. If there are too many for too long, none is adopted: the judge of the
- * refusal searches again, and says so if it finds as little.
+ * Finds the runs of the attempt's name. Nothing is submitted after the plan's last second, so
+ * younger runs are not looked through. If there are too many for too long, none is adopted: the
+ * judge of the refusal searches again, and says so if it finds as little.
  */
 async function namedRuns(
   { jobs, clock, settings }: TakeDeps,

@@ -47,9 +47,9 @@ const AFTER_DEADLINE_SECONDS = 60;
  */
 const NUMBERS_AHEAD_MAX = 100;
 /**
- * The marker is behind a watch whose last touch failed. While it cannot be written, no watch is
- * outnumbered: then looks are rare, or copies of the watch would double and double. Nothing could be
- * decided either.
+ * The looks while the marker cannot be written. The marker is then behind the watch, and no watch
+ * is outnumbered. So looks must be rare, or copies of the watch would double again and again.
+ * Nothing could be decided then, either.
  */
 const UNTOUCHABLE_SECONDS = 300;
 /** A little past the deadline, so that one look there is enough. */
@@ -144,13 +144,13 @@ async function checkedIfDue(
       `attempt ${watch.iter_n}.${watch.attempt} of run ${watch.run_id} has no submission in chapter ${watch.chapter} with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
     );
   const { submitted_at, deadline, pace } = submission;
-  const { pace: _, ...told } = watch;
+  const { pace: _, ...rest } = watch;
   const marker = await deps.markers.read(watch);
   const number = believable(marker, watch);
   return {
     due,
     marker,
-    watch: { ...told, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
+    watch: { ...rest, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
     traceparent: submission.traceparent ?? traceparent,
   };
 }
@@ -196,7 +196,7 @@ async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
 type Going = Seen &
   Traced & {
     readonly phase: RunPhase;
-    /** When its code started, by Databricks' clock. */
+    /** The time at which its code started, by Databricks' clock. */
     readonly ranFromMs: number | undefined;
   };
 

@@ -98,6 +98,9 @@ const remedies: Readonly<Record<string, string>> = {
   SIGNALBOX_EXECUTOR_PATH: "the /Volumes/… path to which the executor was uploaded",
   SIGNALBOX_RETENTION_DAYS:
     "for how many days facts are kept after a run is over: a whole number from 30 to 3650",
+  SIGNALBOX_ANNOUNCE_AFTER: "when outcomes are announced: fact (as soon as it exists) or ledger",
+  SIGNALBOX_LEDGER_WINDOW_SECONDS:
+    "for how long records gather before they are written together: a whole number from 0 to 3600",
   SIGNALBOX_TIME_SCALE: "a number above 0 and up to 1; leave it away in production",
   SIGNALBOX_WORKLOADS: "the folder of the workloads",
   SIGNALBOX_INSTANCES: "a whole number from 1",
@@ -141,6 +144,8 @@ const common = {
     .min(RETENTION_DAYS.min)
     .max(RETENTION_DAYS.max)
     .default(RETENTION_DAYS.usually),
+  SIGNALBOX_ANNOUNCE_AFTER: z.enum(["fact", "ledger"]).default("fact"),
+  SIGNALBOX_LEDGER_WINDOW_SECONDS: z.coerce.number().int().min(0).max(3_600).default(0),
   SIGNALBOX_TIME_SCALE: z.coerce.number().gt(0).max(1).default(1),
   SIGNALBOX_INSTANCES: z.coerce.number().int().min(1).optional(),
   SIGNALBOX_CA_FILE: z.string().optional(),
@@ -229,6 +234,8 @@ function environmentOf(
         .filter((name) => name !== undefined)
         .join(" "),
       retentionDays: data.SIGNALBOX_RETENTION_DAYS,
+      announceAfter: data.SIGNALBOX_ANNOUNCE_AFTER,
+      ledgerWindowSeconds: data.SIGNALBOX_LEDGER_WINDOW_SECONDS,
       timeScale: data.SIGNALBOX_TIME_SCALE,
     },
     workloadsFolder: data.SIGNALBOX_WORKLOADS,

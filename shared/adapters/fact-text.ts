@@ -52,7 +52,10 @@ export function factText<K extends FactKind>(
 export const factOf = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): FactOf<K> =>
   foreign(() => factIn(ref, utf8(whatOf(ref), content)));
 
-/** What lies there and is none of ours, somebody else wrote; what we would write ourselves is our own fault. */
+/**
+ * What lies there and is none of ours, somebody else wrote; what we would write ourselves is our
+ * own fault.
+ */
 function foreign<T>(read: () => T): T {
   try {
     return read();

@@ -1,4 +1,4 @@
-// Decides when to look, and how long to wait. Pure: time, what was learned and jitter are
+// Decides when to look, and how long to wait. Pure: time, the learned pace and jitter are
 // arguments.
 import type { RunPhase } from "./databricks-run.ts";
 import type { Verdict } from "./facts.ts";
@@ -7,15 +7,15 @@ import { nextWait, type Paces } from "./pace.ts";
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const HOP_SECONDS_MAX = 900;
 
-/** How long a hop through a queue takes: a look comes so much later than it was meant. */
+/** How long a hop through a queue takes: a look comes so much later than intended. */
 const HOP_SECONDS = 0.3;
 
 export type Look = {
   /** Since the submission. */
   readonly ageSeconds: number;
   /**
-   * Since the run's code started; absent while it waits for compute, or if the platform does not
-   * say.
+   * The time since the run's code started; absent while it waits for compute, or if the platform
+   * does not say.
    */
   readonly ranSeconds?: number | undefined;
   readonly phase: RunPhase;
@@ -34,7 +34,7 @@ export function nextLook(look: Look): number {
 
 function meantWait({ ageSeconds, ranSeconds, phase, pace }: Look): number {
   const { before = {}, run = {} } = pace ?? {};
-  // Nothing can end before it has begun: not looked at sooner than a run that begins now.
+  // A run cannot end before it has begun, so it is looked at no sooner than one that begins now.
   if (phase === "waiting") return Math.max(nextWait(ageSeconds, before), nextWait(0, run));
   return nextWait(ranSeconds ?? ageSeconds, run);
 }
@@ -52,8 +52,8 @@ export const REFUSAL_SETTLES_SECONDS = 150;
 export const CLOCKS_DIFFER_SECONDS = 300;
 
 /**
- * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long it is given up, and said. Longer
- * than floods by mistake last, shorter than messages live.
+ * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long
+ * it is given up, and said. Longer than floods by mistake last, shorter than messages live.
  */
 export const SEARCH_SECONDS_MAX = 6 * 3600;
 
@@ -103,6 +103,10 @@ export const REQUEUED_TRIES_MAX = 8;
  */
 export const scaledSeconds = (seconds: number, timeScale: number): number =>
   clamp(Math.ceil(seconds * timeScale), 0, HOP_SECONDS_MAX);
+
+/** Whole seconds until a time, as far as one hop can wait. */
+export const waitSecondsUntil = (atMs: number, nowMs: number): number =>
+  clamp(Math.ceil((atMs - nowMs) / 1000), 0, HOP_SECONDS_MAX);
 
 /** A number in [0, 1) from a text: jitter that is the same in every replay (FNV-1a). */
 export function jitterOf(text: string): number {

@@ -34,7 +34,10 @@ export type DatabricksRun = {
   readonly startedMs: number | undefined;
   /** Absent until the run is over. */
   readonly endedMs: number | undefined;
-  /** When its first task's code started, and how long that took; absent until then, and where the platform does not say. */
+  /**
+   * When its first task's code started, and how long that took; absent until then, and if the
+   * platform does not say.
+   */
   readonly ranFromMs?: number | undefined;
   readonly ranMs?: number | undefined;
   /** The last attempt of each task. */

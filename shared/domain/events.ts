@@ -27,6 +27,8 @@ export const OutcomeEvent = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
+  /** Whether the ledger has the outcome already, or will have it after its next window. */
+  recorded: z.boolean(),
 });
 export type OutcomeEvent = z.infer<typeof OutcomeEvent>;
 
@@ -51,7 +53,11 @@ export const detailTypes = {
 export const runIdentity = (planeId: string, { run_id, generation }: RunKey): string =>
   generation === undefined ? `${planeId}/${run_id}` : `${planeId}/${run_id}/${generation}`;
 
-export const outcomeEventOf = (planeId: string, fact: OutcomeFact): OutcomeEvent => ({
+export const outcomeEventOf = (
+  planeId: string,
+  fact: OutcomeFact,
+  recorded: boolean,
+): OutcomeEvent => ({
   v: 1,
   id: `${runIdentity(planeId, fact)}/${fact.chapter}`,
   plane_id: planeId,
@@ -66,6 +72,7 @@ export const outcomeEventOf = (planeId: string, fact: OutcomeFact): OutcomeEvent
   run_url: fact.run_url && oneLine(fact.run_url, URL_CHARS_MAX),
   result_path: fact.result_path,
   ended_at: fact.ended_at,
+  recorded,
 });
 
 /** The longest link. Links are for people; a longer one leads nowhere. */

@@ -168,7 +168,7 @@ export const AcceptedSubmission = z.strictObject({
    * and in older facts.
    */
   opened_at: Instant.optional(),
-  /** What was known then of how long such attempts take. A hint: it moves looks. */
+  /** How long such attempts took, as far as was known then. A hint: it moves looks. */
   pace: Paces.optional(),
   generation,
   traceparent,

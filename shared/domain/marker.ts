@@ -10,7 +10,10 @@ export type Attempt = { readonly iter_n: number; readonly attempt: number };
  * may have lost its watch.
  */
 export const TOUCH_SECONDS = 600;
-/** Nor more looks: where each of them may come twice, watches that nobody outnumbers would double again and again. */
+/**
+ * Nor more looks: where each of them may come twice, watches that nobody outnumbers would double
+ * again and again.
+ */
 export const TOUCH_LOOKS = 12;
 /** Longer than any delay allows: the chain of messages is broken. */
 export const SILENT_SECONDS = 1_800;

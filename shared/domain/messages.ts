@@ -133,7 +133,9 @@ export const Watch = z.strictObject({
   looks_then: z.int().min(0).max(messageLimits.looksMax).optional(),
   /** The unknown state that this watch has logged already. */
   said: z.string().max(200).optional(),
-  /** How long such attempts take, as the submission has it: a hint, so that the poller need not ask. */
+  /**
+   * How long such attempts take, as the submission has it: a hint, so that the poller need not ask.
+   */
   pace: Paces.optional(),
   tries,
 });
@@ -143,6 +145,9 @@ export type Watch = z.infer<typeof Watch>;
 export const Ended = z.strictObject({ v, type: z.literal("ended"), ...attemptKeys, tries });
 export type Ended = z.infer<typeof Ended>;
 
+/** The boundary of the ledger's window at which a record becomes visible. */
+const notBefore = Instant.optional();
+
 /** Project this fact into the ledger. */
 export const Record = z.strictObject({
   v,
@@ -151,6 +156,12 @@ export const Record = z.strictObject({
   of: z.enum(["submission", "decision", "outcome"]),
   /** The same ticket came again: announce the outcome again, although its marker is gone. */
   again: z.boolean().default(false),
+  /**
+   * Its sender has announced the outcome. Believed of our own functions only: of another's word,
+   * the outcome is announced once more.
+   */
+  announced: z.boolean().default(false),
+  not_before: notBefore,
   tries,
 });
 export type Record = z.infer<typeof Record>;
@@ -169,6 +180,7 @@ export const Audited = z.strictObject({
   run_id: RunId.optional(),
   detail: JsonObject.default({}),
   at: Instant,
+  not_before: notBefore,
   tries,
 });
 export type Audited = z.infer<typeof Audited>;
@@ -255,5 +267,6 @@ export const recordOf = (key: AttemptOf, of: Record["of"], again = false): Recor
   ...keysOf(key),
   of,
   again,
+  announced: false,
   tries: 0,
 });

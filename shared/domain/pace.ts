@@ -1,5 +1,6 @@
-// How long the attempts of a workload take, and what follows for the next look. Hints: they move looks, never verdicts, and one that is
-// lost, old or wrong costs looks or lag, and nothing else.
+// Estimates how long the attempts of a workload take, and when to look next. These are hints: they
+// move looks, never verdicts. A hint that is lost, old or wrong costs looks or lag, and nothing
+// else.
 import * as z from "zod";
 import { Instant } from "./contract.ts";
 
@@ -9,7 +10,10 @@ const BUCKET_MAX = 20 * PER_OCTAVE;
 const WEIGHT_MAX = 40;
 const BUCKETS_MAX = 40;
 
-/** How long earlier attempts took: bucket k counts those around 2^(k/4) seconds, old ones faded. 30 to 100 bytes. */
+/**
+ * How long earlier attempts took: bucket k counts those around 2^(k/4) seconds, old ones faded. 30
+ * to 100 bytes.
+ */
 export const Pace = z
   .record(z.string().regex(/^(0|[1-9][0-9]?)$/), z.number().min(0).max(WEIGHT_MAX))
   .refine(
@@ -32,20 +36,23 @@ export const Paces = z.strictObject({
 });
 export type Paces = Readonly<z.infer<typeof Paces>>;
 
-/** The kept text of a hint is checked like anybody's; undefined where it is none. */
+/** Checks the stored text of a hint like any foreign text; undefined if it is no hint. */
 export const pacesIn = (hint: unknown): Paces | undefined => {
   const { success, data } = Paces.safeParse(hint);
   return success ? data : undefined;
 };
 
 const FADE = 0.95;
-/** Where a duration is like none of those before, the pace has changed, and those before count for less. */
+/**
+ * If a duration is unlike all earlier ones, the pace has changed, and the earlier ones count for
+ * less.
+ */
 const FADE_ON_SURPRISE = 0.3;
 const SURPRISED_BELOW = 0.08;
 const ALIKE_BUCKETS = PER_OCTAVE / 2;
 const FORGOTTEN_BELOW = 0.03;
 
-/** A pace with one more duration in it. */
+/** The pace with one more duration. */
 export function learned(pace: Pace, seconds: number): Pace {
   const bucket = Math.min(BUCKET_MAX, Math.round(PER_OCTAVE * Math.log2(Math.max(1, seconds))));
   const all = Object.entries(pace).map(([k, weight]) => ({ k: Number(k), weight }));
@@ -61,7 +68,7 @@ export function learned(pace: Pace, seconds: number): Pace {
   return Object.fromEntries(next);
 }
 
-/** About how many runs are behind it, the old ones faded. */
+/** About how many runs are behind the pace, the old ones faded. */
 export const weightOf = (pace: Pace): number =>
   Object.values(pace).reduce((sum, weight) => sum + weight, 0);
 
@@ -70,24 +77,30 @@ const sumOf = (all: readonly { readonly weight: number }[]): number =>
 
 const rounded = (weight: number): number => Math.round(weight * 100) / 100;
 
-/** What one look is worth, in seconds of lag: with less there are more looks, with more fewer. */
-export const WORTH_SECONDS = 0.3;
+/**
+ * The worth of one look, in seconds of lag: a smaller number means more looks, a larger one fewer.
+ */
+const WORTH_SECONDS = 0.3;
 /** The longest wait that one message can carry (SQS DelaySeconds). */
 const WAIT_SECONDS_MAX = 900;
-/** Nothing is known: often while people wait, and from ten minutes on so rarely that lag stays within a hundredth of the duration. */
+/**
+ * For an unknown pace: frequent looks while people wait, and from ten minutes on so few that the
+ * lag stays within a hundredth of the duration.
+ */
 const UNKNOWN = { waitSeconds: 5, untilSeconds: 600, laterSeconds: 10 } as const;
 
 /**
  * Seconds until the next look at what has gone on for `age` seconds.
  *
- * A look sooner costs one look more, a look later costs lag if it ends meanwhile: what is both least is looking as densely as √(chance
- * that it ends now ÷ 2·worth). The next look is where that density, summed up from now, is 1
- * (docs/pace.md has how far from the computed optimum that is).
+ * A look sooner costs one look more, a look later costs lag if it ends meanwhile: what is both
+ * least is looking as densely as √(chance that it ends now ÷ 2·worth). The next look is where that
+ * density, summed up from now, is 1 (docs/pace.md has how far from the computed optimum that is).
  */
 export function nextWait(age: number, pace: Pace, worth = WORTH_SECONDS): number {
   if (weightOf(pace) === 0) return unknownWait(age);
   const goesOn = survivalOf(pace);
-  // What ends early waits no longer than it ran: a failure that nobody expected is insured.
+  // A run that ends early is noticed after no more time than it ran. This is the insurance against
+  // unexpected failures.
   const longest = Math.min(WAIT_SECONDS_MAX, Math.max(30, age));
   let now = { at: age, looks: 0, goesOn: goesOn(age) };
   while (now.at < age + longest) {
@@ -107,12 +120,18 @@ const unknownWait = (age: number): number =>
     ? UNKNOWN.waitSeconds
     : Math.min(WAIT_SECONDS_MAX, UNKNOWN.laterSeconds * Math.sqrt(age / UNKNOWN.untilSeconds));
 
-/** One run's weight for what history does not know: an early failure (half of it within 20 s), or what takes far longer. */
+/**
+ * The weight of one run that history does not know: an early failure (half of it within 20 s), or a
+ * run that takes far longer.
+ */
 const UNLIKE = { weight: 1, seconds: 20 } as const;
-/** How far around a bucket's middle its runs are taken to end, in ln(seconds): σ, as a triangle's half width, wider while little is known. */
+/**
+ * How far around a bucket's middle its runs are taken to end, in ln(seconds): σ, as a triangle's
+ * half width, wider while little is known.
+ */
 const SPREAD = { least: 0.08, ofOneRun: 0.18, widthOfSigma: 2.45 } as const;
 
-/** The weight of what still goes on after so many seconds. */
+/** The weight of the runs that still go on after so many seconds. */
 function survivalOf(pace: Pace): (seconds: number) => number {
   const modes = Object.entries(pace).map(([k, weight]) => ({
     lnSeconds: (Number(k) / PER_OCTAVE) * Math.LN2,
@@ -130,7 +149,7 @@ function survivalOf(pace: Pace): (seconds: number) => number {
   };
 }
 
-/** Which part of a triangle from -1 to 1 lies before z. */
+/** The part of a triangle from -1 to 1 that lies before z. */
 function ended(z: number): number {
   if (z <= -1) return 0;
   if (z >= 1) return 1;

@@ -123,7 +123,10 @@ export const Recipe = z.strictObject({
   /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
   gate: Gate.default([]),
-  /** How long an attempt usually runs, as far as its authors know: where to look until its own durations are learned. */
+  /**
+   * How long an attempt usually runs, as its authors expect. It decides when to look until the
+   * workload's own durations are learned.
+   */
   expected: z
     .strictObject({
       seconds: z

@@ -58,12 +58,13 @@ function notOurs(result: Result, expected: Expected): string | undefined {
   return undefined;
 }
 
-/** What an attempt may say that it made. */
+/** The tables and files that an attempt may report. */
 export type Permitted = { readonly scratchpad: string; readonly writes: readonly string[] };
 
 /**
- * A result that names what its plan does not permit is none: the executor refuses such reports, so it has not written it. Else a
- * forged one could tell the ledger, and whoever reads an outcome, of tables and files that are somebody else's.
+ * A result that names more than its plan permits is invalid. The executor refuses such reports, so
+ * it has not written this one. Otherwise a forged result could name other people's tables and files
+ * to the ledger, and to the readers of an outcome.
  */
 export function withinPlan(reading: ResultReading, permitted: Permitted): ResultReading {
   const reason = reading.kind === "valid" ? beyondPlan(reading.result, permitted) : undefined;
@@ -74,7 +75,7 @@ function beyondPlan(result: Result, { scratchpad, writes }: Permitted): string |
   const table = result.produced_tables.find((name) => !writes.includes(name));
   if (table !== undefined)
     return `result.json names the table ${oneLine(table, 100)}, which its plan does not let it write`;
-  // No path of the contract has .. in it.
+  // A path of the contract has no .. in it.
   const outside = result.produced_artifacts.find(({ path }) => !path.startsWith(`${scratchpad}/`));
   if (outside !== undefined)
     return `result.json names the artifact ${oneLine(outside.path, 200)}, which is not below its scratchpad ${scratchpad}`;

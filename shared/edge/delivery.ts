@@ -19,6 +19,12 @@ export type Sent = {
   readonly isOwn: boolean;
 };
 
+/** Decided by the part before the colon: a session name is its taker's choice. */
+export const isOwnSender = (
+  { ownSenders }: Pick<Settings, "ownSenders">,
+  sender: string,
+): boolean => ownSenders.includes(sender.split(":")[0] ?? "");
+
 export type Delivery<Message> = Sent & {
   readonly message: Message;
   readonly messageId: string;
@@ -41,9 +47,9 @@ export const oneByOne =
 /**
  * Reads who sent a record. The part of SenderId before the colon decides, because nobody chooses
  * it; a role's session name can be chosen by the person who takes the role. A person who puts a
- * dead letter back is its sender; an earlier sender that the message names is a note. SQS can move a
- * letter back, too. If it then keeps the sender, that is the function that wrote the letter and not
- * the one whose order it was, so a letter is never ours.
+ * dead letter back is its sender; an earlier sender that the message names is a note. SQS can move
+ * a letter back, too. If it then keeps the sender, that is the function that wrote the letter and
+ * not the one whose order it was, so a letter is never ours.
  */
 export function sentOf(
   record: SQSRecord,
@@ -71,9 +77,9 @@ export function traceparentOf(record: SQSRecord): string | undefined {
 }
 
 /**
- * The sender in the body, where older orders carried it; it counts only in messages of our own. What
- * we send again now says it beside the body. Needed until four days after the upgrade, because no
- * older message outlives them in its queue.
+ * The sender in the body, where older orders carried it; it counts only in messages of our own.
+ * What we send again now says it beside the body. Needed until four days after the upgrade, because
+ * no older message outlives them in its queue.
  */
 const senderIn = (message: object | undefined): string | undefined =>
   message !== undefined && "by" in message && typeof message.by === "string"

@@ -13,7 +13,7 @@ const SECONDS_MAX = 90;
 /** Endings with facts of their own, handed to the ingester in one batch, as its mapping would. */
 export async function measureBatch(plane: BenchPlane): Promise<readonly Figure[]> {
   const run = await plane.start(LIKE, 1);
-  await run.line("outcome.announced", () => true);
+  await run.line("outcome.recorded", () => true);
   const runIds = Array.from({ length: ENDINGS }, (_, i) => `BATCH-${i + 1}`);
   await copyFacts(plane, runIds);
   const records = runIds.map((run_id) =>
@@ -74,7 +74,7 @@ async function untilAnnounced(
     const announced = new Set(
       plane.lines
         .slice(from)
-        .filter(({ event }) => event === "outcome.announced")
+        .filter(({ event }) => event === "outcome.recorded")
         .map(({ run_id }) => run_id),
     );
     const left = runIds.filter((runId) => !announced.has(runId)).length;

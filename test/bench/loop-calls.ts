@@ -40,7 +40,7 @@ async function callsOf(plane: BenchPlane, runId: string, iterations: number): Pr
   const from = plane.lines.length;
   const before = (await plane.asked()).length;
   const run = await plane.start(runId, iterations);
-  await run.line("outcome.announced", () => true);
+  await run.line("outcome.recorded", () => true);
   await untilQuiet(plane);
   const all = (await plane.asked()).slice(before).filter(isOfARun).length;
   const looks = looksIn(plane, from);

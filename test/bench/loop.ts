@@ -57,10 +57,9 @@ async function timesOf(plane: BenchPlane, runId: string): Promise<Times> {
   const run = await plane.start(runId, 1);
   const submitted = await run.line("attempt.submitted", () => true);
   const over = await run.line("attempt.looked", ({ state }) => state === "over");
-  // Announced as soon as it is in the ledger, and never before.
-  const announced = await run.line("outcome.announced", () => true);
+  const recorded = await run.line("outcome.recorded", () => true);
   return {
     submittedMs: submitted.atMs - sentMs,
-    recordedMs: announced.atMs - over.atMs - topology.records.windowSeconds * 1000,
+    recordedMs: recorded.atMs - over.atMs - topology.records.windowSeconds * 1000,
   };
 }

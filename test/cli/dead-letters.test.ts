@@ -243,7 +243,7 @@ describe("whose a message was", () => {
       run_url: "https://evil.example",
       first_by: "AROAON:ada",
     };
-    const told = boxOf("orders").told({
+    const description = dlqOf("orders").describe({
       Body: JSON.stringify(cancellation),
       Attributes: { SenderId: "AIDAEVE", DeadLetterQueueSourceArn: "arn:aws:sqs:eu-central-1:1:q" },
       MessageAttributes: Object.fromEntries(
@@ -252,7 +252,7 @@ describe("whose a message was", () => {
         ),
       ),
     });
-    expect(told).toMatchObject({
+    expect(description).toMatchObject({
       reason: expect.stringMatching(/^SQS put it here/),
       errorName: "ReceivesSpent",
       failedAt: "",

@@ -298,7 +298,9 @@ describe("on a stage that was bootstrapped", () => {
     await operator.files.overwrite(path, Buffer.from("# forged\n"));
     expect(await look()).toMatchObject({
       status: "fail",
-      said: expect.stringMatching(/is not this checkout's, .*: signalbox_executor\/result\.py in/),
+      sentence: expect.stringMatching(
+        /is not this checkout's, .*: signalbox_executor\/result\.py in/,
+      ),
       remedy: expect.stringMatching(/^find out who wrote there/),
     });
     if (before.kind === "found") await operator.files.overwrite(path, before.content);

@@ -67,6 +67,8 @@ test.each(services)("the environment of the %s is read", (service) => {
       ownSenders: [],
       worker: service,
       retentionDays: 90,
+      announceAfter: "fact",
+      ledgerWindowSeconds: 0,
       timeScale: 1,
     },
   });
@@ -145,6 +147,8 @@ describe("each variable that is wrong is named, with its remedy", () => {
     ["SIGNALBOX_TIME_SCALE", "0"],
     ["SIGNALBOX_RETENTION_DAYS", "29"],
     ["SIGNALBOX_RETENTION_DAYS", "90.5"],
+    ["SIGNALBOX_ANNOUNCE_AFTER", "never"],
+    ["SIGNALBOX_LEDGER_WINDOW_SECONDS", "3601"],
     ["SIGNALBOX_TIME_SCALE", "fast"],
     ["SIGNALBOX_TIME_SCALE", "2"],
     ["SIGNALBOX_INSTANCES", "0"],

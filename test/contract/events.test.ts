@@ -23,7 +23,7 @@ type EventsUnderTest = EventsPort & {
   readonly rejected: () => readonly RejectedEvent[];
 };
 
-const event = outcomeEventOf("b7b3e5a4-0000-4000-8000-000000000000", outcomeFact());
+const event = outcomeEventOf("b7b3e5a4-0000-4000-8000-000000000000", outcomeFact(), true);
 const rejection: RejectedEvent = {
   v: 1,
   ticket_id: null,

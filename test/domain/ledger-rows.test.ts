@@ -229,7 +229,7 @@ describe("a batch", () => {
 });
 
 test("the event of an outcome has a stable id and all that upstream wants", () => {
-  expect(outcomeEventOf("p", outcome)).toEqual({
+  expect(outcomeEventOf("p", outcome, false)).toEqual({
     v: 1,
     id: "p/ORD-1/1",
     plane_id: "p",
@@ -244,5 +244,6 @@ test("the event of an outcome has a stable id and all that upstream wants", () =
     run_url: accepted.run_url,
     result_path: null,
     ended_at: outcome.ended_at,
+    recorded: false,
   });
 });

@@ -30,10 +30,11 @@ export type TestPlane = Plane & {
   readonly log: readonly {
     readonly event: string;
     readonly run_id?: string;
+    readonly chapter?: number;
     readonly reason?: string;
     readonly trace_id?: string;
   }[];
-  /** Waits for a chapter's announcement. */
+  /** Waits for a chapter's announcement, and for the ledger to have it. */
   readonly outcomeOf: (runId: string, chapter?: number) => Promise<OutcomeEvent>;
   /** A fact, once it is there. */
   readonly fact: (path: string) => Promise<Record<string, unknown>>;
@@ -74,6 +75,9 @@ export async function testPlane(): Promise<TestPlane> {
       const find = () =>
         outcomesIn(events).find((each) => each.run_id === runId && each.chapter === chapter);
       await until(`the outcome of ${runId}`, () => find() !== undefined);
+      const isRecorded = (line: TestPlane["log"][number]) =>
+        line.event === "outcome.recorded" && line.run_id === runId && line.chapter === chapter;
+      await until(`the books of ${runId}`, () => log.some(isRecorded));
       return find() as OutcomeEvent;
     },
     fact: async (path) => {

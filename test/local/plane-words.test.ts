@@ -33,6 +33,7 @@ const allIsWell: Seen = {
       run_url: null,
       result_path: null,
       ended_at: "2026-11-21T06:00:00.000Z",
+      recorded: false,
     }),
   ),
   rejected: expectedDeadLetters.length,

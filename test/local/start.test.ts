@@ -78,7 +78,7 @@ test.concurrent("a plane that was killed goes on with --keep, and one that is em
   first.child.kill("SIGKILL");
   await first.ended;
   const second = start(["--folder", own, "--keep"]);
-  await until("MODEL-1 ends", () => /MODEL-1 +in the ledger, and announced/.test(second.output()));
+  await until("MODEL-1 ends", () => /MODEL-1 +in the ledger/.test(second.output()));
   expect(second.output()).toContain(`goes on with plane ${plane}: `);
   expect(second.output()).toMatch(/runs are open \(.*MODEL-1\.1/);
   expect(second.output()).toMatch(/MODEL-1 +\d\.\d +outcome succeeded/);

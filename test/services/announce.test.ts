@@ -1,10 +1,11 @@
 // A record of an outcome: the ledger first, then the announcement, then the entry among what is over, then the marker; and what is
 // announced is what the fact says.
-import { expect, test } from "vitest";
-import { record } from "../../services/ingester/record.ts";
+import { describe, expect, test } from "vitest";
+import { record, requeueRecord } from "../../services/ingester/record.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { freshMarker, touched } from "../../shared/domain/marker.ts";
-import { Audited, type Record, recordOf } from "../../shared/domain/messages.ts";
+import { Audited, endedOf, type Record, recordOf } from "../../shared/domain/messages.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import {
   accepted,
   at,
@@ -15,7 +16,7 @@ import {
   refused,
   t0,
 } from "../domain/examples.ts";
-import { byOurs } from "../support/beside.ts";
+import { byAda, byOurs } from "../support/beside.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, first, retryFact, ticketFact } from "../support/facts.ts";
 import { createPlane, type GivenFacts, planeId } from "../support/plane.ts";
@@ -50,6 +51,7 @@ test("an outcome that has its only attempt in it is recorded without reading tha
     "read plane",
     "read outcome 1",
     "read marker 1",
+    "read plane",
   ]);
   const asRead = await openPlane();
   await deliver(asRead.ports, ofOutcome);
@@ -74,6 +76,7 @@ test("an outcome is in the ledger before it is announced, and announced before i
       attempt: 1,
       metrics: { rmse: 2.5 },
       run_url: accepted.run_url,
+      recorded: true,
       result_path: null,
       ended_at: at(71),
     },
@@ -109,7 +112,8 @@ test.each([
   await plane.given(over);
   await deliver(plane.ports, recordOf(first, "outcome", again));
   expect(plane.announced).toHaveLength(times);
-  expect(plane.ledger.run_state.size).toBe(times);
+  // The books have it: nobody wakes the warehouse for that.
+  expect(plane.ledger.run_state.size).toBe(0);
 });
 
 test("the record of an outcome brings every attempt of its chapter, and of no other", async () => {
@@ -230,21 +234,138 @@ test.each<{ of: Record["of"]; facts: GivenFacts; reason: Error }>([
   expect(plane.effects()).toEqual([]);
 });
 
-test.each<{ given: string; facts: GivenFacts }>([
-  { given: "whose outcome is gone", facts: {} },
-  { given: "whose ticket is gone already", facts: { outcome } },
-])(
-  "a repeated ticket asked for an outcome $given: nothing is said, and that is logged",
-  async ({ facts }) => {
-    const plane = createPlane();
+test("a repeated ticket asked for an outcome that is gone: nothing is said, and that is logged", async () => {
+  const plane = createPlane();
+  await deliver(plane.ports, recordOf(first, "outcome", true));
+  expect(plane.effects()).toEqual([]);
+  expect(plane.logged).toEqual([
+    ["record.left", { ...chapter, reason: "its facts have been deleted" }],
+  ]);
+});
+
+describe("where outcomes are announced as soon as their facts exist", () => {
+  const announcing = async (facts: GivenFacts, isOpen = true) => {
+    const plane = createPlane({ announceAfter: "fact" });
     await plane.given(facts);
-    await deliver(plane.ports, recordOf(first, "outcome", true));
-    expect(plane.effects()).toEqual([]);
-    expect(plane.logged).toEqual([
-      ["record.left", { ...chapter, reason: "its facts have been deleted" }],
+    if (isOpen) await plane.markers.write(touched(chapter, first, 1, t0));
+    return plane;
+  };
+  const announced = { ...ofOutcome, announced: true };
+  const ended = endedOf(first);
+  const { outcome: _, ...undecided } = over;
+
+  test("the judge announces, and then sends the record, which writes the books and ends the chapter", async () => {
+    const plane = await announcing(undecided);
+    await deliver(plane.ports, ended);
+    expect(plane.effects().slice(1)).toEqual([
+      "create outcome 1",
+      "announce 1 succeeded",
+      "send records 1.1 outcome",
     ]);
-  },
-);
+    expect(plane.announced).toMatchObject([{ recorded: false }]);
+    const message = JSON.parse(plane.sent[0]!.body) as Record;
+    expect(message.announced).toBe(true);
+    plane.forget();
+    await deliver(plane.ports, message);
+    expect(plane.effects()).toEqual([written, "create over", "remove marker 1"]);
+    expect(plane.calls()).not.toContain("read marker 1");
+  });
+
+  test("a record that the sweep sends announces, because nobody knows who has", async () => {
+    const plane = await announcing(over);
+    await deliver(plane.ports, ofOutcome);
+    expect(plane.effects()).toEqual(inOrder);
+    expect(plane.announced).toMatchObject([{ recorded: true }]);
+  });
+
+  test("that it was announced is believed of our own functions alone, and does not become ours by waiting", async () => {
+    const plane = await announcing(over);
+    const foreign = { ...byAda, message: announced };
+    await record(plane.ports, [foreign])[0];
+    expect(plane.effects()).toEqual(inOrder);
+    await requeueRecord(plane.ports, announced, { delaySeconds: 1, by: byAda.by });
+    await requeueRecord(plane.ports, announced, { delaySeconds: 1, by: byOurs.by });
+    expect(plane.sent.map(({ body }) => JSON.parse(body).announced)).toEqual([false, true]);
+  });
+
+  test("a report that comes again announces again while the chapter is open, and then no more", async () => {
+    const plane = await announcing(over);
+    await deliver(plane.ports, ended);
+    expect(plane.effects().slice(1)).toEqual(["announce 1 succeeded", "send records 1.1 outcome"]);
+    const late = await announcing(over, false);
+    await deliver(late.ports, ended);
+    expect(late.effects()).toEqual(["create 1.1 decision"]);
+  });
+
+  test.each([
+    { given: "closed", isOpen: false, recorded: true },
+    { given: "waiting for its window", isOpen: true, recorded: false },
+  ])(
+    "a repeated ticket of a chapter that is $given wakes no warehouse",
+    async ({ isOpen, recorded }) => {
+      const plane = await announcing(over, isOpen);
+      await deliver(plane.ports, recordOf(first, "outcome", true));
+      expect(plane.effects()).toEqual(["announce 1 succeeded"]);
+      expect(plane.announced).toMatchObject([{ recorded }]);
+    },
+  );
+});
+
+describe("records gather", () => {
+  const HOUR = 3_600;
+  const held = async (ledgerWindowSeconds: number, second: number, timeScale = 1) => {
+    const plane = createPlane({ ledgerWindowSeconds, timeScale });
+    await plane.given({ ...over, submission: { ...accepted } });
+    await plane.markers.write(touched(chapter, first, 1, t0));
+    plane.at(second);
+    await sendRecord(plane.ports, ofOutcome, {});
+    const { body, options } = plane.sent[0]!;
+    return { plane, message: JSON.parse(body) as Record, options };
+  };
+
+  test("those of one window become visible together, those of the next one later", async () => {
+    const boundaries = new Set<string | undefined>();
+    for (const second of [0, 100, 400, 899]) {
+      const { message, options } = await held(900, second);
+      const leftSeconds = (Date.parse(message.not_before ?? "") - t0) / 1000 - second;
+      expect(options.delaySeconds).toBe(Math.ceil(leftSeconds));
+      expect(leftSeconds).toBeLessThanOrEqual(900);
+      boundaries.add(message.not_before);
+    }
+    expect(boundaries.size).toBe(2); // the windows begin somewhere between
+    const [a, b] = [...boundaries].map((at) => Date.parse(at ?? ""));
+    expect(Math.abs(a! - b!)).toBe(900_000);
+  });
+
+  test("without a window a record is visible at once", async () => {
+    const { message, options } = await held(0, 0);
+    expect([message.not_before, options.delaySeconds]).toEqual([undefined, undefined]);
+  });
+
+  test("a plane whose time runs faster has shorter windows", async () => {
+    const { options } = await held(900, 0, 0.1);
+    expect(options.delaySeconds).toBeLessThanOrEqual(90);
+  });
+
+  test("what waits for longer than one hop is sent on until its boundary, and read only then", async () => {
+    const { plane, message } = await held(HOUR, 0);
+    const leftSeconds = (Date.parse(message.not_before ?? "") - t0) / 1000;
+    plane.forget();
+    plane.at(leftSeconds - 1_000);
+    await deliver(plane.ports, message);
+    expect(plane.calls()).toEqual(["send records 1.1 outcome in 900 s"]);
+    plane.forget();
+    plane.at(leftSeconds - 1);
+    await deliver(plane.ports, message);
+    expect(plane.effects()).toEqual(inOrder);
+  });
+
+  test("a boundary that no window has was made up, and holds nobody up", async () => {
+    const plane = await openPlane();
+    await deliver(plane.ports, { ...ofOutcome, not_before: at(2 * HOUR) });
+    expect(plane.effects()).toEqual(inOrder);
+  });
+});
 
 test("a batch is one merge; what cannot be projected fails alone", async () => {
   const plane = await openPlane();

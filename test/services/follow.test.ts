@@ -1,6 +1,7 @@
 // A decision is written once. Whoever finds one, or loses the race for it, follows that one, and only where nobody has yet.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
+import { freshMarker } from "../../shared/domain/marker.ts";
 import { endedOf } from "../../shared/domain/messages.ts";
 import {
   decision,
@@ -9,6 +10,7 @@ import {
   manifest,
   outcome,
   stoppedManifest,
+  t0,
 } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, first } from "../support/facts.ts";
@@ -40,9 +42,9 @@ test.each<{ given: string; facts: GivenFacts; does: readonly string[] }>([
     does: ["create outcome 1", "send records 1.1 outcome"],
   },
   {
-    given: "for an outcome that is there",
+    given: "for an outcome that is there, and recorded: its marker is gone",
     facts: { decision: lastDecision, outcome },
-    does: ["send records 1.1 outcome"],
+    does: [],
   },
   {
     given: "that nobody can explain, whose outcome is missing",
@@ -56,7 +58,7 @@ test.each<{ given: string; facts: GivenFacts; does: readonly string[] }>([
   {
     given: "that nobody can explain, whose outcome is there: a person has heard of it",
     facts: { decision: unknown, outcome },
-    does: ["send records 1.1 outcome"],
+    does: [],
   },
 ])("a report that finds a decision $given does: $does", async ({ facts, does }) => {
   const plane = createPlane();
@@ -138,6 +140,7 @@ test("of two judges at the same time, the second follows the first one's decisio
 
 test("of two that end a chapter at the same time, the second records the first one's outcome", async () => {
   const plane = createPlane();
+  await plane.markers.write(freshMarker(chapter, t0));
   await plane.given({ ...submitted, decision: lastDecision });
   const theirs = { ...outcome, reason: "theirs" };
   plane.meanwhile("create outcome 1", () => plane.lay("outcome", theirs));

@@ -47,7 +47,7 @@ test.each([
       queues: { send: async (queue: string, body: unknown) => void sent.push([queue, body]) },
       log: (event: string) => void left.push(event),
     };
-    await requeueRecord(deps, message, { delaySeconds: 60 });
+    await requeueRecord({ ...deps, settings }, message, { delaySeconds: 60, by: byOurs.by });
     expect(sent).toEqual(expected === "waits" ? [["records", message]] : []);
     expect(left).toEqual(expected === "waits" ? [] : ["record.left"]);
   },
@@ -80,6 +80,7 @@ test("a batch with more to read than one invocation may ask for: what is read is
     },
     events: { announce: async () => {}, reject: async () => {} },
     plane: { id: async () => "p" },
+    queues: { send: async () => {} },
     settings,
     clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
     log: () => {},

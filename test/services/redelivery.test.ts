@@ -117,7 +117,10 @@ const situations: readonly Situation[] = [
   {
     given: "a report of a refusal",
     message: ended,
-    open: planeWith({ manifest, submission: refused }, (plane) => plane.at(200)),
+    open: planeWith({ manifest, submission: refused }, async (plane) => {
+      await withMarker(plane);
+      plane.at(200);
+    }),
   },
   {
     given: "a record of a submission",

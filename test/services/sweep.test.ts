@@ -48,6 +48,7 @@ function createPlane(read: (runId: string) => Marker) {
         timer: () => () => {},
       },
       log: (event: string) => void logged.push(event),
+      plane: { id: async () => "p" },
       settings,
     },
   };

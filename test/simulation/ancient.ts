@@ -122,7 +122,7 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
     const openedAt = retry?.opened_at ?? accepted.accepted_at;
     const rows = rowsOfOutcome(books, outcome, openedAt, attempts);
     for (const table of tablesInOrder) laying.ledger.mergeTable(table, rows);
-    if (run_id !== "unheard") laying.bus.announce(outcomeEventOf(planeId, outcome), nobody);
+    if (run_id !== "unheard") laying.bus.announce(outcomeEventOf(planeId, outcome, true), nobody);
     if (random.chance(0.3))
       lay(factRef.stop(key), {
         v: 1,

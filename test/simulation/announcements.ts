@@ -20,13 +20,15 @@ export function watchAnnouncements(deps: SafetyDeps): void {
       return;
     }
     checkWords(deps, event, outcome);
-    checkBooks(deps, event, outcome);
+    if (event.recorded) checkBooks(deps, event, outcome);
+    else if (deps.weather.announceAfter === "ledger")
+      deps.violate("announced before the ledger, where a stage wants that first", event.id);
     checkRuns(deps, event, green);
   });
 }
 
 /** Only the ingester removes a marker, after ledger and announcement; and the sweep one that never got its ticket. */
-function watchMarkers({ files, bus, violate }: SafetyDeps): void {
+function watchMarkers({ files, bus, ledger, violate }: SafetyDeps): void {
   files.onMarkerRemoved.push((key, { service, sinceMs }, writtenMs) => {
     const { run_id, chapter } = key;
     const about = `${run_id}.${chapter}`;
@@ -34,6 +36,13 @@ function watchMarkers({ files, bus, violate }: SafetyDeps): void {
     const isOrphan = files.get(opened) === undefined;
     if (!isOrphan && !isAnnounced({ files, bus }, key))
       violate("a marker was removed before its outcome was announced", about);
+    const outcome = files.get(factRef.outcome(key))?.fact;
+    const row = outcome && ledger.runState.get(runText(outcome));
+    const isRecorded =
+      row !== undefined &&
+      (row.chapter > key.chapter || (row.chapter === key.chapter && row.fsm_state === "over"));
+    if (!isOrphan && !isRecorded)
+      violate("a marker was removed before the ledger has its outcome", about);
     if (!isOrphan && service !== "ingester")
       violate("somebody else than the ingester removed a marker", about);
     if (isOrphan && sinceMs - writtenMs < ORPHAN_FOR)
@@ -64,7 +73,7 @@ function watchRunState({ clock, ledger, files, violate }: SafetyDeps): void {
 type Event = Parameters<Bus["announce"]>[0];
 
 function checkWords({ bus, planeId, violate }: SafetyDeps, event: Event, fact: OutcomeFact): void {
-  const { id, plane_id, ...announced } = event;
+  const { id, plane_id, recorded: _____, ...announced } = event;
   const { mode: _, traceparent: __, generation: ___, whole: ____, ...written } = fact;
   if (JSON.stringify(sorted(announced)) !== JSON.stringify(sorted(written)))
     violate("an announcement differs from its fact", id);

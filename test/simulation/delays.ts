@@ -15,6 +15,7 @@ type Sent = AttemptKey & {
   readonly by?: AskedBy;
   readonly deadline?: string;
   readonly early?: number;
+  readonly not_before?: string;
 };
 
 /** SQS takes no longer DelaySeconds, and no fraction. */
@@ -37,7 +38,8 @@ export function watchDelays(deps: LivenessDeps): void {
 
 function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose: string): number {
   // A fifth less at most, so that what waits does not come back all at once.
-  if (purpose === queue && (sent.tries ?? 0) > 0)
+  const isHeld = msOf(sent.not_before ?? "") > deps.clock.nowMs(); // it waits for its window only
+  if (purpose === queue && (sent.tries ?? 0) > 0 && !isHeld)
     return 0.8 * Math.min(15 * 2 ** ((sent.tries ?? 1) - 1), DELAY_SECONDS_MAX);
   switch (queue) {
     case "orders":

@@ -333,6 +333,8 @@ function platformPorts(deps: PortDeps, env: Environment) {
     settings: {
       ...settings,
       evidence: weather.evidence,
+      announceAfter: weather.announceAfter,
+      ledgerWindowSeconds: weather.ledgerWindowSeconds,
       executorPath: isDeployed ? executorAfterDeploy : settings.executorPath,
     },
   } satisfies Partial<Ports>;

@@ -68,6 +68,9 @@ export type Weather = {
   readonly neighbours: number;
   /** Where results are judged. */
   readonly evidence: "output" | "file";
+  /** When outcomes are announced, and how long records gather before they are written. */
+  readonly announceAfter: "fact" | "ledger";
+  readonly ledgerWindowSeconds: number;
   /** The controllers' principal is replaced: with the former one on the list, or without. */
   readonly replaced: { readonly atMs: number; readonly isListed: boolean } | undefined;
   /** `writes`: the facts volume can only be read. */
@@ -108,6 +111,8 @@ export const calm: Weather = {
   isLeaky: false,
   neighbours: 0,
   evidence: "output",
+  announceAfter: "fact",
+  ledgerWindowSeconds: 0,
   replaced: undefined,
   outages: {},
   blackout: undefined,
@@ -225,6 +230,8 @@ const drawOthers = (random: Random, activeMs: number) => {
     strangers,
     isLeaky: strangers > 0 && random.chance(0.4),
     evidence,
+    announceAfter: random.chance(0.7) ? ("fact" as const) : ("ledger" as const),
+    ledgerWindowSeconds: random.pick([0, 0, 900, 3_600]),
     // Where files count, neighbours can do whatever they like: nothing is promised there.
     neighbours: evidence === "output" && random.chance(0.5) ? random.next() : 0,
     replaced: random.chance(0.15)
@@ -287,6 +294,7 @@ export function weatherLines(weather: Weather): readonly string[] {
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,
     `blackout  ${blackout === undefined ? "none" : `of ${blackout.of} after ${blackout.after} ${blackout.count}, for ${(blackout.lastsMs / HOUR).toFixed(1)} h`}`,
     `people    meddle ${percent(weather.meddling)}, strangers ${percent(weather.strangers)}${weather.isLeaky ? " who know our seeds" : ""}, neighbours ${percent(weather.neighbours)}`,
+    `books     gather for ${weather.ledgerWindowSeconds} s; outcomes are announced after the ${weather.announceAfter}`,
     `judged    is the ${weather.evidence}; the controllers' principal ${replacedLine(weather)}`,
     `faults end at ${timeOf(weather.faultsEndMs)}`,
   ];

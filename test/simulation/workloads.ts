@@ -87,6 +87,8 @@ export const settings = Object.freeze({
   ownSenders: ownRoles,
   worker: "orchestrator",
   retentionDays: 90,
+  announceAfter: "fact" as "fact" | "ledger",
+  ledgerWindowSeconds: 0,
   timeScale: 1,
 });
 

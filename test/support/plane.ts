@@ -39,6 +39,8 @@ export const settings: Settings = {
   ownSenders: ["AROAOWN"],
   worker: "orchestrator",
   retentionDays: 90,
+  announceAfter: "ledger",
+  ledgerWindowSeconds: 0,
   timeScale: 1,
 };
 

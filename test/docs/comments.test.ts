@@ -1,0 +1,37 @@
+// No comment is wider than the code beside it. Biome formats code, and leaves comments as they are.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const WIDTH = 100;
+const FOLDERS = ["services", "shared", "infra", "cli", "local"];
+
+const files = execFileSync("git", ["ls-files", ...FOLDERS], { cwd: root, encoding: "utf8" })
+  .split("\n")
+  .filter((file) => /\.(ts|py)$/.test(file) && existsSync(join(root, file)));
+
+/** A comment of its own line, or one behind code; a text between quotes may hold what looks like one. */
+const isComment = (line: string): boolean =>
+  /^\s*(\/\/|\/?\*|#)/.test(line) || /\s\/\/ [^"'`]*$/.test(line);
+
+/** Biome reads such a comment only if it stands on one line. */
+const isDirective = (line: string): boolean => line.includes("// biome-ignore ");
+
+test("the files are read", () => {
+  expect(files.length).toBeGreaterThan(150);
+});
+
+test(`no comment is wider than ${WIDTH} columns`, () => {
+  const wide = files.flatMap((file) =>
+    readFileSync(join(root, file), "utf8")
+      .split("\n")
+      .flatMap((line, index) =>
+        [...line].length > WIDTH && isComment(line) && !isDirective(line)
+          ? [`${file}:${index + 1}: ${line.trim()}`]
+          : [],
+      ),
+  );
+  expect(wide).toEqual([]);
+});
