@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const WIDTH = 100;
-const FOLDERS = ["services", "shared", "infra", "cli", "local"];
+const FOLDERS = ["services", "shared", "infra", "cli", "local", "packages"];
 
 const files = execFileSync("git", ["ls-files", ...FOLDERS], { cwd: root, encoding: "utf8" })
   .split("\n")

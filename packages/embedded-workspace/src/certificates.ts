@@ -37,7 +37,8 @@ export function issueCertificates(nowMs: number): Certificates {
     nowMs,
     years: 10,
     extensions: [
-      extension("2.5.29.19", true, sequence(boolean(true), integer(Buffer.from([0])))), // CA, path length 0
+      // A CA, path length 0
+      extension("2.5.29.19", true, sequence(boolean(true), integer(Buffer.from([0])))),
       extension("2.5.29.15", true, bitString(Buffer.from([0x06]), 1)), // keyCertSign, cRLSign
     ],
   });

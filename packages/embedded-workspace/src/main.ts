@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The command: one workspace on 127.0.0.1, the shell lines that point clients at it on stdout, its
 // log on stderr.
-import nodeModule from "node:module"; // not by name: an old Node could not even say that it is too old
+// Not by the name of the function: an old Node could not even say that it is too old.
+import nodeModule from "node:module";
 import { parseArgs } from "node:util";
 import type { Workspace, WorkspaceOptions } from "./workspace.ts";
 

@@ -598,7 +598,8 @@ describe("quotas and rights", () => {
     expect(refused.status).toBe(429);
     expect(json.state.life_cycle_state).toBe("QUEUED");
     expect(json.status.queue_details.code).toBe("ACTIVE_RUNS_LIMIT_REACHED");
-    await jobs.finished(await jobs.submit(scriptedSubmit("instant"))); // its end lets the queue move
+    // Its end lets the queue move.
+    await jobs.finished(await jobs.submit(scriptedSubmit("instant")));
     expect((await jobs.finished(queued)).state.result_state).toBe("SUCCESS");
   });
 
