@@ -3,7 +3,7 @@
 import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/domain/facts.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { attemptText, rowText } from "./ledger.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { attemptIn, parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 import { generationOf, isAnnounced, isOurs } from "./view.ts";

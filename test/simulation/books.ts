@@ -11,7 +11,7 @@ import { msOf } from "../../shared/domain/time.ts";
 import type { TracedAttempt } from "../../shared/domain/trace.ts";
 import { sayDifference } from "./difference.ts";
 import { attemptText, eventText, rowText, runText } from "./ledger.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { settings } from "./workloads.ts";
 

@@ -4,7 +4,7 @@ import type { AskedBy } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { SECOND } from "./clock.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { parsed } from "./parsed.ts";
 import type { Caller } from "./port-call.ts";
 import { planOf } from "./view.ts";

@@ -1,23 +1,15 @@
 // Liveness: what must be true when faults have stopped and everything has come to rest.
 import { factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
-import type { Ancient } from "./ancient.ts";
 import { checkBooksAtEnd } from "./books.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import { checkLeaks } from "./leaks.ts";
 import { attemptText } from "./ledger.ts";
-import type { People } from "./people.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { checkRetention, isTidy } from "./retention.ts";
 import type { Run } from "./runs.ts";
 import { isAnnounced, type SafetyDeps } from "./view.ts";
 import { isPatient, type Weather } from "./weather.ts";
-
-export type LivenessDeps = SafetyDeps & {
-  readonly people: People;
-  readonly ancient: readonly Ancient[];
-  /** Checks of others, made when all has come to rest. */
-  readonly atEnd: (() => void)[];
-};
 
 /** The chapters of a run that somebody opened. */
 function chaptersOf({ files }: Pick<SafetyDeps, "files">, run_id: string): number {

@@ -8,7 +8,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { MINUTE } from "./clock.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { isReadable } from "./readable.ts";
 import { isOwnSender } from "./senders.ts";
 import type { Letter } from "./sqs.ts";

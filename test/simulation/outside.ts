@@ -10,6 +10,22 @@ import type { Sqs } from "./sqs.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
 
+export type People = {
+  /** The ids of the proper tickets: each of them must come to its outcomes. */
+  readonly runIds: readonly string[];
+  /** Ids that were used for nothing but tickets that must be refused. */
+  readonly refusedIds: readonly string[];
+  /** Ids under which a second, different ticket came. */
+  readonly contestedIds: readonly string[];
+  readonly auditIds: readonly string[];
+  /** When a run's ticket was last sent again. */
+  readonly repeatedMs: ReadonlyMap<string, number>;
+  /** When the scheduler starts the last of the runs. */
+  readonly scheduledAtMs: number;
+  /** Whether somebody else than a service sent this, so that it may rightly be called poison. */
+  readonly isForeign: (queue: QueueName, body: string) => boolean;
+};
+
 export type PeopleDeps = {
   readonly clock: VirtualClock;
   readonly random: Random;

@@ -10,7 +10,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { HOUR, MINUTE } from "./clock.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { askedFor } from "./plans.ts";
 import type { Weather } from "./weather.ts";
 

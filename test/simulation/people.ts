@@ -6,7 +6,7 @@ import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, SECOND, START } from "./clock.ts";
 import { forge, replay } from "./forgers.ts";
-import { type Outside, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
+import { type Outside, type People, type PeopleDeps, retryAttempts, traceOf } from "./outside.ts";
 import { pretend } from "./pretenders.ts";
 import type { Random } from "./random.ts";
 import { botherAncient } from "./retention.ts";
@@ -15,22 +15,6 @@ import { CLAIMED, engineers, producers } from "./senders.ts";
 import { auditOf, bringRefused, drawTicket, others } from "./tickets.ts";
 import type { Weather } from "./weather.ts";
 import { scheduledWorkload } from "./workloads.ts";
-
-export type People = {
-  /** The ids of the proper tickets: each of them must come to its outcomes. */
-  readonly runIds: readonly string[];
-  /** Ids that were used for nothing but tickets that must be refused. */
-  readonly refusedIds: readonly string[];
-  /** Ids under which a second, different ticket came. */
-  readonly contestedIds: readonly string[];
-  readonly auditIds: readonly string[];
-  /** When a run's ticket was last sent again. */
-  readonly repeatedMs: ReadonlyMap<string, number>;
-  /** When the scheduler starts the last of the runs. */
-  readonly scheduledAtMs: number;
-  /** Whether somebody else than a service sent this, so that it may rightly be called poison. */
-  readonly isForeign: (queue: QueueName, body: string) => boolean;
-};
 
 const CHAPTERS_MAX = 3;
 /** One id is the beginning of another, and looks like a marker's name. */

@@ -12,7 +12,7 @@ import { topology } from "../../shared/topology.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import { orderedBy } from "./databricks.ts";
 import { attemptText, rowText } from "./ledger.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { parsed } from "./parsed.ts";
 import type { Message } from "./sqs.ts";
 

@@ -14,7 +14,7 @@ import { msOf } from "../../shared/domain/time.ts";
 import { type Ancient, rowsOfRun } from "./ancient.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
 import type { Files } from "./files.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import type { Outside } from "./outside.ts";
 import { settings } from "./workloads.ts";
 

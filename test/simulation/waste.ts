@@ -12,7 +12,7 @@ import { MINUTE, SECOND } from "./clock.ts";
 import { watchDelays } from "./delays.ts";
 import { watchHeals } from "./heals.ts";
 import { attemptText } from "./ledger.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 import { attemptIn, parsed } from "./parsed.ts";
 import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
