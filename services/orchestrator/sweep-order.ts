@@ -1,5 +1,5 @@
-// In which order the sweep comes to silent markers, and which of them it need not read, if there are
-// more than a tick has time for.
+// In which order the sweep comes to silent markers, and which of them it need not read, if there
+// are more than a tick has time for.
 import { type Marker, markerName } from "../../shared/domain/facts.ts";
 import type { MarkerListing, MarkersPort } from "../../shared/ports.ts";
 
@@ -30,8 +30,8 @@ export function remembered(
 }
 
 /**
- * Keeps a marker that waits for its next heal. Hundreds of them would otherwise be read again at each
- * tick.
+ * Keeps a marker that waits for its next heal. Hundreds of them would otherwise be read again at
+ * each tick.
  */
 export function remember(
   { markers }: MarkersPort,
