@@ -208,10 +208,12 @@ async function projectOutcome(
   const isOpen = message.announced || (await deps.markers.read(fact)) !== undefined;
   if (!isOpen && !message.again) return nothing;
   if (!isOpen) return { rows: noRows, after: () => announce(deps, fact, true) };
-  if (message.again && deps.settings.announceAfter === "fact")
-    return { rows: noRows, after: () => announce(deps, fact, false) };
+  // Its own record is on its way. To hurry it would wake the warehouse within a window.
+  if (message.again)
+    return deps.settings.announceAfter === "fact"
+      ? { rows: noRows, after: () => announce(deps, fact, false) }
+      : nothing;
   const chapter = await chapterOf(deps, fact);
-  if (chapter === undefined && message.again) return forgotten(deps, message);
   if (chapter === undefined)
     throw new PlatformTroubleError(
       `chapter ${fact.chapter} of run ${fact.run_id} is over, but what opened it cannot be read`,

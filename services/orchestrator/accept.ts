@@ -27,6 +27,7 @@ import type {
   VolumesPort,
   WorkloadsPort,
 } from "../../shared/ports.ts";
+import { sendRecord } from "../../shared/story/send-record.ts";
 import { waitForSubject } from "./early-order.ts";
 import { type OrchestrateDeps, orchestrate } from "./orchestrate.ts";
 import { keepShared } from "./shared-files.ts";
@@ -131,7 +132,10 @@ async function announcedAgain(
     if (later === undefined) break;
     outcome = later;
   }
-  await deps.queues.send("records", recordOf(outcome, "outcome", again), { traceparent });
+  const record = recordOf(outcome, "outcome", again);
+  // The sender of a repeated ticket waits for an answer. Everything else waits for its window.
+  if (again) await deps.queues.send("records", record, { traceparent });
+  else await sendRecord(deps, record, { traceparent });
   return true;
 }
 

@@ -108,12 +108,12 @@ export async function orchestrate(
     });
   // The judge asks Databricks itself, and sends a watch if the run is not over. So an outdated look
   // cannot mislead it.
-  if (isOver) await deps.queues.send("reports", endedOf(key), { traceparent });
-  else await watch(deps, submission, traceparent);
+  // A run that is over needs no cancelling, and reaches the books with its outcome.
+  if (isOver) return await deps.queues.send("reports", endedOf(key), { traceparent });
+  await watch(deps, submission, traceparent);
   await cancelIfStopped(deps, key, submission.databricks_run_id);
-  // The record comes last: an unwanted run costs money until it is cancelled. A run that is over at
-  // once reaches the books with its outcome.
-  if (!isOver) await sendRecord(deps, recordOf(key, "submission"), { traceparent });
+  // The record comes last: an unwanted run costs money until it is cancelled.
+  await sendRecord(deps, recordOf(key, "submission"), { traceparent });
 }
 
 /** Both, when both have ended: nobody's call is left behind. */

@@ -28,6 +28,7 @@ import { attemptsOf } from "../../shared/story/chapter.ts";
 import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { sendRecord } from "../../shared/story/send-record.ts";
 import { eachInTurn } from "./each-in-turn.ts";
+import { inSweepOrder, remember, remembered } from "./sweep-order.ts";
 
 export type SweepDeps = FactsPort &
   MarkersPort &
@@ -58,9 +59,7 @@ export async function sweep(deps: SweepDeps): Promise<void> {
   const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000 + heldForMs(deps);
   const nowMs = deps.clock.nowMs();
   const listed = await deps.markers.list();
-  const silent = listed
-    .filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs)
-    .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
+  const silent = inSweepOrder(listed.filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs));
   const tally = { heals: 0, silent: 0 };
   await eachInTurn(deps, silent, {
     untilMs: nowMs + TICK_MS_MAX,
@@ -89,20 +88,28 @@ type Tally = {
 };
 
 async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): Promise<void> {
-  const marker = await listedMarker(deps, listing);
+  const known = remembered(deps, listing);
+  const waits = known !== undefined && !isDue(deps, known);
+  const marker = waits ? known : await listedMarker(deps, listing);
   if (marker === undefined) return;
+  remember(deps, listing, marker);
   if (isLongSilent(marker, deps.clock.nowMs(), deps.settings.timeScale)) tally.silent++;
-  if (await heal(deps, listing.key, marker)) tally.heals++;
+  if (isDue(deps, marker) && (await heal(deps, listing.key, marker))) tally.heals++;
 }
 
-/** Heals one chapter if its marker itself says that it is silent (the listing may lag). */
+/** Whether a marker itself says that it is silent (the listing may lag). */
+const isDue = (deps: SweepDeps, marker: Marker): boolean =>
+  silentForMs(deps, marker) >=
+  healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000 + heldForMs(deps);
+
+const silentForMs = ({ clock }: SweepDeps, { touched_at }: Marker): number =>
+  clock.nowMs() - msOf(touched_at);
+
+/** Heals one chapter whose marker is silent. */
 async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<boolean> {
-  const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000 + heldForMs(deps);
-  const silentForMs = deps.clock.nowMs() - msOf(marker.touched_at);
-  if (silentForMs < waitMs) return false;
   const facts = await chapterFactsOf(deps, key);
   const frontier = frontierOf(facts);
-  if (frontier.kind === "orphan") return await removeOrphan(deps, marker, silentForMs);
+  if (frontier.kind === "orphan") return await removeOrphan(deps, marker);
   const { traceparent } = facts;
   await writeMarkerAndSend(deps, { ...key, ...facts.last, traceparent }, frontier, marker);
   const count = marker.heals + 1;
@@ -141,12 +148,8 @@ async function writeMarkerAndSend(
 /** The trace of the ticket, or of the retry that opened the chapter. */
 type Traced = { readonly traceparent: string | undefined };
 
-async function removeOrphan(
-  deps: SweepDeps,
-  marker: Marker,
-  silentForMs: number,
-): Promise<boolean> {
-  if (silentForMs < ORPHAN_SECONDS * deps.settings.timeScale * 1000) return false;
+async function removeOrphan(deps: SweepDeps, marker: Marker): Promise<boolean> {
+  if (silentForMs(deps, marker) < ORPHAN_SECONDS * deps.settings.timeScale * 1000) return false;
   await deps.markers.remove(marker);
   deps.log("marker.orphaned", { run_id: marker.run_id, chapter: marker.chapter });
   return true;

@@ -189,7 +189,7 @@ test("a sweep that dies between marker and message waits longer, instead of floo
 
 const runOf = (i: number): string => `R-${String(i).padStart(2, "0")}`;
 
-test("of more silent chapters than a tick heals, the oldest come first, and the rest at the next", async () => {
+test("of more silent chapters than a tick heals, the oldest and the youngest come first, in turns, and the rest at the next", async () => {
   const plane = createPlane();
   for (let i = 39; i >= 0; i--) {
     plane.at(i);
@@ -199,9 +199,28 @@ test("of more silent chapters than a tick heals, the oldest come first, and the 
   plane.at(HALF_AN_HOUR + 100);
   const healedRuns = () => plane.sent.map(({ body }) => JSON.parse(body).run_id);
   await sweep(plane.ports);
-  expect(healedRuns()).toEqual(Array.from({ length: 30 }, (_, i) => runOf(i)));
+  const inTurns = (i: number) => runOf(i % 2 === 0 ? i / 2 : 40 - (i + 1) / 2);
+  expect(healedRuns()).toEqual(Array.from({ length: 30 }, (_, i) => inTurns(i)));
   await sweep(plane.ports);
-  expect(healedRuns().slice(30)).toEqual(Array.from({ length: 10 }, (_, i) => runOf(30 + i)));
+  const rest = Array.from({ length: 10 }, (_, i) => runOf(15 + i));
+  expect(healedRuns().slice(30).toSorted()).toEqual(rest);
+});
+
+test("a marker that waits for its next heal is read once, and not at each tick", async () => {
+  const plane = createPlane();
+  await plane.lay("ticket", ticketFact);
+  await plane.markers.write({ ...freshMarker(chapter, t0), heals: 5 });
+  const reads = () => plane.calls().filter((call) => call === "read marker 1").length;
+  for (let tick = 1; tick <= 3; tick++) {
+    plane.at(HALF_AN_HOUR + tick * 300);
+    await sweep(plane.ports);
+  }
+  expect([reads(), plane.sent.length]).toEqual([1, 0]);
+  // It counts as silent all the same.
+  expect(plane.logged.at(-1)).toMatchObject(["sweep.finished", { count: 0, silent: 1 }]);
+  plane.at(32 * HALF_AN_HOUR + 1);
+  await sweep(plane.ports);
+  expect([reads(), plane.sent.length]).toEqual([2, 1]);
 });
 
 test("a tick that takes long leaves the rest to the next", async () => {

@@ -62,13 +62,13 @@ test("a marker file that is not valid JSON is healed as a fresh one, and written
   await sweep(plane.deps);
   expect(plane.sent).toEqual([
     ["records", "a"],
-    ["records", "b"],
     ["records", "c"],
+    ["records", "b"],
   ]);
   expect(plane.written.map(({ run_id, heals }) => [run_id, heals])).toEqual([
     ["a", 1],
-    ["b", 1],
     ["c", 1],
+    ["b", 1],
   ]);
 });
 
@@ -84,16 +84,16 @@ test("a chapter whose facts nobody can read does not keep the sweep from the oth
     markers: { ...deps.markers, list: async () => [torn, ...listed.slice(1)] },
   });
   expect(plane.sent).toEqual([
-    ["records", "b"],
     ["records", "c"],
+    ["records", "b"],
   ]);
   expect(plane.logged).toContain("marker.failed");
 });
 
 test.each([
-  { given: "one chapter is in trouble", troubled: ["a"], healed: ["b", "c", "d", "e"] },
-  { given: "every second one is", troubled: ["a", "c", "e"], healed: ["b", "d"] },
-  { given: "three in a row are", troubled: ["a", "b", "c"], healed: [] },
+  { given: "one chapter is in trouble", troubled: ["a"], healed: ["e", "b", "d", "c"] },
+  { given: "every second one is", troubled: ["a", "b", "c"], healed: ["e", "d"] },
+  { given: "three in a row are", troubled: ["a", "e", "b"], healed: [] },
 ])("where $given, the sweep heals $healed, and does not throw", async ({ troubled, healed }) => {
   const plane = createPlane((run_id) => {
     if (troubled.includes(run_id)) throw new PlatformTroubleError("403 PERMISSION_DENIED");

@@ -14,6 +14,7 @@ type Content = AttemptKey & {
   readonly ticket_id?: string;
   readonly tries?: number;
   readonly of?: string;
+  readonly again?: boolean;
 };
 
 /** As long as it waits itself, a message need not have done anything. */
@@ -187,6 +188,8 @@ function forgottenReport(
   const { next, run_id, chapter } = decision;
   if (next.kind === "outcome") {
     if (files.get(factRef.outcome({ run_id, chapter })) === undefined) return "the outcome";
+    // Without its marker somebody has recorded it.
+    if (files.readMarker({ run_id, chapter }) === undefined) return undefined;
     return wasSent("records", content, "outcome") ? undefined : "a record of the outcome";
   }
   const key = { run_id, iter_n: next.iter_n, attempt: next.attempt };
@@ -205,6 +208,8 @@ function forgottenRecord({ files, ledger, bus }: Lookup, content: Content): stri
   }
   if (content.of === "decision") return ledger.results.has(row) ? undefined : "the ledger's row";
   const outcome = files.get(factRef.outcome(content));
-  const isSaid = outcome === undefined || isAnnounced({ files, bus }, content);
+  // A repeated ticket of an open chapter hears of it with the books, if a stage wants those first.
+  const isToCome = content.again === true && files.readMarker(content) !== undefined;
+  const isSaid = outcome === undefined || isToCome || isAnnounced({ files, bus }, content);
   return isSaid ? undefined : "the announcement";
 }

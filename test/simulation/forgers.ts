@@ -24,7 +24,12 @@ export function forge({ random, databricks, send, clock }: Outside, run_id: stri
   if (x < 0.35) send(nowMs, "reports", endedOf(at));
   else if (x < 0.65) send(nowMs, "turns", turnOf(at, by));
   else if (x < 0.85 && last !== undefined) send(nowMs, "watches", forgedWatch(random, last, nowMs));
-  else send(nowMs, "records", recordOf(at, random.pick(["outcome", "decision", "submission"])));
+  else {
+    const of = random.pick(["outcome", "decision", "submission"] as const);
+    // As if it had been announced, which nobody but our own ingester can know.
+    const announced = of === "outcome" && random.chance(0.5);
+    send(nowMs, "records", { ...recordOf(at, of), announced });
+  }
 }
 
 /** Its deadline has passed, or never will; its number is higher than any; its chapter or its run is another. */

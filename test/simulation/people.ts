@@ -202,7 +202,15 @@ function repairLater({ clock, databricks, soonMs, weather, random }: Outside, ru
 function withoutTries(body: string): string {
   try {
     const value = JSON.parse(body) as object;
-    return canonical({ ...value, tries: 0, looks: 0, number: 0, touched_at: "", said: "" });
+    return canonical({
+      ...value,
+      tries: 0,
+      looks: 0,
+      number: 0,
+      touched_at: "",
+      said: "",
+      announced: false,
+    });
   } catch {
     return body;
   }

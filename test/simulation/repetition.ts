@@ -113,7 +113,9 @@ function watchReports({
     const about = attemptText(fact as DecisionFact);
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
     const isLong =
-      run !== undefined && clock.nowMs() - run.startedMs > 3 * MINUTE + weather.recordsHoldMsMax;
+      run !== undefined &&
+      clock.nowMs() - run.startedMs >
+        3 * MINUTE + weather.recordsHoldMsMax + weather.ledgerWindowSeconds * SECOND;
     if (isLong && !ledger.requests.has(rowText(fact as DecisionFact)))
       violate("the ledger never had it running", about);
   });

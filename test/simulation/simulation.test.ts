@@ -4,7 +4,7 @@ import { coverageTable, methodsInText, neverFired, portMethods, spared } from ".
 import { brokenLines, type Many, simulateMany } from "./many.ts";
 import { simulate } from "./world.ts";
 
-const SEEDS = 500;
+const SEEDS = 600;
 const CALM_SEEDS = 60;
 const TWICE_EVERY = 25;
 const TIMEOUT_MS = 240_000;

@@ -19,6 +19,7 @@ import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
 import { watchTraces } from "./traces.ts";
 import { isPatient, type Span } from "./weather.ts";
+import { watchWindows } from "./windows.ts";
 
 /**
  * Watches of one attempt, at the same time and in all (docs/architecture.md#the-sweep): between two
@@ -38,6 +39,7 @@ export function watchWaste(deps: LivenessDeps): void {
   watchLag(deps);
   watchState(deps);
   watchTraces(deps);
+  watchWindows(deps);
 }
 
 /** A message that a service sent is never poison; only what nobody can explain asks for a person. */

@@ -130,6 +130,8 @@ export const drawPolite = (random: Random): Weather => ({
   meddling: 0.5 + random.next() / 2,
   slow: 0.3,
   recordsHoldMsMax: random.pick([0, MINUTE, MINUTE, 3 * MINUTE]),
+  announceAfter: random.pick(["fact", "ledger"] as const),
+  ledgerWindowSeconds: random.pick([0, 900, 3_600]),
   outages: {},
   faultsEndMs: START + 3 * HOUR,
 });
