@@ -2,7 +2,7 @@
 // in between.
 import { jitterOf } from "../../shared/domain/cadence.ts";
 import { MINUTE, SECOND } from "./clock.ts";
-import type { LivenessDeps } from "./liveness.ts";
+import type { LivenessDeps } from "./liveness-deps.ts";
 
 /** Records become visible together, and a batch takes its time. */
 const AWAKE_FOR = 2 * MINUTE;
