@@ -1,11 +1,6 @@
 // What may truly be said of an attempt. The judge sees words and files; this sees how the run was meant to end.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
-import {
-  isRefused,
-  type Manifest,
-  type Submission,
-  type Verdict,
-} from "../../shared/domain/facts.ts";
+import { isRefused, type Manifest, type Submission, Verdict } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { MINUTE } from "./clock.ts";
 import { endingOf } from "./endings.ts";
@@ -34,6 +29,8 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if (run === undefined) return ["lost"]; // it was somebody else's, and gone before anybody could look
   const unseen = unseenVerdicts(truth, run);
   if (unseen !== undefined) return unseen;
+  // Somebody made another run of it while it was judged: what was read before is gone.
+  if (run.overriddenMs !== undefined) return everyVerdict;
   const allowed = new Set<Verdict>();
   for (const ending of run.endings)
     for (const verdict of endingOf(ending).verdicts)
@@ -47,7 +44,7 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if (!isTrulySucceeded(run, manifest, nowMs)) allowed.delete("succeeded");
   if (isReported(truth, run)) allowed.delete("unreported");
   // It was changed, or hidden, while it was judged.
-  if (run.overriddenMs !== undefined || isHiddenForLong(truth, run)) allowed.add("unknown");
+  if (isHiddenForLong(truth, run)) allowed.add("unknown");
   if (run.repairedMs === undefined && run.ending === "cancelled")
     allowed.delete(run.endMs < msOf(submission.deadline) ? "timed_out" : "cancelled");
   return [...allowed];
@@ -70,6 +67,8 @@ const isHiddenForLong = ({ submission, nowMs }: Truth, { hidden }: Run): boolean
   submission !== undefined &&
   !isRefused(submission) &&
   nowMs - msOf(submission.submitted_at) > 10 * MINUTE - CLOCKS_OFF_MS_MAX;
+
+const everyVerdict: readonly Verdict[] = Verdict.options;
 
 const saysFailed = ({ result, output }: Run): boolean =>
   result?.kind === "honest" && result.status === "FAILED" && isReadableOutput(output);
