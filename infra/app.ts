@@ -1,4 +1,5 @@
-// The CDK app: one stack for each file in infra/stages. Needs no account and no network. Context, all of it optional:
+// The CDK app: one stack for each file in infra/stages. Needs no account and no network. Context,
+// all of it optional:
 //   -c stage=dev            this stage alone
 //   -c stages=<folder>      your own stages, outside this repository
 //   -c workloads=<folder>   your own workloads
@@ -23,7 +24,7 @@ import {
 try {
   await synthesise();
 } catch (error) {
-  // A fault in a file of the operator's needs no stack trace of ours.
+  // A fault in one of the operator's files needs no stack trace of ours.
   if (!(error instanceof StageError || error instanceof WorkloadError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
@@ -42,7 +43,7 @@ async function synthesise(): Promise<void> {
   const workloads = context("workloads") ?? WORKLOADS;
   const recipes = readWorkloads(workloads);
   for (const stage of stages) checkIdentities(stage, recipes, workloads);
-  // CDK copies what it deploys: the folder is needed no longer than this process.
+  // CDK copies the files that it deploys, so the folder is needed no longer than this process.
   const out = mkdtempSync(join(tmpdir(), "signalbox-bundles-"));
   process.on("exit", () => rmSync(out, { recursive: true, force: true }));
   const bundles = await buildBundles({ out, workloads, revision: context("revision") ?? "" });

@@ -1,4 +1,5 @@
-// One bundle for each function: what is deployed, and what the budgets are measured on. Needs neither Docker nor a network.
+// Builds one bundle for each function. The bundles are deployed, and the budgets are measured on
+// them. It needs neither Docker nor a network.
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build, type Metafile } from "esbuild";
@@ -20,11 +21,14 @@ export type BundleOptions = {
   readonly out: string;
   /** The workloads, which travel with the orchestrator. Default: the project's. */
   readonly workloads?: string;
-  /** Written into each bundle, to say from what it was built. */
+  /** Written into each bundle, to name the revision from which it was built. */
   readonly revision?: string;
 };
 
-/** Builds all three. The same sources give the same bytes, on every machine: a deploy without changes changes nothing. */
+/**
+ * Builds all three. The same sources give the same bytes on every machine, so a deploy without
+ * changes changes nothing.
+ */
 export async function buildBundles(options: BundleOptions): Promise<Bundles> {
   const [orchestrator, poller, ingester] = await Promise.all([
     buildBundle("orchestrator", options),
@@ -38,7 +42,7 @@ export async function buildBundles(options: BundleOptions): Promise<Bundles> {
   return { orchestrator, "run-poller": poller, ingester };
 }
 
-/** @throws Error where the service has no handler, or it does not compile. */
+/** @throws Error if the service has no handler, or it does not compile */
 async function buildBundle(
   service: ServiceName,
   { out, revision = "" }: BundleOptions,
@@ -50,18 +54,19 @@ async function buildBundle(
   mkdirSync(folder, { recursive: true });
   const { metafile, outputFiles } = await build({
     entryPoints: [entry],
-    // Written elsewhere: source maps name their sources from here, so the bytes are the same wherever they go.
+    // Written elsewhere: source maps name their sources relative to this folder, so the bytes do
+    // not depend on the real one.
     outdir: join(ROOT, "out", service),
     write: false,
     absWorkingDir: ROOT,
     bundle: true,
     minify: true,
     metafile: true,
-    // Chunks: what is imported dynamically (the SQL driver) is not even parsed until a record comes.
+    // Chunks: a dynamic import (the SQL driver) is not even parsed until a record comes.
     splitting: true,
     format: "esm",
     platform: "node",
-    // ES modules before CommonJS: only what is used of the AWS clients is kept.
+    // ES modules before CommonJS, so that only the used part of the AWS clients is kept.
     mainFields: ["module", "main"],
     target: "node24",
     outExtension: { ".js": ".mjs" },

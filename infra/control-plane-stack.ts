@@ -1,4 +1,5 @@
-// The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and who may do what.
+// The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and
+// permissions.
 import { CfnOutput, Stack, Tags } from "aws-cdk-lib";
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import type { Construct } from "constructs";
@@ -22,7 +23,7 @@ import type { ScheduledWorkload } from "./workloads.ts";
 
 export type ControlPlaneProps = {
   readonly stage: Stage;
-  /** For each function the folder with its handler.mjs. */
+  /** The folder with handler.mjs for each function. */
   readonly code: Readonly<Record<ServiceName, string>>;
   /** The python_file of every submission, in the company codebase. */
   readonly executorPath: string;
@@ -104,7 +105,10 @@ export class ControlPlaneStack extends Stack {
     keepBusToServices(this.outcomes, this.consumers);
   }
 
-  /** What an operator, an upstream system and the command line want to know of a deployed stack. */
+  /**
+   * Writes the outputs that an operator, an upstream system and the command line need of a deployed
+   * stack.
+   */
   private announce({ stage, executorPath }: ControlPlaneProps): void {
     const output = (key: string, value: string, description: string) =>
       new CfnOutput(this, `${key}Output`, { key, value, description });
@@ -134,7 +138,7 @@ const consoles: Readonly<Record<string, string>> = {
   "aws-us-gov": "console.amazonaws-us-gov.com",
 };
 
-/** Of a region that only the deployment knows, CDK knows no partition: then it is the usual one. */
+/** If only the deployment knows the region, CDK knows no partition. Then the usual one is taken. */
 function dashboardUrl(region: string, name: string): string {
   const console = consoles[RegionInfo.get(region).partition ?? ""] ?? "console.aws.amazon.com";
   return `https://${region}.${console}/cloudwatch/home?region=${region}#dashboards/dashboard/${name}`;

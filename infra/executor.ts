@@ -1,23 +1,25 @@
-// The executor's files, and where they lie in the company codebase: below the digest of their contents, so that no cluster ever runs
-// a stale one, and a deploy changes nothing for runs under way. The app names the path, the bootstrap uploads to it.
+// The executor's files, and their place in the company codebase: below the digest of their
+// contents. So no cluster ever runs a stale one, and a deploy changes nothing for runs under way.
+// The app names the path, the bootstrap uploads to it.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
-/** A file with its path relative to where it goes, with slashes. */
+/** A file with its path relative to the target folder, with slashes. */
 export type SourceFile = { readonly path: string; readonly content: Uint8Array };
 
 const ENTRY = "run_executor.py";
 
-/** services/executor/src: what runs in Databricks, in the order of the names. */
+/** services/executor/src: the files that run in Databricks, in the order of their names. */
 export const executorSources = (): readonly SourceFile[] =>
   filesBelow(join(import.meta.dirname, "..", "services", "executor", "src")).filter(({ path }) =>
     /\.(py|json)$/.test(path),
   );
 
 /**
- * The python_file of every submission. `codebaseVolume` is `/Volumes/<catalog>/<schema>/company_codebase`.
- * @throws Error where the sources are not whole
+ * The python_file of every submission. `codebaseVolume` is
+ * `/Volumes/<catalog>/<schema>/company_codebase`.
+ * @throws Error if the sources are not complete
  */
 export function executorPath(codebaseVolume: string, sources: readonly SourceFile[]): string {
   if (!sources.some(({ path }) => path === ENTRY))
@@ -25,7 +27,7 @@ export function executorPath(codebaseVolume: string, sources: readonly SourceFil
   return `${codebaseVolume}/executor/${contentHash(sources).slice(0, 16)}/${ENTRY}`;
 }
 
-/** All files of a folder and of those below it; what Python leaves behind is passed over. */
+/** All files of a folder and of the folders below it, without those that Python leaves behind. */
 function filesBelow(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.parentPath.split(sep).includes("__pycache__"))
@@ -37,7 +39,7 @@ function filesBelow(folder: string): readonly SourceFile[] {
     }));
 }
 
-/** Of names and contents, in the order of the names. */
+/** The digest of names and contents, in the order of the names. */
 function contentHash(sources: readonly SourceFile[]): string {
   const hash = createHash("sha256");
   for (const { path, content } of sources.toSorted((a, b) => (a.path < b.path ? -1 : 1)))

@@ -1,10 +1,14 @@
-// Modules that packages of ours ask for and our functions never use. Each is replaced by one that says so, should it be asked after all.
+// Modules that our packages ask for and our functions never use. Each is replaced by one that says
+// so if it is asked after all.
 import type { Plugin } from "esbuild";
 
 type LeftOut = {
   readonly module: RegExp;
   readonly why: string;
-  /** Loaded although it is not used: it must load, and fail at its first use. Otherwise loading it fails. */
+  /**
+   * True if it is loaded although it is not used: then it must load, and fail at its first use.
+   * Otherwise loading it fails.
+   */
   readonly isLoaded?: true;
 };
 
@@ -31,7 +35,7 @@ export const leaveOut: Plugin = {
       build.onResolve({ filter: module }, ({ path }) => ({ path, namespace }));
       build.onLoad({ filter: /.*/, namespace }, ({ path }) => {
         const sentence = JSON.stringify(`${path} is left out of this bundle: ${why}`);
-        // Whoever can do without a module looks for this code.
+        // A package that can do without a module looks for this code.
         const error = `Object.assign(new Error(${sentence}),{code:"MODULE_NOT_FOUND"})`;
         return {
           contents: isLoaded

@@ -1,4 +1,5 @@
-// THIRD_PARTY_NOTICES: whose code travels in the bundles, and under which licence. Written by `npm run notices`.
+// Writes THIRD_PARTY_NOTICES, the licences of foreign code in the bundles. `npm run notices` runs
+// it.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ The functions that Signalbox deploys carry code of the packages below. This list
 "npm run notices"; a test fails where it does not agree with them.
 `;
 
-/** The text of the file, from what the bundles hold. */
+/** The text of the file, from the contents of the bundles. */
 export function noticesOf(bundles: Bundles): string {
   const folders = new Set(
     Object.values(bundles).flatMap(({ metafile }) =>
@@ -26,7 +27,9 @@ export function noticesOf(bundles: Bundles): string {
 
 const RULE = "-".repeat(80);
 
-/** `node_modules/@scope/name` of a bundled file, wherever it is nested; undefined for our own. */
+/**
+ * `node_modules/@scope/name` of a bundled file, however deep it is nested; undefined for our own.
+ */
 const packageFolder = (input: string): string | undefined =>
   /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
 
@@ -46,7 +49,7 @@ function packageAt(folder: string): { readonly title: string; readonly text: str
   };
 }
 
-/** Builds the bundles anew, in a folder that is gone afterwards. */
+/** Builds the bundles again, in a folder that is removed afterwards. */
 export async function currentNotices(): Promise<string> {
   const out = mkdtempSync(join(tmpdir(), "notices-"));
   try {

@@ -1,4 +1,5 @@
-// What a stage file may say: each key with its fault and the fix. Read and judged by stage.ts.
+// The schema of a stage file: each key with its fault and the fix. stage.ts reads and judges the
+// file.
 import * as z from "zod";
 import { PrincipalId } from "../shared/domain/recipe.ts";
 import { RETENTION_DAYS } from "../shared/domain/retention.ts";
@@ -21,19 +22,25 @@ const StoredSecret = {
     /^[A-Za-z0-9/_+=.@-]{1,512}$/,
     "must be the name (not the ARN) of a Secrets Manager secret in this account and region, such as signalbox/dev/databricks",
   ),
-  /** Of the secret, where that is not Secrets Manager's own. */
+  /** The key of the secret, if it is not Secrets Manager's own. */
   kms_key_arn: text(
     /^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key\/[A-Za-z0-9-]{1,64}$/,
     "must be the ARN of the KMS key that encrypts the secret, arn:aws:kms:…:key/… (not an alias), or be absent: Secrets Manager's own key needs no grant",
   ).optional(),
 };
 
-/** A service principal that reads facts, plans, results and the ledger, and writes nothing: as it people look at night. */
+/**
+ * A service principal that reads facts, plans, results and the ledger, and writes nothing: people
+ * use it at night.
+ */
 const OnCall = z
   .strictObject(
     {
       client_id: PrincipalId,
-      /** Its client secret in Secrets Manager, which the on-call policy may then read. Absent: people have credentials of their own. */
+      /**
+       * Its client secret in Secrets Manager, which the on-call policy may then read. Absent:
+       * people have credentials of their own.
+       */
       secret: StoredSecret.secret.optional(),
       kms_key_arn: StoredSecret.kms_key_arn,
     },
@@ -44,12 +51,15 @@ const OnCall = z
     message: "is missing, and kms_key_arn says that there is one",
   });
 
-/** How the functions prove who they are to Databricks; in the order of preference. */
+/** How the functions sign in at Databricks; in the order of preference. */
 const Auth = z.discriminatedUnion(
   "kind",
   [
     z.strictObject({
-      /** No stored secret: a token of the function's role (STS GetWebIdentityToken), exchanged by a federation policy. */
+      /**
+       * No stored secret: a token of the function's role (STS GetWebIdentityToken), exchanged under
+       * a federation policy.
+       */
       kind: z.literal("federation"),
       audience: text(
         /^\S{1,1000}$/,
@@ -62,7 +72,10 @@ const Auth = z.discriminatedUnion(
       ...StoredSecret,
     }),
     z.strictObject({
-      /** A personal access token in Secrets Manager: {"token": …}. It belongs to a person, and ends with them. */
+      /**
+       * A personal access token in Secrets Manager: {"token": …}. It belongs to a person, and ends
+       * when that person's account ends.
+       */
       kind: z.literal("pat"),
       ...StoredSecret,
     }),
@@ -83,7 +96,7 @@ const Volumes = z
     },
     "must name facts, plans, scratchpad and company_codebase, or be absent: all have defaults",
   )
-  // What executed code may write must never be where its facts are.
+  // Executed code may write to a volume that is never the one of the facts.
   .refine((names) => new Set(Object.values(names)).size === 4, {
     error: "must name four different volumes",
   })
@@ -92,12 +105,12 @@ const Volumes = z
 const Identities = z.object({
   /** The functions' own service principal. */
   client_id: PrincipalId,
-  /** The functions' principals of before: runs that they submitted are still ours. */
+  /** The functions' earlier principals: runs that they submitted are still ours. */
   former_client_ids: z.array(PrincipalId).max(10).default([]),
   /** The service principal as which executors run. */
   run_as: PrincipalId,
   on_call: OnCall.optional(),
-  /** Executed code could then forge facts. For trying things out alone; the doctor keeps warning. */
+  /** If true, executed code could forge facts. For experiments only; the doctor keeps warning. */
   allow_same_identity: z.boolean("must be true or false").default(false),
 });
 
@@ -120,7 +133,10 @@ const Databricks = z
       ),
       schema: identifier("schema"),
       volumes: Volumes,
-      /** Where results are judged. `file` is for compute whose runs have no output: others may rewrite it before it is judged. */
+      /**
+       * Where results are judged. `file` is for compute whose runs have no output: others may
+       * rewrite the file before it is judged.
+       */
       evidence: z.enum(["output", "file"], "must be output or file").default("output"),
     },
     "must hold host, auth, client_id, warehouse_id, catalog, schema and run_as: see infra/stages/dev.yaml",
@@ -131,7 +147,7 @@ const Databricks = z
       path: ["run_as"],
       message:
         "is the controllers' own client_id, so executed code could forge the facts that judge it: name another service principal, or say allow_same_identity: true",
-      // Also beside other faults: everything that is wrong is said at once.
+      // Also if there are other faults, so that the operator sees all of them at once.
       when: ({ value }) => Identities.safeParse(value).success,
     },
   )
@@ -145,7 +161,7 @@ type Principals = Pick<z.infer<typeof Identities>, "client_id" | "run_as" | "on_
   readonly auth: z.infer<typeof Auth>;
 };
 
-/** Whoever looks at night must be nobody who can change what is looked at. */
+/** The identity of people at night must not be one that can change what they look at. */
 function onCallFault({ client_id, run_as, on_call, auth }: Principals) {
   if (on_call?.client_id === client_id)
     return {
@@ -166,11 +182,11 @@ function onCallFault({ client_id, run_as, on_call, auth }: Principals) {
   return undefined;
 }
 
-/** Who may give orders: roles and users of IAM. */
+/** The people who may give orders: roles and users of IAM. */
 const People = z
   .strictObject(
     {
-      /** Absent: whoever IAM lets, but no service of AWS. */
+      /** Absent: every principal that IAM allows, but no service of AWS. */
       orders: z
         .array(
           text(
@@ -186,7 +202,7 @@ const People = z
   )
   .default({});
 
-/** A name that comes twice is one: two subnets shall be two zones. */
+/** A name that comes twice counts once: two subnets must be two zones. */
 const areDistinct = (names: readonly string[]): boolean => new Set(names).size === names.length;
 
 const Vpc = z.strictObject(
@@ -206,16 +222,22 @@ const Vpc = z.strictObject(
   "must hold subnet_ids and security_group_ids",
 );
 
-// Its parts, not a list of names: there are new regions every year.
+// The parts of a region's name, not a list of names: there are new regions every year.
 const REGION =
   /^[a-z]{2,4}(-(gov|iso[a-z]?|de))?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[1-9]$/;
 
 const Aws = z.strictObject(
   {
-    /** Absent: whatever the deploying credentials belong to. Named: a deployment with others is refused by CDK. */
+    /**
+     * Absent: the account of the deploying credentials. Named: CDK refuses a deployment with
+     * credentials of another one.
+     */
     account: text(/^[0-9]{12}$/, "must be the account's twelve digits, in quotes").optional(),
     region: text(REGION, "must be a region such as eu-central-1").optional(),
-    /** Behind IP access lists or private links. Absent: the functions run outside any VPC. */
+    /**
+     * For workspaces behind IP access lists or private links. Absent: the functions run outside any
+     * VPC.
+     */
     vpc: Vpc.optional(),
   },
   "must hold account, region, vpc, or nothing: aws: {}",
@@ -228,7 +250,7 @@ const concurrency = z
 
 const queueNames = Object.keys(topology) as readonly QueueName[];
 
-/** How many batches of each queue are handled at once; what is left away is as in the topology. */
+/** How many batches of each queue are handled at once; default: as in the topology. */
 const Concurrency = z
   .partialRecord(z.enum(queueNames), concurrency, {
     error: `must be a map of ${queueNames.join(", ")} to numbers, or absent: all have defaults`,
@@ -244,24 +266,33 @@ const Limits = z
           "must be 7, 14, 30, 60, 90, 120, 180, 365 or 731",
         )
         .default(90),
-      /** A message that waited so long in a queue is an alarm. */
+      /** A message that has waited so long in a queue is an alarm. */
       queue_age_seconds: seconds("the age of a waiting message that is an alarm", 86_400).default(
         900,
       ),
-      /** A ledger that keeps a warehouse awake for longer is an alarm: it costs more than all of AWS. */
+      /**
+       * A ledger that keeps a warehouse awake for longer is an alarm, because it costs more than
+       * all of AWS.
+       */
       warehouse_hours_per_day: z
         .number("must be a number of hours")
         .min(0.1, "must be at least 0.1")
         .max(24, "must be at most 24")
         .default(8),
-      /** How long the facts of a run outlive it, and so how long its ticket_id is remembered. */
+      /**
+       * How long the facts of a run are kept after its end, and so how long its ticket_id is
+       * remembered.
+       */
       retention_days: z
         .int("must be a number of whole days")
         .min(RETENTION_DAYS.min, `must be at least ${RETENTION_DAYS.min}: messages live up to 18`)
         .max(RETENTION_DAYS.max, `must be at most ${RETENTION_DAYS.max}`)
         .default(RETENTION_DAYS.usually),
       concurrency: Concurrency,
-      /** How long records are gathered before they are written: longer is fewer, larger merges, and later outcomes. */
+      /**
+       * How long records are gathered before they are written. Longer means fewer, larger merges,
+       * and later outcomes.
+       */
       ledger_window_seconds: z
         .int("must be a number of whole seconds")
         .min(1, "must be at least 1: Lambda gathers more than ten messages only within a window")
@@ -294,7 +325,7 @@ const Alarms = z.union(
   'must say who hears alarms: {topic_arn: "arn:aws:sns:…"}, {email: "oncall@example.com"}, or {nobody: true}',
 );
 
-/** Of the 1,024 of an alarm's description; the others are for what it means. */
+/** The part of an alarm's 1,024 characters of description; the rest is for its meaning. */
 export const RUNBOOK_URL_CHARS_MAX = 700;
 
 /** A stage file, with its defaults. */
@@ -306,7 +337,10 @@ export const StageFile = z.strictObject(
     limits: Limits,
     people: People,
     alarms: Alarms,
-    /** Where alarms send people: your copy of infra/runbook.md, as a link that opens from a phone. */
+    /**
+     * The address to which alarms send people: your copy of infra/runbook.md, as a link that opens
+     * from a phone.
+     */
     runbook_url: text(
       /^https:\/\/[^\s#]+$/,
       "must be the address of your copy of the runbook, https://… and without a #: alarms add their section",

@@ -1,4 +1,5 @@
-// The configuration of one stage: one reviewed file, infra/stages/<stage>.yaml. What is wrong in it is said by key, with the fix.
+// The configuration of one stage: one reviewed file, infra/stages/<stage>.yaml. Each fault is
+// reported by its key, with the fix.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as z from "zod";
@@ -9,18 +10,21 @@ import { parseYaml } from "./yaml.ts";
 export type StageConfig = z.infer<typeof StageFile>;
 export type Stage = StageConfig & {
   readonly name: string;
-  /** Names the stack, its queues and functions, and the plane in plane.json. */
+  /** The name of the stack, which its queues, functions and plane.json carry. */
   readonly stack: string;
 };
 
-/** A stage file that cannot be used. Its message is for the operator: file, key, fault and fix, one a line. */
+/**
+ * A stage file that cannot be used. Its message is for the operator: file, key, fault and fix, one
+ * a line.
+ */
 export class StageError extends Error {
   override readonly name = "StageError";
 }
 
 const FILE = /^([a-z][a-z0-9-]{0,15})\.yaml$/;
 
-/** The stages of a folder, or the one that is asked for. @throws StageError */
+/** The stages of a folder, or the requested one. @throws StageError */
 export function readStages(folder: string, only?: string): readonly Stage[] {
   const files = filesOf(folder)
     .filter((file) => /\.ya?ml$/.test(file))
@@ -54,7 +58,8 @@ function filesOf(folder: string): readonly string[] {
 }
 
 /**
- * Facts and ledger lie in the schema: of two stages in one, each would write the other's books.
+ * Checks that each stage has its own schema. Facts and ledger lie in it: two stages in one would
+ * write each other's books.
  * @throws StageError with a line for each stage whose schema is taken
  */
 function checkSchemas(folder: string, stages: readonly Stage[]): void {

@@ -1,5 +1,5 @@
-// The reviewed recipes, as the app and the command line see them: which have a schedule, and as whom they run. The orchestrator's
-// bundle carries the folder itself.
+// The reviewed recipes for the app and the command line: their schedules and principals. The
+// orchestrator's bundle contains the folder itself.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { faultsOf, messageOf } from "../shared/domain/body.ts";
@@ -7,7 +7,7 @@ import { Recipe, WorkloadName } from "../shared/domain/recipe.ts";
 import type { Stage } from "./stage.ts";
 import { parseYaml } from "./yaml.ts";
 
-/** The project's own. */
+/** The project's own folder. */
 export const WORKLOADS = join(import.meta.dirname, "..", "workloads");
 
 export type ScheduledWorkload = { readonly workload: string; readonly schedule: string };
@@ -20,7 +20,7 @@ export class WorkloadError extends Error {
 
 /**
  * Checks every recipe.
- * @throws WorkloadError: a recipe that the orchestrator would refuse is never deployed.
+ * @throws WorkloadError: a recipe that the orchestrator would refuse is never deployed
  */
 export function readWorkloads(folder: string): readonly Workload[] {
   return foldersIn(folder)
@@ -40,7 +40,7 @@ function foldersIn(folder: string): readonly string[] {
   }
 }
 
-/** Those with a schedule. */
+/** The workloads with a schedule. */
 export const scheduledOf = (workloads: readonly Workload[]): readonly ScheduledWorkload[] =>
   workloads.flatMap(({ workload, recipe: { schedule } }) =>
     schedule === undefined ? [] : [{ workload, schedule }],
@@ -55,7 +55,8 @@ export const executorsOf = (
 ];
 
 /**
- * A recipe may name a principal of its own, but not the controllers': what it executes could forge the facts that judge it.
+ * A recipe may name a principal of its own, but not the controllers': its code could forge the
+ * facts that judge it.
  * @throws WorkloadError with a line for each recipe that does
  */
 export function checkIdentities(

@@ -1,8 +1,11 @@
-// Files that people write: whatever is wrong with one is said in a sentence.
+// Reads files that people write. Each fault is reported in a sentence.
 import { strictYaml } from "../shared/adapters/strict-yaml.ts";
 import { messageOf } from "../shared/domain/body.ts";
 
-/** @throws what `errorOf` makes of the fault: also of what would be read as something else than what stands there. */
+/**
+ * @throws the error that `errorOf` makes of a fault, also of a text that would be read as something
+ *   else than it says
+ */
 export function parseYaml(
   source: string,
   errorOf: (fault: string, options: ErrorOptions) => Error,

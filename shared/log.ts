@@ -1,4 +1,5 @@
-// The log vocabulary: events are `noun.pastParticiple`, constant and greppable; keys never change their meaning.
+// The log vocabulary. Events are `noun.pastParticiple`, constant and greppable; keys never change
+// their meaning.
 
 export type LogEvent =
   | "message.waited"
@@ -34,7 +35,10 @@ export type LogEvent =
   | "platform.asked"
   | "platform.troubled";
 
-/** Standard keys; snake_case as in facts, messages and tables, so that one search finds a run everywhere. */
+/**
+ * The standard keys, in snake_case as in facts, messages and tables, so that one search finds a run
+ * everywhere.
+ */
 export type LogFields = {
   readonly queue?: string;
   readonly message_id?: string;
@@ -45,16 +49,16 @@ export type LogFields = {
   readonly attempt?: number;
   readonly databricks_run_id?: string;
   readonly run_url?: string;
-  /** Of the W3C trace that a ticket began. */
+  /** The id of the W3C trace that began with the ticket. */
   readonly trace_id?: string;
   readonly duration_ms?: number;
-  /** From the end of a Databricks run to the look that saw it. */
+  /** The time from the end of a Databricks run to the look that saw it. */
   readonly lag_ms?: number;
   readonly delay_seconds?: number;
   readonly count?: number;
-  /** Answers of Databricks that were 429. */
+  /** How many answers of Databricks were 429. */
   readonly throttled?: number;
-  /** Runs that showed no sign of life for over an hour. */
+  /** How many runs showed no sign of life for over an hour. */
   readonly silent?: number;
   readonly reason?: string;
   readonly verdict?: string;
@@ -65,10 +69,10 @@ export type LogFields = {
   readonly error?: unknown;
 };
 
-/** What a line carries beside its fields: the metrics that are made of it. */
+/** Further content of a line: the metrics that CloudWatch makes of it. */
 export type Extras = (event: LogEvent, fields: LogFields, nowMs: number) => object;
 
-/** A log that writes one JSON object a line. `nowMs` stamps it. */
+/** Creates a log that writes one JSON object a line. `nowMs` stamps it. */
 export const createLog =
   (service: string, nowMs: () => number, write: (line: string) => void, extras: Extras) =>
   (event: LogEvent, fields: LogFields = {}): void => {
@@ -89,7 +93,8 @@ export const createLog =
 
 const errorFields = ({ name, message, stack, cause }: Error) => ({ name, message, stack, cause });
 
-// Tickets, results and foreign error texts are untrusted: a line has a bound, and JSON escapes what could forge another.
+// The longest text in a line. Tickets, results and foreign error texts are untrusted, so a line has
+// a bound, and JSON escapes every character that could forge another line.
 const TEXT_CHARS_MAX = 4_000;
 const clipped = (value: unknown): unknown =>
   typeof value === "string" && value.length > TEXT_CHARS_MAX

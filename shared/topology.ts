@@ -1,4 +1,5 @@
-// The loop as data. The CDK app, the local runtime, the simulation and the IAM grants build themselves from this table.
+// The loop as data. The CDK app, the local runtime, the simulation and the IAM grants are built
+// from this table.
 import type * as z from "zod";
 import {
   Ended,
@@ -10,31 +11,40 @@ import {
 } from "./domain/messages.ts";
 
 export type ServiceName = "orchestrator" | "run-poller" | "ingester";
-/** Who sends of their own accord: a service, `anyone` with the producers' policy, or an on-call engineer's command line. */
+/**
+ * A sender: a service, `anyone` with the producers' policy, or an on-call engineer's command line.
+ */
 type Sender = ServiceName | "anyone" | "command-line";
 
 export type Queue = {
   readonly schema: z.ZodType;
-  /** Types of message that count here only if one of our own functions sent them; from others, a dead letter says where they belong. */
+  /**
+   * Types of message that count here only if one of our own functions sent them. From another
+   * sender they become a dead letter, whose reason says where they belong.
+   */
   readonly ownOnly: readonly string[];
   readonly senders: readonly Sender[];
   readonly consumer: ServiceName;
-  /** Of the consumer's function. */
+  /** The timeout of the consumer's function. */
   readonly timeoutSeconds: number;
-  /** At least six times the timeout, plus the window (AWS's advice): a slow batch is not handed out twice. */
+  /**
+   * At least six times the timeout, plus the window (AWS's advice), so that a slow batch is not
+   * handed out twice.
+   */
   readonly visibilitySeconds: number;
-  /** Receives before SQS itself dead-letters a message. */
+  /** The receives after which SQS itself dead-letters a message. */
   readonly receivesMax: number;
   readonly batchSize: number;
   readonly windowSeconds: number;
-  /** Concurrent batches; Lambda's ScalingConfig, from 2. */
+  /** The number of concurrent batches: Lambda's ScalingConfig, from 2. */
   readonly concurrencyMax: number;
 };
 
 export const topology = {
   tickets: {
     schema: TicketsMessage,
-    // Orders came by this queue once: those that were waiting when they moved are still carried out.
+    // Orders came by this queue once. Those that were waiting when orders moved are still carried
+    // out.
     ownOnly: ["cancel", "retry"],
     senders: ["anyone", "orchestrator"],
     consumer: "orchestrator",
@@ -45,7 +55,8 @@ export const topology = {
     windowSeconds: 0,
     concurrencyMax: 4,
   },
-  // What people want of runs that exist: apart from tickets, because other people may send it.
+  // Orders about runs that exist. They have a queue of their own, because other people may send
+  // them.
   orders: {
     schema: OrdersMessage,
     ownOnly: [],
@@ -96,7 +107,7 @@ export const topology = {
   },
   records: {
     schema: RecordsMessage,
-    // Notes of what people did: the orchestrator, which knows who sent them, sends them on.
+    // Notes of what people did. The orchestrator knows who sent them, and sends them on.
     ownOnly: ["audited"],
     senders: ["orchestrator", "ingester"],
     consumer: "ingester",
@@ -110,18 +121,23 @@ export const topology = {
 } as const satisfies Record<string, Queue>;
 
 export type QueueName = keyof typeof topology;
-/** What a queue carries, as its consumer sees it. */
+/** The messages of a queue, as its consumer sees them. */
 export type MessageOf<Q extends QueueName> = z.output<(typeof topology)[Q]["schema"]>;
 
-/** The attribute that says who sent a message first, where one of our own functions sends it again. */
+/** The attribute with a message's first sender, if one of our own functions sends it again. */
 export const SENT_BY = "sent_by";
-/** The attribute of a dead letter that says who had sent it: a note for people, under a name that is never believed. */
+/**
+ * The attribute of a dead letter with its sender. It is a note for people, and has another name,
+ * because that name is never believed.
+ */
 export const FIRST_BY = "first_by";
 
-/** DelaySeconds: SQS refuses more (an emulator may not). */
+/** The longest DelaySeconds. SQS refuses more (an emulator may not). */
 export const DELAY_SECONDS_MAX = 900;
-/** Four days on a source queue; fourteen on its dead letters, which keep the time of the first send. */
+/**
+ * Four days on a source queue; fourteen days among its dead letters, counted from the first send.
+ */
 export const retentionSeconds = { source: 4 * 24 * 3600, deadLetters: 14 * 24 * 3600 } as const;
 
-/** What EventBridge Scheduler tells the orchestrator. */
+/** How often the sweep runs, in seconds. */
 export const sweepEverySeconds = 300;

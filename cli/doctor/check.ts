@@ -95,7 +95,7 @@ export const isHealthy = (answers: readonly Answer[]): boolean =>
   answers.every(({ status }) => status !== "fail");
 
 /** For scripts: the field has been called `said` since the first version. */
-export const toJson = ({ id, status, sentence: said, ...more }: Answer) => ({
-  ...{ id, status, said },
+export const toJson = ({ id, status, sentence, ...more }: Answer) => ({
+  ...{ id, status, sentence },
   ...more,
 });

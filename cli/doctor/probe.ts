@@ -214,7 +214,7 @@ async function outputNow(
     return { kind: "too-large", why: `over ${output.bytes} bytes`, isTruncated: true };
   if (output.kind === "absent") return { kind: "absent", isTruncated: false };
   const { logs = "", isTruncated } = output;
-  const evidence = evidenceIn(logs, { ...systemDigest, ...systemInflate });
+  const evidence = evidenceIn({ logs, isTruncated }, { ...systemDigest, ...systemInflate });
   return evidence.kind === "broken"
     ? { kind: "broken", why: evidence.reason, isTruncated }
     : { kind: evidence.kind, isTruncated };

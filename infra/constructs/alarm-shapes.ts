@@ -1,4 +1,5 @@
-// What wakes people up. Each alarm says what it means for those who wait for runs (impact), and which section of the runbook to open.
+// The alarms that wake people up. Each says what it means for those who wait for runs (impact), and
+// which section of the runbook to open.
 import { Duration } from "aws-cdk-lib";
 import { type IMetric, type Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import type { MetricName } from "../../shared/domain/metrics.ts";
@@ -12,17 +13,17 @@ import { queueNames } from "./traffic.ts";
 export type AlarmShape = {
   /** Unique within the stack; part of the alarm's name. */
   readonly id: string;
-  /** One sentence: who notices, and what is not happening. */
+  /** One sentence: who notices, and what does not happen. */
   readonly impact: string;
   /** The heading in infra/runbook.md. */
   readonly runbook: string;
   readonly metric: IMetric;
   readonly threshold: number;
-  /** Default: at or above the threshold. */
+  /** True: below the threshold. Default: at or above it. */
   readonly below?: true;
   /** So many of so many periods. Default 1 of 1. */
   readonly of?: readonly [number, number];
-  /** Default false: no data, no alarm. SQS and Lambda stop reporting what is idle. */
+  /** Default false: no data, no alarm. SQS and Lambda stop reporting idle things. */
   readonly missingIsBad?: true;
 };
 
@@ -43,7 +44,7 @@ export const alarmShapes = (props: AlarmsProps): readonly AlarmShape[] => [
   ...loopAlarms(props),
 ];
 
-/** What nobody consumes while a queue is stuck. */
+/** What stops while a queue is stuck. */
 const waiting: Readonly<Record<QueueName, string>> = {
   tickets: "Upstream systems send tickets and nothing begins.",
   orders: "Nobody can cancel or reopen a run; notes of what people did are late.",
@@ -183,7 +184,8 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       runbook: "silent-markers",
       metric: signalboxMetric(stage.stack, "markers_silent", Stats.MAXIMUM),
       threshold: 1,
-      // For half an hour after each heal the sweep does not read the marker: nine sweeps bridge it.
+      // For half an hour after each heal the sweep does not read the marker; nine sweeps cover that
+      // time.
       of: [1, 9],
     },
     {
@@ -200,7 +202,8 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       impact:
         "Databricks has not answered as it should for half an hour; runs wait, and nothing is lost.",
       runbook: "platform-trouble",
-      // A message alone waits for up to a quarter of an hour at a time: not every ten minutes have a wait.
+      // A single message waits for up to a quarter of an hour at a time, so not every ten minutes
+      // contain a wait.
       metric: count("platform_waits", 10),
       threshold: 1,
       of: [3, 5],
@@ -244,7 +247,8 @@ function loopAlarms({ stage }: AlarmsProps): readonly AlarmShape[] {
       impact:
         "The ledger keeps its warehouse awake for longer than the stage allows a day: that is the larger part of the bill.",
       runbook: "warehouse-hours",
-      // A warehouse stays awake for about ten minutes after a statement: windows of ten minutes with a write, of the 144 of a day.
+      // A warehouse stays awake for about ten minutes after a statement. So this counts windows of
+      // ten minutes with a write, of the 144 of a day.
       metric: count("ledger_merges", 10),
       threshold: 1,
       of: [wakeWindows, 144],

@@ -1,4 +1,4 @@
-// The alarms of a stage, and who hears them.
+// The alarms of a stage, and their recipients.
 import { Stack } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
@@ -48,7 +48,8 @@ function topicOf(scope: Construct, { alarms, stack }: Stage): ITopic | undefined
   if ("topic_arn" in alarms) return Topic.fromTopicArn(scope, "Topic", alarms.topic_arn);
   if ("nobody" in alarms) return undefined;
   const topic = new Topic(scope, "Topic", { topicName: alarmTopicName(stack), enforceSSL: true });
-  // A policy of one's own, such as enforceSSL makes, takes the place of SNS' default, which lets CloudWatch in.
+  // Any policy of our own, such as enforceSSL makes, replaces SNS' default, which lets CloudWatch
+  // in.
   topic.addToResourcePolicy(
     new PolicyStatement({
       sid: "AlarmsPublish",

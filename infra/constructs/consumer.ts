@@ -1,4 +1,4 @@
-// One service of the loop: as whom it acts, its function, and what starts it.
+// One service of the loop: its identity, its function, and its triggers.
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import {
@@ -28,7 +28,10 @@ import {
   timeoutSecondsOf,
 } from "./traffic.ts";
 
-/** As whom a service acts: all of these are there before the first function, so that each can be told of all. */
+/**
+ * The identity of a service. All of them exist before the first function, so that each function can
+ * know all of them.
+ */
 export class ServiceIdentity extends Construct {
   readonly role: Role;
   readonly logGroup: LogGroup;
@@ -54,7 +57,10 @@ export type ConsumerProps = RoleProps & {
   readonly executorPath: string;
 };
 
-/** Memory is also the share of a CPU: the ingester parses a megabyte of SQL driver when the first record comes. */
+/**
+ * Memory is also the share of a CPU: the ingester parses a megabyte of SQL driver when the first
+ * record comes.
+ */
 export const memoryMegabytes: Readonly<Record<ServiceName, number>> = {
   orchestrator: 512,
   "run-poller": 512,
@@ -69,7 +75,8 @@ export class Consumer extends Construct {
   readonly timeoutSeconds: number;
 
   constructor(props: ConsumerProps) {
-    // CDK leaves "Default" out of the ids of what is below it: they are what they were before a role came first.
+    // CDK leaves "Default" out of the ids below it, so they stay as they were before a role came
+    // first.
     super(props.identity, "Default");
     const { service, stage, queues, identity } = props;
     this.service = service;
@@ -98,7 +105,8 @@ function createFunction(scope: Consumer, props: ConsumerProps): LambdaFunction {
     role: scope.role,
     logGroup: scope.logGroup,
     loggingFormat: LoggingFormat.JSON,
-    // A watch that is sent again, and a loop over three functions, are what Lambda would stop after 16 rounds.
+    // A watch that is sent again, and a loop over three functions, look like recursion, which
+    // Lambda would stop after 16 rounds.
     recursiveLoop: RecursiveLoop.ALLOW,
     environment: environmentOf({
       stage,

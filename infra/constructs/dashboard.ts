@@ -1,4 +1,5 @@
-// One page that answers: is work flowing, where does it wait, how late do we notice, what does it cost.
+// One page that answers: is work flowing, where does it wait, how late do we notice, what does it
+// cost?
 import { Duration } from "aws-cdk-lib";
 import {
   Dashboard as CloudWatchDashboard,
@@ -132,7 +133,10 @@ const durations = ({ consumers }: DashboardProps): GraphWidget =>
     "milliseconds",
   );
 
-/** An estimate: a warehouse that stops after ten idle minutes is awake in every window of ten minutes with a write. */
+/**
+ * An estimate: a warehouse that stops after ten idle minutes is awake in every window of ten
+ * minutes with a write.
+ */
 const warehouse = ({ stack }: DashboardProps): SingleValueWidget =>
   new SingleValueWidget({
     title: "Warehouse hours of the last day, at most (windows of ten minutes with a write)",
@@ -143,7 +147,7 @@ const warehouse = ({ stack }: DashboardProps): SingleValueWidget =>
     metrics: [
       new MathExpression({
         label: "hours",
-        // A sum is one number, and a widget draws only what has times.
+        // A sum is one number, and a widget draws only series.
         expression: "TIME_SERIES(SUM(IF(FILL(merges, 0) > 0, 1, 0)) / 6)",
         period: Duration.minutes(10),
         usingMetrics: {

@@ -1,4 +1,5 @@
-// What a function is told, as shared/adapters/environment.ts reads it. No secret is among it: only where to find one.
+// The environment variables of a function, as shared/adapters/environment.ts reads them. None is a
+// secret: they only say where to find one.
 import type { QueueName } from "../../shared/topology.ts";
 import { deadLetterUrlVariable, queueUrlVariable } from "../names.ts";
 import type { Stage } from "../stage.ts";
@@ -6,9 +7,11 @@ import type { Stage } from "../stage.ts";
 export type EnvironmentProps = {
   readonly stage: Stage;
   readonly executorPath: string;
-  /** The ids of all functions' roles: who may say on whose behalf a message is sent again. */
+  /**
+   * The ids of all functions' roles. They may name another sender when they send a message again.
+   */
   readonly ownRoleIds: readonly string[];
-  /** How many of this function may run at once. */
+  /** How many instances of this function may run at once. */
   readonly instances: number;
   readonly eventBusName: string | undefined;
   readonly carriesWorkloads: boolean;
@@ -42,7 +45,7 @@ export function environmentOf(props: EnvironmentProps): Record<string, string> {
     SIGNALBOX_EXECUTOR_PATH: props.executorPath,
     SIGNALBOX_RETENTION_DAYS: String(limits.retention_days),
     ...(limits.time_scale !== 1 && { SIGNALBOX_TIME_SCALE: String(limits.time_scale) }),
-    // Relative: a function starts in the folder of its code.
+    // Relative, because a function starts in the folder of its code.
     ...(props.carriesWorkloads && { SIGNALBOX_WORKLOADS: "workloads" }),
     ...(props.eventBusName !== undefined && { EVENT_BUS_NAME: props.eventBusName }),
     ...Object.fromEntries(sends.map(([queue, url]) => [queueUrlVariable(queue), url])),

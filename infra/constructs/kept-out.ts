@@ -1,5 +1,5 @@
-// Who is kept out, whatever else they may: explicit denies, which no other policy of the account outweighs. Who is let in says IAM, by
-// the policies of roles and people.
+// Explicit denies, which no other policy of the account can outweigh. IAM allows: the policies of
+// roles and people say who is let in.
 import { Stack } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
@@ -12,21 +12,24 @@ import { announces } from "./traffic.ts";
 
 type Consumers = Readonly<Record<ServiceName, Consumer>>;
 
-/** Principals of other accounts have no business in any queue, even if somebody lets them in by a policy of the queue. */
+/**
+ * Principals of other accounts have no business in any queue, even if somebody lets them in by a
+ * policy of the queue.
+ */
 export function keepOutOtherAccounts(queues: readonly Queue[]): void {
   for (const queue of queues)
     queue.addToResourcePolicy(
       denial("OtherAccounts", ["sqs:*"], queue.queueArn, {
         StringNotEquals: { "aws:PrincipalAccount": Stack.of(queue).account },
-        // EventBridge speaks for itself where it delivers and puts aside.
+        // EventBridge delivers and puts aside under its own name.
         Bool: { "aws:PrincipalIsAWSService": "false" },
       }),
     );
 }
 
 /**
- * An order is somebody's: no service of AWS gives any, because nobody would know on whose behalf. Where the stage names people, it is
- * them and our own functions, which send again what has to wait.
+ * An order needs a person behind it, so no service of AWS may give one. If the stage names people,
+ * only they and our own functions may; the functions send again what has to wait.
  */
 export function keepOrdersToPeople(orders: Queue, consumers: Consumers, { people }: Stage): void {
   const deny = (sid: string, conditions: Conditions) =>
@@ -39,7 +42,10 @@ export function keepOrdersToPeople(orders: Queue, consumers: Consumers, { people
   deny("Others", { ArnNotLike: { "aws:PrincipalArn": [...people.orders, ...own] } });
 }
 
-/** Whoever may put events on a bus may claim any source. On this one each service says its own, and nobody else says anything. */
+/**
+ * A principal that may put events on a bus may claim any source. On this bus each service uses its
+ * own, and all others are denied.
+ */
 export function keepBusToServices({ bus }: Outcomes, consumers: Consumers): void {
   const speakers = Object.values(consumers).flatMap(({ service, role }) => {
     const detailType = announces[service];
@@ -50,7 +56,7 @@ export function keepBusToServices({ bus }: Outcomes, consumers: Consumers): void
   deny("OthersSayNothing", {
     ArnNotEquals: { "aws:PrincipalArn": speakers.map(({ arn }) => arn) },
   });
-  // Letters and digits alone: a Sid takes nothing else.
+  // A Sid takes letters and digits only.
   for (const { service, arn, detailType } of speakers)
     deny(`Only${constructId(service)}SaysItsOwn`, {
       ArnEquals: { "aws:PrincipalArn": arn },

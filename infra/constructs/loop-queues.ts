@@ -8,7 +8,10 @@ import type { Stage } from "../stage.ts";
 import { shapeOf } from "./traffic.ts";
 
 export type QueuePair = { readonly source: Queue; readonly deadLetters: Queue };
-/** Dead letters that go back to no queue of the loop. `of` is what they belong to, and part of their alarm's name. */
+/**
+ * Dead letters that go back to no queue of the loop. `of` is their origin, and part of their
+ * alarm's name.
+ */
 export type PutAside = { readonly of: string; readonly queue: Queue };
 
 export class LoopQueues extends Construct {
@@ -51,7 +54,7 @@ function queuePair(scope: Construct, stage: Stage, name: QueueName): QueuePair {
   };
 }
 
-/** Encrypted with SQS's own keys, and over TLS alone. */
+/** Encrypted with SQS's own keys, and reached over TLS only. */
 export const queueProps = (name: string): QueueProps => ({
   queueName: name,
   encryption: QueueEncryption.SQS_MANAGED,
@@ -59,8 +62,8 @@ export const queueProps = (name: string): QueueProps => ({
 });
 
 /**
- * For people. They keep what they hold for half a minute, and letters for fourteen days: a letter keeps the time of its first send, and
- * the sources keep four.
+ * A queue for people. A received dead letter is hidden for half a minute, and kept for fourteen
+ * days: it keeps the time of its first send, and the sources keep messages for four days.
  */
 export const deadLetterProps = (name: string): QueueProps => ({
   ...queueProps(name),

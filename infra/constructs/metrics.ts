@@ -8,7 +8,7 @@ import { METRICS_NAMESPACE, type MetricName } from "../../shared/domain/metrics.
 const MINUTE = Duration.minutes(1);
 const FIVE_MINUTES = Duration.minutes(5);
 
-/** What the handlers count by themselves (shared/domain/metrics.ts). */
+/** The metrics that the handlers count themselves (shared/domain/metrics.ts). */
 export const signalboxMetric = (
   stack: string,
   metricName: MetricName,

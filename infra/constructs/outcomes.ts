@@ -1,4 +1,4 @@
-// Where outcomes are announced, and an example of how an upstream system listens.
+// The bus on which outcomes are announced, and an example of an upstream system that listens.
 import { Duration } from "aws-cdk-lib";
 import { EventBus, Match, Rule } from "aws-cdk-lib/aws-events";
 import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
@@ -12,7 +12,7 @@ export class Outcomes extends Construct {
   readonly bus: EventBus;
   /** Holds the events of the example rule for a day. */
   readonly example: Queue;
-  /** What EventBridge could not deliver to the example. */
+  /** The events that EventBridge could not deliver to the example. */
   readonly deadLetters: PutAside;
 
   constructor(scope: Construct, id: string, props: { readonly stack: string }) {
@@ -30,7 +30,8 @@ export class Outcomes extends Construct {
       retentionPeriod: Duration.days(1),
       deadLetterQueue: { queue, maxReceiveCount: 5 },
     });
-    // To listen to one workload only, add detail: { workload: ["…"] }; an upstream system's own rule looks just like this.
+    // To listen to one workload only, add detail: { workload: ["…"] }. An upstream system's own
+    // rule looks just like this.
     new Rule(this, "ExampleRule", {
       eventBus: this.bus,
       ruleName: `${name}-example`,

@@ -1,4 +1,5 @@
-// What people and upstream systems may do. The policies are attached to whom the operator chooses; nothing here names a person.
+// The permissions of people and upstream systems. The operator attaches the policies; nothing here
+// names a person.
 import { Effect, ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { type QueueName, topology } from "../../shared/topology.ts";
@@ -10,7 +11,7 @@ import { queueNames } from "./traffic.ts";
 export type PeopleProps = {
   readonly stage: Stage;
   readonly queues: Readonly<Record<QueueName, QueuePair>>;
-  /** They are looked at and discarded. */
+  /** These are looked at and discarded. */
   readonly putAside: readonly PutAside[];
 };
 
@@ -21,13 +22,14 @@ export class People extends Construct {
   constructor(scope: Construct, id: string, props: PeopleProps) {
     super(scope, id);
     const { stage } = props;
-    // Another description is another policy to IAM: whoever is attached would keep the old one, with all that it allowed.
+    // To IAM, another description is another policy: principals to whom the old one is attached
+    // would keep it, with everything that it allowed.
     this.producers = new ManagedPolicy(this, "Producers", {
       description: `Signalbox ${stage.name}: send tickets, and nothing else`,
       statements: producerStatements(props),
     });
     this.onCall = new ManagedPolicy(this, "OnCall", {
-      // The secret is on-call's own, where the stage names one.
+      // The secret is on-call's own, if the stage names one.
       description: `Signalbox ${stage.name}: look at, replay and discard dead letters; read the Databricks secret`,
       statements: onCallStatements(scope, props),
     });
@@ -37,7 +39,10 @@ export class People extends Construct {
 const isForAnyone = (queue: QueueName): boolean =>
   topology[queue].senders.some((sender) => sender === "anyone");
 
-/** The denial is for whoever has a broader policy beside this one: a ticket's sender must not order about other people's runs. */
+/**
+ * The denial is for principals with a broader policy beside this one: a ticket's sender must not
+ * give orders about other people's runs.
+ */
 function producerStatements({ queues, putAside }: PeopleProps): PolicyStatement[] {
   const open = queueNames.filter(isForAnyone).map((queue) => queues[queue].source.queueArn);
   const closed = queueNames.flatMap((queue) => {
@@ -91,13 +96,14 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
       ],
       resources: deadLetters,
     }),
-    // Cancellations, retries, and the note of who did what.
+    // Cancellations, retries, and notes of who did what.
     new PolicyStatement({
       sid: "Order",
       actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
       resources: [queues.orders.source.queueArn],
     }),
-    // A replay is a send. Messages of the loop carry keys alone: with one that is made up, the facts still decide.
+    // A replay is a send. Messages of the loop carry keys alone: if one is made up, the facts still
+    // decide.
     new PolicyStatement({
       sid: "Replay",
       actions: ["sqs:GetQueueUrl", "sqs:SendMessage"],
@@ -109,7 +115,10 @@ function onCallStatements(scope: Construct, props: PeopleProps): PolicyStatement
   ];
 }
 
-/** Of a principal that only reads. The functions' secret is not theirs: whoever has it can write facts. */
+/**
+ * The secret of a principal that only reads. On-call may not have the functions' secret, because
+ * its holder can write facts.
+ */
 function onCallsOwnSecret(
   scope: Construct,
   { databricks: { on_call } }: Stage,

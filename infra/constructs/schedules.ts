@@ -1,4 +1,5 @@
-// EventBridge Scheduler starts the orchestrator: the sweep, and a ticket for each workload with a schedule.
+// EventBridge Scheduler starts the orchestrator: for the sweep, and for a ticket of each workload
+// with a schedule.
 import { Stack, Validations } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { CfnEventInvokeConfig } from "aws-cdk-lib/aws-lambda";
@@ -27,11 +28,11 @@ type ScheduleShape = {
   readonly expression: string;
   readonly input: unknown;
   readonly retriesMax: number;
-  /** A start that could not be delivered for so long is a dead letter. */
+  /** A start that could not be delivered for so long becomes a dead letter. */
   readonly ageSecondsMax: number;
 };
 
-// The next tick does the same: an old one is worth nothing.
+// The next tick does the same work, so an old one is worth nothing.
 const sweep: ScheduleShape = {
   name: "sweep",
   expression: `rate(${sweepEverySeconds / 60} minutes)`,
@@ -40,7 +41,10 @@ const sweep: ScheduleShape = {
   ageSecondsMax: sweepEverySeconds,
 };
 
-/** Wanted even if it comes an hour late; the ticket's id carries the scheduled time, so a double tick is one run. */
+/**
+ * A start is wanted even if it comes an hour late. The ticket's id carries the scheduled time, so a
+ * double tick is one run.
+ */
 const ticketAt = ({ workload, schedule }: ScheduledWorkload): ScheduleShape => ({
   name: `workload-${workload}`,
   expression: schedule,
@@ -49,13 +53,19 @@ const ticketAt = ({ workload, schedule }: ScheduledWorkload): ScheduleShape => (
   ageSecondsMax: 3600,
 });
 
-/** CloudFormation allows 500 resources in a stack; the loop, its alarms and what may yet be added to them need the others. */
+/**
+ * The 500-resource limit of a CloudFormation stack, minus about 200 for the loop, its alarms and
+ * later additions.
+ */
 export const SCHEDULED_WORKLOADS_MAX = 300;
 
 export class Schedules extends Construct {
-  /** Of the sweep, of all workloads' schedules, and of the starts that Lambda accepted and could not carry through. */
+  /**
+   * Dead letters of the sweep, of all workloads' schedules, and of starts that Lambda accepted and
+   * could not complete.
+   */
   readonly putAside: readonly PutAside[];
-  /** Metrics of Scheduler are counted by group. */
+  /** Scheduler's metrics are counted by group. */
   readonly groupName: string;
 
   constructor(scope: Construct, id: string, props: SchedulesProps) {
@@ -92,7 +102,7 @@ export class Schedules extends Construct {
     return { of, queue };
   }
 
-  /** One role: Scheduler writes dead letters with it, too. */
+  /** Creates one role, with which Scheduler also writes dead letters. */
   private schedulerRole(
     { stack, orchestrator }: SchedulesProps,
     deadLetters: readonly PutAside[],
@@ -105,7 +115,7 @@ export class Schedules extends Construct {
     });
     const role = new Role(this, "Role", {
       description: `${stack}: EventBridge Scheduler starts the orchestrator`,
-      // For schedules of this group alone, not for whatever else Scheduler does for somebody else.
+      // For schedules of this group only, and not for other schedules in the account.
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": account, "aws:SourceArn": group } },
       }),
@@ -153,13 +163,13 @@ export class Schedules extends Construct {
   }
 
   /**
-   * Scheduler is content once Lambda has taken the start: what fails after that is Lambda's to repeat, and would be dropped in
-   * silence after the third try.
+   * Scheduler is content once Lambda has taken the start. Lambda repeats what fails after that, and
+   * would drop it in silence after the third try.
    */
   private catchFailures({ stack, orchestrator }: SchedulesProps): PutAside {
     const deadLetters = this.queueOf(stack, "failed-starts");
     const { queueArn } = deadLetters.queue;
-    // By hand: CDK's own destination grants more than Lambda needs.
+    // By hand, because CDK's own destination grants more than Lambda needs.
     orchestrator.role.addToPolicy(
       new PolicyStatement({
         sid: "PutAsideStarts",

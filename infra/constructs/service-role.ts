@@ -1,4 +1,5 @@
-// What a service may do: what the topology says that it sends and consumes, how it signs in, and nothing else.
+// The permissions of a service: the queues that it sends to and consumes by the topology, its way
+// to sign in, and nothing else.
 import { ArnFormat, Stack, Validations } from "aws-cdk-lib";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
@@ -21,7 +22,8 @@ export function serviceRole(scope: Construct, props: RoleProps, logGroup: LogGro
   const { service, stage, queues, eventBus } = props;
   const { region } = Stack.of(scope);
   const role = new Role(scope, "Role", {
-    // A name of its own: federation policies in Databricks name it, and a stage may be deployed anew.
+    // A name of its own, because federation policies in Databricks name it, and a stage may be
+    // deployed again.
     roleName: `${functionName(stage.stack, service)}-${region}`,
     description: `Signalbox ${stage.name}: what the ${service} may do`,
     assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
@@ -49,7 +51,7 @@ export function serviceRole(scope: Construct, props: RoleProps, logGroup: LogGro
         sid: "Announce",
         actions: ["events:PutEvents"],
         resources: [eventBus.arn],
-        // Of every event of the request. No event is without both: PutEvents refuses it.
+        // For every event of the request. No event lacks either of them: PutEvents refuses it.
         conditions: {
           "ForAllValues:StringEquals": {
             "events:source": EVENT_SOURCE,
@@ -64,7 +66,7 @@ export function serviceRole(scope: Construct, props: RoleProps, logGroup: LogGro
   return role;
 }
 
-/** Where no resource can be named, the reason is. */
+/** Gives the reason for each permission that can name no resource. */
 function acknowledgeWildcards(role: Role, { databricks, aws }: Stage): void {
   const reasons = [
     ...(databricks.auth.kind === "federation"
@@ -81,7 +83,7 @@ function acknowledgeWildcards(role: Role, { databricks, aws }: Stage): void {
     });
 }
 
-/** How the function proves to Databricks who it is: a token of its role, or one secret. */
+/** How the function signs in at Databricks: by a token of its role, or by one secret. */
 function identityStatements(
   scope: Construct,
   { auth }: Stage["databricks"],
@@ -94,7 +96,7 @@ function identityStatements(
       resources: ["*"], // STS knows no resource for it; the conditions narrow it to one audience
       conditions: {
         "ForAllValues:StringEquals": { "sts:IdentityTokenAudience": auth.audience },
-        // Whoever names no duration gets 300 s: an absent key is no way round it.
+        // A request without a duration gets 300 s, so an absent key is no way round the limit.
         NumericLessThanEqualsIfExists: { "sts:DurationSeconds": 300 },
       },
     }),
@@ -104,7 +106,8 @@ function identityStatements(
 type StoredSecret = { readonly secret: string; readonly kms_key_arn?: string | undefined };
 
 /**
- * Reading a stored secret. Secrets Manager's own key opens for whoever may read, a key of the account's own only for whom it is granted.
+ * Lets a service read a stored secret. Secrets Manager's own key opens for every principal that may
+ * read; a key of the account opens only for those to whom it is granted.
  */
 export function secretStatements(
   scope: Construct,
@@ -123,7 +126,7 @@ export function secretStatements(
       sid: "DecryptSecret",
       actions: ["kms:Decrypt"],
       resources: [kms_key_arn],
-      // For Secrets Manager on their behalf, not for whatever else the key has encrypted.
+      // For Secrets Manager on their behalf, and not for other things that the key has encrypted.
       conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${region}.amazonaws.com` } },
     }),
   ];
@@ -139,8 +142,8 @@ const secretArn = (scope: Construct, secret: string): string =>
   });
 
 /**
- * Lambda itself needs these to place a function into subnets; EC2 knows no resource for most of them. The code of the function does
- * not: Lambda's guide denies them to it.
+ * Lambda itself needs these to place a function into subnets; EC2 knows no resource for most of
+ * them. The function's code does not need them, so they are denied to it, as Lambda's guide says.
  */
 function networkStatements(scope: Construct, { stage, service }: RoleProps): PolicyStatement[] {
   if (stage.aws.vpc === undefined) return [];

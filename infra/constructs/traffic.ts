@@ -1,4 +1,4 @@
-// Who consumes, sends and announces, read from the topology.
+// The consumers, senders and announcers, read from the topology.
 import { detailTypes } from "../../shared/domain/events.ts";
 import { type Queue, type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
 import type { Stage } from "../stage.ts";
@@ -11,14 +11,14 @@ export const consumedBy = (service: ServiceName): readonly QueueName[] =>
 export const sentBy = (service: ServiceName): readonly QueueName[] =>
   queueNames.filter((queue) => topology[queue].senders.some((sender) => sender === service));
 
-/** A queue's numbers: the topology's, with what the stage says otherwise. */
+/** A queue's numbers: the topology's, changed by the stage's. */
 export function shapeOf({ limits }: Pick<Stage, "limits">, name: QueueName): Queue {
   const shape: Queue = topology[name];
   const windowSeconds = name === "records" ? limits.ledger_window_seconds : shape.windowSeconds;
   return {
     ...shape,
     windowSeconds,
-    // What a longer window holds back is invisible meanwhile.
+    // A longer window holds messages back, and they are invisible during that time.
     visibilitySeconds: shape.visibilitySeconds - shape.windowSeconds + windowSeconds,
     concurrencyMax: limits.concurrency[name] ?? shape.concurrencyMax,
   };
@@ -32,7 +32,10 @@ export const instancesOf = (stage: Pick<Stage, "limits">, service: ServiceName):
 export const timeoutSecondsOf = (service: ServiceName): number =>
   Math.max(...consumedBy(service).map((queue) => topology[queue].timeoutSeconds));
 
-/** What a service says on the event bus, by its detail-type: that a ticket is rejected, that a run is over. */
+/**
+ * The event that a service sends to the bus, by its detail-type: a ticket is rejected, or a run is
+ * over.
+ */
 export const announces: Readonly<Record<ServiceName, string | undefined>> = {
   orchestrator: detailTypes.rejected,
   "run-poller": undefined,

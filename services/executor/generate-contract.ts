@@ -1,13 +1,14 @@
-// Writes what Python has to know of shared/domain/contract.ts: node services/executor/generate-contract.ts && npm run fix
+// Writes the part of shared/domain/contract.ts that Python needs: node
+// services/executor/generate-contract.ts && npm run fix
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { ExecutorManifest, Result, resultLimits } from "../../shared/domain/contract.ts";
 
-/** Where the generated files lie, as part of the Python package. */
+/** The folder of the generated files, in the Python package. */
 export const contractFolder = join(import.meta.dirname, "src/signalbox_executor/contract");
 
-/** What each generated file holds, by its name. */
+/** The content of each generated file, by its name. */
 export function contractFiles(): Readonly<Record<string, object>> {
   return {
     "manifest.schema.json": z.toJSONSchema(ExecutorManifest),

@@ -1,4 +1,5 @@
-// The decision on an attempt as a fact: the verdict, what follows from it, and all that the ledger wants to know. Pure.
+// The decision on an attempt as a fact: the verdict, what follows from it, and everything that the
+// ledger wants to know. Pure.
 import { capsuleDelta } from "../../shared/domain/capsule.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { decide } from "../../shared/domain/decide.ts";
@@ -16,7 +17,7 @@ import type { ClockPort } from "../../shared/ports.ts";
 
 type Beside = {
   readonly stop: StopFact | undefined;
-  /** Where the judged bytes are kept; null where no valid result was judged. */
+  /** The path of the judged bytes; null if no valid result was judged. */
   readonly resultPath: string | null;
 };
 
@@ -76,7 +77,10 @@ export function decisionFactOf(
   };
 }
 
-/** What the ledger keeps of a result: all but the capsule, the output and the long texts, which stay in the judged result. */
+/**
+ * The part of a result that the ledger keeps. The capsule, the output and the long texts stay in
+ * the judged result.
+ */
 const excerptOf = (result: Extract<ResultReading, { kind: "valid" }>["result"]) => ({
   status: result.status,
   error: result.error && { type: result.error.type, summary: result.error.summary },

@@ -1,4 +1,5 @@
-// What a decision asks for: the turn of the next attempt or iteration, or the outcome of its chapter.
+// Does what a decision asks for: sends the turn of the next attempt or iteration, or writes the
+// outcome of the chapter.
 import { nextAttemptSeconds, scaledSeconds } from "../../shared/domain/cadence.ts";
 import {
   type AcceptedSubmission,
@@ -26,7 +27,10 @@ export type FollowDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** Sends what a decision asks for. A decision that was found is followed only if what follows is not there yet. */
+/**
+ * Sends what a decision asks for. If the decision was found, and not just written, it is followed
+ * only if the next step is not there yet.
+ */
 export async function follow(
   deps: FollowDeps,
   decision: DecisionFact,
@@ -48,7 +52,10 @@ export async function follow(
   await deps.queues.send("records", recordOf(decision, "decision"), { traceparent });
 }
 
-/** The chapter is over: a person hears of what nobody can explain, then the outcome is written and recorded. */
+/**
+ * Ends a chapter: a person hears of a verdict that nobody can explain, then the outcome is written
+ * and recorded.
+ */
 async function end(
   deps: FollowDeps,
   { decision, submission }: Ending,
@@ -86,11 +93,14 @@ async function end(
 
 type Ending = {
   readonly decision: DecisionFact;
-  /** Where its judge has read it. */
+  /** The submission, if the judge has read it. */
   readonly submission: AcceptedSubmission | undefined;
 };
 
-/** The first attempt of a chapter that ends with it is its only one: then its books need no further reading. */
+/**
+ * If the first attempt of a chapter ends it, it is the only one: then its books need no further
+ * reading.
+ */
 const wholeOf = (
   decision: DecisionFact,
   submission: AcceptedSubmission | undefined,
@@ -99,7 +109,9 @@ const wholeOf = (
     ? undefined
     : { opened_at: submission.opened_at, submission, decision };
 
-/** Replaying this letter is harmless: the report finds its decision, and the outcome behind it. */
+/**
+ * Replaying this dead letter is harmless: the report finds its decision, and the outcome behind it.
+ */
 const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact): Promise<void> =>
   deadLetters.send("reports", {
     body: JSON.stringify(endedOf(decision)),
@@ -112,7 +124,9 @@ const askAPerson = ({ deadLetters, clock }: FollowDeps, decision: DecisionFact):
     traceparent: decision.traceparent,
   });
 
-/** So many seconds later in the time of this plane, in the trace of its run. */
+/**
+ * The options to send in so many seconds, in the time of this plane and in the trace of the run.
+ */
 export const later = (
   { settings }: SettingsPort,
   seconds: number,

@@ -1,4 +1,4 @@
-// The ingester's composition root: the only file of the service that knows that an environment exists.
+// The ingester's composition root: the service's only file that knows of an environment.
 import { createCommonPorts } from "../../shared/adapters/composition.ts";
 import { createDatabricksSql } from "../../shared/adapters/databricks-sql.ts";
 import { createDeltaLedger } from "../../shared/adapters/delta-ledger.ts";

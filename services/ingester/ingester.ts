@@ -1,4 +1,5 @@
-// The ingester's two entry points: reports, which the loop waits for, and records, which a sleeping warehouse may delay.
+// The ingester's two entry points: reports, for which the loop waits, and records, which a sleeping
+// warehouse may delay.
 import type { Ended } from "../../shared/domain/messages.ts";
 import { oneByOne } from "../../shared/edge/delivery.ts";
 import { queueHandler } from "../../shared/edge/queue-handler.ts";

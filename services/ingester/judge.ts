@@ -1,4 +1,5 @@
-// The ingester decides: an attempt seems to be over. It asks Databricks itself, reads the result, judges, and sees to what follows.
+// The ingester decides about an attempt that seems to be over. It asks Databricks itself, reads the
+// result, judges, and starts what follows.
 import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
@@ -23,13 +24,14 @@ import { raised } from "../../shared/domain/marker.ts";
 import { type Ended, endedOf, watchOf } from "../../shared/domain/messages.ts";
 import { isCreatedByUs, strangenessOf } from "../../shared/domain/ours.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
-import type { ResultReading } from "../../shared/domain/result.ts";
+import { type ResultReading, withinPlan } from "../../shared/domain/result.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
   DigestPort,
   FactsPort,
+  HintsPort,
   IdentityPort,
   JobsPort,
   MarkersPort,
@@ -41,10 +43,12 @@ import type {
 } from "../../shared/ports.ts";
 import { decisionFactOf } from "./decision.ts";
 import { type FollowDeps, follow, later } from "./follow.ts";
+import { learnPace } from "./learn.ts";
 import { type ReadDeps, readResult } from "./read-result.ts";
 
 export type JudgeDeps = FollowDeps &
   ReadDeps &
+  HintsPort &
   MarkersPort &
   PlansPort &
   JobsPort &
@@ -52,7 +56,7 @@ export type JudgeDeps = FollowDeps &
   PlanePort &
   QueuesPort<"turns" | "watches" | "reports" | "records">;
 
-/** A result may show late: so long after its run, success without one is looked at again. */
+/** How late a result may show. Until then, a success without a result is looked at again. */
 const RESULT_SETTLES_SECONDS = 120;
 const LOOK_AGAIN_SECONDS = { run: 60, result: 30, refusal: 60 } as const;
 
@@ -66,8 +70,9 @@ export async function judge(deps: JudgeDeps, ended: Ended): Promise<void> {
 }
 
 /**
- * Judges a Databricks run without asking whether it is decided: whoever creates the decision second reads the first. Where it is too
- * early for a verdict, that is read before anybody looks again: what goes on after its decision was brought back by hand.
+ * Judges a Databricks run without asking whether it is decided: of two judges, the second one reads
+ * the decision of the first. If it is too early for a verdict, the decision is read before anybody
+ * looks again: a run that goes on after its decision was started again by hand.
  */
 async function judgeRun(
   deps: JudgeDeps,
@@ -98,7 +103,7 @@ async function judgeUnrun(
   if (judgement.kind === "verdict") await decideAndFollow(deps, evidence, judgement);
 }
 
-async function manifestOf({ facts }: FactsPort, ended: Ended): Promise<Manifest> {
+async function manifestOf({ facts }: FactsPort, ended: AttemptKey): Promise<Manifest> {
   const manifest = (await facts.read(factRef.manifest(ended)))?.fact;
   if (manifest !== undefined) return manifest;
   throw new PoisonMessageError(
@@ -107,8 +112,10 @@ async function manifestOf({ facts }: FactsPort, ended: Ended): Promise<Manifest>
 }
 
 /**
- * A refusal counts when it is older than any call can live, and no run bears the attempt's name: the same request may have
- * started one before it was refused. Such a run is cancelled and waited for.
+ * Decides whether a refusal counts: it must be older than any call can live, and no run may have
+ * the attempt's name, because the same request may have started one before it was refused. Such a
+ * run is cancelled, and the refusal waits for it.
+ * @returns whether the refusal counts
  */
 async function cancelStrayOrSettle(
   deps: JudgeDeps,
@@ -118,11 +125,12 @@ async function cancelStrayOrSettle(
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
   if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
   const name = attemptName(await deps.plane.id(), { ...manifest, ...submission });
-  // Whoever judges late must not have to look through all that has run since.
+  // Bounds the listing if the judge comes long after the refusal.
   const untilMs = msOf(submission.refused_at) + REFUSAL_SETTLES_SECONDS * 1000;
   const controllers = await deps.identity.own();
   const named = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
-  // What others gave the attempt's name to is theirs: it is neither cancelled nor waited for.
+  // A run that somebody else submitted under the attempt's name is theirs: it is neither cancelled
+  // nor waited for.
   const stray = named.find((run) => isCreatedByUs(run, controllers));
   if (stray === undefined) return true;
   const look = await deps.jobs.get(stray.databricksRunId);
@@ -140,10 +148,13 @@ async function cancelStrayOrSettle(
   return false;
 }
 
-/** A stray in a state that nobody knows, cancelled for an hour: no reason to keep its run waiting for ever. */
+/** Give up on a stray that still reports an unknown state one hour after we cancelled it. */
 const UNKNOWN_STRAY_SECONDS = 3_600;
 
-/** Everything that a verdict is made of: Databricks' own word, the result, the facts. Never the message. */
+/**
+ * Collects the evidence for a verdict: Databricks' own word, the result, the facts. Never the
+ * message.
+ */
 async function gather(
   deps: JudgeDeps,
   plan: Plan | StoppedManifest,
@@ -156,12 +167,30 @@ async function gather(
   const strangeness = await strangenessNow(deps, plan, submission, look);
   const isJudged = strangeness === undefined && phaseOf(look.run) === "over";
   const result = isJudged
-    ? await readResult(deps, { manifest: plan, submission, run: look.run })
+    ? await permitted(
+        deps,
+        plan,
+        await readResult(deps, { manifest: plan, submission, run: look.run }),
+      )
     : ({ kind: "absent" } as const);
   return { ...base, look: { ...look, strangeness }, result, nowMs: deps.clock.nowMs() };
 }
 
-/** What is known of an attempt before anybody has asked Databricks. */
+/** Which tables are permitted only the manifest says: it is read for those alone that name any. */
+async function permitted(
+  deps: FactsPort,
+  plan: Plan,
+  reading: ResultReading,
+): Promise<ResultReading> {
+  const { scratchpad } = plan;
+  const names = reading.kind === "valid" ? reading.result.produced_tables : [];
+  if (names.length === 0) return withinPlan(reading, { scratchpad, writes: [] });
+  const manifest = await manifestOf(deps, plan);
+  const writes = isStopped(manifest) ? [] : manifest.policy.writes;
+  return withinPlan(reading, { scratchpad, writes });
+}
+
+/** The evidence before anybody has asked Databricks. */
 function withoutRun(
   { clock, settings: { timeScale } }: JudgeDeps,
   manifest: Plan | StoppedManifest,
@@ -172,7 +201,10 @@ function withoutRun(
   return { ...nothing, manifest, submission, settleMs, timeScale, nowMs: clock.nowMs() };
 }
 
-/** Asked again at the end: it was taken for ours before creators were looked at, or somebody has repaired it since. */
+/**
+ * Asks again at the end whether the run is ours: it was taken before creators were looked at, or
+ * somebody has repaired it since.
+ */
 async function strangenessNow(
   deps: IdentityPort & PlanePort,
   manifest: Plan,
@@ -183,7 +215,10 @@ async function strangenessNow(
   return strangenessOf(run, { controllers: await deps.identity.own(), namePrefix, payload });
 }
 
-/** The report came too early: the run goes on, so a watch goes on too; or its result may still show. */
+/**
+ * The report came too early. If the run goes on, a watch goes on too; otherwise its result may
+ * still show.
+ */
 async function lookAgain(
   deps: JudgeDeps,
   judgement: Extract<Judgement, { kind: "wait" }>,
@@ -209,7 +244,10 @@ async function reportAgain(
   await deps.queues.send("reports", endedOf(key), later(deps, seconds, key));
 }
 
-/** Writes the decision, unless somebody else has: then theirs counts. Then sees to what follows. */
+/**
+ * Writes the decision, unless another handler has: then that one counts. Then it starts what
+ * follows.
+ */
 async function decideAndFollow(
   deps: JudgeDeps,
   evidence: Evidence,
@@ -228,9 +266,15 @@ async function decideAndFollow(
     });
   const accepted = submission === undefined || isRefused(submission) ? undefined : submission;
   await follow(deps, decision, !isNew, accepted);
+  // Last, and only of what this judge decided: a hint that is missing costs a little lag.
+  if (isNew && accepted !== undefined && evidence.look !== undefined)
+    await learnPace(deps, decision.verdict, accepted, evidence.look);
 }
 
-/** A stop ends what would go on, and says who cancelled what was; of what ends anyway it changes nothing, so nobody reads it. */
+/**
+ * A stop ends a chapter that would go on, and says who cancelled a run. A chapter that ends anyway
+ * does not change by it, so the stop is not read.
+ */
 async function decisionOf(
   deps: JudgeDeps,
   evidence: Evidence,
@@ -243,7 +287,10 @@ async function decisionOf(
   return decisionFactOf(deps, evidence, judgement, { stop, resultPath });
 }
 
-/** What was judged is kept where executors cannot write, before the decision that names it. Returns where. */
+/**
+ * Keeps the judged result where executors cannot write, before the decision that names it. Returns
+ * the path.
+ */
 async function keepJudged(
   { plans, sha256, settings }: PlansPort & DigestPort & SettingsPort,
   key: AttemptKey & RunKey,

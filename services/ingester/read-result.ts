@@ -1,5 +1,6 @@
-// Where the judge finds a result: in the output of the run itself, which nobody can change once it is over. The file in the scratchpad
-// is for people, because whatever runs as the same principal may rewrite it.
+// Finds the result for the judge: in the output of the run itself, which nobody can change once it
+// is over. The file in the scratchpad is for people, because any code of the same principal may
+// rewrite it.
 import { resultLimits } from "../../shared/domain/contract.ts";
 import type { DatabricksRun } from "../../shared/domain/databricks-run.ts";
 import { evidenceIn } from "../../shared/domain/evidence.ts";
@@ -22,7 +23,10 @@ export type Over = {
   readonly run: DatabricksRun;
 };
 
-/** Reads the result of a run of ours that is over. What cannot be read is a reading, too: nothing of it is waited for for ever. */
+/**
+ * Reads the result of a run of ours that is over. An unreadable result is a reading, too: the judge
+ * does not wait for it for ever.
+ */
 export async function readResult(deps: ReadDeps, over: Over): Promise<ResultReading> {
   return deps.settings.evidence === "file"
     ? await resultInFile(deps, over)
@@ -30,7 +34,7 @@ export async function readResult(deps: ReadDeps, over: Over): Promise<ResultRead
 }
 
 async function resultInOutput(deps: ReadDeps, { submission, run }: Over): Promise<ResultReading> {
-  // One task, whose last attempt speaks.
+  // There is one task. Its last attempt counts.
   const taskRunId = run.tasks[0]?.taskRunId;
   if (taskRunId === undefined) return { kind: "absent" };
   const output = await deps.jobs.output(taskRunId);
@@ -45,7 +49,8 @@ function textOf(deps: ReadDeps, output: TaskOutput): string | ResultReading {
       reason: `its output has over ${output.bytes} bytes, too many to read`,
     };
   if (output.kind === "absent" || output.logs === undefined) return { kind: "absent" };
-  const evidence = evidenceIn(output.logs, deps);
+  const { logs, isTruncated } = output;
+  const evidence = evidenceIn({ logs, isTruncated }, deps);
   switch (evidence.kind) {
     case "found":
       return evidence.text;
@@ -58,7 +63,7 @@ function textOf(deps: ReadDeps, output: TaskOutput): string | ResultReading {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** A stage's choice for compute whose runs have no output; the doctor warns of it. */
+/** A stage may choose this for compute whose runs have no output; the doctor warns of it. */
 async function resultInFile(
   deps: ReadDeps,
   { manifest, submission }: Over,

@@ -1,5 +1,6 @@
-// The ingester records: it projects facts into the ledger, one write per table for a whole batch, and announces an outcome
-// after the ledger has it, never before. Only it removes a marker, and only then.
+// The ingester records: it projects facts into the ledger, with one write per table for a whole
+// batch. It announces an outcome after the ledger has it, never before. Only the ingester removes a
+// marker, and only then.
 
 import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
@@ -42,7 +43,7 @@ export type RecordDeps = FactsPort &
   SettingsPort &
   LogPort;
 
-/** What a message brings into the ledger, and what is done once it is there. */
+/** The rows that a message brings into the ledger, and what is done once they are there. */
 type Projection = {
   readonly rows: LedgerRows;
   readonly after?: () => Promise<void>;
@@ -50,7 +51,10 @@ type Projection = {
 
 const nothing: Projection = { rows: noRows };
 
-/** A batch of records: projected one by one, merged together, then announced one by one. */
+/**
+ * Handles a batch of records: projects them one by one, merges them together, then announces one by
+ * one.
+ */
 export function record(
   deps: RecordDeps,
   deliveries: readonly Delivery<RecordsMessage>[],
@@ -61,7 +65,8 @@ export function record(
     const projection = await projecting;
     if (projection === nothing) return;
     await merged.catch(async (error) => {
-      // Nobody foresaw it: one row may have spoilt the write for all. Whoever is at fault fails alone.
+      // A surprise: one row may have spoilt the write for all. After writing them one by one, only
+      // the bad one fails.
       if (error instanceof PlatformTroubleError) throw error;
       await deps.ledger.merge(projection.rows);
     });
@@ -69,17 +74,19 @@ export function record(
   });
 }
 
-/** As many as the Files API takes at once. */
+/** The Files API's own limit of calls at once. */
 const LANES = 10;
 /**
- * Of the function's 60 s: what is not begun by then waits, so that what is read already can be written. At the records' share of the
- * Files API a hundred endings of one attempt each are read by then, and as many writes fit in after the ledger's.
+ * How much of the function's 60 s projecting may take. Records that have not begun by then wait, so
+ * that the others can be written. At the records' share of the Files API, a hundred endings of one
+ * attempt each are read by then, and as many writes fit in after the ledger's.
  */
 const PROJECTING_MS_MAX = 30_000;
 
 /**
- * A few at a time, and none after its time: a hundred outcomes of many iterations are more reads than the rate limits allow in one
- * invocation, and a batch that outlives it would merge nothing at all, five times over.
+ * Works on a few items at a time, and begins none after its time. A hundred outcomes of many
+ * iterations are more reads than the rate limits allow in one invocation, and a batch that does not
+ * finish in time would merge nothing at all, five times over.
  */
 function inLanes<Item, Result>(
   { clock }: ClockPort,
@@ -100,9 +107,10 @@ function inLanes<Item, Result>(
 }
 
 /**
- * Each wait sends a message again, and now and then twice, so in a long outage records would multiply. One that has waited for
- * an hour ends: what it says is in its chapter's outcome as well, and the record of an outcome comes again from the sweep, ever
- * rarer, because its marker stays. What nobody else would say again goes on waiting.
+ * Requeues a record, or lets it end after an hour of waiting. Each wait sends a message again, and
+ * sometimes twice, so in a long outage records would multiply. A record may end because its content
+ * is in its chapter's outcome as well, and the sweep repeats the record of an outcome, ever more
+ * rarely, as long as its marker stays. A message that nothing else would repeat goes on waiting.
  */
 export async function requeueRecord(
   deps: QueuesPort<"records"> & LogPort,
@@ -120,7 +128,7 @@ export async function requeueRecord(
   });
 }
 
-/** One write for all that could be projected; what could not fails alone. */
+/** Writes all rows that could be projected at once; the other records fail alone. */
 async function merge(deps: RecordDeps, projected: readonly Promise<Projection>[]): Promise<void> {
   const settled = await Promise.allSettled(projected);
   const rows = settled
@@ -156,7 +164,10 @@ async function project(
   }
 }
 
-/** An outcome whose marker is gone has been recorded and announced: done, unless a repeated ticket asks again. */
+/**
+ * An outcome without a marker has been recorded and announced. Nothing is left to do, unless a
+ * repeated ticket asks again.
+ */
 async function projectOutcome(
   deps: RecordDeps,
   books: Books,
@@ -188,14 +199,18 @@ async function projectOutcome(
         outcome: fact.outcome,
         ...tracedBy(fact.traceparent),
       });
-      // Before the marker goes, so that no run is over and yet never found by those who delete what is long over.
+      // The entry comes before the marker goes. Otherwise a run could be over and never be found by
+      // retention.
       await deps.facts.create(factRef.over(ended), ended);
       await deps.markers.remove(fact);
     },
   };
 }
 
-/** The outcome that a repeated ticket found is being deleted, because it is long over: who sends the ticket anew begins anew. */
+/**
+ * The run expired, and the outcome that a repeated ticket found is being deleted. If its sender
+ * sends the ticket again, a new run begins.
+ */
 function forgotten({ log }: RecordDeps, { run_id, chapter }: Record): Projection {
   log("record.left", { run_id, chapter, reason: "its facts have been deleted" });
   return nothing;
@@ -204,8 +219,9 @@ function forgotten({ log }: RecordDeps, { run_id, chapter }: Record): Projection
 type Chapter = { readonly openedAt: string; readonly attempts: readonly AttemptFacts[] };
 
 /**
- * Every attempt of a chapter that is over, so that records that were lost on the way heal here; undefined where nothing opened it. An
- * outcome that has all of it is written once, like what it was taken from.
+ * Reads every attempt of a chapter that is over, so that lost records heal here; undefined if
+ * nothing opened it. An outcome that contains all of it needs no reading: it is written once, like
+ * the facts that it was taken from.
  */
 async function chapterOf(deps: RecordDeps, outcome: OutcomeFact): Promise<Chapter | undefined> {
   const { whole } = outcome;

@@ -38,7 +38,10 @@ export type AcceptDeps = OrchestrateDeps &
   RandomPort &
   QueuesPort<"orders">;
 
-/** An artifact is code that somebody wrote: larger than this is data, and belongs on a Volume. */
+/**
+ * The largest artifact. An artifact is code that somebody wrote; anything larger is data, and
+ * belongs on a Volume.
+ */
 const ARTIFACT_BYTES_MAX = 5 * 1024 * 1024;
 
 /** Accepts a ticket and does its first turn at once. The same ticket again is the same run. */
@@ -57,7 +60,7 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
     await deps.markers.write(freshMarker(chapter, deps.clock.nowMs()));
     ({ fact: accepted, isNew } = await deps.facts.create(ref, fact));
     refuseAnother(accepted, ticket);
-    // Of two at the same moment one comes first.
+    // Two handlers may accept the same ticket at the same moment. Only one of them comes first.
     const isFirst = accepted.seed === fact.seed;
     deps.log(isFirst ? "run.accepted" : "run.repeated", {
       ...chapter,
@@ -69,10 +72,13 @@ export async function acceptTicket(deps: AcceptDeps, ticket: Ticket, sent: Sent)
   await orchestrate(deps, turnOf(first, firstAskedBy(1)), { ticket: accepted, isNew });
 }
 
-/** Deleting takes several ticks of the sweep: no use in asking more often. */
+/**
+ * How long a ticket waits while an old run is deleted. Deleting takes several ticks of the sweep,
+ * so asking more often is useless.
+ */
 const DELETING_SECONDS = 900;
 
-/** What is left of a run of long ago must be gone before its id begins anew. */
+/** An id may be used again only after retention has deleted every fact of the old run. */
 async function waitWhileDeleted({ facts }: FactsPort, run_id: string): Promise<void> {
   const retired = (await facts.read(factRef.retired({ run_id, step: 1 })))?.fact;
   if (retired !== undefined)
@@ -82,7 +88,10 @@ async function waitWhileDeleted({ facts }: FactsPort, run_id: string): Promise<v
     );
 }
 
-/** Opens the chapter that a person asked for. Replayed, it opens nothing twice: it names its chapter. */
+/**
+ * Opens the chapter that a person asked for. A retry names its chapter, so a replay opens nothing
+ * twice.
+ */
 export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): Promise<void> {
   const ref = factRef.retry(retry);
   let opened = (await deps.facts.read(ref))?.fact;
@@ -104,7 +113,10 @@ export async function acceptRetry(deps: AcceptDeps, retry: Retry, sent: Sent): P
   await orchestrate(deps, turnOf(opened, firstAskedBy(opened.chapter)), { isNew });
 }
 
-/** Where the run is over, what is left is to say so (again). */
+/**
+ * Sends the outcome (again) if the run is over already.
+ * @returns whether it was over
+ */
 async function announcedAgain(
   deps: AcceptDeps,
   from: ChapterKey,
@@ -132,7 +144,10 @@ function refuseAnother(have: TicketFact, ticket: Ticket): void {
 
 const SEED_BYTES = 32;
 
-/** Resolves a ticket against its recipe as it is now. All that can be refused is refused here, before anything exists. */
+/**
+ * Resolves a ticket against its recipe as it is now. Everything that can be refused is refused
+ * here, before anything exists.
+ */
 async function ticketFactOf(
   deps: AcceptDeps,
   ticket: Ticket,
@@ -175,14 +190,17 @@ async function ticketFactOf(
   };
 }
 
-/** The trace of a run whose ticket brings none: the same, however often it is asked for. */
+/** The trace of a run whose ticket brings none. It is the same each time it is computed. */
 const ownTraceOf = async (deps: PlanePort & DigestPort, ticketId: string): Promise<string> =>
   traceparentOf(deps.sha256(`${await deps.plane.id()}/${ticketId}`));
 
 type Code = {
   readonly name: string;
   readonly content: Uint8Array;
-  /** It is bundled, or lies in the company codebase; what a ticket brings along is this run's alone, and goes with it. */
+  /**
+   * True for bundled code and for code of the company codebase. Code that a ticket carried is this
+   * run's alone, and is deleted with it.
+   */
   readonly isReviewed: boolean;
 };
 
@@ -260,7 +278,10 @@ const nameOf = (path: string): string => {
   return name;
 };
 
-/** A retry goes on where the chapter before ended: the same iteration, from the capsule that its last attempt began with. */
+/**
+ * A retry continues where the chapter before it ended: the same iteration, from the capsule with
+ * which its last attempt began.
+ */
 async function retryFactOf(
   deps: AcceptDeps,
   retry: Retry,

@@ -1,5 +1,6 @@
-// The slower part of the sweep: active Databricks runs that bear the plane's name, and of which a fact older than an hour says
-// that they are not wanted. Positive evidence, never absence: a run whose facts cannot be seen is left alone.
+// The slower part of the sweep. It cancels active Databricks runs that have the plane's name, if a
+// fact older than an hour says that they are not wanted. It needs positive evidence, never absence:
+// a run whose facts cannot be seen is left alone.
 import { type AttemptKey, factRef, type RunKey } from "../../shared/domain/facts.ts";
 import { isCreatedByUs } from "../../shared/domain/ours.ts";
 import { attemptOfName, planePrefix } from "../../shared/domain/payload.ts";
@@ -25,14 +26,17 @@ export type CancelStraysDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** Whoever cancels in the ordinary course has done so within it. */
+/** The age of the evidence. By then the handler that cancels in the normal case has done so. */
 const EVIDENCE_SECONDS = 3_600;
-/** One visit, which ends at `untilMs`: the listing of the next begins with the youngest again, and evidence does not age. */
+/**
+ * Makes one visit, which ends at `untilMs`. Nothing is lost then: the listing of the next visit
+ * begins with the youngest run again, and evidence does not get too old.
+ */
 export async function cancelStrays(deps: CancelStraysDeps, untilMs: number): Promise<void> {
   const planeId = await deps.plane.id();
   const controllers = await deps.identity.own();
   const named = await deps.jobs.listActive(planePrefix(planeId));
-  // What others gave our name to is theirs, to run and to end.
+  // A run that somebody else submitted under our name is theirs, to run and to end.
   const own = named.filter((run) => isCreatedByUs(run, controllers));
   await eachInTurn(deps, own, {
     untilMs,
@@ -63,7 +67,7 @@ async function cancelIfUnwanted(
   });
 }
 
-/** Which fact says that a run is not wanted; undefined: none does. */
+/** The fact that says that a run is not wanted, as a reason; undefined if there is none. */
 async function unwanted(
   { facts, clock, settings }: CancelStraysDeps,
   key: AttemptKey & RunKey,
@@ -71,9 +75,11 @@ async function unwanted(
 ): Promise<string | undefined> {
   const manifest = (await facts.read(factRef.manifest(key)))?.fact;
   const decision = (await facts.read(factRef.decision(key)))?.fact;
-  // Of another run under the same ticket_id, long before or after: these facts say nothing about it.
+  // The decision is of another run under the same ticket_id, long before or after. These facts say
+  // nothing about this run.
   if (decision !== undefined && decision.generation !== key.generation) return undefined;
-  // Somebody repaired it by hand after its decision: that is a person's wish, and not ours to undo.
+  // Somebody repaired the run by hand after its decision. That is a person's wish, and we do not
+  // undo it.
   if (decision !== undefined && (run.repairedMs ?? 0) > msOf(decision.decided_at)) return undefined;
   const chapter = manifest && { run_id: key.run_id, chapter: manifest.chapter };
   const stop = chapter && (await facts.read(factRef.stop(chapter)))?.fact;

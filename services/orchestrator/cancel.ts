@@ -1,5 +1,6 @@
-// Somebody wants a chapter to stop. The canceller writes stop, then reads the submission; the orchestrator does it the other
-// way round. Whichever comes second sees both and cancels. The outcome waits until Databricks says that it is over.
+// Stops a chapter. The canceller writes the stop, then reads the submission; the orchestrator
+// writes the submission, then reads the stop. The one that comes second sees both and cancels. The
+// outcome waits until Databricks says that the run is over.
 
 import { factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { Cancellation } from "../../shared/domain/messages.ts";
@@ -25,8 +26,8 @@ export type CancelDeps = FactsPort &
   SettingsPort;
 
 /**
- * Stops a chapter that was opened; one that is over stays as it is. Without what opened it there is no stop: it could strike whoever
- * uses the id some day.
+ * Stops a chapter that was opened; one that is over stays as it is. A chapter that nothing opened
+ * gets no stop, because that stop could hit another run that uses the id later.
  */
 export async function cancel(deps: CancelDeps, order: Cancellation, sent: Sent): Promise<void> {
   const { run_id, chapter, reason } = order;

@@ -1,12 +1,13 @@
-// Retention: the facts of a run go when it has been over for longer than they are to be kept. Positive evidence only: an entry below
-// its day, the youngest chapter's outcome, and no marker. Facts are written once, so nobody expects them to vanish: a run is first
-// declared dead, and then deleted in steps, each of which leaves a fact of its own. The next step waits until that is older than
-// any call can live, so no handler that still saw the run, and no call that is stuck on its way, meets what may begin anew
-// under the same ticket_id. What was planned and judged goes with the facts; the ledger, the scratchpad and the Databricks run are not
-// ours to delete.
+// Retention deletes the facts of a run that has been over for longer than they are kept. It needs
+// positive evidence: an entry below its day, the youngest chapter's outcome, and no marker. Facts
+// are written once, so no handler expects them to vanish. A run is therefore declared dead first,
+// and then deleted in steps, each of which leaves a fact of its own. The next step waits until that
+// fact is older than any call can live. So neither a handler that still saw the run nor a call that
+// is stuck on its way meets a new run under the same ticket_id. Plans and judged results are
+// deleted with the facts; the ledger, the scratchpad and the Databricks run are not ours to delete.
 //
-// A run costs some thirty Files calls: one tick has time for about fifteen, a day for some 4,000. A plane with more of them keeps
-// its facts longer than it must, never shorter.
+// A run costs about thirty Files calls: one tick has time for about fifteen, a day for about 4,000.
+// A plane with more runs than that keeps its facts longer than it must, never shorter.
 import {
   type ChapterKey,
   factRef,
@@ -36,7 +37,7 @@ export type DeleteExpiredDeps = FactsPort &
   SettingsPort;
 
 /**
- * One visit, which ends at `untilMs`: one listing where nothing is long over.
+ * Makes one visit, which ends at `untilMs`. It costs one listing if no run has expired.
  * @returns whether something is left to do at the next tick
  */
 export async function deleteExpired(deps: DeleteExpiredDeps, untilMs: number): Promise<boolean> {
@@ -58,16 +59,16 @@ export async function deleteExpired(deps: DeleteExpiredDeps, untilMs: number): P
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** A chapter that is over, by its entry. */
+/** A chapter that is over, as its entry says. */
 type Over = { readonly entryPath: string; readonly key: ChapterKey };
 
-/** What is not ours lies there for as long as its owner likes. */
+/** Reads one entry of a day. A file that is not ours stays for as long as its owner likes. */
 function overOf(day: string, { name }: FactEntry): readonly Over[] {
   const key = markerKey(name.replace(/\.json$/, ""));
   return key === undefined ? [] : [{ entryPath: `${day}/${name}`, key }];
 }
 
-/** @returns false where the platform or the time says that it is enough for now */
+/** @returns false if the platform or the time says that it is enough for now */
 const deleteDay = (
   deps: DeleteExpiredDeps,
   over: readonly Over[],
@@ -88,7 +89,7 @@ async function deleteRun(deps: DeleteExpiredDeps, { entryPath, key }: Over): Pro
   const sinceMs = last === undefined ? 0 : deps.clock.nowMs() - msOf(last.fact.retired_at);
   if (sinceMs < DELETE_SETTLES_SECONDS * 1000) return;
   switch (done) {
-    case 1: // no turn begins without its ticket: what was planned and submitted is not planned again
+    case 1: // No turn begins without its ticket, so no plan is made again.
       await deps.facts.remove(factRef.ticket(key.run_id).path);
       return await stepIsDone(deps, key.run_id, 2);
     case 2:
@@ -102,7 +103,7 @@ async function deleteRun(deps: DeleteExpiredDeps, { entryPath, key }: Over): Pro
   }
 }
 
-/** How far it is: the highest of its `retired_<step>.json`. */
+/** How far the deletion is: the highest `retired_<step>.json`. */
 const stepsDone = (found: readonly FactEntry[]): number =>
   Math.max(0, ...found.map(({ name }) => Number(RETIRED.exec(name)?.[1] ?? 0)));
 
@@ -117,7 +118,10 @@ const stepIsDone = async (
   await facts.create(factRef.retired(fact), fact);
 };
 
-/** The first step, where the evidence is whole. An entry that proves nothing (any more) goes. */
+/**
+ * Does the first step, if the evidence is complete. An entry that proves nothing (any more) is
+ * removed.
+ */
 async function declareDead(
   deps: DeleteExpiredDeps,
   key: ChapterKey,
@@ -127,7 +131,7 @@ async function declareDead(
   const outcome = (await facts.read(factRef.outcome(key)))?.fact;
   const next = { ...key, chapter: key.chapter + 1 };
   const isOfAnother = outcome === undefined || factRef.over(outcome).path !== entryPath;
-  // The run has gone on in another chapter, which has or will have an entry of its own.
+  // The run has continued in another chapter, which has or will have an entry of its own.
   if (isOfAnother || (await facts.read(factRef.retry(next))) !== undefined)
     return await facts.remove(entryPath);
   if (!isExpired(outcome.ended_at, clock.nowMs(), settings.retentionDays)) return;
@@ -136,8 +140,9 @@ async function declareDead(
 }
 
 /**
- * Manifests and submissions before decisions: without them there is nothing to judge, and nobody decides anew. Outcomes last:
- * as long as one is there, it is the answer.
+ * The order of deletion. Manifests and submissions go before decisions: without them there is
+ * nothing to judge, and no handler decides again. Outcomes go last: as long as one is there, it is
+ * the answer.
  */
 const inOrder = (found: readonly FactEntry[]): readonly FactEntry[] =>
   found
@@ -156,8 +161,9 @@ async function removeTree(volume: Removal, above: string, entry: FactEntry): Pro
 type Removal = FactRemovalPort["facts"];
 
 /**
- * The last step settled, and nothing but the steps is left: they go, then folder and entry. The first holds the ticket_id; the third
- * outlives it, so that what is left of the steps never looks like an earlier one, to which a new run would fall a victim.
+ * Removes the facts of the steps, then folder and entry, once the last step has settled and nothing
+ * else is left. The first step's fact holds the ticket_id. The third one outlives it: otherwise the
+ * remaining facts could look like an earlier step, and the deletion would go on in a new run.
  */
 async function forget(
   { facts, log }: DeleteExpiredDeps,
@@ -167,7 +173,8 @@ async function forget(
 ): Promise<void> {
   const pathOf = (step: RetiredFact["step"]) => factRef.retired({ run_id, step }).path;
   const isHeld = (await facts.read(factRef.retired({ run_id, step: 1 }))) !== undefined;
-  // Something has come since (somebody cancelled it): the third step is done again, and settles again.
+  // A fact has appeared since (somebody cancelled the run): the third step is done again, and
+  // settles again.
   if (isHeld && inOrder(found).length > 0) return await facts.remove(pathOf(3));
   for (const step of [2, 1, 3]) await facts.remove(pathOf(step));
   await facts.removeFolder(runFolder(run_id));

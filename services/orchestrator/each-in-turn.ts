@@ -1,23 +1,23 @@
-// The patience of a scheduled start: one item that fails must not keep it from the others, and a platform that is out of order is
-// not asked again and again.
+// The patience of a scheduled start. One item that fails must not keep it from the others, and a
+// platform that is out of order is not asked again and again.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { ClockPort, LogPort } from "../../shared/ports.ts";
 
-/** Trouble three times in a row is the platform's, not the item's. */
+/** Trouble three times in a row is the platform's fault, not the item's. */
 const TROUBLES_MAX = 3;
 
 type Log = Parameters<LogPort["log"]>;
 type Visit<Item> = {
-  /** Begins with no further item after it. */
+  /** No further item begins after this time. */
   readonly untilMs: number;
   readonly work: (item: Item) => Promise<unknown>;
-  /** What is said of an item that failed. */
+  /** The log event and its fields for an item that failed. */
   readonly describeFailure: (item: Item) => readonly [Log[0], NonNullable<Log[1]>];
 };
 
 /**
- * Works on one item after another. What fails is said and passed over.
- * @returns false where it stopped before the end: its time was up, or the platform is out of order
+ * Works on one item after another. A failure is logged, and the next item follows.
+ * @returns false if it stopped before the end: its time was up, or the platform is out of order
  */
 export async function eachInTurn<Item>(
   { clock, log }: ClockPort & LogPort,

@@ -1,5 +1,6 @@
-// Queues keep no order among themselves: what a person wants of a run may arrive before the run's ticket. It waits a quarter of an hour,
-// and is then a dead letter: an order for what does not exist must not lie in wait for whoever uses the id some day.
+// Orders that come before their run. Queues keep no order among themselves, so a person's order may
+// arrive before the run's ticket. It waits for a quarter of an hour, and then becomes a dead
+// letter: it must not lie there and hit another run that uses the id later.
 import { scaledSeconds } from "../../shared/domain/cadence.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import type { Cancellation, Retry } from "../../shared/domain/messages.ts";
@@ -10,9 +11,9 @@ const WAIT_SECONDS = 300;
 const WAITS_MAX = 3;
 
 /**
- * Sends an order again whose subject is not there yet. Counted apart from the waits for a platform that is out of order, because the
- * ticket waits out the same outage.
- * @throws PoisonMessageError where it has waited for a quarter of an hour
+ * Requeues an order whose subject is not there yet. These waits are counted apart from those for a
+ * platform that is out of order, because the ticket waits for the same platform.
+ * @throws PoisonMessageError if it has waited for a quarter of an hour
  */
 export async function waitForSubject(
   { queues, settings }: QueuesPort<"orders"> & SettingsPort,

@@ -1,7 +1,8 @@
-// The orchestrator acts: one turn. It finds the facts and goes on from where they end, so a turn that is redelivered,
-// duplicated, delayed or replayed does the same thing again, or nothing.
+// The orchestrator does one turn. It finds the facts and continues from where they end, so a turn
+// that is redelivered, duplicated, delayed or replayed does the same thing again, or nothing.
 import {
-  FIRST_LOOK_SECONDS,
+  jitterOf,
+  nextLook,
   REFUSAL_SETTLES_SECONDS,
   scaledSeconds,
 } from "../../shared/domain/cadence.ts";
@@ -26,6 +27,7 @@ import type {
   ClockPort,
   DigestPort,
   FactsPort,
+  HintsPort,
   IdentityPort,
   JobsPort,
   LogPort,
@@ -36,9 +38,11 @@ import type {
   Stored,
 } from "../../shared/ports.ts";
 import { stepsOf } from "../../shared/story/steps.ts";
+import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
+  HintsPort &
   PlansPort &
   JobsPort &
   IdentityPort &
@@ -49,15 +53,19 @@ export type OrchestrateDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** How long a plan may be submitted: tokens may be forgotten after it, and then only an adoption is safe. */
+/**
+ * How long a plan may be submitted. After that, tokens may be forgotten, and only an adoption is
+ * safe.
+ */
 const SUBMIT_BEFORE_SECONDS = 7 * 24 * 3600;
 
-/** What whoever opened the chapter knows already. */
+/** Facts that the handler knows already because it has just opened the chapter. */
 export type Opened = {
   readonly ticket?: TicketFact;
   /**
-   * This very handler created what opened the chapter, so nothing can be there yet that would have to be looked for: no plan, and no
-   * stop, because there is none without what it stops. One that comes meanwhile is read after the submission.
+   * True if this handler created the fact that opens the chapter. Then there can be no plan yet,
+   * and no stop, because a stop needs a chapter. So neither is looked for. A stop that comes in
+   * between is read after the submission.
    */
   readonly isNew: boolean;
 };
@@ -83,7 +91,9 @@ export async function orchestrate(
   const { fact: submission } = await step(
     factRef.submission(turn),
     async () => {
-      const run = await submit(deps, turn, asked, planned);
+      // Beside the submission, which takes longer.
+      const pace = knownPace(deps, planned.fact.workload, asked.ticket.recipe);
+      const [run] = await settled([submit(deps, turn, { ...asked, pace }, planned), pace]);
       isOver = run.isOver;
       return run.submission;
     },
@@ -94,12 +104,20 @@ export async function orchestrate(
       delaySeconds: scaledSeconds(REFUSAL_SETTLES_SECONDS, deps.settings.timeScale),
       traceparent,
     });
-  // The judge asks Databricks itself, and has it watched where that sees no end: a look of long ago cannot lie to it.
+  // The judge asks Databricks itself, and sends a watch if the run is not over. So an outdated look
+  // cannot mislead it.
   if (isOver) await deps.queues.send("reports", endedOf(key), { traceparent });
   else await watch(deps, submission, traceparent);
   await cancelIfStopped(deps, key, submission.databricks_run_id);
-  // Books come last: what nobody wants costs money until it is cancelled. Of what is over they hear with its outcome.
+  // The record comes last: an unwanted run costs money until it is cancelled. A run that is over at
+  // once reaches the books with its outcome.
   if (!isOver) await deps.queues.send("records", recordOf(key, "submission"), { traceparent });
+}
+
+/** Both, when both have ended: nobody's call is left behind. */
+async function settled<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both);
+  return await Promise.all(both);
 }
 
 async function watch(
@@ -107,13 +125,17 @@ async function watch(
   submission: AcceptedSubmission,
   traceparent: string,
 ): Promise<void> {
-  const delaySeconds = scaledSeconds(FIRST_LOOK_SECONDS, settings.timeScale);
+  const { pace, databricks_run_id } = submission;
+  const jitter = jitterOf(databricks_run_id);
+  const wait = nextLook({ ageSeconds: 0, phase: "waiting", pace, jitter });
+  const delaySeconds = scaledSeconds(wait, settings.timeScale);
   await queues.send("watches", watchOf(submission, 0), { delaySeconds, traceparent });
 }
 
 /**
- * The canceller writes stop, then reads the submission; here it is the other way round. Whichever comes second sees both. After its
- * decision, what still runs was brought back by hand; a turn that comes so late is a replay.
+ * The canceller writes the stop, then reads the submission; here it is the other way round. The one
+ * that comes second sees both. A run that is still active after its decision was started again by
+ * hand, so it is left alone; a turn that comes so late is a replay.
  */
 async function cancelIfStopped(
   { facts, jobs, log }: OrchestrateDeps,
@@ -132,11 +154,14 @@ type Asked = {
   readonly try: number;
   readonly capsule: ExecutorManifest["capsule"];
   readonly limits: Limits;
-  /** When its chapter was opened, where this is the first attempt. */
+  /** The time at which its chapter was opened, if this is the first attempt. */
   readonly openedAt?: string;
 };
 
-/** What the fact that a turn names says of this attempt. A turn that no fact asks for is refused. */
+/**
+ * Reads from the fact that a turn names what this attempt needs. A turn that no fact asks for is
+ * refused.
+ */
 async function askedFor(
   deps: FactsPort,
   turn: Turn,
@@ -178,7 +203,10 @@ async function askedFor(
 const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
-/** The attempt's first fact decides: once there is a plan, it is carried through to its submission; then stop is read. */
+/**
+ * Plans the attempt. The first fact decides: once there is a plan, it is carried through to its
+ * submission, and then the stop is read.
+ */
 async function plan(
   deps: OrchestrateDeps,
   turn: Turn,
@@ -230,13 +258,14 @@ async function plan(
 async function submit(
   deps: OrchestrateDeps,
   turn: Turn,
-  { ticket, openedAt }: Asked,
+  { ticket, openedAt, pace }: Asked & Pick<Attempt, "pace">,
   manifest: Stored<ExecutorManifest>,
 ): Promise<TakenRun> {
   const { fact } = manifest;
   const key = { ...turn, generation: generationOf(deps, ticket) };
   const copy = manifestCopyPath(key);
-  // A ticket of before there were seeds keeps its request as it was: the same token must lead to the same run, also across an upgrade.
+  // A ticket from before there were seeds keeps its request as it was: the same token must lead to
+  // the same run, also across an upgrade.
   const manifestPath =
     key.generation === undefined
       ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
@@ -251,7 +280,14 @@ async function submit(
     }),
   );
   const namePrefix = attemptName(fact.plane_id, key);
-  const attempt: Attempt = { manifest, generation: key.generation, namePrefix, payload, openedAt };
+  const attempt: Attempt = {
+    manifest,
+    generation: key.generation,
+    namePrefix,
+    payload,
+    openedAt,
+    pace,
+  };
   if (deps.clock.nowMs() > msOf(fact.submit_before)) {
     const message = `it was to be submitted before ${fact.submit_before}; after that only a run that bears its name is adopted`;
     return (
@@ -259,7 +295,8 @@ async function submit(
       refused(refusedWith(deps, attempt, { code: "TOO_LATE", message }))
     );
   }
-  // Before the run that reads it: the fact itself is the controllers' alone.
+  // The copy comes before the run that reads it: the fact itself can be read by the controllers
+  // alone.
   await deps.plans.put(copy, new TextEncoder().encode(manifest.text));
   const reply = await deps.jobs.submit({
     runName: namePrefix + fact.traceparent,
@@ -267,7 +304,8 @@ async function submit(
     payload,
   });
   if (reply.kind === "accepted") return await taken(deps, attempt, reply, false);
-  // The first try may have started a run before this one was refused: a run of ours that bears the name is adopted.
+  // An earlier try may have started a run before this one was refused. If a run of ours has the
+  // name, it is adopted.
   return (
     (await adopted(deps, attempt)) ??
     refused(refusedWith(deps, attempt, { code: reply.code, message: reply.message }))

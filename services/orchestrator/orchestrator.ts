@@ -72,25 +72,32 @@ async function takeOrder(deps: OrchestratorDeps, order: OrdersMessage, sent: Sen
       return await acceptRetry(deps, order, sent);
     case "audited": {
       const { traceparent, by } = sent;
-      // The ledger is the ingester's: it believes what a function of ours says of the sender.
+      // The ledger is the ingester's. It believes what one of our functions says about the sender.
       return await deps.queues.send("records", { ...order, by }, { traceparent, by });
     }
   }
 }
 
-/** Strays are looked for at every third tick: the listing costs more than the markers', and nothing depends on it. */
+/**
+ * Strays are looked for at every third tick: that listing costs more than the markers', and nothing
+ * depends on it.
+ */
 const CANCEL_STRAYS_EVERY_TICKS = 3;
-/** What is long over is looked for once an hour, and then at every tick until it is gone. */
+/** Expired runs are looked for once an hour, and then at every tick until they are gone. */
 const DELETE_EXPIRED_EVERY_TICKS = 12;
-/** Of the function's 60 s: strays and what is long over get what sweeping has left of it. */
+/**
+ * How much of the function's 60 s a tick uses. Strays and expired runs get what the sweep has left
+ * of it.
+ */
 const TICK_MS_MAX = 45_000;
 
-/** What a sweep answers where the platform is out of order. The doctor reads it. */
+/** A sweep's answer while the platform is out of order. The doctor reads it. */
 type Waited = { readonly waited: string };
 
 /**
- * A scheduled start: the sweep, or no more than a ticket whose id carries the scheduled time, so that a double tick is one run. The
- * ticket asks Databricks nothing: it waits out an outage in its queue, as every other does.
+ * Handles a scheduled start: the sweep, or a ticket for a workload. The ticket's id carries the
+ * scheduled time, so a double tick is one run. Sending it asks Databricks nothing: the ticket waits
+ * for the platform in its queue, as every other does.
  */
 const scheduled = (deps: OrchestratorDeps) => {
   const tick = inOwnPlane(deps, sweepTick(deps));
@@ -107,7 +114,10 @@ const scheduled = (deps: OrchestratorDeps) => {
   };
 };
 
-/** The next tick does the same: to fail would only be three tries and a dead letter for each five minutes of an outage. */
+/**
+ * Logs trouble instead of failing. The next tick does the same work, so a failure would only be
+ * three tries and a dead letter for each five minutes of an outage.
+ */
 async function patiently(
   { log }: OrchestratorDeps,
   tick: () => Promise<void>,
@@ -124,7 +134,8 @@ async function patiently(
 
 function sweepTick(deps: OrchestratorDeps): () => Promise<void> {
   const tickMs = sweepEverySeconds * deps.settings.timeScale * 1000;
-  // A hint that lives as long as this environment: without it, deleting goes on at the next full hour.
+  // A hint that lives as long as this environment. Without it, deleting goes on at the next full
+  // hour.
   let hasMoreToDelete = false;
   return async () => {
     const startedMs = deps.clock.nowMs();

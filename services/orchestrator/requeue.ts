@@ -1,5 +1,7 @@
-// Each wait sends a message again, and now and then twice, so in a long outage messages would multiply, and all come at once when the
-// platform is back. What the sweep says anyway, because the chapter's marker is silent, ends after an hour of waiting.
+// How messages of the orchestrator wait for the platform. Each wait sends a message again, and
+// sometimes twice. In a long outage messages would multiply, and all would come at once when the
+// platform is back. So a message ends after an hour of waiting if the sweep repeats it anyway,
+// because the chapter's marker is silent.
 import { REQUEUED_TRIES_MAX } from "../../shared/domain/cadence.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import type {
@@ -25,7 +27,10 @@ export async function requeueTurn(
   log("message.left", { queue: "turns", run_id, chapter, iter_n, attempt, ...trace });
 }
 
-/** A ticket and a retry do their first turn themselves: once they are accepted, they wait as turns do. */
+/**
+ * Tickets and retries do their first turn themselves: once they are accepted, they wait as turns
+ * do.
+ */
 export async function requeueTicket(
   deps: FactsPort & QueuesPort<"tickets" | "orders"> & LogPort,
   message: TicketsMessage,
@@ -52,7 +57,10 @@ export async function requeueOrder(
   deps.log("message.left", { queue: "orders", run_id, ...tracedBy(options.traceparent) });
 }
 
-/** Its chapter is open, so the sweep knows of it. Where that cannot be read now, nobody knows. */
+/**
+ * Whether the chapter is open, so that the sweep knows of it. If the facts cannot be read now, the
+ * answer is no.
+ */
 async function goesOnAnyway({ facts }: FactsPort, message: Ticket | Retry): Promise<boolean> {
   try {
     const chapter = message.type === "retry" ? message : { run_id: message.ticket_id, chapter: 1 };
@@ -66,7 +74,9 @@ async function goesOnAnyway({ facts }: FactsPort, message: Ticket | Retry): Prom
   }
 }
 
-/** This one: another under the same ticket_id is still to be refused. */
+/**
+ * Whether this ticket was accepted. Another one under the same ticket_id is still to be refused.
+ */
 async function isAccepted({ facts }: FactsPort, ticket: Ticket): Promise<boolean> {
   const accepted = (await facts.read(factRef.ticket(ticket.ticket_id)))?.fact;
   return accepted !== undefined && sameTicket(accepted.ticket, ticket);

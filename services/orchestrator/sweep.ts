@@ -1,5 +1,6 @@
-// The proof of liveness. Every chain of messages can break where nobody foresaw it: for a marker that has been silent for longer
-// than any delay allows, the sweep finds where the facts end and sends the message that comes next. All of it is harmless to repeat.
+// The sweep is the proof of liveness. Every chain of messages can break where nobody foresaw it. If
+// a marker has been silent for longer than any delay allows, the sweep finds where the facts end
+// and sends the next message. Repeating that is harmless.
 
 import { type ChapterKey, factRef, firstAskedBy, type Marker } from "../../shared/domain/facts.ts";
 import { type ChapterFacts, type Frontier, frontierOf } from "../../shared/domain/frontier.ts";
@@ -33,14 +34,23 @@ export type SweepDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** A plane that is merely behind is not flooded: the rest is older at the next tick, and comes first then. */
+/**
+ * The most heals of one tick, so that a plane that is merely behind is not flooded. The other
+ * markers are older at the next tick, and come first then.
+ */
 const HEALS_MAX = 30;
-/** The function has 60 s: what a tick does not reach is older at the next. */
+/**
+ * How long a tick may take. The function has 60 s; the markers that a tick does not reach are older
+ * at the next one.
+ */
 const TICK_MS_MAX = 40_000;
-/** A marker without a ticket is somebody's death between the two writes, or a ticket that waits out an outage. */
+/**
+ * How long a marker may have no ticket. Either its handler died between the two writes, or its
+ * ticket waits for the platform.
+ */
 const ORPHAN_SECONDS = 24 * 3600;
 
-/** One tick: one listing where nothing is silent. */
+/** Makes one tick, which costs one listing if no marker is silent. */
 export async function sweep(deps: SweepDeps): Promise<void> {
   const silentMs = SILENT_SECONDS * deps.settings.timeScale * 1000;
   const nowMs = deps.clock.nowMs();
@@ -61,7 +71,10 @@ export async function sweep(deps: SweepDeps): Promise<void> {
 
 type Tally = {
   heals: number;
-  /** Of the markers that were read. One that was healed within the last half hour is not among them. */
+  /**
+   * Silent markers, of those that were read. A marker that was healed within the last half hour is
+   * not counted.
+   */
   silent: number;
 };
 
@@ -72,7 +85,7 @@ async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): P
   if (await heal(deps, listing.key, marker)) tally.heals++;
 }
 
-/** Heals one chapter, if it is silent by its marker itself (the listing may lag). */
+/** Heals one chapter if its marker itself says that it is silent (the listing may lag). */
 async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<boolean> {
   const waitMs = healWaitSeconds(marker.heals) * deps.settings.timeScale * 1000;
   const silentForMs = deps.clock.nowMs() - msOf(marker.touched_at);
@@ -87,7 +100,10 @@ async function heal(deps: SweepDeps, key: ChapterKey, marker: Marker): Promise<b
   return true;
 }
 
-/** The marker is written before its message is sent: a sweep that dies in between waits longer, instead of flooding. */
+/**
+ * Writes the marker before it sends the message: a sweep that dies in between waits longer, instead
+ * of flooding.
+ */
 async function writeMarkerAndSend(
   deps: SweepDeps,
   at: ChapterKey & ChapterFacts["last"] & Traced,
@@ -112,7 +128,7 @@ async function writeMarkerAndSend(
   }
 }
 
-/** Of the ticket, or of the retry that opened the chapter. */
+/** The trace of the ticket, or of the retry that opened the chapter. */
 type Traced = { readonly traceparent: string | undefined };
 
 async function removeOrphan(
@@ -126,7 +142,7 @@ async function removeOrphan(
   return true;
 }
 
-/** What there is of a chapter, by strong reads: a listing may lag. */
+/** Reads the facts of a chapter by strong reads, because a listing may lag. */
 async function chapterFactsOf(deps: FactsPort, key: ChapterKey): Promise<ChapterFacts & Traced> {
   const { opened, attempts } = await attemptsOf(deps, key);
   const last = attempts.at(-1) ?? {

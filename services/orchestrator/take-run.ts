@@ -1,5 +1,6 @@
-// Which Databricks run is taken for an attempt: one that the controllers created, and that runs what they submitted. A name or a token
-// that leads to another's is a refusal, with what was seen: it must neither be believed, nor hold up the ticket.
+// Decides which Databricks run is taken for an attempt: one that the controllers created, and that
+// runs what they submitted. If a name or a token leads to somebody else's run, that is a refusal,
+// with what was seen. Such a run must neither be believed nor hold up the ticket.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
@@ -11,6 +12,7 @@ import {
   seenOf,
   strangenessOf,
 } from "../../shared/domain/ours.ts";
+import type { Paces } from "../../shared/domain/pace.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -29,21 +31,28 @@ type TakeDeps = JobsPort & IdentityPort & ClockPort & LogPort & SettingsPort;
 export type Attempt = {
   readonly manifest: Stored<ExecutorManifest>;
   readonly generation: string | undefined;
-  /** What the name of its run begins with. */
+  /** The beginning of its run's name. */
   readonly namePrefix: string;
   readonly payload: string;
-  /** When its chapter was opened, where it is the first attempt. */
+  /** The time at which its chapter was opened, if this is the first attempt. */
   readonly openedAt: string | undefined;
+  readonly pace: Promise<Paces | undefined>;
 };
 
-/** A submission, and what the look that it rests on showed besides. */
+/** A submission, and whether the look behind it showed that the run is over. */
 export type TakenRun = {
   readonly submission: Submission;
-  /** The run was over already: nobody need wait for it. A hint, of which the judge makes sure itself. */
+  /**
+   * True if the run was over already, so that nobody need wait for it. It is a hint: the judge asks
+   * again.
+   */
   readonly isOver: boolean;
 };
 
-/** The run of ours that bears the attempt's name; undefined where there is none, whatever others called theirs. */
+/**
+ * Finds the run of ours that has the attempt's name. Undefined if there is none, whatever name
+ * others gave their runs.
+ */
 export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRun | undefined> {
   const controllers = await deps.identity.own();
   const named = await deps.jobs.find(attempt.namePrefix, msOf(attempt.manifest.fact.created_at));
@@ -52,8 +61,9 @@ export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRu
 }
 
 /**
- * The submission that names a run, if it is ours; otherwise a refusal.
- * @throws PlatformTroubleError where we may not see it yet: permissions may show late, but not for ten minutes
+ * Turns a run into a submission if it is ours; otherwise into a refusal.
+ * @throws PlatformTroubleError if we may not see it yet: permissions may show late, but not after
+ *   ten minutes
  */
 export async function taken(
   deps: TakeDeps,
@@ -64,9 +74,10 @@ export async function taken(
   const look = await deps.jobs.get(databricksRunId);
   switch (look.kind) {
     case "gone":
-      // Nobody can make a success of it any more: the judge will find it lost. Not at once: a run that is new may show late.
+      // Nobody can make a success of it any more: the judge will find it lost. But not at once,
+      // because a new run may show late.
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
+        submission: await accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),
         isOver: false,
       };
     case "forbidden":
@@ -80,17 +91,22 @@ export async function taken(
         return refused(refusedWith(deps, attempt, { code: NOT_OURS, message: strangeness, seen }));
       const { runUrl: url } = look.run;
       return {
-        submission: accepted(deps, attempt, { databricksRunId, runUrl: url, isAdopted, seen }),
+        submission: await accepted(deps, attempt, {
+          databricksRunId,
+          runUrl: url,
+          isAdopted,
+          seen,
+        }),
         isOver: phaseOf(look.run) === "over",
       };
     }
   }
 }
 
-/** A refusal has no run whose end could be seen. */
+/** A refusal has no run, so nobody can see its end. */
 export const refused = (submission: Submission): TakenRun => ({ submission, isOver: false });
 
-/** Counted from the plan: our own run is seen by then, however long a submission takes. */
+/** Counts from the plan: our own run can be seen by then, however long a submission takes. */
 function forbidden(
   deps: TakeDeps,
   attempt: Attempt,
@@ -111,11 +127,11 @@ type Taken = {
   readonly seen?: Seen;
 };
 
-function accepted(
+async function accepted(
   deps: ClockPort & LogPort & SettingsPort,
-  { manifest: { fact, sha256 }, generation, payload, openedAt }: Attempt,
+  { manifest: { fact, sha256 }, generation, payload, openedAt, pace }: Attempt,
   { databricksRunId, runUrl, isAdopted, seen }: Taken,
-): Submission {
+): Promise<Submission> {
   const nowMs = deps.clock.nowMs();
   const { timeout_seconds, queue_seconds } = fact.limits;
   const entry = fact.files.find((file) => file.name === fact.entry);
@@ -143,11 +159,12 @@ function accepted(
     seen,
     judged_by: judgedByOf(fact),
     opened_at: openedAt,
+    pace: await pace,
     generation,
   };
 }
 
-/** Databricks said no for good, or what it has is not ours. */
+/** A refusal: Databricks said no for good, or the run that it has is not ours. */
 export function refusedWith(
   deps: ClockPort & LogPort,
   { manifest: { fact }, generation }: Attempt,

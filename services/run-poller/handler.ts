@@ -1,4 +1,4 @@
-// The run-poller's composition root: the only file of the service that knows that an environment exists.
+// The run-poller's composition root: the service's only file that knows of an environment.
 import { createCommonPorts } from "../../shared/adapters/composition.ts";
 import { readEnvironment } from "../../shared/adapters/environment.ts";
 import { routeByQueue } from "../../shared/edge/route-by-queue.ts";

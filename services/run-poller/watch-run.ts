@@ -1,11 +1,18 @@
-// The run-poller watches: one look at a Databricks run. Over: it says so. Not over: it looks again later. Late: it gives up,
-// and giving up means cancelling. Nothing is held while waiting.
+// The run-poller looks once at a Databricks run. If the run is over, it reports that. If not, it
+// looks again later. If the run is late, it gives up, and giving up means cancelling. Nothing is
+// held while waiting.
 import { messageOf } from "../../shared/domain/body.ts";
 import { jitterOf, nextLook, scaledSeconds } from "../../shared/domain/cadence.ts";
 import { phaseOf, type RunPhase } from "../../shared/domain/databricks-run.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
-import { isOfAttempt, numberOf, TOUCH_SECONDS, touched } from "../../shared/domain/marker.ts";
+import {
+  isOfAttempt,
+  numberOf,
+  TOUCH_LOOKS,
+  TOUCH_SECONDS,
+  touched,
+} from "../../shared/domain/marker.ts";
 import { endedOf, messageLimits, type Watch } from "../../shared/domain/messages.ts";
 import { FORBIDDEN_SECONDS_MAX, isCreatedByUs } from "../../shared/domain/ours.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
@@ -32,11 +39,20 @@ export type WatchDeps = FactsPort &
   LogPort &
   SettingsPort;
 
-/** After a cancellation at the deadline: Databricks takes its time to end a run. */
+/** The wait after a cancellation at the deadline: Databricks takes its time to end a run. */
 const AFTER_DEADLINE_SECONDS = 60;
-/** A watch is ahead of its marker by the touches whose write failed; further ahead is only a number that somebody made up. */
+/**
+ * A watch is ahead of its marker by the touches whose write failed. A number further ahead was made
+ * up by somebody.
+ */
 const NUMBERS_AHEAD_MAX = 100;
-/** Past the deadline by a little, so that one look there is enough. */
+/**
+ * The marker is behind a watch whose last touch failed. While it cannot be written, no watch is
+ * outnumbered: then looks are rare, or copies of the watch would double and double. Nothing could be
+ * decided either.
+ */
+const UNTOUCHABLE_SECONDS = 300;
+/** A little past the deadline, so that one look there is enough. */
 const BEYOND_DEADLINE_SECONDS = 5;
 
 export async function watchRun(
@@ -57,18 +73,20 @@ export async function watchRun(
   });
   if (phase === "over") return await deps.queues.send("reports", endedOf(watch), { traceparent });
   const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
-  // A younger watch is on its way: this one has looked once more, and ends.
+  // A younger watch is on its way, so this one ends after its look.
   if (numberOf(marker, watch) > watch.number) return;
   if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
   if (phase === "unknown" && nowMs > msOf(watch.deadline))
     return await deps.queues.send("reports", endedOf(watch), { traceparent });
-  const going = { due, marker, phase, traceparent };
+  const ranFromMs = look.kind === "run" ? look.run.ranFromMs : undefined;
+  const going = { due, marker, phase, ranFromMs, traceparent };
   await goOn(deps, { ...watch, ...(said !== undefined && { said }) }, going);
 }
 
 /**
- * What is not ours is no run to wait for: the judge says so at once. It was taken for ours before creators were looked at, or somebody
- * has changed hands meanwhile.
+ * The phase of the run that was seen. A run that is not ours is no run to wait for, and the judge
+ * says so at once. It was taken for ours before creators were looked at, or somebody has repaired
+ * it since.
  */
 async function phaseSeen(deps: WatchDeps, watch: Watch, look: RunLook): Promise<RunPhase> {
   switch (look.kind) {
@@ -84,7 +102,7 @@ async function phaseSeen(deps: WatchDeps, watch: Watch, look: RunLook): Promise<
   }
 }
 
-/** A state that nobody knows is said once, not at every look: the watch remembers. */
+/** Logs an unknown state once, not at every look: the watch remembers it. */
 function sayOnce(
   deps: WatchDeps,
   watch: Watch & Traced,
@@ -97,21 +115,23 @@ function sayOnce(
   return state;
 }
 
-/** As the message brought it, or as the submission has it. */
+/** The trace from the message, or from the submission. */
 type Traced = { readonly traceparent?: string | undefined };
 type Seen = { readonly due: boolean; readonly marker: Marker | undefined };
 
 /**
- * A watch reads the marker at its first look, and whenever its own last touch is ten minutes old: not at every look. Then it
- * also takes its times from the submission: a message that was forged or edited must not look at a run for ever.
- * @throws PoisonMessageError where no submission asks for such a watch.
+ * Reads the marker at the first look of a watch, and whenever the watch's own last touch is ten
+ * minutes or twenty looks old: not at every look. Then it also takes the watch's times from the
+ * submission, because a forged or edited message must not look at a run for ever.
+ * @throws PoisonMessageError if no submission asks for such a watch
  */
 async function checkedIfDue(
   deps: WatchDeps,
   watch: Watch,
   { traceparent }: Traced,
 ): Promise<Seen & Traced & { readonly watch: Watch }> {
-  const due = watch.touched_at === undefined || isOld(deps, watch.touched_at);
+  const due =
+    watch.touched_at === undefined || isOld(deps, watch.touched_at) || hasLookedOften(watch);
   if (!due) return { due, marker: undefined, watch, traceparent };
   const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
   const isMeant =
@@ -123,29 +143,41 @@ async function checkedIfDue(
     throw new PoisonMessageError(
       `attempt ${watch.iter_n}.${watch.attempt} of run ${watch.run_id} has no submission in chapter ${watch.chapter} with the Databricks run ${watch.databricks_run_id}, so there is nothing to watch`,
     );
-  const { submitted_at, deadline } = submission;
+  const { submitted_at, deadline, pace } = submission;
+  const { pace: _, ...told } = watch;
   const marker = await deps.markers.read(watch);
   const number = believable(marker, watch);
   return {
     due,
     marker,
-    watch: { ...watch, submitted_at, deadline, number },
+    watch: { ...told, submitted_at, deadline, number, ...(pace !== undefined && { pace }) },
     traceparent: submission.traceparent ?? traceparent,
   };
 }
 
-/** Ten minutes ago, or in a future that only a forger knows. */
+/** True if a time is ten minutes ago, or in a future that only a forger knows. */
 const isOld = ({ clock, settings }: WatchDeps, at: string): boolean =>
   Math.abs(clock.nowMs() - msOf(at)) > TOUCH_SECONDS * settings.timeScale * 1000;
 
-/** Whether the look has to touch: the marker is gone, at an earlier attempt, or has been left alone for ten minutes. */
-const mustTouch = (deps: WatchDeps, watch: Watch, { due, marker }: Seen): boolean =>
-  due && (marker === undefined || !isOfAttempt(marker, watch) || isOld(deps, marker.touched_at));
+/** If watches looked more often between two touches, their copies would multiply. */
+const hasLookedOften = ({ looks, looks_then = 0 }: Watch): boolean =>
+  Math.abs(looks - looks_then) >= TOUCH_LOOKS;
 
 /**
- * Cancels what is past its deadline: the deadline that the submission has, not the one that the message says. A run that goes on
- * after its decision is not ours to end: somebody repaired it by hand.
- * @returns false where the message was wrong or old, and this watch is nobody's.
+ * Whether the look has to touch the marker: it is gone, at an earlier attempt, or untouched for ten
+ * minutes or for many looks.
+ */
+const mustTouch = (deps: WatchDeps, watch: Watch, { due, marker }: Seen): boolean =>
+  due &&
+  (marker === undefined ||
+    !isOfAttempt(marker, watch) ||
+    isOld(deps, marker.touched_at) ||
+    hasLookedOften(watch));
+
+/**
+ * Cancels a run past its deadline. The submission's deadline counts, not the message's. A run that
+ * goes on after its decision is not ours to end: somebody repaired it by hand.
+ * @returns false if the message was wrong or old, so that the watch must end
  */
 async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
   const submission = (await deps.facts.read(factRef.submission(watch)))?.fact;
@@ -161,12 +193,21 @@ async function giveUp(deps: WatchDeps, watch: Watch): Promise<boolean> {
   return true;
 }
 
-type Going = Seen & Traced & { readonly phase: RunPhase };
+type Going = Seen &
+  Traced & {
+    readonly phase: RunPhase;
+    /** When its code started, by Databricks' clock. */
+    readonly ranFromMs: number | undefined;
+  };
 
-/** Sends the next watch, then touches the marker where that is due: never the other way round, or both could be lost. */
+/**
+ * Sends the next watch, then touches the marker if that is due. In the other order, both could be
+ * lost.
+ */
 async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> {
   const nowMs = deps.clock.nowMs();
   const touches = mustTouch(deps, watch, going);
+  const isBehind = going.due && numberOf(going.marker, watch) < watch.number;
   const number = touches ? numberAbove(going.marker, watch) : watch.number;
   const read = going.due ? going.marker?.touched_at : watch.touched_at;
   const touched_at = touches ? isoOf(nowMs) : read;
@@ -176,16 +217,18 @@ async function goOn(deps: WatchDeps, watch: Watch, going: Going): Promise<void> 
     looks: Math.min(watch.looks + 1, messageLimits.looksMax),
     tries: 0,
     ...(touched_at !== undefined && { touched_at }),
+    ...(going.due && !isBehind && { looks_then: watch.looks }),
   };
-  const delaySeconds = delayOf(deps, watch, going.phase);
+  const delaySeconds = delayOf(deps, watch, { ...going, isBehind });
   const { traceparent } = going;
   await deps.queues.send("watches", next, { delaySeconds, traceparent });
   if (touches) await touch(deps, touched(watch, watch, number, nowMs));
 }
 
 /**
- * The watch is on its way, and whatever befalls the marker is no reason to send a second one: on a volume that can only be read,
- * watches would double every ten minutes. It is due again in ten minutes.
+ * Touches the marker. The watch is on its way, so a failure here is no reason to send a second one:
+ * on a volume that can only be read, watches would double every ten minutes. The touch is due again
+ * in ten minutes.
  */
 async function touch(deps: WatchDeps, marker: Marker): Promise<void> {
   try {
@@ -196,29 +239,40 @@ async function touch(deps: WatchDeps, marker: Marker): Promise<void> {
   }
 }
 
-/** The number of a watch, as far as it can be true: one that is made up would never be outnumbered. */
+/** The number of a watch, as far as it can be true: a made-up number would never be outnumbered. */
 const believable = (marker: Marker | undefined, watch: Watch): number =>
   Math.min(watch.number, numberOf(marker, watch) + NUMBERS_AHEAD_MAX);
 
-/** Above the marker's number and the watch's own. */
+/** A number above the marker's and the watch's own. */
 const numberAbove = (marker: Marker | undefined, watch: Watch): number =>
   Math.max(numberOf(marker, watch), believable(marker, watch)) + 1;
 
-/** Until the next look, in the time of this plane; never far beyond the deadline. */
-function delayOf({ clock, settings }: WatchDeps, watch: Watch, phase: RunPhase): number {
+/** The delay until the next look, in the time of this plane; never far beyond the deadline. */
+function delayOf(
+  { clock, settings }: WatchDeps,
+  watch: Watch,
+  { phase, ranFromMs, isBehind }: Going & { readonly isBehind: boolean },
+): number {
   const nowMs = clock.nowMs();
   const { timeScale } = settings;
-  const age = (nowMs - msOf(watch.submitted_at)) / 1000 / timeScale;
-  const jitter = jitterOf(`${watch.databricks_run_id}/${watch.looks}`);
-  const look = scaledSeconds(nextLook(age, phase, undefined, jitter), timeScale);
+  const seconds = (sinceMs: number): number => Math.max(0, nowMs - sinceMs) / 1000 / timeScale;
+  const wait = nextLook({
+    ageSeconds: seconds(msOf(watch.submitted_at)),
+    ranSeconds: ranFromMs && seconds(ranFromMs),
+    phase,
+    pace: watch.pace,
+    jitter: jitterOf(`${watch.databricks_run_id}/${watch.looks}`),
+  });
+  const look = scaledSeconds(isBehind ? Math.max(wait, UNTOUCHABLE_SECONDS) : wait, timeScale);
   const left = Math.ceil((msOf(watch.deadline) - nowMs) / 1000);
   if (left <= 0) return scaledSeconds(AFTER_DEADLINE_SECONDS, timeScale);
   return Math.max(1, Math.min(look, left + BEYOND_DEADLINE_SECONDS));
 }
 
 /**
- * A watch that waits out platform trouble keeps to the marker's rule as well, so that waiting does not multiply: it ends where
- * a younger one waits already, or where the marker is gone and with it the chapter.
+ * Requeues a watch in platform trouble. It keeps to the marker's rule as well, so that waiting does
+ * not multiply: the watch ends if a younger one waits already, or if the marker is gone and with it
+ * the chapter.
  */
 export async function requeueWatch(
   deps: WatchDeps,

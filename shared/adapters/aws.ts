@@ -1,8 +1,11 @@
-// What every AWS client of ours has in common: its limits, and which of its failures are waited out.
+// Common to all our AWS clients: their limits, and which of their failures are waited out.
 import { messageOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
 
-/** The region, the credentials and (locally) the endpoints come from the SDK's own environment variables. */
+/**
+ * The region, the credentials and (locally) the endpoints come from the SDK's own environment
+ * variables.
+ */
 export const awsClientOptions = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
@@ -10,7 +13,7 @@ export const awsClientOptions = {
 
 /**
  * Does one call to AWS.
- * @throws PlatformTroubleError where waiting may mend it; anything else as it was.
+ * @throws PlatformTroubleError if waiting may mend it; any other error as it was
  */
 export async function waitingFor<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
@@ -21,7 +24,8 @@ export async function waitingFor<T>(what: string, call: () => Promise<T>): Promi
   }
 }
 
-// Missing permissions, queues and buses are a deployment's fault: a person mends it, and the messages wait for that.
+// Names of errors that waiting may mend. Missing permissions, queues and buses are a deployment's
+// fault: a person mends it, and the messages wait for that.
 const TROUBLE_NAMES =
   /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ExpiredToken|InvalidClientTokenId|UnrecognizedClient|AccessDenied|CredentialsProviderError|TimeoutError|AbortError|Federation|NonExistentQueue|QueueDoesNotExist|ResourceNotFound|KMS|Kms/;
 const LOST = /^(E[A-Z]+|UND_ERR_[A-Z_]+)$/;

@@ -1,4 +1,4 @@
-// What the composition roots have in common: the ports of every service, built once at its cold start.
+// Common to the composition roots: the ports of every service, built once at its cold start.
 import { readFileSync } from "node:fs";
 import type { LogPort } from "../ports.ts";
 import type { ServiceName } from "../topology.ts";
@@ -28,19 +28,25 @@ import {
   systemRandom,
   systemSecrets,
 } from "./system.ts";
-import { createFacts, createMarkers, createPlans, createVolumes } from "./volume-facts.ts";
+import {
+  createFacts,
+  createHints,
+  createMarkers,
+  createPlans,
+  createVolumes,
+} from "./volume-facts.ts";
 import { createVolumeFiles } from "./volume-files.ts";
 import { createWebIdentityToken } from "./web-identity.ts";
 import { createWire } from "./wire.ts";
 
 /**
- * As the workspace's logs show us, in the form by which Databricks counts its clients
+ * Our name in the workspace's logs, in the form by which Databricks counts its clients
  * (docs/facts/databricks.md#user-agent-form).
  */
 const USER_AGENT = `signalbox/0.1.0 node/${process.versions.node} os/${process.platform}`;
 const CONNECTIONS_MAX = 10; // the Files API's own limit of calls at once
 
-/** The ports that every service has. */
+/** Creates the ports that every service has. */
 export function createCommonPorts(service: ServiceName, environment: Environment) {
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
@@ -54,7 +60,10 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   return {
     sql,
     sayHowOften,
-    /** What a trigger handles keeps to the trigger's share of the workspace's limits. */
+    /**
+     * Binds a handler to its trigger, so that its calls keep to the trigger's share of the
+     * workspace's limits.
+     */
     through:
       <Args extends readonly unknown[], Answer>(
         trigger: Trigger,
@@ -71,6 +80,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
       ...facts,
       ...createPlans(files, environment.settings.plansVolume),
       ...createMarkers({ files, factsVolume: environment.settings.factsVolume }),
+      ...createHints({ files, factsVolume: environment.settings.factsVolume }),
       ...createVolumes(files),
       ...createJobs(http),
       ...createQueues(sqs, environment.queueUrls),
@@ -86,7 +96,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   };
 }
 
-/** How this plane speaks to its workspace. */
+/** Creates this plane's access to its workspace. */
 function createWorkspaceAccess(
   environment: Environment,
   log: LogPort,
@@ -120,7 +130,7 @@ function createWorkspaceAccess(
   return {
     http,
     limiter,
-    /** The driver is the ingester's alone: whoever wants it brings it. */
+    /** The driver is the ingester's alone: a caller that wants it brings it. */
     sql: (create: (access: SqlAccess) => DatabricksSql): DatabricksSql =>
       meter.sql(tokens, (metered) => create({ tokens: metered, caPem, userAgent: USER_AGENT })),
     sayHowOften: meter.sayHowOften,

@@ -1,4 +1,5 @@
-// Where bearer tokens come from: a service principal's secret, a federation policy without any secret, or a fixed token.
+// Bearer tokens from one of three sources: a service principal's secret, a federation policy
+// without any secret, or a fixed token.
 import * as z from "zod";
 import { faultsOf, messageOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
@@ -9,7 +10,7 @@ import type { SecretsPort } from "./secrets.ts";
 import { LostReplyError, type Wire } from "./wire.ts";
 
 export type TokenSource = {
-  /** A token that is good now. @throws PlatformTroubleError */
+  /** A token that is valid now. @throws PlatformTroubleError */
   readonly token: () => Promise<string>;
   /** Databricks refused this token: it is not handed out again. */
   readonly refused: (token: string) => void;
@@ -24,7 +25,9 @@ export type TokenSourceOptions = ClockPort &
   SecretsPort & {
     readonly wire: Wire;
     readonly auth: AuthChoice;
-    /** A signed JWT that says which role we are (STS GetWebIdentityToken); asked for with `federation` only. */
+    /**
+     * A signed JWT that names our role (STS GetWebIdentityToken); asked for with `federation` only.
+     */
     readonly webIdentityToken: (audience: string) => Promise<string>;
   };
 
@@ -43,7 +46,10 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 type Issued = { readonly token: string; readonly lifeMs: number };
 type Held = Issued & { readonly issuedMs: number };
 
-/** Asks once for all who wait; renews early, and falls back on what is still good where that fails. */
+/**
+ * Asks once for all callers that wait. It renews early, and if that fails, it falls back on a token
+ * that is still valid.
+ */
 function createCachedTokens({ clock }: ClockPort, issue: () => Promise<Issued>): TokenSource {
   let held: Held | undefined;
   let asking: Promise<Held> | undefined;
@@ -78,7 +84,10 @@ function createCachedTokens({ clock }: ClockPort, issue: () => Promise<Issued>):
   };
 }
 
-/** Renewed at 80 % of its life, and not later than two minutes before its end; a very short life is used by half. */
+/**
+ * Tokens are renewed at 80 % of their life, and not later than two minutes before its end; a very
+ * short life is used by half.
+ */
 const marginMs = (lifeMs: number): number => Math.min(lifeMs / 2, Math.max(lifeMs / 5, 120_000));
 
 const ClientSecret = z.object({ client_id: z.string().min(1), client_secret: z.string().min(1) });
@@ -106,7 +115,10 @@ function askWithSecret(options: TokenSourceOptions, client: ClientSecret) {
   );
 }
 
-/** RFC 8693: the role's own JWT for a token of the service principal whose federation policy names that role. */
+/**
+ * RFC 8693: exchanges the role's own JWT for a token of the service principal whose federation
+ * policy names that role.
+ */
 async function byFederation(
   options: TokenSourceOptions,
   { clientId, audience }: { readonly clientId: string; readonly audience: string },
@@ -152,7 +164,7 @@ async function askForToken(
     throw new PlatformTroubleError(`Databricks gives no token: ${error.message}`, { cause: error });
   }
   const parsed = TokenReply.safeParse(exactJsonOrNothing(reply.content));
-  // The answer may hold a token: nothing of it is repeated here.
+  // The answer may hold a token, so nothing of it is repeated here.
   if (!parsed.success)
     throw new PlatformTroubleError("Databricks' token endpoint answered without a usable token");
   return { token: parsed.data.access_token, lifeMs: parsed.data.expires_in * 1000 };
@@ -166,7 +178,7 @@ function exactJsonOrNothing(content: Uint8Array): unknown {
   }
 }
 
-/** A lost answer of the token endpoint is asked for once more: asking costs nothing. */
+/** Asks once more if an answer of the token endpoint is lost: asking costs nothing. */
 async function sendTwice(wire: Wire, request: Parameters<Wire["send"]>[0]) {
   try {
     return await wire.send(request);
@@ -184,7 +196,10 @@ async function sendTwice(wire: Wire, request: Parameters<Wire["send"]>[0]) {
 
 const PatSecret = z.object({ token: z.string().min(1) });
 
-/** A personal access token does not expire by itself; where it is refused, somebody may have replaced it. */
+/**
+ * A personal access token does not expire by itself. If it is refused, somebody may have replaced
+ * it.
+ */
 function createPatTokens({ secrets }: SecretsPort, secretId: string): TokenSource {
   let refusedToken: string | undefined;
   const parse = (text: string): string => parsedSecret(secretId, PatSecret, text).token;
@@ -199,7 +214,7 @@ function createPatTokens({ secrets }: SecretsPort, secretId: string): TokenSourc
   };
 }
 
-/** @throws PlatformTroubleError without a word of the secret itself. */
+/** @throws PlatformTroubleError without a word of the secret itself */
 function parsedSecret<T>(secretId: string, schema: z.ZodType<T>, text: string): T {
   const parsed = schema.safeParse(exactJsonOrNothing(Buffer.from(text)));
   if (parsed.success) return parsed.data;

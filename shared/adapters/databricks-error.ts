@@ -1,5 +1,5 @@
-// What Databricks says when it does not do what was asked. Every shape of
-// docs/facts/databricks.md#error-bodies has been seen.
+// Errors in Databricks' answers. Every shape of docs/facts/databricks.md#error-bodies has been
+// seen.
 import * as z from "zod";
 import { jsonOrNothing } from "../domain/body.ts";
 import { oneLine } from "../domain/text.ts";
@@ -9,11 +9,14 @@ import type { WireReply } from "./wire.ts";
 export class DatabricksError extends Error {
   override readonly name = "DatabricksError";
   readonly status: number;
-  /** `error_code`; where there is none, `HTTP_<status>`. */
+  /** `error_code`; if there is none, `HTTP_<status>`. */
   readonly code: string;
-  /** What it says, without status and code. */
+  /** Its sentence, without status and code. */
   readonly sentence: string;
-  /** Whether the API itself said it, in its own shape: a proxy's page proves nothing about what exists. */
+  /**
+   * True if the API itself answered, in its own shape. A proxy's page proves nothing about what
+   * exists.
+   */
   readonly isFromApi: boolean;
   constructor(status: number, parts: ErrorParts) {
     super(`${status} ${parts.code}: ${parts.message}`);
@@ -52,27 +55,30 @@ export const isTrouble = ({ status, code, message }: DatabricksError): boolean =
   code === "COULD_NOT_ACQUIRE_LOCK" ||
   TRANSIENT.test(message);
 
-/** The same request may soon succeed, so that it is worth a second try at once. */
+/** The same request may soon succeed, so it is worth a second try at once. */
 export const isPassing = (error: DatabricksError): boolean =>
   isTrouble(error) && error.status >= 400 && ![401, 403, 501].includes(error.status);
 
-/** The token, not the principal, was refused. 403 has been seen for expired tokens as well. */
+/** The token was refused, not the principal. 403 has been seen for expired tokens as well. */
 export const isTokenRefused = ({ status, message }: DatabricksError): boolean =>
   status === 401 ||
   (status === 403 && /\btoken\b/i.test(message) && /invalid|expired/i.test(message));
 
-/** The API says that whoever asks may not: the token was good. */
+/** The API says that the caller may not: the token was valid. */
 export const isDenied = (error: DatabricksError): boolean =>
   error.status === 403 &&
   error.code === "PERMISSION_DENIED" &&
   error.isFromApi &&
   !isTokenRefused(error);
 
-/** The API says that what was named does not exist; an unknown path or a switched-off feature says no such thing. */
+/**
+ * The API says that the named thing does not exist; an unknown path or a switched-off feature gives
+ * another answer.
+ */
 export const isMissing = ({ status, code, isFromApi }: DatabricksError): boolean =>
   status === 404 && isFromApi && !["ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"].includes(code);
 
-// Sentences that the SDKs repeat whatever the status
+// Sentences after which the SDKs repeat a call whatever the status
 // (docs/facts/databricks.md#sentences-that-sdks-retry).
 const TRANSIENT =
   /UnknownWorkerEnvironmentException|does not have any associated worker environments|There is no worker environment with id|Unknown worker environment|ClusterNotReadyException|worker env .* not found|Timed out after |deadline exceeded|REQUEST_LIMIT_EXCEEDED|RPC token bucket limit has been exceeded|Please try again later/;

@@ -1,4 +1,5 @@
-// A client of one workspace: who we are, how often we may ask, what is asked again, and what only waiting can mend.
+// A client of one workspace: it signs in, keeps to the rate limits, repeats calls, and says which
+// failures only waiting can mend.
 import { messageOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
@@ -16,12 +17,13 @@ import type { RateKind, RateLimiter } from "./rate-limit.ts";
 import { LostReplyError, type Wire, type WireReply } from "./wire.ts";
 
 /**
- * A call that may be repeated: every call of ours reads, or sets what it names, or carries an idempotency token.
- * A new kind of call that adds something each time must not come this way.
+ * A call that may be repeated: every call of ours reads, or sets the thing that it names, or
+ * carries an idempotency token. A new kind of call that adds something each time must not come this
+ * way.
  */
 export type DatabricksCall = {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** Begins with `/api/`; its segments are encoded. */
+  /** The path begins with `/api/`; its segments are encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
@@ -30,9 +32,14 @@ export type DatabricksCall = {
   readonly rate: RateKind;
   /** Default 16 MiB. */
   readonly bytesMax?: number;
-  /** For all tries together. Default 15 s: a handler has 30 to 60 s for all of its calls. */
+  /**
+   * The time for all tries together. Default 15 s: a handler has 30 to 60 s for all of its calls.
+   */
   readonly totalMs?: number;
-  /** A 403 PERMISSION_DENIED about what was named is an answer; otherwise it is trouble that a person mends. */
+  /**
+   * A 403 PERMISSION_DENIED about the named thing is an answer. Otherwise it is trouble that a
+   * person mends.
+   */
   readonly forbiddenIsAnswer?: boolean;
 };
 
@@ -40,12 +47,15 @@ export type DatabricksReply =
   | { readonly kind: "ok"; readonly content: Uint8Array }
   /** The answer has more than `bytesMax`: at least `bytes`. */
   | { readonly kind: "too-large"; readonly bytes: number }
-  /** The request is at fault (400, 404, 409, …): for the caller to judge. */
+  /** The request is at fault (400, 404, 409, …): the caller judges it. */
   | { readonly kind: "refused"; readonly error: DatabricksError };
 
 export type DatabricksHttp = {
   readonly host: string;
-  /** @throws PlatformTroubleError for all that waiting may mend; its cause is a DatabricksError or a LostReplyError. */
+  /**
+   * @throws PlatformTroubleError for every failure that waiting may mend; its cause is a
+   *   DatabricksError or a LostReplyError
+   */
   readonly call: (call: DatabricksCall) => Promise<DatabricksReply>;
 };
 
@@ -75,7 +85,8 @@ async function callWithTries(
   const { clock, limiter } = options;
   const endMs = clock.nowMs() + (call.totalMs ?? TOTAL_MS_MAX);
   for (let tried = 1; ; tried++) {
-    // Counted when the limiter lets it through: a call that was held (or frozen) for too long is not made any more.
+    // The time counts from when the limiter lets the call through. A call that was held (or frozen)
+    // for too long is not made any more.
     const seen = await limiter.run(call.rate, async () => {
       const timeoutMs = Math.min(TRY_MS_MAX, endMs - clock.nowMs());
       if (timeoutMs <= 0)
@@ -107,7 +118,7 @@ type Trouble = {
   readonly retryAfterSeconds?: number;
 };
 
-/** One try; a refused token is replaced once, within it. */
+/** Makes one try; a refused token is replaced once, within it. */
 async function tryOnce(
   options: DatabricksHttpOptions,
   call: DatabricksCall,
@@ -169,7 +180,7 @@ function judged(call: DatabricksCall, reply: WireReply, nowMs: number): Databric
   };
 }
 
-/** Whole seconds or an HTTP date; the header is not promised, and nonsense in it is passed over. */
+/** Whole seconds or an HTTP date. The header is not promised, and nonsense in it is ignored. */
 function retryAfterOf({ headers }: WireReply, nowMs: number): number | undefined {
   const header = String(headers["retry-after"] ?? "").trim();
   if (header === "") return undefined;
@@ -179,7 +190,7 @@ function retryAfterOf({ headers }: WireReply, nowMs: number): number | undefined
 
 /**
  * The JSON of a successful answer, with int64 kept exact.
- * @throws PlatformTroubleError where it is none: a proxy's page, a truncated answer.
+ * @throws PlatformTroubleError if it is none: a proxy's page, a truncated answer
  */
 export function jsonOfReply(call: string, content: Uint8Array): unknown {
   try {
@@ -192,7 +203,7 @@ export function jsonOfReply(call: string, content: Uint8Array): unknown {
   }
 }
 
-/** Whether the effect of a failed call may be there all the same. */
+/** Whether a failed call may still have had its effect. */
 export const mayHaveHappened = ({ cause }: PlatformTroubleError): boolean =>
   cause instanceof LostReplyError ||
   (typeof cause === "object" && cause !== null && "status" in cause && Number(cause.status) >= 500);

@@ -36,10 +36,11 @@ export const createJobs = (http: DatabricksHttp): JobsPort => ({
 });
 
 /**
- * The codes by which Databricks says that the same request can never succeed. The list is closed: whatever is not in it
- * may pass, and is waited out. Not in it, on purpose: INVALID_STATE (the hourly quota of created runs arrives so),
- * QUOTA_EXCEEDED and RESOURCE_LIMIT_EXCEEDED (others' runs end), ENDPOINT_NOT_FOUND (that is no workspace: a deployment's
- * fault, which a person mends without touching the ticket), and whatever a proxy says in a shape of its own.
+ * The codes by which Databricks says that the same request can never succeed. The list is closed:
+ * any other code may pass, and is waited out. These are not in it, on purpose: INVALID_STATE (the
+ * hourly quota of created runs arrives so), QUOTA_EXCEEDED and RESOURCE_LIMIT_EXCEEDED (others'
+ * runs end), ENDPOINT_NOT_FOUND (that is no workspace: a deployment's fault, which a person mends
+ * without touching the ticket), and any answer of a proxy in a shape of its own.
  */
 const REFUSALS = new Set([
   "INVALID_PARAMETER_VALUE",
@@ -60,7 +61,10 @@ async function submit(http: DatabricksHttp, request: SubmitRequest): Promise<Sub
   return { kind: "accepted", databricksRunId: run_id, runUrl: builtUrl(http.host, run_id) };
 }
 
-/** Name and token are put in front of the payload's text, so that it goes out as it is stored, int64 and all. */
+/**
+ * Puts name and token in front of the payload's text, so that the text is sent as it is stored,
+ * int64 included.
+ */
 function bodyOf({ runName, idempotencyToken, payload }: SubmitRequest): string {
   const inside = /^\s*\{([\s\S]*)\}\s*$/.exec(payload)?.[1];
   if (inside === undefined)
@@ -108,8 +112,8 @@ async function get(http: DatabricksHttp, databricksRunId: string): Promise<RunLo
 }
 
 /**
- * 404, or 400 with a sentence (docs/facts/databricks.md#missing-run-is-400-or-404): deleted, or
- * older than the 60 days that a run is kept.
+ * 404, or 400 with a sentence (docs/facts/databricks.md#missing-run-is-400-or-404): the run was
+ * deleted, or is older than the 60 days for which runs are kept.
  */
 const isGone = (error: DatabricksError): boolean =>
   isMissing(error) || (error.status === 400 && /\b(does not|doesn't) exist\b/.test(error.message));
@@ -122,7 +126,8 @@ const OutputReply = z.object({
 async function output(http: DatabricksHttp, taskRunId: string): Promise<TaskOutput> {
   const call = { method: "GET", path: `${RUNS}/get-output`, rate: "get" } as const;
   const query = { run_id: Id.parse(taskRunId) };
-  // The client's own bound will do: an executor prints a fraction of it, and what prints more is no evidence.
+  // The client's own bound is enough: an executor prints a fraction of it, and a longer output is
+  // no evidence.
   const reply = await http.call({ ...call, query });
   if (reply.kind === "too-large") return { kind: "too-large", bytes: reply.bytes };
   if (reply.kind === "refused" && isGone(reply.error))
@@ -133,7 +138,7 @@ async function output(http: DatabricksHttp, taskRunId: string): Promise<TaskOutp
 
 const PAGE_RUNS = 25; // the platform's maximum
 const RUN_PAGES_MAX = 100; // ten seconds of listing
-/** What bears the name is looked at again, so a wider search can only cost a page. */
+/** Each found run is looked at again, so a wider search can only cost a page. */
 const SKEW_MS = CLOCKS_DIFFER_SECONDS * 1000;
 
 async function find(
@@ -160,7 +165,10 @@ async function listActive(http: DatabricksHttp, namePrefix: string): Promise<rea
   return named;
 }
 
-/** The listing need not say who was repaired, and a run that somebody repaired by hand must not look like a stray. */
+/**
+ * The listing need not say who was repaired, and a run that somebody repaired by hand must not look
+ * like a stray.
+ */
 async function withHistory(http: DatabricksHttp, run: RunReply): Promise<RunReply> {
   if (run.repair_history !== undefined) return run;
   const call = { method: "GET", path: `${RUNS}/get`, rate: "get" } as const;
@@ -169,7 +177,10 @@ async function withHistory(http: DatabricksHttp, run: RunReply): Promise<RunRepl
   return reply.kind === "refused" && isGone(reply.error) ? run : okOf(call, reply, RunSchema);
 }
 
-/** Newest first. There is no filter for names or tokens, so the pages are looked through, up to a bound. */
+/**
+ * Lists runs, newest first. There is no filter for names or tokens, so the pages are searched, up
+ * to a bound.
+ */
 async function* listed(
   http: DatabricksHttp,
   filter: Readonly<Record<string, string>>,
@@ -197,7 +208,7 @@ async function cancel(http: DatabricksHttp, databricksRunId: string): Promise<vo
   const call = { method: "POST", path: `${RUNS}/cancel`, rate: "get" } as const;
   const reply = await http.call({ ...call, json: `{"run_id":${Id.parse(databricksRunId)}}` });
   if (reply.kind !== "refused") return;
-  // What is gone or over already needs no cancelling.
+  // A run that is gone or over needs no cancelling.
   if (isGone(reply.error) || reply.error.code === "INVALID_STATE") return;
   throw trouble(call, reply.error);
 }
@@ -205,7 +216,7 @@ async function cancel(http: DatabricksHttp, databricksRunId: string): Promise<vo
 type Named = Pick<DatabricksCall, "method" | "path">;
 type Reply = Awaited<ReturnType<DatabricksHttp["call"]>>;
 
-/** The checked JSON of a success. @throws PlatformTroubleError for everything else. */
+/** The checked JSON of a success. @throws PlatformTroubleError for everything else */
 function okOf<T>(call: Named, reply: Reply, schema: z.ZodType<T>): T {
   if (reply.kind === "refused") throw trouble(call, reply.error);
   if (reply.kind === "too-large") throw strange(call, `the answer has over ${reply.bytes} bytes`);

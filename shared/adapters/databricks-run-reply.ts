@@ -1,9 +1,10 @@
-// A run as the Jobs API sends it, and as we see it. Foreign: unknown keys pass, unknown values stay as they are.
+// A run as the Jobs API sends it, and as we see it. It is foreign: unknown keys pass, unknown
+// values stay as they are.
 import * as z from "zod";
 import type { DatabricksRun, DatabricksTask } from "../domain/databricks-run.ts";
 import type { NamedRun } from "../ports.ts";
 
-/** int64: a number where it is safe, text where it was not. */
+/** int64: a number while it is safe, otherwise text. */
 export const Id = z
   .union([z.string(), z.int()])
   .transform(String)
@@ -28,6 +29,10 @@ const Task = z.object({
   task_key: z.string(),
   run_id: Id.nullish().catch(undefined),
   attempt_number: z.int().nullish(),
+  start_time: ms.catch(undefined),
+  end_time: ms.catch(undefined),
+  queue_duration: ms.catch(undefined),
+  setup_duration: ms.catch(undefined),
   spark_python_task: z
     .object({ python_file: text, parameters: z.array(z.string()).nullish() })
     .nullish()
@@ -42,9 +47,9 @@ export const RunReply = z.object({
   run_name: text,
   run_page_url: text,
   run_type: text,
-  /** Who submitted it; missing where that user was deleted. */
+  /** The submitter; missing if that user was deleted. */
   creator_user_name: text,
-  /** What a repair changed. */
+  /** The parameters that a repair changed. */
   overriding_parameters: z.record(z.string(), z.unknown()).nullish().catch(undefined),
   start_time: ms,
   end_time: ms,
@@ -55,12 +60,10 @@ export const RunReply = z.object({
 });
 export type RunReply = z.infer<typeof RunReply>;
 
-/**
- * `runs` is absent where there are none (docs/facts/databricks.md#runs-list-is-absent-when-empty).
- */
+/** `runs` is absent if there are none (docs/facts/databricks.md#runs-list-is-absent-when-empty). */
 export const RunsReply = z.object({ runs: z.array(RunReply).nullish(), next_page_token: text });
 
-/** A run whose tasks came on several pages. */
+/** Builds one run from pages with its tasks. */
 export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): DatabricksRun {
   const [first] = pages;
   const { code, message } = first.status?.termination_details ?? {};
@@ -78,6 +81,7 @@ export function runOf(pages: readonly [RunReply, ...RunReply[]], url: UrlOf): Da
     message: message || first.state?.state_message || first.status?.queue_details?.message || "",
     startedMs: timeOf(first.start_time),
     endedMs: timeOf(first.end_time),
+    ...ranOf(pages.flatMap((page) => page.tasks ?? [])),
     tasks: lastAttempts(pages.flatMap((page) => page.tasks ?? [])),
   };
 }
@@ -97,7 +101,8 @@ export function namedRunOf(run: RunReply, url: UrlOf): NamedRun {
 }
 
 /**
- * Only a repair can have changed something: a field that the platform fills in for its own reasons must not make a run a stranger.
+ * Only a repair can have changed something: a field that the platform fills in for its own reasons
+ * must not make a run look like somebody else's.
  */
 function isOverridden(pages: readonly RunReply[]): boolean {
   const isRepaired = pages.some(
@@ -115,12 +120,24 @@ const holdsAnything = (value: unknown): boolean =>
 
 type UrlOf = (run: Pick<RunReply, "run_id" | "run_page_url">) => string;
 
-/** `end_time` is 0 until it is over. */
+/** When the code of the task that began first started, and how long it ran, without its waits. */
+function ranOf(tasks: readonly z.infer<typeof Task>[]): Pick<DatabricksRun, "ranFromMs" | "ranMs"> {
+  const [task] = tasks
+    .filter(({ start_time }) => timeOf(start_time) !== undefined)
+    .toSorted((a, b) => (a.start_time ?? 0) - (b.start_time ?? 0));
+  if (task === undefined) return {};
+  const ranFromMs =
+    (task.start_time ?? 0) + (task.queue_duration ?? 0) + (task.setup_duration ?? 0);
+  const endedMs = timeOf(task.end_time);
+  return { ranFromMs, ranMs: endedMs && Math.max(0, endedMs - ranFromMs) };
+}
+
+/** `end_time` is 0 until the run is over. */
 const timeOf = (value: number | null | undefined): number | undefined => value || undefined;
 
 /**
- * `tasks[]` has one entry for each attempt (docs/facts/databricks.md#one-entry-for-each-attempt):
- * the last one speaks.
+ * `tasks[]` has one entry for each attempt (docs/facts/databricks.md#one-entry-for-each-attempt).
+ * The last one counts.
  */
 function lastAttempts(tasks: readonly z.infer<typeof Task>[]): readonly DatabricksTask[] {
   const byKey = new Map<string, DatabricksTask>();

@@ -1,4 +1,5 @@
-// SQL on a warehouse, through the official driver, which is loaded when the first statement needs it.
+// SQL on a warehouse, through the official driver, which is loaded when the first statement needs
+// it.
 import type { DBSQLClient } from "@databricks/sql";
 import type { TokenSource } from "./databricks-auth.ts";
 import { isUnauthorized, sqlFailure } from "./sql-error.ts";
@@ -9,7 +10,7 @@ export type SqlParameters = Readonly<Record<string, string | number>>;
 export type SqlSession = AsyncDisposable & {
   /**
    * Runs one statement to its end and returns its rows.
-   * @throws SqlError, or PlatformTroubleError for what waiting may mend
+   * @throws SqlError, or PlatformTroubleError if waiting may mend it
    */
   readonly execute: (statement: string, parameters?: SqlParameters) => Promise<readonly Row[]>;
 };
@@ -34,7 +35,7 @@ export const createDatabricksSql = (options: DatabricksSqlOptions): DatabricksSq
     try {
       return await openSession({ ...options, tokens });
     } catch (error) {
-      // The driver never repeats OpenSession; a token that expired early is replaced once.
+      // The driver never repeats OpenSession, so a token that expired early is replaced once here.
       if (!isUnauthorized(error)) throw sqlFailure("opening a session", error);
       tokens.refuseLast();
     }
@@ -46,7 +47,7 @@ export const createDatabricksSql = (options: DatabricksSqlOptions): DatabricksSq
   },
 });
 
-/** The driver asks for a token at every call; which one was refused is known here alone. */
+/** The driver asks for a token at every call. Only this function knows which one was refused. */
 function remembering(tokens: TokenSource) {
   let last = "";
   return {
@@ -58,7 +59,10 @@ function remembering(tokens: TokenSource) {
   };
 }
 
-/** Of one exchange: a statement that takes longer is asked about again and again, not waited for on one socket. */
+/**
+ * The time of one exchange. A longer statement is asked about again and again, not waited for on
+ * one socket.
+ */
 const SOCKET_MS_MAX = 30_000;
 
 type RememberingOptions = Omit<DatabricksSqlOptions, "tokens"> & {
@@ -82,7 +86,7 @@ async function openSession(options: RememberingOptions): Promise<SqlSession> {
     userAgentEntry: options.userAgent,
     ...(options.caPem !== undefined && { customCaCert: options.caPem }),
     socketTimeout: SOCKET_MS_MAX,
-    // Of status questions; the driver repeats nothing else
+    // Retries of status questions; the driver repeats nothing else
     // (docs/facts/databricks.md#driver-retries-little).
     retryMaxAttempts: 3,
     retriesTimeout: 15_000,
@@ -122,10 +126,11 @@ async function execute(
     useCloudFetch: false, // results of ours are small, and links would need another host
   });
   try {
-    // Without this a statement that failed would look like one without rows
+    // Without this, a failed statement would look like one without rows
     // (docs/facts/databricks.md#fetch-all-is-silent).
     await operation.finished();
-    // Of a result without columns (DDL) the driver would fetch for ever where it comes as a column-based set.
+    // If a result has no columns (DDL) and comes as a column-based set, the driver would fetch for
+    // ever.
     const schema = await operation.getSchema();
     if ((schema?.columns.length ?? 0) === 0) return [];
     return (await operation.fetchAll()) as readonly Row[];
@@ -134,7 +139,7 @@ async function execute(
   }
 }
 
-/** Closes its sessions too. What cannot be closed, the server ends by itself. */
+/** Closes the client and its sessions. If that fails, the server ends them by itself. */
 async function close(client: DBSQLClient): Promise<void> {
   await client.close().catch(() => {});
 }

@@ -8,7 +8,7 @@ import { isConflict } from "./sql-error.ts";
 
 export type DeltaLedgerOptions = ClockPort & {
   readonly sql: DatabricksSql;
-  /** 0 ≤ random() < 1; writers that met must not meet again. */
+  /** 0 ≤ random() < 1; writers that met once must not meet again. */
   readonly random: () => number;
 };
 
@@ -16,13 +16,16 @@ export const createDeltaLedger = (options: DeltaLedgerOptions): LedgerPort => ({
   ledger: { merge: (rows) => merge(options, rows) },
 });
 
-/** For a person's eyes: all rows of a table. 64-bit numbers are text. */
+/** Reads all rows of a table, for people. 64-bit numbers are text. */
 export async function readLedger(sql: DatabricksSql, table: LedgerTable): Promise<readonly Row[]> {
   await using session = await sql.open();
   return await session.execute(selectStatement(table));
 }
 
-/** A handler has 60 s; a warehouse that takes longer is starting, and the records wait for it outside. */
+/**
+ * A handler has 60 s. A warehouse that takes longer is starting, and the records wait for it in
+ * their queue.
+ */
 const MERGE_MS_MAX = 30_000;
 
 async function merge(options: DeltaLedgerOptions, rows: LedgerRows): Promise<void> {
@@ -35,7 +38,7 @@ async function merge(options: DeltaLedgerOptions, rows: LedgerRows): Promise<voi
       ),
     ),
   );
-  // Too late or not, a MERGE that still happens does no harm: the same rows again change nothing.
+  // A MERGE that still happens after that does no harm: the same rows again change nothing.
   const merging = mergeAll(options, rows);
   merging.catch(() => {});
   try {
@@ -48,7 +51,7 @@ async function merge(options: DeltaLedgerOptions, rows: LedgerRows): Promise<voi
 async function mergeAll(options: DeltaLedgerOptions, rows: LedgerRows): Promise<void> {
   await using session = await options.sql.open();
   const write = (table: LedgerTable) => mergeTable(options, session, table, rows[table]);
-  // `run_state` last: what it points to is there by then.
+  // `run_state` comes last, because it points to the others.
   const others = ["execution_requests", "execution_results", "telemetry"] as const;
   const settled = await Promise.allSettled(others.map(write));
   for (const result of settled) if (result.status === "rejected") throw result.reason;
@@ -68,7 +71,8 @@ async function mergeTable(
     });
 }
 
-// A statement may have 16 MiB (Databricks); ordinary batches are far below, and stay one statement.
+// A statement may have 16 MiB (Databricks). Ordinary batches are far smaller, and stay one
+// statement.
 const PART_CHARS_MAX = 6 * 1024 * 1024;
 
 function partsOf(texts: readonly string[]): readonly (readonly string[])[] {

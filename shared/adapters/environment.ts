@@ -1,4 +1,5 @@
-// What a function's environment must say, checked once at its cold start. Every fault names its variable and the remedy.
+// A function's environment, checked once at its cold start. Every fault names its variable and the
+// remedy.
 import * as z from "zod";
 import { RETENTION_DAYS } from "../domain/retention.ts";
 import type { Settings } from "../ports.ts";
@@ -10,9 +11,9 @@ export type Environment = {
   /** `https://…`, without a slash at the end. */
   readonly databricksHost: string;
   readonly databricksAuth: AuthChoice;
-  /** Who the controllers are and were, by their application ids. */
+  /** The application ids of the controllers, present and earlier. */
   readonly controllers: readonly string[];
-  /** A file with the authority of the workspace's certificate, where it is not a public one. */
+  /** A file with the authority of the workspace's certificate, if that is not a public one. */
   readonly caFile: string | undefined;
   /** `/sql/1.0/warehouses/<id>` */
   readonly httpPath: string;
@@ -24,12 +25,16 @@ export type Environment = {
   readonly eventBusName: string;
   readonly queueUrls: QueueUrls;
   readonly deadLetterUrls: QueueUrls;
-  /** How many instances of this function share the workspace's rate limits; absent: as many as Lambda may run. */
+  /**
+   * How many instances of this function share the workspace's rate limits; absent: as many as
+   * Lambda may run.
+   */
   readonly instances: number | undefined;
 };
 
 /**
- * Reads the environment of one service. What only another service needs may be absent, and is then "".
+ * Reads the environment of one service. A variable that only another service needs may be absent,
+ * and is then "".
  * @throws Error with a line for each variable that is missing or wrong
  */
 export function readEnvironment(
@@ -48,7 +53,10 @@ export function readEnvironment(
   return environmentOf(parsed.data, auth, { AWS_LAMBDA_FUNCTION_NAME: service, ...present });
 }
 
-/** The queues that a service sends to; its own among them, because what waits is sent again. */
+/**
+ * The queues that a service sends to. Its own are among them, because messages that wait are sent
+ * again.
+ */
 export const queuesOf = (service: ServiceName): readonly QueueName[] =>
   queueNames.filter(
     (name) =>
@@ -97,7 +105,7 @@ const remedies: Readonly<Record<string, string>> = {
   EVENT_BUS_NAME: "the name of the event bus",
 };
 
-// Identifiers go into paths and statements: nothing in them may need quoting there.
+// Identifiers go into paths and statements, so no character of them may need quoting there.
 const identifier = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/);
 const host = z
   .string()
@@ -140,7 +148,7 @@ const common = {
 const httpPath = z.string().regex(/^\/sql\/[A-Za-z0-9._/-]+$/);
 const busName = z.string().regex(/^[A-Za-z0-9._/:-]{1,1600}$/);
 
-/** What not every service needs. */
+/** The variables that not every service needs. */
 const owned = (service: ServiceName) => ({
   DATABRICKS_HTTP_PATH: service === "ingester" ? httpPath : httpPath.default(""),
   EVENT_BUS_NAME: service === "run-poller" ? busName.default("") : busName,
@@ -160,7 +168,7 @@ function faultOf({ path, message }: z.core.$ZodIssue): string {
   return `  ${name}: ${message}; set it to ${remedy}`;
 }
 
-/** Which variables are needed depends on the way to sign in. */
+/** The variables that are needed depend on the way to sign in. */
 function authOf(
   given: Readonly<Record<string, string | undefined>>,
   faults: string[],

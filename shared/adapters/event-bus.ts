@@ -40,7 +40,7 @@ async function putEvent(
       }),
     ),
   );
-  // A refused entry is no error of the call: it answers 200, and counts.
+  // A refused entry is no error of the call: it answers 200, and counts the failures.
   if ((reply.FailedEntryCount ?? 0) === 0) return;
   const { ErrorCode = "unknown", ErrorMessage = "it said nothing" } = reply.Entries?.[0] ?? {};
   const sentence = `AWS: ${what} was not taken: ${ErrorCode}: ${ErrorMessage}`;

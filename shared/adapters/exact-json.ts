@@ -1,8 +1,8 @@
-// JSON of a foreign API: ids are int64 there, and JavaScript's numbers end at 2^53.
+// JSON of a foreign API. Its ids are int64, and JavaScript's numbers end at 2^53.
 
 /**
- * Parses JSON; an integer that a number cannot hold exactly becomes its digits, as text.
- * @throws SyntaxError, or RangeError where it nests too deeply
+ * Parses JSON. An integer that a number cannot hold exactly becomes its digits, as text.
+ * @throws SyntaxError, or RangeError if it nests too deeply
  */
 export function exactJson(text: string): unknown {
   return JSON.parse(text, (_key, value: unknown, context?: { source?: string }) =>

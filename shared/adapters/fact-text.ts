@@ -1,4 +1,5 @@
-// How a fact lies in its file: JSON that a person can read, ending with a line feed; and how it is read back.
+// Writes a fact as the text of its file, and reads it back: JSON that a person can read, ending
+// with a line feed.
 import type * as z from "zod";
 import { faultsOf, messageOf, strictJson } from "../domain/body.ts";
 import { PoisonMessageError, UnreadableMarkerError } from "../domain/errors.ts";
@@ -15,27 +16,28 @@ import {
 } from "../domain/facts.ts";
 import { RunId } from "../domain/messages.ts";
 
-/** What is larger is read by programs alone. */
+/** Larger facts are read by programs alone. */
 const READABLE_CHARS_MAX = 32 * 1024;
-/** A fact that is larger is none of ours: a decision with everything at its limit has about one MiB. */
+/** A larger fact is none of ours: a decision with everything at its limit has about one MiB. */
 export const FACT_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Where the markers lie, below the facts volume. */
+/** The folder of the markers, below the facts volume. */
 export const MARKERS_FOLDER = "open";
 
 export const markerPath = (key: ChapterKey): string => `${MARKERS_FOLDER}/${markerName(key)}`;
 
 /**
- * The text of a fact, and the fact as it will be read back. A fact is never replaced, so one that could not be read back
- * would stay in the way for ever.
- * @throws PoisonMessageError where it is not as its schema says, or belongs to another path.
+ * The text of a fact, and the fact as it will be read back. A fact is never replaced, so one that
+ * could not be read back would stay in the way for ever.
+ * @throws PoisonMessageError if it does not match its schema, or belongs to another path
  */
 export function factText<K extends FactKind>(
   ref: FactRef<K>,
   fact: FactOf<K>,
 ): { readonly text: string; readonly fact: FactOf<K> } {
   const compact = JSON.stringify(fact);
-  // For a person's eyes, as long as that costs little: indentation can make eight times as many bytes of a nested capsule.
+  // Small facts are indented for people. Indentation can make eight times as many bytes of a nested
+  // capsule.
   const isSmall = compact.length <= READABLE_CHARS_MAX;
   const text = `${isSmall ? JSON.stringify(fact, undefined, 1) : compact}\n`;
   const bytes = isSmall ? 0 : Buffer.byteLength(text);
@@ -46,7 +48,7 @@ export function factText<K extends FactKind>(
   return { text, fact: factIn(ref, text) };
 }
 
-/** @throws PoisonMessageError that names the path and the first faults. */
+/** @throws PoisonMessageError that names the path and the first faults */
 export const factOf = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): FactOf<K> =>
   factIn(ref, utf8(whatOf(ref), content));
 
@@ -63,7 +65,7 @@ const whatOf = ({ kind, path }: FactRef): string => `the fact ${path} is no vali
 
 export const markerText = (marker: Marker): string => `${JSON.stringify(marker, undefined, 1)}\n`;
 
-/** @throws UnreadableMarkerError that names the path and the first faults. */
+/** @throws UnreadableMarkerError that names the path and the first faults */
 export function markerOf(path: string, content: Uint8Array): Marker {
   const what = `the marker ${path} is not valid`;
   try {
@@ -75,13 +77,16 @@ export function markerOf(path: string, content: Uint8Array): Marker {
   }
 }
 
-/** Whose marker a name is; whatever else somebody put into the folder is nobody's, and passed over. */
+/**
+ * The chapter whose marker has this name; undefined for any other file that somebody put into the
+ * folder.
+ */
 export function markerKeyOf(name: string): ChapterKey | undefined {
   const key = markerKey(name);
   return key !== undefined && RunId.safeParse(key.run_id).success ? key : undefined;
 }
 
-/** Where a fact must lie by the keys that it carries: a copy in another run's folder is refused. */
+/** The path that a fact must have by its own keys: a copy in another run's folder is refused. */
 const ownPaths: { readonly [K in FactKind]: (fact: FactOf<K>) => string } = {
   plane: () => factRef.plane().path,
   ticket: (fact) => factRef.ticket(fact.run_id).path,

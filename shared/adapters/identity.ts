@@ -1,5 +1,5 @@
-// IdentityPort: the principals whose runs are ours. A service principal is known by its stage; whose a personal token is, the workspace
-// says.
+// IdentityPort: the principals whose runs are ours. A service principal is known from its stage.
+// For a personal token, the workspace says whose it is.
 import * as z from "zod";
 import { faultsOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
@@ -10,11 +10,14 @@ import { type DatabricksHttp, jsonOfReply } from "./databricks-http.ts";
 export type IdentityOptions = {
   readonly http: DatabricksHttp;
   readonly auth: AuthChoice;
-  /** Application ids, the present one and those of before. */
+  /** Application ids, the present one and earlier ones. */
   readonly controllers: readonly string[];
 };
 
-/** Asks at most once in the life of an environment, and only with a personal token. A failure is not kept. */
+/**
+ * Asks at most once in the life of an environment, and only with a personal token. A failure is not
+ * kept.
+ */
 export function createIdentity({ http, auth, controllers }: IdentityOptions): IdentityPort {
   let known: Promise<readonly string[]> | undefined;
   return {

@@ -1,9 +1,10 @@
-// The ledger's four MERGEs, in Databricks' dialect. Parameters: `:rows` (STRING, a JSON array) and `:n` (INT, its length).
+// The ledger's four MERGEs, in Databricks' dialect. Parameters: `:rows` (STRING, a JSON array) and
+// `:n` (INT, its length).
 //
 // Rows travel as one JSON parameter, because the driver knows no arrays. `from_json` is quiet:
-// truncated text would insert nothing, so it fails fast, and the rows are counted again on the
+// truncated text would insert nothing. So it fails fast, and the rows are counted again on the
 // other side (docs/facts/databricks.md#from-json-is-quiet). Times and 64-bit ids travel as text and
-// are CAST: exact, and loud where they are none.
+// are CAST, which is exact, and fails loudly if a text is no time or number.
 import type { LedgerTable } from "../domain/ledger-rows.ts";
 
 type ColumnType = "string" | "int" | "bigint" | "double" | "timestamp" | "id" | NestedType;
@@ -15,7 +16,9 @@ type NestedType =
 type Table = {
   readonly columns: Readonly<Record<string, ColumnType>>;
   readonly key: readonly string[];
-  /** Which of two rows of one key stays; Delta raises on two, or inserts a new key twice. */
+  /**
+   * Which of two rows with one key stays. Delta raises an error on two, or inserts a new key twice.
+   */
   readonly stays: string;
   readonly whenMatched?: string;
 };
@@ -47,7 +50,8 @@ const tables: Readonly<Record<LedgerTable, Table>> = {
     },
     key: ["run_id", "generation"],
     stays: "r.version DESC",
-    // What a later record does not know stays as it was; a late or repeated one changes nothing at all.
+    // A field that a later record does not know stays as it was. A late or repeated record changes
+    // nothing at all.
     whenMatched: `WHEN MATCHED AND s.version > t.version THEN UPDATE SET
   workload = s.workload, current_mode = s.current_mode, fsm_state = s.fsm_state, chapter = s.chapter,
   iter_n = s.iter_n, attempt = s.attempt, lease_owner = s.lease_owner, lease_expiry = s.lease_expiry,
@@ -131,10 +135,16 @@ ON ${key.map((column) => `t.${column} ${equals(column)} s.${column}`).join(" AND
 ${whenMatched === undefined ? "" : `${whenMatched}\n`}WHEN NOT MATCHED THEN INSERT (${names.join(", ")}) VALUES (${names.map((column) => `s.${column}`).join(", ")})`;
 }
 
-/** Rows of runs of before there were generations have none: NULL equals NULL there, and nowhere else. */
+/**
+ * Rows of runs from before there were generations have none: NULL equals NULL there, and nowhere
+ * else.
+ */
 const equals = (column: string): string => (column === "generation" ? "<=>" : "=");
 
-/** All rows of a table; 64-bit numbers as text, because the driver's column path rounds them. */
+/**
+ * Selects all rows of a table; 64-bit numbers as text, because the driver's column path rounds
+ * them.
+ */
 export function selectStatement(name: LedgerTable): string {
   const { columns, key } = tables[name];
   const selected = Object.entries(columns).map(([column, type]) =>

@@ -1,4 +1,5 @@
-// What the metrics know of Databricks: how often it is asked, how often it answers 429, and what kind of trouble it is in.
+// Measures the traffic with Databricks: how often it is asked, how often it answers 429, and what
+// kind of trouble it is in.
 import { messageOf } from "../domain/body.ts";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { LogPort } from "../ports.ts";
@@ -9,12 +10,12 @@ import type { DatabricksSql } from "./databricks-sql.ts";
 import { httpStatusOf } from "./sql-error.ts";
 import type { Wire } from "./wire.ts";
 
-/** Around everything of one function that speaks to the workspace. */
+/** Wraps every part of one function that speaks to the workspace. */
 export function createMeter({ log }: LogPort) {
   const seen = { exchanges: 0, throttled: 0 };
   const say = sayOnce({ log });
   return {
-    /** Counts every exchange: each try of a call, and what the token endpoint is asked. */
+    /** Counts every exchange: each try of a call, and each question to the token endpoint. */
     wire: (wire: Wire): Wire => ({
       ...wire,
       send: async (request) => {
@@ -24,7 +25,7 @@ export function createMeter({ log }: LogPort) {
         return reply;
       },
     }),
-    /** Without a token nothing goes on, and nobody but a person mends that. */
+    /** Without a token nothing goes on, and only a person can mend that. */
     tokens: (tokens: TokenSource): TokenSource => ({
       refused: tokens.refused,
       token: () => tokens.token().catch((error: unknown) => say(error, "no-token")),
@@ -33,7 +34,7 @@ export function createMeter({ log }: LogPort) {
       host: http.host,
       call: (call) => http.call(call).catch((error: unknown) => say(error)),
     }),
-    /** The driver has a wire of its own; it asks for a token at each of its exchanges. */
+    /** The driver has a wire of its own. It asks for a token at each of its exchanges. */
     sql: (tokens: TokenSource, create: (tokens: TokenSource) => DatabricksSql): DatabricksSql => {
       const failed = (error: unknown): never => {
         if (statusOf(error) === 429) seen.throttled++;
@@ -57,7 +58,7 @@ export function createMeter({ log }: LogPort) {
         },
       };
     },
-    /** One line an invocation, not one a call. */
+    /** Logs one line an invocation, not one a call. */
     sayHowOften: (): void => {
       const { exchanges, throttled } = seen;
       if (exchanges > 0) log("platform.asked", { count: exchanges, throttled });
@@ -66,7 +67,10 @@ export function createMeter({ log }: LogPort) {
   };
 }
 
-/** A failure passes through several of these, and all who wait for one token share its failure: it is said where it is seen first. */
+/**
+ * Logs each error object once, at the innermost wrapper: a failure passes through several of them,
+ * and all callers that wait for one token share its failure.
+ */
 const sayOnce = ({ log }: LogPort) => {
   const logged = new WeakSet<Error>();
   return (error: unknown, state = stateOf(error)): never => {
@@ -78,7 +82,7 @@ const sayOnce = ({ log }: LogPort) => {
   };
 };
 
-/** Undefined for what is no trouble of the platform. */
+/** Undefined for an error that is no trouble of the platform. */
 function stateOf(error: unknown): string | undefined {
   if (!(error instanceof PlatformTroubleError)) return undefined;
   const { cause } = error;
@@ -88,7 +92,7 @@ function stateOf(error: unknown): string | undefined {
   return statusOf(error) === 429 ? "throttled" : "troubled";
 }
 
-/** Of HTTP; 0 where none was seen. */
+/** The HTTP status; 0 if none was seen. */
 const statusOf = (error: unknown): number =>
   !(error instanceof PlatformTroubleError)
     ? 0

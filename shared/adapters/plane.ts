@@ -1,10 +1,10 @@
-// PlanePort: whose volume this is, from plane.json; and how a bootstrap writes it.
+// PlanePort: reads from plane.json whose volume this is; and writes it at a bootstrap.
 import { messageOf } from "../domain/body.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import { factRef, type Plane } from "../domain/facts.ts";
 import type { FactsPort, PlanePort } from "../ports.ts";
 
-/** Reads plane.json once, and keeps it: it never changes. A failure is not kept. */
+/** Reads plane.json once, and keeps it, because it never changes. A failure is not kept. */
 export function createPlanePort({ facts }: FactsPort, stack: string): PlanePort {
   let known: Promise<string> | undefined;
   return {
@@ -31,8 +31,8 @@ async function planeIdOf(facts: FactsPort, stack: string): Promise<string> {
 }
 
 /**
- * The plane that holds the volume; undefined where nobody has bootstrapped.
- * @throws PlatformTroubleError where it is another stack's.
+ * The plane that holds the volume; undefined if nobody has bootstrapped it.
+ * @throws PlatformTroubleError if it is another stack's
  */
 export async function findPlane(facts: FactsPort, stack: string): Promise<Plane | undefined> {
   const plane = await readPlane(facts);
@@ -41,7 +41,7 @@ export async function findPlane(facts: FactsPort, stack: string): Promise<Plane 
 
 /**
  * Writes plane.json unless it is there, and returns the plane that holds the volume.
- * @throws PlatformTroubleError where that is another stack's.
+ * @throws PlatformTroubleError if that is another stack's
  */
 export async function createPlane(facts: FactsPort, wanted: Omit<Plane, "v">): Promise<Plane> {
   const had = await findPlane(facts, wanted.stack);
@@ -54,7 +54,7 @@ async function readPlane({ facts }: FactsPort): Promise<Plane | undefined> {
   try {
     return (await facts.read(factRef.plane()))?.fact;
   } catch (error) {
-    // Every message needs the plane: were it poison, all of them would go to the dead letters.
+    // Every message needs the plane. If it were poison, all of them would go to the dead letters.
     if (!(error instanceof PoisonMessageError)) throw error;
     throw new PlatformTroubleError(messageOf(error), { cause: error });
   }

@@ -1,4 +1,5 @@
-// The platform's limits hold for a whole workspace and nothing else enforces them: each instance keeps to its share.
+// Keeps each instance to its share of the platform's limits. They hold for a whole workspace, and
+// nothing else enforces them.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
@@ -7,15 +8,15 @@ import { type QueueName, type ServiceName, topology } from "../topology.ts";
 export type RateKind = "submit" | "get" | "list" | "files";
 export type Rate = {
   readonly perSecond: number;
-  /** What an idle instance may do at once, so that one attempt is not slowed down. */
+  /** The calls that an idle instance may make at once, so that one attempt is not slowed down. */
   readonly burst: number;
   readonly atOnce: number;
 };
 export type Rates = Readonly<Record<RateKind, Rate>>;
 
 /**
- * Of a workspace (docs/facts/databricks.md#request-rates; runs/list is an assumption, nobody
- * documents it).
+ * The limits of a workspace (docs/facts/databricks.md#request-rates; the one of runs/list is an
+ * assumption, nobody documents it).
  */
 const platform = {
   submit: { perSecond: 35, atOnce: 35 },
@@ -25,13 +26,18 @@ const platform = {
 } as const;
 
 type DividedKind = Exclude<RateKind, "list">;
-/** What starts an invocation: a batch of a queue, or the schedule. An instance handles one at a time. */
+/**
+ * The start of an invocation: a batch of a queue, or the schedule. An instance handles one at a
+ * time.
+ */
 export type Trigger = QueueName | "schedule";
 
 /**
- * What each trigger gets of a workspace's limits, for all of its instances; together all of them. By what it does: tickets and turns
- * submit, watches look; orders are rare; a report of an end asks Databricks twice and a few facts; a batch of a hundred records reads five facts for
- * each, and writes the ledger once for all of them if it is done in time; the schedule sweeps and deletes, alone.
+ * The share of each trigger in a workspace's limits, for all of its instances; together they are
+ * all of it. The work decides: tickets and turns submit, watches look, orders are rare. The report
+ * of an end asks Databricks twice and reads a few facts. A batch of a hundred records reads five
+ * facts for each, and writes the ledger once for all of them if it is done in time. The schedule
+ * sweeps and deletes, alone.
  */
 export const shares = {
   tickets: { submit: 0.46, get: 0.05, files: 0.15 },
@@ -43,14 +49,16 @@ export const shares = {
   schedule: { submit: 0.01, get: 0.04, files: 0.09 },
 } as const satisfies Readonly<Record<Trigger, Readonly<Record<DividedKind, number>>>>;
 
-// The calls of one attempt, with some to spare.
+// The calls of one attempt, and a few more.
 const BURST = 25;
 
 /**
- * The share of one of `instances` of a trigger; without a trigger, that of a person's command line, which is one and soon over.
+ * The share of one of `instances` of a trigger. Without a trigger, the share of a person's command
+ * line, of which there is one, and which soon ends.
  *
- * Calls at once cannot be divided below one: all instances together may have more under way than the Files API's ten. At its
- * hundred calls a second of some 50 ms, five are on average; what is above ten is answered 429, and waited out.
+ * Calls at once cannot be divided below one, so all instances together may have more under way than
+ * the Files API's ten. At its hundred calls a second of about 50 ms, five are under way on average;
+ * calls beyond ten are answered 429, and waited out.
  */
 export function ratesOf(instances: number, trigger?: Trigger): Rates {
   const part = (kind: RateKind, of: number): Rate => ({
@@ -60,7 +68,8 @@ export function ratesOf(instances: number, trigger?: Trigger): Rates {
   });
   const share = (kind: DividedKind) =>
     part(kind, (trigger === undefined ? 1 : shares[trigger][kind]) / instances);
-  // Listings are rare (a refusal, the sweep's slow part), and a divided share would make one last longer than a handler.
+  // Listings are rare (a refusal, the sweep's slow part), and with a divided share one would last
+  // longer than a handler.
   return {
     submit: share("submit"),
     get: share("get"),
@@ -70,22 +79,25 @@ export function ratesOf(instances: number, trigger?: Trigger): Rates {
 }
 
 /**
- * The share of one instance that is started by `trigger`, where the function may have as many as `instances`, of all its triggers: by
- * the topology, or by its stage.
+ * The share of one instance that `trigger` starts, if the function may have `instances` for all its
+ * triggers together.
  */
 export function shareOf(service: ServiceName, instances: number, trigger: Trigger): Rates {
   const usual = trigger === "schedule" ? 1 : topology[trigger].concurrencyMax;
   return ratesOf(trigger === "schedule" ? 1 : (usual * instances) / instancesOf(service), trigger);
 }
 
-/** How many instances of a service's function Lambda may run: a batch of each of its queues at a time. */
+/**
+ * How many instances of a service's function Lambda may run: a batch of each of its queues at a
+ * time.
+ */
 export const instancesOf = (service: ServiceName): number =>
   Object.values(topology)
     .filter((queue) => queue.consumer === service)
     .reduce((sum, queue) => sum + queue.concurrencyMax, 0);
 
 export type RateLimiter = {
-  /** @throws PlatformTroubleError where the wait would be longer than a message should be held. */
+  /** @throws PlatformTroubleError if the wait would be longer than a message should be held */
   readonly run: <T>(kind: RateKind, work: () => Promise<T>) => Promise<T>;
 };
 
@@ -114,8 +126,9 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
 }
 
 /**
- * A limiter for each trigger, because an invocation keeps to the share of the trigger that started it: where invocations of several triggers
- * overlap in one process (on one machine they do, in Lambda not), none of them spends or slows down another's.
+ * Creates a limiter for each trigger, because an invocation keeps to the share of its own trigger.
+ * If invocations of several triggers overlap in one process (on one machine they do, in Lambda
+ * not), none of them spends or slows down another's share.
  * @param ratesOfTrigger its share; asked once
  */
 export function createTriggerLimiters(
@@ -136,11 +149,14 @@ export function createTriggerLimiters(
 }
 
 export type TriggerLimiters = RateLimiter & {
-  /** Everything that `work` asks for, however deep, counts for the trigger. */
+  /** Every call that `work` makes, however deep, counts for the trigger. */
   readonly through: <T>(trigger: Trigger, work: () => T) => T;
 };
 
-/** A token bucket, kept as the time at which the next call is due; and a count of the calls under way. */
+/**
+ * A token bucket, kept as the time at which the next call is due; and a count of the calls under
+ * way.
+ */
 function createLane(rate: Rate, { clock }: ClockPort) {
   const waiting: (() => void)[] = [];
   let dueMs = Number.NEGATIVE_INFINITY;
@@ -164,7 +180,7 @@ function createLane(rate: Rate, { clock }: ClockPort) {
       else underWay++;
     },
     leave: (): void => {
-      // A waiting call takes over the place, so that nobody slips in between.
+      // A waiting call takes over the place, so that no other call can take it in between.
       const next = waiting.shift();
       if (next === undefined) underWay--;
       else next();

@@ -1,4 +1,4 @@
-// SecretsPort over Secrets Manager. Used by adapters alone: no use case sees a secret.
+// SecretsPort over Secrets Manager. Only adapters use it: no use case sees a secret.
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { ClockPort } from "../ports.ts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
@@ -10,7 +10,7 @@ export interface SecretsPort {
      * @throws PlatformTroubleError
      */
     readonly read: (secretId: string) => Promise<string>;
-    /** The same, asked for anew: somebody may have rotated it. */
+    /** The same, but read again: somebody may have rotated it. */
     readonly reread: (secretId: string) => Promise<string>;
   };
 }
@@ -28,7 +28,7 @@ export function createSecrets(
     const text = textOf(client, secretId);
     const cached = { text, readMs: clock.nowMs() };
     cache.set(secretId, cached);
-    // A failure is no value: the next one asks again.
+    // A failure is not kept as a value: the next call asks again.
     text.catch(() => cache.get(secretId) === cached && cache.delete(secretId));
     return text;
   };

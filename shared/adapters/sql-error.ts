@@ -1,9 +1,10 @@
-// What the SQL driver throws, made one thing: trouble that waiting may mend, or an error with its SQLSTATE.
+// Makes one kind of error of everything that the SQL driver throws: trouble that waiting may mend,
+// or an error with its SQLSTATE.
 import { PlatformTroubleError } from "../domain/errors.ts";
 
 export class SqlError extends Error {
   override readonly name = "SqlError";
-  /** Five characters; empty where nobody said it. */
+  /** Five characters; empty if there was none. */
   readonly sqlState: string;
   constructor(message: string, sqlState: string, cause: unknown) {
     super(message, { cause });
@@ -12,9 +13,9 @@ export class SqlError extends Error {
 }
 
 /**
- * The driver throws errors with a state (OperationStateError), things that are no Error and have
- * none (StatusError: only the class at the start of its message tells), HTTP errors, and whatever
- * its transport threw (docs/facts/databricks.md#fetch-all-is-silent,
+ * Converts what the driver throws: errors with a state (OperationStateError); things that are no
+ * Error and have none (StatusError: only the class at the start of its message tells); HTTP errors;
+ * and anything that its transport threw (docs/facts/databricks.md#fetch-all-is-silent,
  * docs/facts/databricks.md#status-error-is-no-error).
  */
 export function sqlFailure(what: string, error: unknown): SqlError | PlatformTroubleError {
@@ -34,13 +35,13 @@ const CONFLICT = /\[(DELTA_CONCURRENT_|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHA
 
 export const isUnauthorized = (error: unknown): boolean => [401, 403].includes(httpStatusOf(error));
 
-/** 0 where none was seen. */
+/** The HTTP status; 0 if none was seen. */
 export const httpStatusOf = (error: unknown): number => partsOf(error).status;
 
 type Parts = {
   readonly message: string;
   readonly sqlState: string;
-  /** Of HTTP; 0 where none was seen. */
+  /** The HTTP status; 0 if none was seen. */
   readonly status: number;
   readonly errorCode: string;
   readonly isSaidByServer: boolean;
@@ -56,7 +57,7 @@ function partsOf(error: unknown): Parts {
     readonly response?: { readonly sqlState?: unknown; readonly errorMessage?: unknown };
     readonly payload?: unknown;
   };
-  // A RetryError carries what was tried last.
+  // A RetryError carries the error of the last try.
   const inner = thrown.name === "RetryError" || thrown.payload instanceof Error;
   if (inner && thrown.payload !== undefined) return { ...partsOf(thrown.payload) };
   const message = String(thrown.message ?? thrown.response?.errorMessage ?? "it said nothing");
@@ -79,8 +80,9 @@ const sqlStateOf = (given: unknown, message: string): string =>
     : (/SQLSTATE:? ?\(?([0-9A-Z]{5})\b/.exec(message)?.[1] ?? "");
 
 /**
- * Not said by SQL at all: the connection, the gateway, a time limit. And said by SQL, but a person's to mend while the
- * records wait: what does not exist or is not permitted (class 42), and resources that are short (53, 57, 58, 08).
+ * Trouble outside SQL: the connection, the gateway, a time limit. And SQL's own errors that a
+ * person mends while the records wait: things that do not exist or are not permitted (class 42),
+ * and resources that are short (53, 57, 58, 08).
  */
 const isTrouble = ({ sqlState, status, errorCode, isSaidByServer, message }: Parts): boolean =>
   status > 0 ||

@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabricksSql } from "./databricks-sql.ts";
 
-/** Every statement of every `*.sql` file of a folder, by file name. @returns how many there were */
+/**
+ * Runs every statement of every `*.sql` file of a folder, by file name. @returns how many there
+ * were
+ */
 export async function applySqlFolder(sql: DatabricksSql, folder: string): Promise<number> {
   const files = readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))
@@ -19,7 +22,8 @@ export async function applySqlFolder(sql: DatabricksSql, folder: string): Promis
   return applied;
 }
 
-// Comments, strings and quoted names, in which a semicolon ends nothing; then the semicolon; then anything else.
+// First comments, strings and quoted names, in which a semicolon ends nothing; then the semicolon;
+// then any other character.
 const TOKEN =
   /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`|"(?:[^"\\]|\\.)*"|;|[\s\S]/g;
 

@@ -1,4 +1,5 @@
-// QueuesPort and DeadLettersPort over SQS: messages are JSON, and what travels beside them are attributes.
+// QueuesPort and DeadLettersPort over SQS. Messages are JSON; trace and senders travel beside them
+// as attributes.
 import { type MessageAttributeValue, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { isoOf } from "../domain/time.ts";
 import type { DeadLetter, DeadLettersPort, QueuesPort } from "../ports.ts";
@@ -6,7 +7,7 @@ import { FIRST_BY, type QueueName, SENT_BY } from "../topology.ts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
 import { checkDelay } from "./delay.ts";
 
-/** Of the queues that a service sends to; the others are absent. */
+/** The queues that a service sends to; the others are absent. */
 export type QueueUrls = Readonly<Partial<Record<QueueName, string>>>;
 
 export const createSqsClient = (): SQSClient => new SQSClient(awsClientOptions);
@@ -38,7 +39,10 @@ export const createDeadLetters = (client: SQSClient, urls: QueueUrls): DeadLette
   },
 });
 
-/** Why it is here, beside the body as it came, so that a person can look and a replay can put it back. */
+/**
+ * The attributes of a dead letter: why it is here. The body stays as it came, so that a person can
+ * look and a replay can put it back.
+ */
 const attributesOf = (queue: QueueName, letter: DeadLetter): Readonly<Record<string, string>> => ({
   reason: letter.reason,
   error_name: letter.errorName,
@@ -48,7 +52,8 @@ const attributesOf = (queue: QueueName, letter: DeadLetter): Readonly<Record<str
   ...(letter.runId !== undefined && { run_id: letter.runId }),
   ...(letter.runUrl !== undefined && { run_url: letter.runUrl }),
   ...(letter.traceparent !== undefined && { traceparent: letter.traceparent }),
-  // By another name than SENT_BY: put back as it is, a letter must not speak for whoever sent it first.
+  // It has another name than SENT_BY: a dead letter that is put back as it is must not speak for
+  // its first sender.
   ...(letter.by !== undefined && { [FIRST_BY]: letter.by }),
 });
 
@@ -82,21 +87,26 @@ const attribute = (value: string): MessageAttributeValue => ({
   StringValue: acceptable(value.slice(0, ATTRIBUTE_CHARS_MAX)) || "-", // SQS takes no empty value
 });
 
-// A message has at most 1 MiB with its attributes, of which ours have less than 32 KiB.
+// A message has at most 1 MiB with its attributes, and ours have less than 32 KiB.
 const LETTER_BYTES_MAX = (1024 - 32) * 1024;
 
-/** The body as it came, so that it can be replayed; what SQS would refuse is replaced, what is too long is cut. */
+/**
+ * The body as it came, so that it can be replayed. Characters that SQS would refuse are replaced,
+ * and a body that is too long is cut.
+ */
 const letterBody = (body: string): string =>
   Buffer.from(acceptable(body)).subarray(0, LETTER_BYTES_MAX).toString("utf8") || "(empty)";
 
-/** SQS takes XML's characters: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF. */
+/**
+ * SQS takes XML's characters: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF.
+ */
 const acceptable = (text: string): string =>
   text
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that SQS refuses
     .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, "\uFFFD")
     .toWellFormed();
 
-/** JSON escapes all that SQS refuses, but for two characters. */
+/** JSON escapes every character that SQS refuses, except two. */
 const jsonBody = (message: unknown): string =>
   JSON.stringify(message).replaceAll("\uFFFE", "\\ufffe").replaceAll("\uFFFF", "\\uffff");
 

@@ -1,4 +1,5 @@
-// YAML that people write, read as strictly as messages are: what would become something else than what stands there is refused.
+// Reads YAML that people write, as strictly as messages are read: a text that would become
+// something else than it says is refused.
 import { isCollection, isScalar, parseDocument, visit } from "yaml";
 import { messageOf } from "../domain/body.ts";
 
@@ -7,9 +8,10 @@ const DEPTH_MAX = 64;
 const ALIASES_MAX = 20;
 
 /**
- * The value of a document: JSON, but for what schemas refuse anyway.
- * @throws Error with one sentence, and the line where there is one: no YAML, a key twice, a `__proto__`, a number that cannot be held
- * exactly, aliases that grow beyond all bounds, nesting deeper than a person would write
+ * The value of a document: JSON, except for things that schemas refuse anyway.
+ * @throws Error with one sentence, and the line if there is one: no YAML, a key twice, a
+ *   `__proto__`, a number that cannot be held exactly, aliases that grow beyond all bounds, nesting
+ *   deeper than a person would write
  */
 export function strictYaml(text: string): unknown {
   if (text.length > CHARS_MAX)
@@ -49,7 +51,7 @@ function checkDepth(above: readonly unknown[]): void {
 
 const tooDeep = (): Error => new Error(`it nests deeper than ${DEPTH_MAX} levels`);
 
-/** A hundred thousand brackets overflow the parser's stack; nobody has written them by hand. */
+/** A hundred thousand brackets overflow the parser's stack. Such a text is not written by hand. */
 function errorOf(error: unknown): Error {
   const [firstLine = ""] = messageOf(error).split("\n");
   return firstLine.startsWith("Maximum call stack")

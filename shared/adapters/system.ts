@@ -1,4 +1,4 @@
-// What only the machine can give: time, randomness, digests, and the standard output.
+// The machine's own parts: time, randomness, digests, and the standard output.
 import { createHash, createHmac, randomBytes, randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inflateSync } from "node:zlib";
@@ -40,7 +40,10 @@ export const systemInflate: InflatePort = {
 /** 0 ≤ random() < 1 */
 export const systemRandom = (): number => randomInt(2 ** 32) / 2 ** 32;
 
-/** One JSON object a line, on standard output, where Lambda collects it and CloudWatch counts what `metrics.ts` names. */
+/**
+ * Writes one JSON object a line on standard output. Lambda collects it, and CloudWatch counts what
+ * `metrics.ts` names.
+ */
 export const createStdoutLog = (service: string, stack: string): LogPort => ({
   log: createLog(
     service,

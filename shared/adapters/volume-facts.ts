@@ -1,11 +1,13 @@
 // FactsPort, PlansPort, MarkersPort and VolumesPort over Unity Catalog Volumes.
 import { createHash } from "node:crypto";
+import { jsonOrNothing } from "../domain/body.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { FactKind, FactOf, FactRef, Marker } from "../domain/facts.ts";
 import type {
   Created,
   FactRemovalPort,
   FactsPort,
+  HintsPort,
   MarkerListing,
   MarkersPort,
   PlansPort,
@@ -48,7 +50,8 @@ export const createPlans = (
 ): PlansPort & Pick<FactRemovalPort, "plans"> => ({
   plans: {
     put: async (path, content) => {
-      // Its path says what it is, and controllers alone write here: whoever was there before wrote the same.
+      // The path determines the content, and controllers alone write here: an earlier writer wrote
+      // the same.
       await files.create(pathIn(plansVolume, path), content);
     },
     ...removalIn(files, plansVolume),
@@ -78,6 +81,23 @@ export const createMarkers = (options: VolumeFactsOptions): MarkersPort => ({
   },
 });
 
+const HINT_BYTES_MAX = 64 * 1024;
+
+export const createHints = ({ files, factsVolume }: VolumeFactsOptions): HintsPort => ({
+  hints: {
+    read: async (name) => {
+      const file = await files.read(hintPath(factsVolume, name), HINT_BYTES_MAX);
+      return file.kind === "found"
+        ? jsonOrNothing(Buffer.from(file.content).toString("utf8"))
+        : undefined;
+    },
+    write: (name, hint) =>
+      files.overwrite(hintPath(factsVolume, name), Buffer.from(`${JSON.stringify(hint)}\n`)),
+  },
+});
+
+const hintPath = (volume: string, name: string): string => pathIn(volume, `hints/${name}.json`);
+
 export const createVolumes = (files: VolumeFiles): VolumesPort => ({
   volumes: { read: (path, bytesMax) => files.read(path, bytesMax) },
 });
@@ -91,8 +111,8 @@ async function readFact<K extends FactKind>(
 }
 
 /**
- * Whoever comes second gets what the first one wrote. Where the answer is lost, the file tells whether it was written,
- * and by whom: it is read like a winner's.
+ * Creates a fact; a writer that comes second gets what the first one wrote. If the answer is lost,
+ * the file tells whether it was written, and by whom: it is read like a winner's.
  */
 async function createFact<K extends FactKind>(
   options: VolumeFactsOptions,

@@ -1,4 +1,5 @@
-// The Files API: whole files of Unity Catalog Volumes, by absolute paths. Nothing here knows what the files mean.
+// The Files API: whole files of Unity Catalog Volumes, by absolute paths. This file does not know
+// what they mean.
 import * as z from "zod";
 import { faultsOf } from "../domain/body.ts";
 import { VolumePath } from "../domain/contract.ts";
@@ -10,20 +11,20 @@ import { type DatabricksHttp, type DatabricksReply, jsonOfReply } from "./databr
 export type ListedFile = { readonly name: string; readonly modifiedMs: number };
 type Listed = ListedFile & { readonly isFolder: boolean };
 
-/** Everything that waiting may mend is a PlatformTroubleError. */
+/** Every failure that waiting may mend is a PlatformTroubleError. */
 export type VolumeFiles = {
-  /** Atomic: a file shows whole or not at all. */
+  /** Atomic: a file shows completely or not at all. */
   readonly read: (path: string, bytesMax: number) => Promise<VolumeFile>;
-  /** Fails where the path is taken, whoever took it a moment ago. */
+  /** Fails if the path is taken, even if another writer took it a moment ago. */
   readonly create: (path: string, content: Uint8Array) => Promise<"created" | "exists">;
   readonly overwrite: (path: string, content: Uint8Array) => Promise<void>;
-  /** Removing what is gone is no error. */
+  /** Removing a file that is gone is no error. */
   readonly remove: (path: string) => Promise<void>;
-  /** The files directly in a folder; none where there is no such folder. */
+  /** The files directly in a folder; none if there is no such folder. */
   readonly list: (folder: string) => Promise<readonly ListedFile[]>;
-  /** Files and folders directly in a folder, a page of them. */
+  /** Files and folders directly in a folder, one page of them. */
   readonly listPage: (folder: string) => Promise<readonly Listed[]>;
-  /** Only an empty folder can be removed: false where it is not. */
+  /** Removes an empty folder; false if it is not empty. */
   readonly removeFolder: (folder: string) => Promise<boolean>;
 };
 
@@ -63,12 +64,13 @@ async function put(
     http.call({
       method: "PUT",
       path: filesPath(path),
-      query: { overwrite: String(overwrite) }, // the default was turned round in May 2025: it is always said
+      // Always explicit, because the default was reversed in May 2025.
+      query: { overwrite: String(overwrite) },
       body: content,
       rate: "files",
     });
   let reply = await send();
-  // Whether a PUT creates missing folders is documented nowhere, so they are created when it complains.
+  // No document says whether a PUT creates missing folders, so they are created when it complains.
   if (reply.kind === "refused" && reply.error.status === 404) {
     await makeFolder(http, path.slice(0, path.lastIndexOf("/")));
     reply = await send();
@@ -78,7 +80,7 @@ async function put(
   throw trouble(`writing ${path}`, reply.error);
 }
 
-/** With all folders above it. Done before or by another, it is done. */
+/** Creates a folder with all folders above it. If another writer has done it, it is done. */
 async function makeFolder(http: DatabricksHttp, folder: string): Promise<void> {
   const reply = await http.call({ method: "PUT", path: foldersPath(folder), rate: "files" });
   if (reply.kind !== "refused") return;
@@ -95,7 +97,7 @@ async function remove(http: DatabricksHttp, path: string): Promise<void> {
 async function removeFolder(http: DatabricksHttp, folder: string): Promise<boolean> {
   const reply = await http.call({ method: "DELETE", path: foldersPath(folder), rate: "files" });
   if (reply.kind !== "refused" || isMissing(reply.error)) return true;
-  // 400 INVALID_PARAMETER_VALUE is what a folder with something in it gets
+  // A folder with something in it gets 400 INVALID_PARAMETER_VALUE
   // (docs/facts/databricks.md#only-empty-directories-are-deleted).
   if (reply.error.status === 400) return false;
   throw trouble(`removing the folder ${folder}`, reply.error);
@@ -120,7 +122,10 @@ const PAGES_MAX = 100;
 const list = async (http: DatabricksHttp, folder: string): Promise<readonly ListedFile[]> =>
   (await listed(http, folder)).filter(({ isFolder }) => !isFolder);
 
-/** Pages may be empty, so it is entries that are waited for: up to the end, or to as many as fill `pagesWanted`. */
+/**
+ * Pages may be empty, so it reads on until there are entries: to the end, or until `pagesWanted`
+ * pages are full.
+ */
 async function listed(
   http: DatabricksHttp,
   folder: string,
@@ -160,9 +165,9 @@ const filesPath = (path: string): string => `/api/2.0/fs/files${encoded(path)}`;
 const foldersPath = (path: string): string => `/api/2.0/fs/directories${encoded(path)}`;
 
 /**
- * Encoded segment by segment. `..` survives encoding and URLs swallow it, and then another API is
- * reached (docs/facts/aws.md#dots-survive-encoding), so every path is checked, however it came
- * about.
+ * Encodes a path segment by segment. `..` survives encoding and URLs swallow it, and then another
+ * API is reached (docs/facts/aws.md#dots-survive-encoding). So every path is checked, wherever it
+ * came from.
  */
 function encoded(path: string): string {
   if (!VolumePath.safeParse(path).success)

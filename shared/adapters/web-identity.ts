@@ -1,4 +1,5 @@
-// Who this function is, signed by AWS: what a Databricks federation policy trusts, so that no secret need be stored.
+// This function's identity, signed by AWS. A Databricks federation policy trusts it, so that no
+// secret need be stored.
 import { GetWebIdentityTokenCommand, STSClient } from "@aws-sdk/client-sts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
 

@@ -1,28 +1,29 @@
-// One HTTP exchange with one host: no redirects, no retries, a deadline, a limit on what is read. Knows nothing of APIs.
+// One HTTP exchange with one host: no redirects, no retries, a deadline, a limit on how much is
+// read. It knows nothing of APIs.
 import request from "undici/lib/api/api-request.js";
 import Pool from "undici/lib/dispatcher/pool.js";
 
 export type WireRequest = {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** Encoded, with its query; begins with a slash. */
+  /** The path with its query, encoded; begins with a slash. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** What is read of a successful answer at most. */
+  /** How much of a successful answer is read. */
   readonly bytesMax: number;
-  /** For the whole exchange, its body included. */
+  /** The time for the whole exchange, its body included. */
   readonly timeoutMs: number;
 };
 
 export type WireReply = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** What a longer body has at least; its content is not read. */
+  /** The least length of a body that is too long; its content is not read. */
   readonly tooLargeBytes?: number;
   readonly content: Uint8Array;
 };
 
-/** The exchange broke off: what was asked may have happened, or may still happen. */
+/** The exchange broke off: the request may have had its effect, or may still have it. */
 export class LostReplyError extends Error {
   override readonly name = "LostReplyError";
 }
@@ -36,7 +37,7 @@ export type Wire = AsyncDisposable & {
 
 export type WireOptions = {
   readonly origin: string;
-  /** The authority of the host's certificate, where it is not a public one. */
+  /** The authority of the host's certificate, if that is not a public one. */
   readonly caPem?: string | undefined;
   readonly connectionsMax: number;
 };
@@ -73,7 +74,7 @@ async function exchange(pool: Pool, wanted: WireRequest): Promise<WireReply> {
     ...(wanted.body !== undefined && { body: wanted.body }),
     signal: AbortSignal.timeout(wanted.timeoutMs),
   });
-  // What an error says is read as far as it matters, whatever the caller expects of a success.
+  // An error's body is read as far as it matters, whatever the caller expects of a success.
   const isError = statusCode < 200 || statusCode >= 300;
   const bytesMax = isError ? ERROR_BYTES_MAX : wanted.bytesMax;
   const declared = Number(headers["content-length"] ?? 0);

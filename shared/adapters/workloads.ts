@@ -1,5 +1,6 @@
-// WorkloadsPort over a folder: `workloads/<name>/recipe.yaml` with its files beside it. Everything is read and checked at
-// once, so that a bad recipe stops a deployment or a cold start, and not a ticket.
+// WorkloadsPort over a folder: `workloads/<name>/recipe.yaml` with its files beside it. Everything
+// is read and checked at once, so that a bad recipe stops a deployment or a cold start, and not a
+// ticket.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { faultsOf, messageOf } from "../domain/body.ts";
@@ -8,7 +9,7 @@ import type { WorkloadsPort } from "../ports.ts";
 import { strictYaml } from "./strict-yaml.ts";
 
 /**
- * @param folder as it is bundled beside the handler, or in the source tree
+ * @param folder the bundled folder beside the handler, or the one in the source tree
  * @throws Error that names the file, the key and the fault
  */
 export function createWorkloads(folder: string): WorkloadsPort {
@@ -58,7 +59,10 @@ function loadWorkload(folder: string): Workload {
   return { recipe, files };
 }
 
-/** @throws Error that names the file, the key and the fault: unknown and duplicate keys are faults, too. */
+/**
+ * @throws Error that names the file, the key and the fault: unknown and duplicate keys are faults,
+ *   too
+ */
 function recipeOf(path: string, text: string): Recipe {
   const parsed = Recipe.safeParse(yamlOf(path, text));
   if (parsed.success) return parsed.data;

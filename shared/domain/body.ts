@@ -1,4 +1,5 @@
-// From the text of a message to a value that is safe to look at. Never half-read: what is refused is refused whole.
+// Turns the text of a message into a value that is safe to look at. A text is never half-read: one
+// fault refuses all of it.
 import type * as z from "zod";
 import { PoisonMessageError } from "./errors.ts";
 import { repeatedKey, shapeOf } from "./json-shape.ts";
@@ -7,10 +8,11 @@ import { oneLine } from "./text.ts";
 
 /**
  * Parses the body of a message.
- * @throws PoisonMessageError with one sentence: too large, no JSON, too deep, a key twice, a number that JavaScript cannot hold.
+ * @throws PoisonMessageError with one sentence: too large, no JSON, too deep, a key twice, a number
+ *   that JavaScript cannot hold
  */
 export function jsonOf(body: string): unknown {
-  // A UTF-16 unit is at most three bytes: most bodies need no count.
+  // A UTF-16 unit is at most three bytes, so most bodies need no count.
   const bytes = body.length * 3 > messageLimits.bodyBytesMax ? utf8Bytes(body) : 0;
   if (bytes > messageLimits.bodyBytesMax)
     throw new PoisonMessageError(
@@ -20,8 +22,8 @@ export function jsonOf(body: string): unknown {
 }
 
 /**
- * JSON that means one thing: no key twice, no number that would become another one, no half character, no `__proto__`, and no deeper
- * than whoever walks it can bear.
+ * Parses JSON that means one thing: no key twice, no number that would become another one, no half
+ * character, no `__proto__`, and no deeper nesting than a recursive reader can bear.
  * @throws PoisonMessageError with one sentence that begins with `what`
  */
 export function strictJson(what: string, text: string, depthMax: number): unknown {
@@ -48,7 +50,9 @@ function parsed(what: string, text: string): unknown {
   }
 }
 
-/** For people, and for what a schema judges anyway: undefined where a text is no JSON. */
+/**
+ * Parses JSON for people, and for schemas that judge it anyway. Undefined if the text is no JSON.
+ */
 export function jsonOrNothing(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -57,7 +61,7 @@ export function jsonOrNothing(text: string): unknown {
   }
 }
 
-/** @throws PoisonMessageError that names the first faults by their paths. */
+/** @throws PoisonMessageError that names the first faults by their paths */
 export function checked<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -75,10 +79,13 @@ export function faultsOf(error: z.ZodError): string {
   const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => oneLine(fault, FAULT_CHARS_MAX));
   return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
-/** A key that nobody knows is quoted in its fault, and may be as long as its sender likes. */
+/** The longest fault. A fault quotes an unknown key, which may be as long as its sender likes. */
 const FAULT_CHARS_MAX = 150;
 
-/** Of a union, the branch that is nearest says what is wrong: "Invalid input" says nothing. */
+/**
+ * The faults of one issue. Of a union, the nearest branch says what is wrong: "Invalid input" says
+ * nothing.
+ */
 function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): readonly string[] {
   const path = [...above, ...issue.path];
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
@@ -93,11 +100,15 @@ function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): 
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-// Only such a text can hold what is refused: a reviver costs ten times the parsing. Long numbers and exponents are looked for
-// where a number can begin, because ids have as many digits, and every digest has one before an "e".
+// Matches every text that may hold a refused value. Other texts need no reviver, which costs ten
+// times the parsing. Long numbers and exponents are looked for only where a number can begin,
+// because ids have as many digits, and every digest has one before an "e".
 const MAY_NOT_SURVIVE = /__proto__|\\u|(?:^|[:,[])\s*-?(?:[0-9.]{16}|[0-9.]+[eE])/;
 
-/** Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text access). */
+/**
+ * Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text
+ * access).
+ */
 const refuserIn =
   (what: string) =>
   (key: string, value: unknown, context?: { source?: string }): unknown =>
@@ -123,13 +134,13 @@ function refuseWhatDoesNotSurvive(
   return value;
 }
 
-/** Too large for a number, an integer beyond 2^53, or so small that it becomes 0. */
+/** Whether a number changed: too large, an integer beyond 2^53, or so small that it becomes 0. */
 const isAnother = (value: number, source: string): boolean =>
   !Number.isFinite(value) ||
   (Number.isInteger(value) && !Number.isSafeInteger(value)) ||
   (value === 0 && /[1-9]/.test(source.split(/e/i)[0] ?? ""));
 
-/** The length in UTF-8, of which the pure core has no encoder. */
+/** The length in UTF-8. The pure core has no encoder for it. */
 export function utf8Bytes(text: string): number {
   let bytes = 0;
   for (const ch of text) {

@@ -3,8 +3,8 @@
 export type Capsule = Readonly<Record<string, unknown>>;
 
 /**
- * What an attempt changed: changed and new keys with their values, removed keys as null.
- * Values are compared as JSON, so the order of keys inside a value counts as a change.
+ * The changes of an attempt: changed and new keys with their values, removed keys as null. Values
+ * are compared as JSON, so the order of keys inside a value counts as a change.
  */
 export function capsuleDelta(before: Capsule, after: Capsule): Record<string, unknown> {
   const delta: Record<string, unknown> = {};

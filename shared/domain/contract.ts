@@ -1,8 +1,9 @@
-// What TypeScript and Python agree on: the manifest that an executor reads and the result that it leaves.
-// services/executor/src/signalbox_executor/contract/*.json is generated from this file; a test fails when they differ.
+// The contract of TypeScript and Python: the manifest that an executor reads and the result that it
+// leaves. services/executor/src/signalbox_executor/contract/*.json is generated from this file; a
+// test fails when they differ.
 import * as z from "zod";
 
-/** Everything in it has a limit; a result beyond one is no valid result: it is untrusted input. */
+/** The limits of a result. It is untrusted input: a result beyond one of them is not valid. */
 export const resultLimits = {
   resultBytesMax: 1024 * 1024, // checked before parsing
   capsuleBytesMax: 64 * 1024, // as compact JSON
@@ -14,7 +15,8 @@ export const resultLimits = {
   traceCharsMax: 16_000,
   logTailCharsMax: 8_000,
   jsonDepthMax: 32, // levels of arrays and objects in the capsule, the output and the parameters
-  logBytesMax: 5 * 1024 * 1024, // each of stdout.log and stderr.log: head and tail are kept, the middle is cut
+  // Each of stdout.log and stderr.log: head and tail are kept, the middle is cut.
+  logBytesMax: 5 * 1024 * 1024,
 } as const;
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex");
@@ -27,7 +29,10 @@ export const VolumePath = z
     /^\/Volumes(\/(?!\.{1,2}(\/|$))[^/\0]+){3,}$/,
     "must be a path below /Volumes/<catalog>/<schema>/<volume>, without . and .. in it",
   );
-/** JSON of a bounded depth. z.json() also guards against cycles, which what was parsed cannot have, and takes ten times as long. */
+/**
+ * JSON of a bounded depth. z.json() also guards against cycles, which a parsed value cannot have,
+ * and takes ten times as long.
+ */
 const json = z.unknown().superRefine((value, context) => {
   const fault = jsonFault(value, resultLimits.jsonDepthMax);
   if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
@@ -43,27 +48,33 @@ export const PlannedFile = z.strictObject({
 });
 export type PlannedFile = z.infer<typeof PlannedFile>;
 
-/** Within which bounds the executor runs the entry point. */
+/** The bounds within which the executor runs the entry point. */
 const Policy = z.strictObject({
   timeout_seconds: z.int().min(1),
-  /** Top-level modules that the entry point may import beside the standard library and the company codebase; null: any. */
+  /**
+   * Top-level modules that the entry point may import beside the standard library and the company
+   * codebase; null: any.
+   */
   allowed_modules: z.array(z.string()).nullable(),
-  /** Tables (`catalog.schema.table`) that it may report as written. */
+  /** Tables (`catalog.schema.table`) that the entry point may report as written. */
   writes: z.array(z.string()),
 });
 
 /** Upper bounds of a run; a ticket or a retry may lower them, never raise them. */
 export const Limits = z.strictObject({
-  /** Rounds of the loop. */
+  /** The rounds of the loop. */
   iterations: z.int().min(1).max(99),
-  /** Tries of one iteration within one chapter. */
+  /** The tries (`try`) that one iteration may have within one chapter. */
   attempts: z.int().min(1).max(99),
-  /** Of one attempt, from its start; also the platform's `timeout_seconds`. */
+  /** The time of one attempt, from its start; also the platform's `timeout_seconds`. */
   timeout_seconds: z
     .int()
     .min(1)
     .max(7 * 24 * 3600),
-  /** How much longer than that an attempt may take because it waits for compute (Databricks queues up to 48 h). */
+  /**
+   * The time that an attempt may take beyond that because it waits for compute (Databricks queues
+   * up to 48 h).
+   */
   queue_seconds: z
     .int()
     .min(0)
@@ -71,7 +82,7 @@ export const Limits = z.strictObject({
 });
 export type Limits = z.infer<typeof Limits>;
 
-/** Of a metric: something that a person can read and a table can hold. */
+/** The name of a metric, which a person can read and a table can hold. */
 const MetricName = z
   .string()
   .max(200)
@@ -99,13 +110,13 @@ export const ExecutorManifest = z.strictObject({
   chapter: Count,
   iter_n: Count,
   attempt: Count,
-  /** The how-manieth try of this iteration within its chapter. */
+  /** 1-based number of this try within its chapter; `limits.attempts` bounds it. */
   try: Count,
   created_at: Instant,
-  /** After this nothing is submitted any more for this attempt. */
+  /** After this time, nothing is submitted any more for this attempt. */
   submit_before: Instant,
   files: z.array(PlannedFile).min(1).max(100),
-  /** Which of the files is run. */
+  /** The file that is run. */
   entry: z.string(),
   /** Folders that go on sys.path, in order. */
   code_paths: z.array(VolumePath).max(10),
@@ -113,10 +124,10 @@ export const ExecutorManifest = z.strictObject({
   capsule: JsonObject,
   policy: Policy,
   mode: z.enum(["PROD", "DEV"]),
-  /** What the attempt will be judged by; the executor passes over it. */
+  /** The limits by which the attempt will be judged; the executor ignores them. */
   limits: Limits,
   gate: Gate,
-  /** The recipe knows one iteration only: without a gate, its success is the run's. */
+  /** True if the recipe has one iteration only: without a gate, its success is the run's. */
   single_iteration: z.boolean(),
   /** Whether SUCCESS_WITH_FAILURES counts as success (a DAG that allows failures). */
   allow_failures: z.boolean(),
@@ -131,11 +142,11 @@ const ResultError = z.strictObject({
   type: z.string().max(200),
   summary: z.string().max(resultLimits.summaryCharsMax),
   trace: z.string().max(resultLimits.traceCharsMax),
-  /** True where the code itself says that trying again may help. */
+  /** True if the code itself says that trying again may help. */
   transient: z.boolean(),
 });
 
-/** result.json: what the executor says happened. Evidence, not truth. */
+/** result.json: the executor's word on what happened. Evidence, not truth. */
 export const Result = z.strictObject({
   v: z.literal(1),
   run_id: z.string().max(64),
@@ -156,7 +167,7 @@ export const Result = z.strictObject({
   output: json,
   summary: z.string().max(resultLimits.summaryCharsMax),
   capsule: JsonObject,
-  /** Why no further iteration is needed, or null: go on. */
+  /** Why no further iteration is needed; null: go on. */
   finished: z.string().max(resultLimits.summaryCharsMax).nullable(),
   logs: z.strictObject({
     stdout: VolumePath.nullable(),
@@ -168,7 +179,10 @@ export const Result = z.strictObject({
 });
 export type Result = z.infer<typeof Result>;
 
-/** Never deeper than the limit: a megabyte of `[` parses, and would overflow the stack of whoever walks all of it. */
+/**
+ * The first fault of a value. It never goes deeper than the limit: a megabyte of `[` can be parsed,
+ * but would overflow the stack of a recursive reader.
+ */
 function jsonFault(value: unknown, levels: number): string | undefined {
   switch (typeof value) {
     case "string":

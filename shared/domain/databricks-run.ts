@@ -1,10 +1,11 @@
-// A Databricks run as the Jobs API shows it, reduced to what a judgement needs. Values nobody knows stay as they are.
+// A Databricks run as the Jobs API shows it, reduced to what a judgement needs. Unknown values stay
+// as they are.
 
 export type DatabricksTask = {
-  /** The task's own run, which alone has an output; absent where the answer does not name it. */
+  /** The task's own run, the only one with an output; absent if the answer does not name it. */
   readonly taskRunId?: string | undefined;
   readonly taskKey: string;
-  /** As it was submitted, where the answer shows it. */
+  /** The path as it was submitted, if the answer shows it. */
   readonly pythonFile?: string | undefined;
   readonly parameters?: readonly string[] | undefined;
   readonly attemptNumber: number;
@@ -16,11 +17,11 @@ export type DatabricksTask = {
 export type DatabricksRun = {
   readonly databricksRunId: string;
   readonly runName: string;
-  /** Who submitted it: an application id, or a user's name; absent where that user was deleted. */
+  /** The submitter: an application id, or a user's name; absent if that user was deleted. */
   readonly creator: string | undefined;
-  /** SUBMIT_RUN is what the controllers start. */
+  /** SUBMIT_RUN for a run that the controllers start. */
   readonly runType: string | undefined;
-  /** Somebody repaired it with parameters of their own. */
+  /** True if somebody repaired it with parameters of their own. */
   readonly isOverridden: boolean;
   readonly runUrl: string;
   /** The old `state`; deprecated, still sent. */
@@ -31,8 +32,11 @@ export type DatabricksRun = {
   readonly terminationCode: string | undefined;
   readonly message: string;
   readonly startedMs: number | undefined;
-  /** Absent until it is over. */
+  /** Absent until the run is over. */
   readonly endedMs: number | undefined;
+  /** When its first task's code started, and how long that took; absent until then, and where the platform does not say. */
+  readonly ranFromMs?: number | undefined;
+  readonly ranMs?: number | undefined;
   /** The last attempt of each task. */
   readonly tasks: readonly DatabricksTask[];
 };
@@ -45,7 +49,7 @@ const WAITING = new Set(["QUEUED", "PENDING", "BLOCKED", "WAITING", "WAITING_FOR
 
 /**
  * Whether a run is over. Terminal means `status.state` = TERMINATED or a terminal
- * `life_cycle_state` (docs/facts/databricks.md#terminal-and-success); a value we do not know is not
+ * `life_cycle_state` (docs/facts/databricks.md#terminal-and-success). An unknown value is not
  * terminal (airflow#33886: QUEUED broke every waiter).
  */
 export function phaseOf(run: Pick<DatabricksRun, "state" | "lifeCycleState">): RunPhase {

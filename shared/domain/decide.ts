@@ -1,22 +1,25 @@
-// What follows from a verdict. Pure: the ingester reads before it and performs after it.
+// Decides what follows from a verdict. Pure: the ingester reads before it and performs after it.
 import type { Gate, Limits, Result } from "./contract.ts";
 import type { Next, Outcome, Verdict } from "./facts.ts";
 import { askGate, type GateAnswer } from "./gate.ts";
 
 export type Judged = {
   readonly verdict: Verdict;
-  /** In one sentence, from the judge. */
+  /** One sentence from the judge. */
   readonly reason: string;
   readonly iter_n: number;
   readonly attempt: number;
-  /** The how-manieth try of this iteration within its chapter: it is tries that are limited, not attempt numbers. */
+  /**
+   * 1-based number of this try within its chapter; `limits.attempts` bounds it, not the attempt
+   * number.
+   */
   readonly try: number;
   readonly limits: Limits;
   readonly gate: Gate;
   readonly singleIteration: boolean;
-  /** The valid result, where there is one. */
+  /** The valid result, if there is one. */
   readonly result: Result | undefined;
-  /** Somebody cancelled the chapter. */
+  /** True if somebody cancelled the chapter. */
   readonly stopped: boolean;
 };
 
@@ -50,7 +53,7 @@ export function decide(judged: Judged): Decision {
 }
 
 function afterSuccess(judged: Judged): Decision {
-  // A verdict of success without its result would be a false green; nothing but the judge's own fault can bring it.
+  // A success without its result would be a false green. Only a defect of the judge can bring it.
   if (judged.result === undefined) return over(judged, "unknown");
   const finished = judged.result.finished;
   if (judged.gate.length === 0) {
@@ -66,7 +69,7 @@ function afterSuccess(judged: Judged): Decision {
   return { ...goOn(judged, refused), gate };
 }
 
-/** The next iteration, while some are left. */
+/** Asks for the next iteration, while some are left. */
 function goOn(judged: Judged, why: string): Decision {
   const { iter_n, limits } = judged;
   if (iter_n >= limits.iterations)
@@ -74,7 +77,10 @@ function goOn(judged: Judged, why: string): Decision {
   return more(judged, why, { kind: "iteration", iter_n: iter_n + 1, attempt: 1, try: 1 });
 }
 
-/** A new attempt of the same iteration, while some are left. Its number goes on, so that no token is used twice. */
+/**
+ * Asks for a new attempt of the same iteration, while some are left. Its number goes on, so that no
+ * token is used twice.
+ */
 function tryAgain(judged: Judged): Decision {
   const { iter_n, attempt, limits } = judged;
   if (judged.try >= limits.attempts)
@@ -87,7 +93,7 @@ function tryAgain(judged: Judged): Decision {
   return more(judged, judged.reason, next);
 }
 
-/** A stop that comes too late undoes no work; but where more would follow, it is the end. */
+/** A stop that comes too late undoes no work. But where more work would follow, it is the end. */
 const more = (judged: Judged, reason: string, next: Next): Decision =>
   judged.stopped
     ? over(judged, "cancelled", `${reason}; it was cancelled before more followed`)

@@ -1,7 +1,11 @@
-// An error class means something different to do. There are two; everything else is a surprise, and SQS redelivers it.
+// An error class means something different to do. There are two; every other error is a surprise,
+// and SQS redelivers the message.
 import { oneLine } from "./text.ts";
 
-/** The message can never succeed. It goes to the dead letters at once, with this sentence (one bounded line), for a person. */
+/**
+ * The message can never succeed. It goes to the dead letters at once, for a person, with this
+ * sentence (one bounded line).
+ */
 export class PoisonMessageError extends Error {
   override readonly name = "PoisonMessageError";
   constructor(message: string, options: ErrorOptions = {}) {
@@ -9,10 +13,13 @@ export class PoisonMessageError extends Error {
   }
 }
 
-/** The platform cannot answer now (429, 5xx, a lost connection, expired credentials, a sleeping warehouse): wait it out. */
+/**
+ * The platform cannot answer now (429, 5xx, a lost connection, expired credentials, a sleeping
+ * warehouse): wait it out.
+ */
 export class PlatformTroubleError extends Error {
   override readonly name: string = "PlatformTroubleError";
-  /** What the platform asked us to wait (Retry-After), in seconds. */
+  /** The wait that the platform asked for (Retry-After), in seconds. */
   readonly retryAfterSeconds: number | undefined;
   constructor(
     message: string,
@@ -24,8 +31,8 @@ export class PlatformTroubleError extends Error {
 }
 
 /**
- * A marker's text is none. It is the only file that is ever overwritten, so this may pass: handlers wait it out, and the sweep
- * writes it anew.
+ * The marker file is not valid JSON, or not a marker. It is the only file that is ever overwritten,
+ * so this may pass: handlers wait it out, and the sweep writes it again.
  */
 export class UnreadableMarkerError extends PlatformTroubleError {
   override readonly name = "UnreadableMarkerError";

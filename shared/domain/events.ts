@@ -1,4 +1,4 @@
-// What upstream systems hear on the event bus.
+// The events that upstream systems hear on the event bus.
 import * as z from "zod";
 import { Count, Instant } from "./contract.ts";
 import { Outcome, type OutcomeFact, type RunKey } from "./facts.ts";
@@ -7,10 +7,13 @@ import { oneLine } from "./text.ts";
 
 export const EVENT_SOURCE = "signalbox";
 
-/** How a chapter ended. At least once, always with the same `id`. */
+/** The end of a chapter. Sent at least once, always with the same `id`. */
 export const OutcomeEvent = z.strictObject({
   v: z.literal(1),
-  /** `<plane_id>/<run_id>[/<generation>]/<chapter>`: whoever has seen it may pass over the second. */
+  /**
+   * `<plane_id>/<run_id>[/<generation>]/<chapter>`: a listener that has seen it may ignore the
+   * second.
+   */
   id: z.string(),
   plane_id: z.string(),
   run_id: RunId,
@@ -27,7 +30,10 @@ export const OutcomeEvent = z.strictObject({
 });
 export type OutcomeEvent = z.infer<typeof OutcomeEvent>;
 
-/** A ticket that could not be accepted: its sender may not read our dead letters. */
+/**
+ * A ticket that could not be accepted. Its sender may not read our dead letters, so the bus says
+ * it.
+ */
 export const RejectedEvent = z.strictObject({
   v: z.literal(1),
   ticket_id: z.string().nullable(),
@@ -41,7 +47,7 @@ export const detailTypes = {
   rejected: "Ticket Rejected",
 } as const;
 
-/** Names one run for ever: a ticket_id that is used again after its retention is another. */
+/** Names one run for ever. A ticket_id that is used again after its retention is another run. */
 export const runIdentity = (planeId: string, { run_id, generation }: RunKey): string =>
   generation === undefined ? `${planeId}/${run_id}` : `${planeId}/${run_id}/${generation}`;
 
@@ -62,5 +68,5 @@ export const outcomeEventOf = (planeId: string, fact: OutcomeFact): OutcomeEvent
   ended_at: fact.ended_at,
 });
 
-/** A link is for people; one that is longer leads nowhere. */
+/** The longest link. Links are for people; a longer one leads nowhere. */
 const URL_CHARS_MAX = 2_000;

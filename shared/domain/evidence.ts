@@ -1,5 +1,6 @@
-// The result that an executor printed as its last words, out of the output of its run. The scratchpad with result.json is shared:
-// code of other runs may rewrite it. What a run has printed, nobody can change. services/executor prints it (evidence.py):
+// Finds the result that an executor printed as its last words, in the output of its run. The
+// scratchpad with result.json is shared, and code of other runs may rewrite it. The output of a run
+// cannot be changed by anybody. services/executor prints it (evidence.py):
 //
 //   signalbox-result begin <sha256 of the result> <its bytes>
 //   signalbox-result <i>/<n> <base64 of the deflated result, at most 1,000 characters>
@@ -7,17 +8,29 @@
 import { resultLimits } from "./contract.ts";
 
 export type Evidence =
-  /** The result's text, whole, by its digest. What it says is not looked at. */
+  /** The whole text of the result, proven by its digest. Its content is not looked at. */
   | { readonly kind: "found"; readonly text: string }
   /** No block began: the executor printed none, or its output is not there yet. */
   | { readonly kind: "absent" }
-  /** A block began, and is not whole, or not alone. Perhaps not yet whole: output may come late. */
+  /**
+   * A block began, but it is not complete, or there is another. It may become complete, because
+   * output may come late.
+   */
   | { readonly kind: "broken"; readonly reason: string };
 
+/** What Databricks shows of a run's output. */
+export type ShownOutput = {
+  readonly logs: string;
+  /** Only its end is shown. */
+  readonly isTruncated: boolean;
+};
+
 export type EvidenceDeps = {
-  /** RFC 1950. Undefined where it is none, or would become more than `bytesMax`. */
+  /**
+   * Inflates a zlib stream (RFC 1950). Undefined if it is none, or would have more than `bytesMax`.
+   */
   readonly inflate: (bytes: Uint8Array, bytesMax: number) => Uint8Array | undefined;
-  /** As lower-case hex. */
+  /** The digest in lower-case hex. */
   readonly sha256: (content: Uint8Array) => string;
 };
 
@@ -25,12 +38,13 @@ const WORD = "signalbox-result ";
 const BEGIN = /^begin ([0-9a-f]{64}) ([1-9][0-9]{0,9})$/;
 const PART = /^([1-9][0-9]{0,5})\/([1-9][0-9]{0,5}) ([A-Za-z0-9+/=]{1,1000})$/;
 const END = /^end ([0-9a-f]{64})$/;
-/** More than any line of a block has. */
+/** A bound above every line of a block. */
 const LINE_CHARS_MAX = 1_100;
-// 1 MiB that deflate cannot shrink is 1,399 lines, by zlib; with room for other makes.
+// A bound above every block: 1 MiB that deflate cannot shrink is 1,399 lines with zlib; other
+// libraries may need more.
 const PARTS_MAX = 1_600;
 
-/** What the marked lines so far say; the next one may change it. */
+/** The state after the marked lines so far; the next line may change it. */
 type Reading =
   | { readonly kind: "nothing" }
   | ({ readonly kind: "open" | "whole" } & Block)
@@ -44,11 +58,20 @@ type Block = {
 };
 
 /**
- * Takes the one block. The executor prints once, and lets no artifact print the word: a second block is somebody else's, who could
- * write to the run's output (root of its machine), and which of the two is the executor's, nobody can say. Whoever prints another or
- * spoils it makes the result unreadable, and out of that comes no success.
+ * Takes the one block. The executor prints once, and lets no artifact print the word. A second
+ * block is therefore from somebody who could write to the run's output (root of its machine), and
+ * nobody can say which of the two is the executor's. Another block, or a spoilt one, makes the
+ * result unreadable, and an unreadable result is never a success.
+ *
+ * The block that is left is the executor's only if nothing is missing, so nothing is believed of
+ * output whose beginning is cut off: megabytes may have pushed another block out. No honest run
+ * prints as much: two streams of at most 1 MiB each and a block of 1.44 MB are less than the 5 MB
+ * that are kept. An executor that could not print its block exits with an error, so a block of
+ * somebody else's then stands beside a failed run.
  */
-export function evidenceIn(logs: string, deps: EvidenceDeps): Evidence {
+export function evidenceIn({ logs, isTruncated }: ShownOutput, deps: EvidenceDeps): Evidence {
+  if (isTruncated)
+    return broken("the output's beginning is cut off, and what stood there is unknown");
   let reading: Reading = { kind: "nothing" };
   for (const line of markedLines(logs)) reading = readingAfter(reading, line);
   switch (reading.kind) {
@@ -63,20 +86,24 @@ export function evidenceIn(logs: string, deps: EvidenceDeps): Evidence {
   }
 }
 
-/** Each line that begins with the word, without it. Lines of other streams may stand between, and are passed over. */
+/**
+ * Yields each line that begins with the word, without the word. Lines of other streams may stand
+ * between them, and are ignored.
+ */
 function* markedLines(logs: string): Generator<string> {
   let start = logs.startsWith(WORD) ? 0 : lineWithWord(logs, 0);
   while (start !== undefined) {
     const lineFeed = logs.indexOf("\n", start);
     const end = lineFeed === -1 ? logs.length : lineFeed;
-    // A line that is longer than any can be is cut: it is none of a block, and no pattern needs to go through megabytes of it.
+    // Cuts a line that is longer than any line of a block, so that no pattern needs to go through
+    // megabytes of it.
     const line = logs.slice(start + WORD.length, Math.min(end, start + LINE_CHARS_MAX));
     yield line.endsWith("\r") ? line.slice(0, -1) : line;
     start = lineWithWord(logs, start);
   }
 }
 
-/** Where the next such line begins that is not the first. */
+/** The start of the next line, after the first one, that begins with the word. */
 function lineWithWord(logs: string, from: number): number | undefined {
   const lineFeed = logs.indexOf(`\n${WORD}`, from);
   return lineFeed === -1 ? undefined : lineFeed + 1;
@@ -142,7 +169,9 @@ const broken = (how: string) => ({
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const VALUES = new Map([...ALPHABET].map((letter, value) => [letter.charCodeAt(0), value]));
 
-/** The core has no decoder of its own. Padding, and at the end only. */
+/**
+ * Decodes base64, because the core has no decoder of its own. Padding may stand at the end only.
+ */
 function base64Bytes(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
@@ -167,7 +196,7 @@ const ESCAPES = Array.from({ length: 256 }, (_, byte) =>
     : `%${byte.toString(16).padStart(2, "0")}`,
 );
 
-/** By the one strict decoder that the language itself has. */
+/** Decodes UTF-8 with the one strict decoder that the language itself has. */
 function utf8Text(bytes: Uint8Array): string | undefined {
   let escaped = "";
   for (const byte of bytes) escaped += ESCAPES[byte];

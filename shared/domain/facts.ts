@@ -1,4 +1,5 @@
-// Every fact of a run: its shape and its path. A fact is written once, at a path that its identity determines.
+// Every fact of a run: its shape and its path. A fact is written once, at a path that its identity
+// determines.
 import * as z from "zod";
 import {
   Count,
@@ -11,22 +12,31 @@ import {
   Sha256,
 } from "./contract.ts";
 import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
+import { Paces } from "./pace.ts";
 import { AcceptedRecipe } from "./recipe.ts";
 
 const v = z.literal(1);
 const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
 const reason = z.string();
-/** The trace of the ticket; absent in facts that were written before it was kept there. */
+/** The trace of the ticket; absent in facts from before it was kept there. */
 const traceparent = z.string().optional();
-/** Which of the runs under one ticket_id it belongs to (payload.ts); absent in facts of tickets without a seed. */
+/**
+ * The run's generation among those under one ticket_id (seed.ts); absent in facts of tickets
+ * without a seed.
+ */
 const generation = z
   .string()
   .regex(/^[0-9a-f]{10}$/)
   .optional();
-/** The principal who sent it, as SQS says (SenderId); absent in facts that were written before it was kept there. */
+/**
+ * The principal who sent it, as SQS says (SenderId); absent in facts from before it was kept there.
+ */
 const by = z.string().max(senderCharsMax);
 
-/** Whose volume this is. Part of every token and run name, so that two deployments never mix. */
+/**
+ * The owner of the volume. Its id is part of every token and run name, so that two deployments
+ * never mix.
+ */
 export const Plane = z.strictObject({
   v,
   plane_id: z.uuid(),
@@ -35,7 +45,10 @@ export const Plane = z.strictObject({
 });
 export type Plane = z.infer<typeof Plane>;
 
-/** The ticket as accepted, and the recipe as it was resolved then: a deploy changes nothing for a run under way. */
+/**
+ * The ticket as accepted, and the recipe as it was resolved then. A deploy changes nothing for a
+ * run under way.
+ */
 export const TicketFact = z.strictObject({
   v,
   run_id: RunId,
@@ -44,20 +57,20 @@ export const TicketFact = z.strictObject({
   recipe: AcceptedRecipe,
   /** The recipe's limits, lowered by the ticket. */
   limits: Limits,
-  /** The code as it was then, copied by its content, and which of the files is run. */
+  /** The code as it was then, copied by its content, and the name of the file that is run. */
   files: z.array(PlannedFile).min(1),
   entry: z.string(),
   traceparent: z.string(),
   /**
-   * 32 random bytes, in hex, that only controllers can read: what tokens are made of. In no manifest, message, log, event or table.
-   * Absent in tickets that were accepted before there were seeds.
+   * 32 random bytes, in hex, of which tokens are made. Only controllers can read them: they are in
+   * no manifest, message, log, event or table. Absent in tickets from before there were seeds.
    */
   seed: Sha256.optional(),
   by: by.optional(),
 });
 export type TicketFact = z.infer<typeof TicketFact>;
 
-/** Nothing will run: somebody stopped the chapter before this attempt was planned. */
+/** Nothing will run, because the chapter was stopped before this attempt was planned. */
 export const StoppedManifest = z.strictObject({
   v,
   stopped: z.literal(true),
@@ -74,7 +87,7 @@ export const StoppedManifest = z.strictObject({
 });
 export type StoppedManifest = z.infer<typeof StoppedManifest>;
 
-/** The plan of an attempt, or that nothing will run. */
+/** The plan of an attempt, or the fact that nothing will run. */
 export const Manifest = z.union([ExecutorManifest, StoppedManifest]);
 export type Manifest = z.infer<typeof Manifest>;
 export const isStopped = (manifest: Plan | StoppedManifest): manifest is StoppedManifest =>
@@ -90,18 +103,21 @@ const judgedBy = {
   scratchpad: true,
 } as const;
 
-/** Of a plan, what an attempt is judged by. */
+/** The part of a plan by which an attempt is judged. */
 const JudgedBy = ExecutorManifest.pick(judgedBy);
 type JudgedBy = z.infer<typeof JudgedBy>;
 
-/** An attempt that is to be judged. */
+/** An attempt that will be judged. */
 export type Plan = JudgedBy &
   Pick<
     ExecutorManifest,
     "run_id" | "chapter" | "iter_n" | "attempt" | "workload" | "mode" | "traceparent"
   >;
 
-/** What Databricks showed of a run when it was taken for ours, or refused: that is what was really run. */
+/**
+ * Databricks' description of a run when it was taken for ours, or refused: that is what was really
+ * run.
+ */
 export const Seen = z.strictObject({
   creator: z.string().nullable(),
   run_name: z.string(),
@@ -124,7 +140,7 @@ export const AcceptedSubmission = z.strictObject({
   mode: z.enum(["PROD", "DEV"]),
   databricks_run_id: DatabricksRunId,
   run_url: z.string(),
-  /** True where the run was found by its name, not started by this request. */
+  /** True if the run was found by its name, and not started by this request. */
   adopted: z.boolean(),
   submitted_at: Instant,
   deadline: Instant,
@@ -135,12 +151,20 @@ export const AcceptedSubmission = z.strictObject({
   payload: z.string(),
   /** The function that wrote this, and its log stream. */
   submitted_by: z.string().optional(),
-  /** Absent where the run was gone before it could be looked at, and in facts of before. */
+  /** Absent if the run was gone before it could be looked at, and in older facts. */
   seen: Seen.optional(),
-  /** So that its judge need not read the manifest. Absent where the capsule is too large to lie here twice, and in facts of before. */
+  /**
+   * A copy of the plan's part, so that the judge need not read the manifest. Absent if the capsule
+   * is too large to be stored twice, and in older facts.
+   */
   judged_by: JudgedBy.optional(),
-  /** When its chapter was opened, of which it is the first attempt; absent in later ones, and in facts of before. */
+  /**
+   * The time at which its chapter was opened, in the chapter's first attempt; absent in later ones,
+   * and in older facts.
+   */
   opened_at: Instant.optional(),
+  /** What was known then of how long such attempts take. A hint: it moves looks. */
+  pace: Paces.optional(),
   generation,
   traceparent,
 });
@@ -150,7 +174,10 @@ export type AcceptedSubmission = z.infer<typeof AcceptedSubmission>;
 export const RefusedSubmission = z.strictObject({
   v,
   ...attemptKeys,
-  /** Of NOT_OURS, `seen` is what came under our token or name instead; absent where we are not let see it. */
+  /**
+   * Of NOT_OURS, `seen` is the run that came under our token or name instead; absent if we may not
+   * see it.
+   */
   refused: z.strictObject({ code: z.string(), message: z.string(), seen: Seen.optional() }),
   refused_at: Instant,
   generation,
@@ -163,14 +190,14 @@ export type Submission = z.infer<typeof Submission>;
 
 const CAPSULE_CHARS_MAX = 4 * 1024;
 
-/** What a submission keeps of its plan. */
+/** The part of its plan that a submission keeps. */
 export function judgedByOf(plan: ExecutorManifest): JudgedBy | undefined {
   const { try: nth, limits, gate, capsule, single_iteration, allow_failures, scratchpad } = plan;
   if (JSON.stringify(capsule).length > CAPSULE_CHARS_MAX) return undefined;
   return { try: nth, limits, gate, capsule, single_iteration, allow_failures, scratchpad };
 }
 
-/** The plan of an attempt, as its submission tells it; undefined where its manifest must be read. */
+/** The plan of an attempt, as its submission tells it; undefined if its manifest must be read. */
 export function planIn(submission: AcceptedSubmission): Plan | undefined {
   const { judged_by, traceparent, run_id, chapter, iter_n, attempt, workload, mode } = submission;
   if (judged_by === undefined || traceparent === undefined) return undefined;
@@ -195,7 +222,10 @@ export const Verdict = z.enum([
 ]);
 export type Verdict = z.infer<typeof Verdict>;
 
-/** How a chapter ended. `blocked`: its goal was not met (the gate refused, or the iterations are spent). */
+/**
+ * How a chapter ended. `blocked`: its goal was not met (the gate refused, or the iterations are
+ * spent).
+ */
 export const Outcome = z.enum([
   "succeeded",
   "failed",
@@ -206,7 +236,7 @@ export const Outcome = z.enum([
 ]);
 export type Outcome = z.infer<typeof Outcome>;
 
-/** What follows from a verdict. */
+/** The next step after a verdict. */
 export const Next = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("attempt"), iter_n: Count, attempt: Count, try: Count }),
   z.strictObject({ kind: z.literal("iteration"), iter_n: Count, attempt: Count, try: Count }),
@@ -218,7 +248,10 @@ const produced = z.array(
   z.strictObject({ path: z.string(), sha256: Sha256, bytes: z.int().min(0) }),
 );
 
-/** Verdict, what follows from it, and why; with all that the ledger wants to know of the attempt. */
+/**
+ * The verdict, what follows from it, and why; with everything that the ledger wants to know of the
+ * attempt.
+ */
 export const DecisionFact = z.strictObject({
   v,
   ...attemptKeys,
@@ -229,7 +262,7 @@ export const DecisionFact = z.strictObject({
   verdict: Verdict,
   reason,
   next: Next,
-  /** What the next attempt, iteration or chapter starts from. */
+  /** The capsule from which the next attempt, iteration or chapter starts. */
   capsule: JsonObject,
   capsule_delta: JsonObject,
   /** Why the gate passed or refused; null without a gate or a result. */
@@ -238,7 +271,7 @@ export const DecisionFact = z.strictObject({
   run_url: z.string().nullable(),
   termination_code: z.string().nullable(),
   result_path: z.string().nullable(),
-  /** What a valid result said; null where there was none. */
+  /** The words of a valid result; null if there was none. */
   result: z
     .strictObject({
       status: z.enum(["SUCCESS", "FAILED"]),
@@ -264,13 +297,13 @@ export const StopFact = z.strictObject({
   chapter: Count,
   reason,
   by,
-  /** A note, never a right: who a replayed order says had sent it first. */
+  /** The first sender that a replayed order claims. It is a note, never a right. */
   first_by: by.optional(),
   stopped_at: Instant,
 });
 export type StopFact = z.infer<typeof StopFact>;
 
-/** The chapter is over. This is what is announced. */
+/** The chapter is over. This fact is announced. */
 export const OutcomeFact = z.strictObject({
   v,
   ...attemptKeys,
@@ -282,7 +315,10 @@ export const OutcomeFact = z.strictObject({
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
-  /** Of a chapter of one attempt, all that the books want to know besides; absent where they read it from its facts. */
+  /**
+   * The rest of what the books need of a chapter with one attempt; absent if they read it from its
+   * facts.
+   */
   whole: z
     .strictObject({ opened_at: Instant, submission: AcceptedSubmission, decision: DecisionFact })
     .optional(),
@@ -291,15 +327,17 @@ export const OutcomeFact = z.strictObject({
 });
 export type OutcomeFact = z.infer<typeof OutcomeFact>;
 
-/** A person opened another chapter: who, why, from which iteration and attempt, with which limits. */
+/**
+ * A person opened another chapter: who, why, from which iteration and attempt, with which limits.
+ */
 export const RetryFact = z.strictObject({
   v,
   ...attemptKeys,
   reason,
   by,
-  /** A note, never a right: who a replayed order says had sent it first. */
+  /** The first sender that a replayed order claims. It is a note, never a right. */
   first_by: by.optional(),
-  /** As the ticket's, lowered or raised by the person within the recipe's. */
+  /** The ticket's limits, lowered or raised by the person within the recipe's. */
   limits: Limits,
   capsule: JsonObject,
   opened_at: Instant,
@@ -307,11 +345,17 @@ export const RetryFact = z.strictObject({
 });
 export type RetryFact = z.infer<typeof RetryFact>;
 
-/** When a chapter ended, filed below the day: so that retention need not read every run to find those that are long over. */
+/**
+ * The end of a chapter, filed below its day, so that retention finds expired runs without reading
+ * every run.
+ */
 export const OverFact = z.strictObject({ v, run_id: RunId, chapter: Count, ended_at: Instant });
 export type OverFact = z.infer<typeof OverFact>;
 
-/** One step of deleting a run's facts is done. From the first on the run is dead to everybody, until nothing of it is left. */
+/**
+ * One step of deleting a run's facts is done. From the first step on, every handler treats the run
+ * as deleted, until nothing of it is left.
+ */
 export const RetiredFact = z.strictObject({
   v,
   run_id: RunId,
@@ -320,7 +364,10 @@ export const RetiredFact = z.strictObject({
 });
 export type RetiredFact = z.infer<typeof RetiredFact>;
 
-/** The file that says that a chapter is open, and which watch is the youngest. The only fact that is ever overwritten. */
+/**
+ * The marker says that a chapter is open, and which watch is the youngest. It is the only fact that
+ * is ever overwritten.
+ */
 export const Marker = z.strictObject({
   v,
   run_id: RunId,
@@ -330,13 +377,16 @@ export const Marker = z.strictObject({
   attempt: Count.optional(),
   /** The number of that attempt's youngest watch. */
   number: z.int().min(0),
-  /** How often the sweep healed it since a look touched it last: each doubles the wait for the next. */
+  /**
+   * How often the sweep healed it since a look touched it last. Each heal doubles the wait for the
+   * next.
+   */
   heals: z.int().min(0),
   touched_at: Instant,
 });
 export type Marker = z.infer<typeof Marker>;
 
-/** An attempt's identity, in every fact and message of it. */
+/** An attempt's identity, in each of its facts and messages. */
 export type AttemptKey = {
   readonly run_id: string;
   readonly iter_n: number;
@@ -344,7 +394,7 @@ export type AttemptKey = {
 };
 export type ChapterKey = { readonly run_id: string; readonly chapter: number };
 
-/** Each kind of fact by its name: the shape that `facts.read` checks, and who asked for it where it asks for an attempt. */
+/** Each kind of fact by its name: the shape that `facts.read` checks. */
 export const factSchemas = {
   plane: Plane,
   ticket: TicketFact,
@@ -360,11 +410,11 @@ export const factSchemas = {
 export type FactKind = keyof typeof factSchemas;
 export type FactOf<K extends FactKind> = z.infer<(typeof factSchemas)[K]>;
 
-/** Where a fact is, below the facts volume. */
+/** The place of a fact, below the facts volume. */
 export type FactRef<K extends FactKind = FactKind> = { readonly kind: K; readonly path: string };
 
 const padded = (n: number): string => String(n).padStart(3, "0");
-/** Everything of a run but its markers and entries lies in it. */
+/** The folder with everything of a run but its markers and entries. */
 export const runFolder = (runId: string): string => `run_${runId}`;
 const attemptName = (key: AttemptKey): string =>
   `iter_${padded(key.iter_n)}.attempt_${padded(key.attempt)}`;
@@ -414,31 +464,39 @@ export const factRef = {
   }),
 } as const;
 
-/** One run of those that may have had the same ticket_id, one after the other. */
+/** One run of those that have used the same ticket_id, one after the other. */
 export type RunKey = { readonly run_id: string; readonly generation?: string | undefined };
 
 /**
- * The folder of one run in the volumes that others may look into: a ticket_id that is used again finds another. A folder within the
- * id's, because an id may have dots, but no slash: no other id leads into it.
+ * The folder of one run in the volumes that others may look into: a ticket_id that is used again
+ * gets another one. The folder is inside the id's, because an id may have dots, but no slash: no
+ * other id leads into it.
  */
 const generationFolder = ({ run_id, generation }: RunKey): string =>
   generation === undefined ? runFolder(run_id) : `${runFolder(run_id)}/${generation}`;
 
 /**
- * Where a file that a ticket brought along lies, by its content, below the plans volume. Without a generation: it is written before the ticket's fact, and
- * each try to accept a ticket would leave another.
+ * The path of a file that a ticket carried, by its content, below the plans volume. It has no
+ * generation: the file is written before the ticket's fact, and each try to accept a ticket would
+ * leave another one.
  */
 export const plannedFilePath = (runId: string, sha256: string, name: string): string =>
   `${runFolder(runId)}/files/${sha256}/${name}`;
 
-/** Where reviewed code lies, for all runs that run it: by its content, so that no other can be meant. */
+/**
+ * The path of reviewed code, shared by all runs that run it. It contains the digest, so that no
+ * other code can be meant.
+ */
 export const sharedFilePath = (sha256: string, name: string): string => `files/${sha256}/${name}`;
 
-/** Where the executor reads the manifest of an attempt, below the plans volume. */
+/** The path at which the executor reads the manifest of an attempt, below the plans volume. */
 export const manifestCopyPath = (key: AttemptKey & RunKey): string =>
   `${generationFolder(key)}/${attemptName(key)}.manifest.json`;
 
-/** Where the judged bytes of a result lie, below the plans volume: by their content, so that no other bytes can be meant. */
+/**
+ * The path of a result's judged bytes, below the plans volume. It contains their digest, so that no
+ * other bytes can be meant.
+ */
 export const judgedResultPath = (key: AttemptKey & RunKey, sha256: string): string =>
   `${generationFolder(key)}/${attemptName(key)}.result.${sha256}.json`;
 
@@ -454,6 +512,6 @@ export function markerKey(name: string): ChapterKey | undefined {
   return { run_id: match[1], chapter: Number(match[2]) };
 }
 
-/** The first attempt of a chapter, and the fact that asks for it. */
+/** The fact that asks for the first attempt of a chapter. */
 export const firstAskedBy = (chapter: number): AskedBy =>
   chapter === 1 ? { ticket: true } : { retry: chapter };

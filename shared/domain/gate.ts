@@ -1,4 +1,4 @@
-// Thresholds on a result's metrics. Fails closed, and says why.
+// Checks thresholds on a result's metrics. Fails closed, and says why.
 import type { Gate } from "./contract.ts";
 
 export type GateAnswer = { readonly passed: boolean; readonly reason: string };
@@ -37,12 +37,12 @@ function say(condition: Condition, metrics: Readonly<Record<string, number>>): s
   const { metric, op, value } = condition;
   const found = metricOf(metrics, metric);
   if (found === undefined) return `${metric} is missing, must be ${op} ${value}`;
-  // Six digits read better; but 2.7000001 must not be shown as 2.7 where 2.7 would have passed.
+  // Six digits read better. But 2.7000001 must not be shown as 2.7 if 2.7 would have passed.
   const short = Number(found.toPrecision(6));
   const isFaithful = holds(condition, { [metric]: short }) === holds(condition, metrics);
   return `${metric} is ${isFaithful ? short : found}, must be ${op} ${value}`;
 }
 
-/** Own keys only: a metric called `constructor` is missing until somebody reports it. */
+/** Only own keys count: a metric called `constructor` is missing until somebody reports it. */
 const metricOf = (metrics: Readonly<Record<string, number>>, name: string): number | undefined =>
   Object.hasOwn(metrics, name) ? metrics[name] : undefined;

@@ -1,7 +1,11 @@
-// What the text of a JSON value shows before anybody trusts its parsed form: how deep it nests, and whether a key comes twice in one
-// object. JSON.parse says neither, and of two equal keys it keeps the last.
+// Looks at the text of a JSON value before anybody trusts its parsed form: how deep it nests, and
+// whether a key comes twice in one object. JSON.parse says neither, and of two equal keys it keeps
+// the last.
 
-/** The deepest nesting of brackets, and the number of keys. Parsing is safe at any depth, but recursion afterwards is not. */
+/**
+ * The deepest nesting of brackets, and the number of keys. Parsing is safe at any depth, but later
+ * recursion is not.
+ */
 export function shapeOf(text: string): { readonly depth: number; readonly keys: number } {
   let depth = 0;
   let deepest = 0;
@@ -21,9 +25,9 @@ export function shapeOf(text: string): { readonly depth: number; readonly keys: 
 }
 
 /**
- * The first key that comes twice in one object of a valid JSON text. Where the parsed value has as many keys as the text, none does:
- * so only a text that is to be refused is read a second time.
- * @param value what the text was parsed to, of a bounded depth
+ * The first key that comes twice in one object of a valid JSON text. If the parsed value has as
+ * many keys as the text, no key does; so only a text that will be refused is read a second time.
+ * @param value the parsed text, of a bounded depth
  */
 export function repeatedKey(text: string, keys: number, value: unknown): string | undefined {
   if (countKeys(value) === keys) return undefined;

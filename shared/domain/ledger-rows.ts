@@ -1,4 +1,5 @@
-// The ledger as a projection of the facts: which rows a record brings. Pure, so that the books can be rebuilt at any time.
+// The ledger as a projection of the facts: the rows that a record brings. Pure, so that the books
+// can be rebuilt at any time.
 import * as z from "zod";
 import { Count, Instant, Sha256 } from "./contract.ts";
 import { runIdentity } from "./events.ts";
@@ -14,7 +15,10 @@ import { type TracedAttempt, traceIdOf } from "./trace.ts";
 
 const nullableText = z.string().nullable();
 
-/** Which of the runs under one ticket_id; null for those of before there were generations. */
+/**
+ * The run's generation among those under one ticket_id; null for runs from before there were
+ * generations.
+ */
 const generation = z.string().nullable();
 
 /** One row a run: MERGE by `run_id` and `generation`, guarded by `version`. */
@@ -26,10 +30,10 @@ export const RunStateRow = z.strictObject({
   chapter: Count,
   iter_n: Count,
   attempt: Count,
-  /** Only planners that cost take a lease; nobody holds one otherwise. */
+  /** Only a planner with costs takes a lease; otherwise there is none. */
   lease_owner: nullableText,
   lease_expiry: Instant.nullable(),
-  /** JSON text; null: as it was. */
+  /** JSON text; null: unchanged. */
   capsule: nullableText,
   latest_request_path: nullableText,
   latest_result_path: nullableText,
@@ -108,7 +112,10 @@ export type LedgerRows = {
 
 const attemptKey = ["run_id", "generation", "iter_n", "attempt"] as const;
 
-/** The four tables, in the order in which they are written: `run_state` last, so that what it points to is there. */
+/**
+ * The four tables, in the order in which they are written: `run_state` last, because it points to
+ * the others.
+ */
 export const ledgerTables = {
   execution_requests: { row: ExecutionRequestRow, key: attemptKey },
   execution_results: { row: ExecutionResultRow, key: attemptKey },
@@ -126,20 +133,23 @@ export const noRows: LedgerRows = {
 
 const phases = { running: 1, decided: 2, over: 3 } as const;
 
-/** Grows with chapter, iteration, attempt and phase, so that a late or repeated record never moves a row backwards. */
+/**
+ * Grows with chapter, iteration, attempt and phase, so that a late or repeated record never moves a
+ * row backwards.
+ */
 export const versionOf = (
   key: { readonly chapter: number; readonly iter_n: number; readonly attempt: number },
   fsmState: keyof typeof phases,
 ): number => ((key.chapter * 100 + key.iter_n) * 1000 + key.attempt) * 10 + phases[fsmState];
 
-/** Whose books they are. */
+/** The plane whose books they are. */
 export type Books = {
   readonly planeId: string;
-  /** The books say where a fact is in full: `/Volumes/…`. */
+  /** The facts volume: the books name each fact by its full path, `/Volumes/…`. */
   readonly factsVolume: string;
 };
 
-/** What an accepted submission brings. */
+/** The rows of an accepted submission. */
 export function rowsOfSubmission(books: Books, fact: AcceptedSubmission): LedgerRows {
   return {
     ...noRows,
@@ -159,7 +169,7 @@ export function rowsOfSubmission(books: Books, fact: AcceptedSubmission): Ledger
   };
 }
 
-/** What a decision brings. */
+/** The rows of a decision. */
 export function rowsOfDecision(books: Books, fact: DecisionFact): LedgerRows {
   return {
     ...noRows,
@@ -181,13 +191,16 @@ export function rowsOfDecision(books: Books, fact: DecisionFact): LedgerRows {
   };
 }
 
-/** One attempt of a chapter, as its facts tell it. */
+/** The facts of one attempt in a chapter. */
 export type AttemptFacts = {
   readonly submission: AcceptedSubmission | undefined;
   readonly decision: DecisionFact;
 };
 
-/** What an outcome brings: every attempt of its chapter with it, so that lost records heal here. */
+/**
+ * The rows of an outcome, with those of every attempt in its chapter, so that lost records heal
+ * here.
+ */
 export function rowsOfOutcome(
   books: Books,
   fact: OutcomeFact,
@@ -195,7 +208,7 @@ export function rowsOfOutcome(
   attempts: readonly AttemptFacts[],
 ): LedgerRows {
   const last = attempts.at(-1);
-  // Of what was over at once, nobody has told the books before.
+  // The books have not heard of a run that was over at once.
   const lastRequest = attempts.findLast(({ submission }) => submission !== undefined)?.submission;
   const parts = attempts.map(({ submission, decision }) => ({
     requests: submission === undefined ? [] : [requestRow(submission)],
@@ -228,7 +241,7 @@ export function rowsOfOutcome(
   };
 }
 
-/** What a person's action brings: by the sender whom SQS names, in the trace that the message came with. */
+/** The rows of a person's action, with the sender that SQS names, and the trace of its message. */
 export const rowsOfAudit = (message: Audited, by: string, traceparent?: string): LedgerRows => ({
   ...noRows,
   telemetry: [
@@ -247,9 +260,9 @@ export const rowsOfAudit = (message: Audited, by: string, traceparent?: string):
 });
 
 /**
- * One batch of rows, one row a key: Delta raises on two source rows for one target row, and inserts
- * a new key twice (docs/facts/databricks.md#merge-duplicate-source). Of two states of a run the
- * later version stays; of two equal inserts the first.
+ * Merges a batch into one row a key. Delta raises an error on two source rows for one target row,
+ * and inserts a new key twice (docs/facts/databricks.md#merge-duplicate-source). Of two states of a
+ * run the later version stays; of two equal inserts the first.
  */
 export function mergedRows(batch: readonly LedgerRows[]): LedgerRows {
   return {
@@ -278,7 +291,7 @@ const runKeyOf = (row: OfRun): string => `${row.run_id}/${row.generation ?? ""}`
 const attemptKeyOf = (row: OfRun & { iter_n: number; attempt: number }): string =>
   `${runKeyOf(row)}/${row.iter_n}.${row.attempt}`;
 
-/** The later version, with what only the earlier one knows. */
+/** The later version, completed by what only the earlier one knows. */
 const laterState = (a: RunStateRow, b: RunStateRow): RunStateRow => {
   const [earlier, later] = a.version <= b.version ? [a, b] : [b, a];
   return {

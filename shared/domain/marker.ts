@@ -1,20 +1,25 @@
-// The arithmetic of a marker: it holds the youngest watch, as (iteration, attempt, number), so that watches neither
-// multiply nor starve.
+// The arithmetic of a marker. It holds the youngest watch, as (iteration, attempt, number), so that
+// watches neither multiply nor starve.
 import type { ChapterKey, Marker } from "./facts.ts";
 import { isoOf, msOf } from "./time.ts";
 
 export type Attempt = { readonly iter_n: number; readonly attempt: number };
 
-/** A marker that nobody has touched for so long may have lost its watch; one look in ten minutes or so touches it. */
+/**
+ * The age at which a look touches the marker: about one look in ten minutes does. An older marker
+ * may have lost its watch.
+ */
 export const TOUCH_SECONDS = 600;
+/** Nor more looks: where each of them may come twice, watches that nobody outnumbers would double again and again. */
+export const TOUCH_LOOKS = 20;
 /** Longer than any delay allows: the chain of messages is broken. */
 export const SILENT_SECONDS = 1_800;
-/** A heal should have mended it within the half hour after it: now somebody should look. */
+/** A heal should have worked within the half hour after it. After that, a person should look. */
 const LONG_SILENT_SECONDS = 3_600;
 
 /**
- * The number of an attempt's youngest watch, as its marker has it. A later attempt outranks every number: what still
- * watches an earlier one is too old.
+ * The number of an attempt's youngest watch, as its marker has it. A later attempt outranks every
+ * number: a watch of an earlier one is too old.
  */
 export function numberOf(marker: Marker | undefined, key: Attempt): number {
   if (marker?.iter_n === undefined || marker.attempt === undefined) return 0;
@@ -27,7 +32,7 @@ export function numberOf(marker: Marker | undefined, key: Attempt): number {
 export const isOfAttempt = (marker: Marker | undefined, key: Attempt): boolean =>
   marker?.iter_n === key.iter_n && marker.attempt === key.attempt;
 
-/** A marker as an open chapter begins with it. */
+/** The first marker of an open chapter. */
 export const freshMarker = ({ run_id, chapter }: ChapterKey, nowMs: number): Marker => ({
   v: 1,
   run_id,
@@ -37,7 +42,10 @@ export const freshMarker = ({ run_id, chapter }: ChapterKey, nowMs: number): Mar
   touched_at: isoOf(nowMs),
 });
 
-/** A look touched it: the attempt and the number of the watch that goes on. Heals start over. */
+/**
+ * The marker after a look touched it: the attempt and the number of the watch that goes on. Heals
+ * start over.
+ */
 export const touched = (
   chapter: ChapterKey,
   key: Attempt,
@@ -51,8 +59,9 @@ export const touched = (
 });
 
 /**
- * A number above the marker's for a new watch of this attempt, and the marker that holds it. Where the marker is at a later
- * attempt already, it stays there, and the watch gets a number that ends it at its first look.
+ * A number above the marker's for a new watch of this attempt, and the marker that holds it. If the
+ * marker is at a later attempt already, it stays there, and the watch gets a number that ends it at
+ * its first look.
  */
 export function raised(
   marker: Marker | undefined,
@@ -66,26 +75,28 @@ export function raised(
   return { number: above, marker: touched(chapter, key, above, nowMs) };
 }
 
-/** The sweep healed it: the next heal waits twice as long, until a look touches it. */
+/**
+ * The marker after the sweep healed it: the next heal waits twice as long, until a look touches it.
+ */
 export const healed = (marker: Marker, by: Marker, nowMs: number): Marker => ({
   ...by,
   heals: marker.heals + 1,
   touched_at: isoOf(nowMs),
 });
 
-/** It was healed, and has shown no sign of life for over an hour all the same. */
+/** True if it was healed, and has still shown no sign of life for over an hour. */
 export const isLongSilent = (marker: Marker, nowMs: number, timeScale: number): boolean =>
   marker.heals > 0 && nowMs - aliveAtMs(marker, timeScale) > LONG_SILENT_SECONDS * timeScale * 1000;
 
 const HEAL_DOUBLINGS_MAX = 6;
 
-/** How long a marker stays alone after its heals: 30 min, 1 h, 2 h, … at most 32 h. */
+/** How long a marker is left alone after its heals: 30 min, 1 h, 2 h, … at most 32 h. */
 export const healWaitSeconds = (heals: number): number =>
   SILENT_SECONDS * 2 ** Math.min(HEAL_DOUBLINGS_MAX, heals);
 
 /**
- * The time of the chapter's last sign of life, in epoch milliseconds, or a little after it: a heal writes its own time over it, but
- * comes only when the wait before it is over.
+ * The time of the chapter's last sign of life, in epoch milliseconds, or a little later. A heal
+ * overwrites the time with its own, but comes only when the wait before it is over.
  */
 export const aliveAtMs = (marker: Marker, timeScale: number): number => {
   const doubled = Math.min(HEAL_DOUBLINGS_MAX, marker.heals);

@@ -1,6 +1,8 @@
-// Every message of the loop. Messages carry keys, a version and counts; state is read from the facts.
+// Every message of the loop. Messages carry keys, a version and counts; state is read from the
+// facts.
 import * as z from "zod";
 import { Count, Instant, JsonObject, Limits, Sha256, VolumePath } from "./contract.ts";
+import { Paces } from "./pace.ts";
 import { WorkloadName } from "./recipe.ts";
 
 export const messageLimits = {
@@ -21,11 +23,16 @@ export const RunId = z
 export const DatabricksRunId = z.string().regex(/^[0-9]{1,19}$/);
 
 const v = z.literal(1).default(1);
+/** How often this message has been requeued because the platform was in trouble. */
 const tries = z.int().min(0).max(messageLimits.triesMax).default(0);
 const text = z.string().min(1).max(messageLimits.textCharsMax);
+/**
+ * The identity of an attempt. `attempt` is its 1-based number within its iteration, which is never
+ * used again, not even after a retry.
+ */
 const attemptKeys = { run_id: RunId, chapter: Count, iter_n: Count, attempt: Count };
 
-/** What an upstream system asks for. Only `ticket_id` and `workload` are required. */
+/** A request of an upstream system. Only `ticket_id` and `workload` are required. */
 export const Ticket = z.strictObject({
   v,
   type: z.literal("ticket").default("ticket"),
@@ -44,14 +51,17 @@ export const Ticket = z.strictObject({
 });
 export type Ticket = z.infer<typeof Ticket>;
 
-/** Longer is no principal: a role's id, a colon and at most 64 characters of session name. */
+/** The longest principal: a role's id, a colon and at most 64 characters of session name. */
 export const senderCharsMax = 256;
-/** Who a message says had sent it. SQS knows better: only what one of our own functions sends again is believed. */
+/**
+ * The sender that a message claims. SQS knows better: it is believed only if one of our own
+ * functions sent the message.
+ */
 const claimedBy = z.string().max(messageLimits.textCharsMax).optional();
-/** How often an order has waited for what it is about; queues keep no order among themselves. */
+/** How often an order has waited for its run; queues keep no order among themselves. */
 const early = z.int().min(0).max(9).default(0);
 
-/** Somebody wants a chapter to stop: the first, if none is named. */
+/** A person wants a chapter to stop; the first chapter if none is named. */
 export const Cancellation = z.strictObject({
   v,
   type: z.literal("cancel"),
@@ -64,7 +74,10 @@ export const Cancellation = z.strictObject({
 });
 export type Cancellation = z.infer<typeof Cancellation>;
 
-/** A person reopens a run that is over. It names the chapter that it opens, so that a replay can do no harm. */
+/**
+ * A person reopens a run that is over. A retry names the chapter that it opens, so that a replay
+ * can do no harm.
+ */
 export const Retry = z.strictObject({
   v,
   type: z.literal("retry"),
@@ -78,7 +91,10 @@ export const Retry = z.strictObject({
 });
 export type Retry = z.infer<typeof Retry>;
 
-/** Which fact asked for an attempt: the ticket, a person's retry, or the decision on an attempt before. */
+/**
+ * The fact that asked for an attempt: the ticket, a person's retry, or the decision on an earlier
+ * attempt.
+ */
 export const AskedBy = z.union([
   z.strictObject({ ticket: z.literal(true) }),
   z.strictObject({ retry: z.int().min(2) }),
@@ -96,7 +112,10 @@ export const Turn = z.strictObject({
 });
 export type Turn = z.infer<typeof Turn>;
 
-/** Look at this Databricks run again later. Everything a look needs is here: SQS forgets times on every hop. */
+/**
+ * Look at this Databricks run again later. It carries everything that a look needs, because SQS
+ * forgets times on every hop.
+ */
 export const Watch = z.strictObject({
   v,
   type: z.literal("watch"),
@@ -104,13 +123,18 @@ export const Watch = z.strictObject({
   databricks_run_id: DatabricksRunId,
   submitted_at: Instant,
   deadline: Instant,
+  /** How often this Databricks run has been looked at. */
   looks: z.int().min(0).max(messageLimits.looksMax),
   /** Younger watches have higher numbers; the marker holds the youngest. */
   number: z.int().min(0),
   /** When this watch last touched or read the marker; absent before its first look. */
   touched_at: Instant.optional(),
-  /** The state nobody knows that this watch has said already. */
+  /** How many looks there had been by then. */
+  looks_then: z.int().min(0).max(messageLimits.looksMax).optional(),
+  /** The unknown state that this watch has logged already. */
   said: z.string().max(200).optional(),
+  /** How long such attempts take, as the submission has it: a hint, so that the poller need not ask. */
+  pace: Paces.optional(),
   tries,
 });
 export type Watch = z.infer<typeof Watch>;
@@ -125,17 +149,20 @@ export const Record = z.strictObject({
   type: z.literal("record"),
   ...attemptKeys,
   of: z.enum(["submission", "decision", "outcome"]),
-  /** The same ticket came again: say the outcome again, although its marker is gone. */
+  /** The same ticket came again: announce the outcome again, although its marker is gone. */
   again: z.boolean().default(false),
   tries,
 });
 export type Record = z.infer<typeof Record>;
 
-/** A person did something: it goes into the telemetry. By `orders`; to `records` the orchestrator sends it on. */
+/**
+ * A person did something, and the telemetry notes it. It comes by `orders`, and the orchestrator
+ * sends it on to `records`.
+ */
 export const Audited = z.strictObject({
   v,
   type: z.literal("audited"),
-  /** Names the action, so that a redelivery is not a second row. */
+  /** The name of the action, so that a redelivery is not a second row. */
   event_id: z.string().min(1).max(200),
   by: claimedBy,
   action: text,
@@ -146,25 +173,28 @@ export const Audited = z.strictObject({
 });
 export type Audited = z.infer<typeof Audited>;
 
-/** No `type` means a ticket: upstream systems need not know the word. */
+/** A message without `type` is a ticket, so that upstream systems need not know the word. */
 const ticketByDefault = (value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !("type" in value)
     ? { ...value, type: "ticket" }
     : value;
 
-/** Orders came by this queue once, and those that were waiting then may still do. */
+/** Orders came by this queue once, and those that were waiting then may still come. */
 export const TicketsMessage = z.preprocess(
   ticketByDefault,
   z.discriminatedUnion("type", [Ticket, Cancellation, Retry]),
 );
 export type TicketsMessage = z.infer<typeof TicketsMessage>;
-/** What people want of runs that exist, and the notes of what they did. */
+/** Orders about runs that exist, and the notes of what people did. */
 export const OrdersMessage = z.discriminatedUnion("type", [Cancellation, Retry, Audited]);
 export type OrdersMessage = z.infer<typeof OrdersMessage>;
 export const RecordsMessage = z.discriminatedUnion("type", [Record, Audited]);
 export type RecordsMessage = z.infer<typeof RecordsMessage>;
 
-/** What EventBridge Scheduler sends to the orchestrator. `scheduled_time` is `<aws.scheduler.scheduled-time>`. */
+/**
+ * The input that EventBridge Scheduler sends to the orchestrator. `scheduled_time` is
+ * `<aws.scheduler.scheduled-time>`.
+ */
 export const ScheduledStart = z.discriminatedUnion("schedule", [
   z.strictObject({ schedule: z.literal("sweep") }),
   z.strictObject({
@@ -195,9 +225,9 @@ export const turnOf = (key: AttemptOf, by: AskedBy): Turn => ({
   tries: 0,
 });
 
-/** A fresh watch: number 0 for the first of an attempt, otherwise above the marker's. */
+/** A fresh watch: number 0 for the first one of an attempt, otherwise above the marker's. */
 export const watchOf = (
-  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline">,
+  submission: AttemptOf & Pick<Watch, "databricks_run_id" | "submitted_at" | "deadline" | "pace">,
   number: number,
 ): Watch => ({
   v: 1,
@@ -208,6 +238,7 @@ export const watchOf = (
   deadline: submission.deadline,
   looks: 0,
   number,
+  ...(submission.pace !== undefined && { pace: submission.pace }),
   tries: 0,
 });
 

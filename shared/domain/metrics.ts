@@ -1,4 +1,5 @@
-// The numbers that CloudWatch keeps, made of log lines (embedded metric format). Alarms, dashboard and handlers read this one table.
+// The numbers that CloudWatch keeps, made of log lines (embedded metric format). Alarms, dashboard
+// and handlers read this one table.
 
 import { PlatformTroubleError } from "./errors.ts";
 
@@ -6,14 +7,17 @@ export const METRICS_NAMESPACE = "Signalbox";
 
 type Fields = Readonly<Record<string, unknown>>;
 type MetricShape = {
-  /** The log events that it is counted at. */
+  /** The log events that are counted. */
   readonly event: string | readonly string[];
   readonly unit: "Count" | "Milliseconds";
-  /** The field that holds its value; a line without it counts nothing. Absent: each line is one. */
+  /** The field with the value; a line without it counts nothing. Absent: each line counts one. */
   readonly value?: string;
-  /** Which of the event's lines are meant. */
+  /** Selects lines of the event. */
   readonly when?: (fields: Fields) => boolean;
-  /** A further dimension, from a closed list: CloudWatch bills every combination as a metric of its own. */
+  /**
+   * A further dimension, from a closed list: CloudWatch bills every combination as a metric of its
+   * own.
+   */
   readonly by?: "outcome";
 };
 
@@ -24,7 +28,7 @@ export const metrics = {
   /** Somebody else's run came under our token or name. */
   strangers_refused: { event: "stranger.refused", unit: "Count" },
   looks: { event: "attempt.looked", unit: "Count" },
-  /** From the end of a Databricks run to the look that saw it. */
+  /** The time from the end of a Databricks run to the look that saw it. */
   detection_lag: { event: "attempt.looked", unit: "Milliseconds", value: "lag_ms" },
   attempts_decided: { event: "run.decided", unit: "Count" },
   runs_ended: { event: "run.ended", unit: "Count", by: "outcome" },
@@ -36,17 +40,20 @@ export const metrics = {
   messages_rejected: { event: "message.rejected", unit: "Count" },
   sweeps: { event: "sweep.finished", unit: "Count" },
   markers_healed: { event: "marker.healed", unit: "Count" },
-  /** A gauge, from every sweep: runs that were healed, and show no sign of life for over an hour all the same. */
+  /**
+   * A gauge, from every sweep: runs that were healed, and still show no sign of life for over an
+   * hour.
+   */
   markers_silent: { event: "sweep.finished", unit: "Count", value: "silent" },
-  /** For a reason of its own: the platform's troubles are waited out. */
+  /** Counts failures of its own only: the platform's troubles are waited out. */
   markers_failed: {
     event: "marker.failed",
     unit: "Count",
     when: ({ error }) => !(error instanceof PlatformTroubleError),
   },
-  /** Exchanges with the workspace, each try of a call for itself. */
+  /** Exchanges with the workspace. Each try of a call counts. */
   databricks_calls: { event: "platform.asked", unit: "Count", value: "count" },
-  /** Those of them that were answered 429. */
+  /** Exchanges that were answered 429. */
   databricks_throttled: { event: "platform.asked", unit: "Count", value: "throttled" },
   tokens_refused: {
     event: "platform.troubled",
@@ -59,7 +66,7 @@ export type MetricName = keyof typeof metrics;
 const shapes: readonly (readonly [string, MetricShape])[] = Object.entries(metrics);
 
 /**
- * What a log line carries beside its fields so that CloudWatch counts it; nothing, where the event is no metric's. The only
+ * The part of a log line that CloudWatch counts; nothing if no metric counts the event. The only
  * dimensions are the stack and, for one metric, the outcome: never a run, a workload or a message.
  */
 export function metricsOf(event: string, fields: Fields, stack: string, nowMs: number): Fields {

@@ -1,15 +1,16 @@
-// Whether a Databricks run is ours. Anybody in the workspace may submit a run under any name and any token that they know, so the one
-// proof is who created it; name, kind, file and parameters find slips, and repairs by hand with other parameters.
+// Decides whether a Databricks run is ours. Anybody in the workspace may submit a run under any
+// name and any token that they know, so the one proof is its creator. Name, kind, file and
+// parameters only find slips, and repairs by hand with other parameters.
 import * as z from "zod";
 import type { DatabricksRun } from "./databricks-run.ts";
 import type { Seen } from "./facts.ts";
 import { oneLine } from "./text.ts";
 
-/** What the controllers submitted, and who they are. */
+/** The submission of the controllers, and their identity. */
 export type Expected = {
-  /** The controllers' principals: the present one and those of before. Never empty. */
+  /** The controllers' principals: the present one and earlier ones. Never empty. */
   readonly controllers: readonly string[];
-  /** What the run's name begins with. */
+  /** The beginning of the run's name. */
   readonly namePrefix: string;
   /** The body of runs/submit, as text. */
   readonly payload: string;
@@ -18,17 +19,20 @@ export type Expected = {
 /** The code of a refusal, and the first word of a reason. */
 export const NOT_OURS = "NOT_OURS";
 
-/** How long the controllers put up with a run under their token that they may not see: permissions may show late. */
+/**
+ * How long the controllers wait for a run under their token that they may not see: permissions may
+ * show late.
+ */
 export const FORBIDDEN_SECONDS_MAX = 600;
 
-/** Security is this one comparison. A run without a creator is nobody's we know. */
+/** This one comparison is the security. A run without a creator belongs to nobody we know. */
 export const isCreatedByUs = (
   { creator }: Pick<DatabricksRun, "creator">,
   controllers: readonly string[],
 ): boolean =>
   creator !== undefined && controllers.some((own) => own.toLowerCase() === creator.toLowerCase());
 
-/** Why a run is not the one that was submitted, in one sentence; undefined: it is ours. */
+/** Why a run is not the submitted one, in one sentence; undefined: it is ours. */
 export function strangenessOf(run: DatabricksRun, expected: Expected): string | undefined {
   const id = `run ${run.databricksRunId}`;
   if (!isCreatedByUs(run, expected.controllers))
@@ -43,7 +47,10 @@ export function strangenessOf(run: DatabricksRun, expected: Expected): string | 
   return otherTask(run, expected.payload);
 }
 
-/** What the run shows of its tasks is what was submitted; what it does not show proves nothing. */
+/**
+ * Compares the tasks that the run shows with the submitted ones. A field that it does not show
+ * proves nothing.
+ */
 function otherTask(run: DatabricksRun, payload: string): string | undefined {
   const planned = new Map(tasksIn(payload).map((task) => [task.task_key, task]));
   for (const task of run.tasks) {
@@ -60,8 +67,9 @@ function otherTask(run: DatabricksRun, payload: string): string | undefined {
 }
 
 /**
- * A deploy may bring another executor between a submission and its fact: the run that the token then leads to has the one of before, which
- * lies below another digest of the same folder. The older form of the address is the same file.
+ * A deploy may bring another executor between a submission and its fact. The run that the token
+ * then leads to has the earlier executor, below another digest of the same folder. The older form
+ * of the address is the same file.
  */
 const isSameExecutor = (shown: string, submitted: string): boolean =>
   withoutDigest(shown.replace(/^dbfs:(?=\/Volumes\/)/, "")) === withoutDigest(submitted);
@@ -89,7 +97,9 @@ const tasksIn = (payload: string) => Payload.parse(JSON.parse(payload)).tasks;
 const SHOWN_CHARS_MAX = 300;
 const SHOWN_MAX = 20;
 
-/** What is kept of it, bounded: the words are whoever's who submitted it. */
+/**
+ * The part of a run that is kept, in bounds: its words are those of its submitter, whoever that is.
+ */
 export const seenOf = (run: DatabricksRun): Seen => ({
   creator: run.creator === undefined ? null : shown(run.creator),
   run_name: shown(run.runName),

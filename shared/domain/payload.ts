@@ -1,14 +1,19 @@
-// What is submitted: the run's name and the body of runs/submit. Pure, so that the same request can be sent again.
+// Composes a submission: the run's name and the body of runs/submit. Pure, so that the same request
+// can be sent again.
 import type { ExecutorManifest } from "./contract.ts";
 import type { AttemptKey, RunKey } from "./facts.ts";
 import type { Compute, Recipe } from "./recipe.ts";
 
-/** Every Databricks run of a plane bears its name, so that it can be found without its id. */
+/**
+ * The first part of the name of every Databricks run of a plane, so that a run can be found without
+ * its id.
+ */
 export const planePrefix = (planeId: string): string => `signalbox/${planeId}/`;
 
 /**
- * The part of a run's name that identifies the attempt; the name goes on with the trace. Ends with a blank: 1.1 is not 1.11. Anybody
- * may give a run any name: a name finds a run, and never proves whose it is.
+ * The part of a run's name that identifies the attempt; the name goes on with the trace. It ends
+ * with a blank: 1.1 is not 1.11. Anybody may give a run any name, so a name finds a run, and never
+ * proves whose it is.
  */
 export const attemptName = (planeId: string, key: AttemptKey & RunKey): string =>
   [
@@ -20,7 +25,7 @@ export const attemptName = (planeId: string, key: AttemptKey & RunKey): string =
 const NAME =
   /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,63})\/(?:(?<generation>[0-9a-f]{10})\/)?(?<iter>[1-9][0-9]?)\.(?<attempt>[1-9][0-9]{0,2}) /;
 
-/** Whose run a name says it is. */
+/** The attempt that a run's name claims. */
 export function attemptOfName(planeId: string, runName: string): (AttemptKey & RunKey) | undefined {
   if (!runName.startsWith(planePrefix(planeId))) return undefined;
   const parts = NAME.exec(runName.slice(planePrefix(planeId).length))?.groups;
@@ -46,8 +51,8 @@ const TASK_KEY = "main";
 const ENVIRONMENT_KEY = "default";
 
 /**
- * The body of runs/submit without name and token. Databricks' own retries are off: an attempt is ours to count, and its
- * result is written once.
+ * The body of runs/submit without name and token. Databricks' own retries are off: we count
+ * attempts ourselves, and a result is written once.
  */
 export function submitBodyOf(plan: SubmitPlan): Readonly<Record<string, unknown>> {
   const { recipe, manifest } = plan;

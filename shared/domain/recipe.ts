@@ -1,4 +1,5 @@
-// A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries power.
+// A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries
+// power.
 import * as z from "zod";
 import { Gate, JsonObject, Limits, VolumePath } from "./contract.ts";
 import { parseSchedule } from "./schedule-expression.ts";
@@ -11,7 +12,10 @@ const FileName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "must be a plain file name");
 
-/** A service principal's application id. Lower-case from here on, so that two of them can be compared. */
+/**
+ * A service principal's application id. It is lower-case from here on, so that two ids can be
+ * compared.
+ */
 export const PrincipalId = z
   .string("must be a UUID in quotes")
   .toLowerCase()
@@ -29,7 +33,7 @@ const Schedule = z.string().superRefine((expression, { addIssue }) => {
   }
 });
 
-/** On what the executor runs: exactly one of the three, as the Jobs API has it. */
+/** The compute of the executor: exactly one of the three, as the Jobs API has them. */
 export const Compute = z.union([
   z.strictObject({
     serverless: z.strictObject({
@@ -46,9 +50,13 @@ const Task = z
   .strictObject({
     kind: z.literal("spark_python_task"),
     compute: Compute,
-    /** Jobs API libraries; classic compute only (serverless dependencies belong to the environment). */
+    /**
+     * Jobs API libraries; classic compute only (serverless dependencies belong to the environment).
+     */
     libraries: z.array(JsonObject).default([]),
-    /** Environment variables of a new cluster. Secrets only as `{{secrets/scope/key}}`. */
+    /**
+     * Environment variables of a new cluster. Secrets must have the form `{{secrets/scope/key}}`.
+     */
     env: z.record(z.string(), z.string()).default({}),
   })
   .refine((task) => Object.keys(task.env).length === 0 || "new_cluster" in task.compute, {
@@ -65,15 +73,19 @@ const Task = z
 const Planner = z
   .strictObject({
     kind: z.literal("artifact"),
-    /** The entry point, a file in the workload's folder; a ticket may name another in the company codebase. */
+    /**
+     * The entry point: a file in the workload's folder. A ticket may name another one in the
+     * company codebase.
+     */
     artifact: FileName,
-    /** Further files of the folder that go beside it. */
+    /** Further files of the folder that are put beside it. */
     files: z.array(FileName).max(50).default([]),
-    /** Whether a ticket may bring its code along as text. */
+    /** Whether a ticket may carry its code as text. */
     inline: z.boolean().default(false),
     /**
-     * Folders below the company codebase from which a ticket may name its artifact; `.` is all of it. None: a ticket brings data, and
-     * must not run a maintenance script with a workload's compute, identity and name.
+     * Folders below the company codebase from which a ticket may name its artifact; `.` is all of
+     * it. Without any, a ticket brings data only: it must not run a maintenance script with a
+     * workload's compute, identity and name.
      */
     codebase: z
       .array(
@@ -89,12 +101,15 @@ const Planner = z
     message: "must name each file once, and not the artifact, which is there anyway",
   });
 
-/** How a workload is planned, what is submitted, on which compute, as whom, within which limits. */
+/** How a workload is planned and submitted: on which compute, as whom, within which limits. */
 export const Recipe = z.strictObject({
   v: z.literal(1),
   planner: Planner,
   task: Task,
-  /** The service principal's application id as which the executor runs; absent: the stage's own choice. */
+  /**
+   * The application id of the service principal as which the executor runs; absent: the stage's
+   * choice.
+   */
   run_as: PrincipalId.optional(),
   limits: Limits,
   /** Tables that the artifact may report as written. */
@@ -105,13 +120,24 @@ export const Recipe = z.strictObject({
   allow_failures: z.boolean().default(false),
   /** Parameters that a ticket may override, key by key. */
   parameters: JsonObject.default({}),
-  /** A ticket by itself at these times. */
+  /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
   gate: Gate.default([]),
+  /** How long an attempt usually runs, as far as its authors know: where to look until its own durations are learned. */
+  expected: z
+    .strictObject({
+      seconds: z
+        .int()
+        .min(1)
+        .max(7 * 24 * 3600),
+    })
+    .optional(),
 });
 export type Recipe = z.infer<typeof Recipe>;
 
-/** As a ticket accepted it: what was reviewed then is not judged by the rules of today. */
+/**
+ * A recipe as a ticket accepted it. It was reviewed then, and today's rules do not judge it again.
+ */
 export const AcceptedRecipe = Recipe.extend({
   run_as: z.string().optional(),
   schedule: z.string().optional(),
@@ -119,7 +145,7 @@ export const AcceptedRecipe = Recipe.extend({
 
 export const WorkloadName = Name;
 
-/** Whether a path of the company codebase lies in one of the folders that a recipe opens to tickets. */
+/** Whether a path of the company codebase lies in a folder that the recipe opens to tickets. */
 export const mayComeFromCodebase = (
   path: string,
   codebase: string,
@@ -127,7 +153,7 @@ export const mayComeFromCodebase = (
 ): boolean =>
   folders.some((folder) => isWithin(path, folder === "." ? codebase : `${codebase}/${folder}`));
 
-/** Where a ticket's own artifact may lie: below the reviewed code, nowhere else. */
+/** Whether a path lies below a folder: a ticket's own artifact must lie below the reviewed code. */
 export const isWithin = (path: string, folder: string): boolean =>
   VolumePath.safeParse(path).success &&
   path.startsWith(`${folder}/`) &&

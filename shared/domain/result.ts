@@ -1,17 +1,20 @@
-// From the text of a result to evidence. The code that wrote it is not trusted.
+// Turns the text of a result into evidence. The code that wrote it is not trusted.
 import { faultsOf, messageOf, strictJson, utf8Bytes } from "./body.ts";
 import { Result, resultLimits } from "./contract.ts";
 import { oneLine } from "./text.ts";
 import { msOf } from "./time.ts";
 
 export type ResultReading =
-  /** `text` is what was judged, as it came. */
+  /** `text` is the judged text, exactly as it came. */
   | { readonly kind: "valid"; readonly result: Result; readonly text: string }
   | { readonly kind: "absent" }
-  /** It is there, and it is no result of this attempt: torn, too large, somebody else's, against the contract. */
+  /**
+   * There is a file, but it is no result of this attempt: torn, too large, of another attempt, or
+   * against the contract.
+   */
   | { readonly kind: "invalid"; readonly reason: string };
 
-/** What the manifest says the result must be of. */
+/** The identity that the manifest expects of the result. */
 export type Expected = {
   readonly run_id: string;
   readonly iter_n: number;
@@ -52,6 +55,29 @@ function notOurs(result: Result, expected: Expected): string | undefined {
   for (const key of ["run_id", "iter_n", "attempt", "manifest_sha256"] as const)
     if (result[key] !== expected[key])
       return `result.json belongs to another attempt: its ${key} is ${oneLine(String(result[key]), 100)}, expected ${expected[key]}`;
+  return undefined;
+}
+
+/** What an attempt may say that it made. */
+export type Permitted = { readonly scratchpad: string; readonly writes: readonly string[] };
+
+/**
+ * A result that names what its plan does not permit is none: the executor refuses such reports, so it has not written it. Else a
+ * forged one could tell the ledger, and whoever reads an outcome, of tables and files that are somebody else's.
+ */
+export function withinPlan(reading: ResultReading, permitted: Permitted): ResultReading {
+  const reason = reading.kind === "valid" ? beyondPlan(reading.result, permitted) : undefined;
+  return reason === undefined ? reading : { kind: "invalid", reason };
+}
+
+function beyondPlan(result: Result, { scratchpad, writes }: Permitted): string | undefined {
+  const table = result.produced_tables.find((name) => !writes.includes(name));
+  if (table !== undefined)
+    return `result.json names the table ${oneLine(table, 100)}, which its plan does not let it write`;
+  // No path of the contract has .. in it.
+  const outside = result.produced_artifacts.find(({ path }) => !path.startsWith(`${scratchpad}/`));
+  if (outside !== undefined)
+    return `result.json names the artifact ${oneLine(outside.path, 200)}, which is not below its scratchpad ${scratchpad}`;
   return undefined;
 }
 

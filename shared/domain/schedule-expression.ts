@@ -1,10 +1,11 @@
-// EventBridge Scheduler's rate(…) and cron(…) in UTC, as far as reading them goes: recipes are checked by it, the local Scheduler ticks by it.
+// EventBridge Scheduler's rate(…) and cron(…) in UTC. Recipes are checked by it, and the local
+// Scheduler ticks by it.
 
 export type ScheduleExpression =
   | { readonly kind: "rate"; readonly periodMs: number }
   | {
       readonly kind: "cron";
-      /** Milliseconds from midnight, in their order. */
+      /** Milliseconds from midnight, in order. */
       readonly times: readonly number[];
       readonly days: Days;
       /** From 1. */
@@ -12,11 +13,11 @@ export type ScheduleExpression =
       readonly years: ReadonlySet<number>;
     };
 
-/** Which days of a month. Weekdays count from Sunday = 1. */
+/** The days of a month. Weekdays count from Sunday = 1. */
 export type Days =
   | { readonly kind: "dates"; readonly dates: ReadonlySet<number> }
   | { readonly kind: "last-date" }
-  /** The Monday to Friday nearest to a date, within its month. */
+  /** The weekday (Monday to Friday) nearest to a date, within its month. */
   | { readonly kind: "nearest-workday"; readonly date: number }
   | { readonly kind: "weekdays"; readonly weekdays: ReadonlySet<number> }
   | { readonly kind: "last-weekday"; readonly weekday: number }
@@ -114,14 +115,14 @@ function rangeOf(expression: string, field: Field, part: string): readonly numbe
   return Array.from({ length: Math.floor((last - first) / by) + 1 }, (_, i) => first + i * by);
 }
 
-/** NaN where it is neither a number nor one of the field's words. */
+/** NaN if it is neither a number nor one of the field's words. */
 function numberOf(field: Field, text: string): number {
   const word = field.words?.split(" ").indexOf(text.toUpperCase()) ?? -1;
   if (word >= 0) return field.min + word;
   return /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** One value, which the field's range must hold. */
+/** One value, which must be in the field's range. */
 const oneOf = (expression: string, field: Field, text: string): number =>
   rangeOf(expression, field, text)[0] ?? field.min;
 
@@ -134,7 +135,10 @@ function daysOfMonth(expression: string, text: string): Days {
     : { kind: "nearest-workday", date: oneOf(expression, fields.dayOfMonth, nearest) };
 }
 
-/** Numbers from SUN = 1, `L` (the week's last day), `6L` (the month's last Friday) and `6#3` (its third Friday). */
+/**
+ * Numbers from SUN = 1, `L` (the week's last day), `6L` (the month's last Friday) and `6#3` (its
+ * third Friday).
+ */
 function daysOfWeek(expression: string, text: string): Days {
   if (text === "L") return { kind: "weekdays", weekdays: new Set([fields.dayOfWeek.max]) };
   const weekdayOf = (which: string) => oneOf(expression, fields.dayOfWeek, which);

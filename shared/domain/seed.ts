@@ -1,7 +1,8 @@
-// What tokens and generations are made of: 32 random bytes in ticket.json, which only the controllers can read.
+// Tokens and generations are made of the seed: 32 random bytes in ticket.json, which only the
+// controllers can read.
 import type { AttemptKey, TicketFact } from "./facts.ts";
 
-/** Lower-case hex of both. Pure, but not to be had without the platform's help. */
+/** Digests in lower-case hex. They are pure, but need the platform's help. */
 export type Digests = {
   readonly sha256: (content: string | Uint8Array) => string;
   /** @param keyHex the key, in hex */
@@ -11,8 +12,8 @@ export type Digests = {
 const GENERATION_CHARS = 10;
 
 /**
- * Which of the runs under one ticket_id this is: public, and another one when the id is used again. Undefined for tickets of before
- * there were seeds, which keep all their names.
+ * Names one run among those under one ticket_id. It is public, and differs when the id is used
+ * again. Undefined for tickets from before there were seeds, which keep all their names.
  */
 export const generationOf = (
   { sha256 }: Pick<Digests, "sha256">,
@@ -21,9 +22,10 @@ export const generationOf = (
   seed === undefined ? undefined : sha256(`generation ${seed}`).slice(0, GENERATION_CHARS);
 
 /**
- * The idempotency token of an attempt, 64 characters: nobody who cannot read the seed can guess it, and so claim it first. The attempt
- * is part of it: a retry never gets the dead run back (airflow#64828). Tickets without a seed keep the token of before: a second one
- * could start a second run.
+ * The idempotency token of an attempt, 64 characters. A stranger who cannot read the seed cannot
+ * guess it, and so cannot claim it first. The attempt is part of it: a retry never gets the dead
+ * run back (airflow#64828). Tickets without a seed keep their old token: a second one could start a
+ * second run.
  */
 export const tokenOf = (
   { sha256, hmacSha256 }: Digests,

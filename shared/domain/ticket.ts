@@ -1,4 +1,5 @@
-// From a ticket and a recipe to what may happen. A ticket carries data, the recipe carries power: a ticket may only lower.
+// Combines a ticket and a recipe into what may happen. A ticket carries data, the recipe carries
+// power: a ticket may only lower limits.
 
 import type { Limits } from "./contract.ts";
 import { PoisonMessageError } from "./errors.ts";
@@ -7,8 +8,8 @@ import type { Ticket } from "./messages.ts";
 type Wanted = { readonly [K in keyof Limits]?: Limits[K] | undefined };
 
 /**
- * A recipe's limits, lowered by a ticket or set anew by a person's retry.
- * @throws PoisonMessageError where one would be raised.
+ * The recipe's limits, lowered by a ticket or set again by a person's retry.
+ * @throws PoisonMessageError if one would be raised
  */
 export function limitsWithin(upper: Limits, wanted: Wanted, current = upper): Limits {
   const limits = { ...current };
@@ -24,7 +25,10 @@ export function limitsWithin(upper: Limits, wanted: Wanted, current = upper): Li
   return limits;
 }
 
-/** Whether two tickets ask for the same: by their content, whatever the order of keys, and however often they have waited. */
+/**
+ * Whether two tickets ask for the same. Their content decides, whatever the order of keys, and
+ * however often they have waited.
+ */
 export const sameTicket = (a: Ticket, b: Ticket): boolean =>
   sameJson({ ...a, tries: 0 }, { ...b, tries: 0 });
 
@@ -41,6 +45,9 @@ function sameJson(a: unknown, b: unknown): boolean {
   );
 }
 
-/** `nightly-report-20261121T0600Z`: the scheduled time is part of the id, so that a double tick is one run. */
+/**
+ * `nightly-report-20261121T0600Z`: the scheduled time is part of the id, so that a double tick is
+ * one run.
+ */
 export const scheduledTicketId = (workload: string, scheduledIso: string): string =>
   `${workload}-${scheduledIso.replace(/[-:]/g, "").slice(0, 13)}Z`;

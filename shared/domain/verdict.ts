@@ -1,4 +1,5 @@
-// How one attempt ended. This is the only judge of a run: one total function over Databricks' word, the result and the facts.
+// Judges how one attempt ended. This is the only judge of a run: one total function over
+// Databricks' word, the result and the facts.
 import { type DatabricksRun, phaseOf } from "./databricks-run.ts";
 import {
   type AcceptedSubmission,
@@ -18,20 +19,20 @@ export type Evidence = {
   readonly manifest: Plan | StoppedManifest;
   /** Absent only for a stopped manifest. */
   readonly submission: Submission | undefined;
-  /** What Databricks says now; absent where nothing was accepted. */
+  /** Databricks' present answer; absent if nothing was accepted. */
   readonly look:
     | { readonly kind: "gone"; readonly message: string }
     | { readonly kind: "forbidden"; readonly message: string }
     | {
         readonly kind: "run";
         readonly run: DatabricksRun;
-        /** Why it is not the run that was submitted; undefined: it is. */
+        /** Why it is not the submitted run; undefined: it is. */
         readonly strangeness: string | undefined;
       }
     | undefined;
   readonly result: ResultReading;
   readonly nowMs: number;
-  /** How long a result may show late after the run is over. */
+  /** How late a result may show after the run is over. */
   readonly settleMs: number;
   /** Multiplies the platform's own waits, as in the settings. */
   readonly timeScale: number;
@@ -42,7 +43,7 @@ export type Judgement =
   /** Too early: the run is not over, or its result may still show. */
   | { readonly kind: "wait"; readonly for: "run" | "result" };
 
-/** Judges an attempt. Default is `unknown`, never success. */
+/** Judges an attempt. The default is `unknown`, never success. */
 export function verdictOf(evidence: Evidence): Judgement {
   const { manifest, submission, look } = evidence;
   if (isStopped(manifest)) return judged("cancelled", "it was stopped before it was planned");
@@ -52,12 +53,13 @@ export function verdictOf(evidence: Evidence): Judgement {
   if (look === undefined) return { kind: "wait", for: "run" };
   if (look.kind === "gone") return judged("lost", `Databricks has no such run: ${look.message}`);
   if (look.kind === "forbidden") return judgeUnseen(evidence, look.message, submission);
-  // Whatever it says of itself, it is not what we asked for: nobody can explain it but a person.
+  // A strange run is not what we asked for, whatever it says of itself: only a person can explain
+  // it.
   if (look.strangeness !== undefined) return judged("unknown", `${NOT_OURS}: ${look.strangeness}`);
   return judgeRun(evidence, look.run, manifest.allow_failures, msOf(submission.deadline));
 }
 
-/** Whoever submits a run may see it. Permissions may show late, but not for so long. */
+/** The submitter of a run may always see it. Permissions may show late, but not for so long. */
 function judgeUnseen(
   { nowMs, timeScale }: Evidence,
   message: string,
@@ -68,7 +70,7 @@ function judgeUnseen(
     : { kind: "wait", for: "run" };
 }
 
-/** How a run ended in Databricks' own word, before the result has been looked at. */
+/** How a run ended by Databricks' own word, before the result has been looked at. */
 type Ending =
   | "success"
   | "success_with_failures"
@@ -115,7 +117,10 @@ function judgeRun(
   }
 }
 
-/** The run says SUCCESS. That is half of it: the result must exist, be whole, be ours, and say so too. */
+/**
+ * The run says SUCCESS. That is half of it: the result must exist, be complete, be ours, and say so
+ * too.
+ */
 function judgeResult({ result, nowMs, settleMs }: Evidence, run: DatabricksRun): Judgement {
   if (result.kind === "valid")
     return result.result.status === "SUCCESS"
@@ -177,7 +182,7 @@ const endingByCode: Readonly<Record<string, Ending>> = {
   MAX_SPARK_CONTEXTS_EXCEEDED: "capacity",
 };
 
-/** Result states, where the code is missing or new. FAILED alone says too little: see the tasks. */
+/** Result states, if the code is missing or new. FAILED alone says too little: see the tasks. */
 const endingByResult: Readonly<Record<string, Ending>> = {
   CANCELED: "cancelled_by_somebody",
   MAXIMUM_CONCURRENT_RUNS_REACHED: "capacity",
@@ -200,7 +205,10 @@ function endingOf(run: DatabricksRun): Ending {
   );
 }
 
-/** Success is a word that nothing contradicts: code, result state and life cycle, as far as they are there. */
+/**
+ * Success is a word that nothing contradicts: code, result state and life cycle, as far as they are
+ * there.
+ */
 function successOf(run: DatabricksRun): Ending | undefined {
   const words = [run.terminationCode, run.resultState].filter((word) => word !== undefined);
   const lifeCycle = run.lifeCycleState ?? "TERMINATED";
@@ -212,7 +220,7 @@ function successOf(run: DatabricksRun): Ending | undefined {
 
 /**
  * A plain task failure shows as run-level INTERNAL_ERROR + FAILED
- * (docs/facts/databricks.md#task-failure-is-internal-error), so INTERNAL_ERROR alone is no platform
+ * (docs/facts/databricks.md#task-failure-is-internal-error). So INTERNAL_ERROR alone is no platform
  * fault: a task that itself TERMINATED with FAILED says whose fault it was.
  */
 function failedOf(run: DatabricksRun): Ending {

@@ -1,4 +1,5 @@
-// What is still wrong at the end is said, and SQS redelivers it. It must not cost its neighbours their success.
+// Reports the records that still have an error at the end, so that SQS redelivers them, and them
+// alone: their neighbours succeed.
 import type { LogPort } from "../ports.ts";
 import type { QueueName } from "../topology.ts";
 import { type EdgeMiddleware, fieldsOf } from "./entry.ts";

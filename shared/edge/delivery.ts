@@ -1,4 +1,4 @@
-// A message as a use case gets it, with what travels beside it: its trace, and who sent it.
+// A message as a use case gets it, with its trace and its sender.
 import type { SQSRecord } from "aws-lambda";
 import { senderCharsMax } from "../domain/messages.ts";
 import { oneLine } from "../domain/text.ts";
@@ -8,11 +8,14 @@ import { FIRST_BY, SENT_BY } from "../topology.ts";
 
 export type Sent = {
   readonly traceparent: string | undefined;
-  /** SenderId: `AIDA…` of a user, `AROA…:<session name>` of a role. What one of our own functions sends again keeps its sender's. */
+  /**
+   * The sender by SQS' word (SenderId): `AIDA…` of a user, `AROA…:<session name>` of a role. A
+   * message that one of our own functions sends again keeps its first sender.
+   */
   readonly by: string;
-  /** A note, never a right: who the message itself says had sent it, where somebody else sends it. */
+  /** The sender that a message from somebody else claims. It is a note, never a right. */
   readonly firstBy?: string | undefined;
-  /** One of our own functions sent it. */
+  /** True if one of our own functions sent it. */
   readonly isOwn: boolean;
 };
 
@@ -22,8 +25,9 @@ export type Delivery<Message> = Sent & {
 };
 
 /**
- * One promise for each delivery, in their order: fulfilled is done; PlatformTroubleError is waited out; PoisonMessageError
- * is a dead letter at once; anything else is a surprise, which SQS redelivers.
+ * Returns one promise for each delivery, in their order. Fulfilled means done; a
+ * PlatformTroubleError is requeued; a PoisonMessageError is a dead letter at once; any other error
+ * is a surprise, which SQS redelivers.
  */
 export type HandleBatch<Message> = (
   deliveries: readonly Delivery<Message>[],
@@ -35,8 +39,9 @@ export const oneByOne =
     deliveries.map((delivery) => consume(delivery.message, delivery));
 
 /**
- * What SQS says of a record's sender is decided by the part before the colon, which nobody chooses: a role's session name is its
- * taker's choice. Whoever puts a dead letter back is its sender; what the message says of an earlier one is a note.
+ * Reads who sent a record. The part of SenderId before the colon decides, because nobody chooses
+ * it; a role's session name can be chosen by the person who takes the role. A person who puts a
+ * dead letter back is its sender; an earlier sender that the message names is a note.
  */
 export function sentOf(
   record: SQSRecord,
@@ -56,13 +61,13 @@ export function sentOf(
   };
 }
 
-/** What is no trace context is passed over, as W3C asks for. */
+/** The record's trace. An attribute that is no trace context is ignored, as W3C asks for. */
 export function traceparentOf(record: SQSRecord): string | undefined {
   const traceparent = attributeOf(record, "traceparent");
   return isTraceparent(traceparent) ? traceparent : undefined;
 }
 
-/** Orders of before carried their sender in their body. */
+/** The sender in the body, where older orders carried it. */
 const senderIn = (message: object | undefined): string | undefined =>
   message !== undefined && "by" in message && typeof message.by === "string"
     ? message.by

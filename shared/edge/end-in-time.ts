@@ -1,15 +1,16 @@
-// Ends an invocation before Lambda cuts it off: what is unfinished by then fails, and its finished neighbours do not.
+// Ends an invocation before Lambda cuts it off. A record that is unfinished by then fails, and its
+// finished neighbours do not.
 import type { Context } from "aws-lambda";
 import type { ClockPort } from "../ports.ts";
 import type { QueueName } from "../topology.ts";
 import type { EdgeMiddleware } from "./entry.ts";
 
-/** What is kept back for answering. */
+/** The time that is kept back for answering. */
 const RESERVE_MS = 2_000;
 
 export function endInTime<Q extends QueueName>({ clock }: ClockPort): EdgeMiddleware<Q> {
   const stops = new WeakMap<object, () => void>();
-  // Without a value: what a middleware returns would be the answer.
+  // It returns nothing: Lambda would get a middleware's return value as the answer.
   const stop = ({ event }: { readonly event: object }): void => {
     stops.get(event)?.();
   };
@@ -28,7 +29,7 @@ export function endInTime<Q extends QueueName>({ clock }: ClockPort): EdgeMiddle
   };
 }
 
-/** Until shortly before Lambda would cut the invocation off. */
+/** The time until shortly before Lambda would cut the invocation off. */
 const leftMs = (context: Pick<Context, "getRemainingTimeInMillis">): number =>
   Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS);
 

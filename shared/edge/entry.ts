@@ -1,4 +1,5 @@
-// One record of a batch on its way through the edge: each middleware takes care of what is still wrong with it.
+// One record of a batch on its way through the edge. Each middleware takes care of one kind of
+// error.
 import type { MiddlewareObj } from "@middy/core";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { jsonOrNothing } from "../domain/body.ts";
@@ -23,17 +24,20 @@ export type EdgeDeps = QueuesPort &
 
 export type Entry<Message> = {
   readonly record: SQSRecord;
-  /** Undefined where it could not be read. */
+  /** Undefined if it could not be read. */
   readonly message: Message | undefined;
-  /** What is wrong with it; undefined: nothing (any more), SQS may forget it. */
+  /** Its error; undefined if there is none (any more), so that SQS may forget the record. */
   error: unknown;
 };
 
-/** What SQS hands over, and what has become of it. */
+/** A batch from SQS, and what has become of its records. */
 export type Batch<Message> = SQSEvent & {
   /** Absent until the records are read. */
   entries?: readonly Entry<Message>[];
-  /** Rejects when the function's time is nearly up: whatever it is given is no longer waited for then. */
+  /**
+   * Rejects when the function's time is nearly up, so that nothing waits for the given promise any
+   * longer.
+   */
   inTime?: <T>(promise: Promise<T>) => Promise<T>;
 };
 
@@ -42,7 +46,10 @@ export type EdgeMiddleware<Q extends QueueName> = MiddlewareObj<
   SQSBatchResponse
 >;
 
-/** Does something for each entry whose error is meant, in time; what goes wrong in it is the entry's error from then on. */
+/**
+ * Works on each entry whose error is meant, in time. If the work fails, its error becomes the
+ * entry's error.
+ */
 export async function mend<Message>(
   { entries = [], inTime = (promise) => promise }: Batch<Message>,
   isMeant: (entry: Entry<Message>) => boolean,
@@ -55,7 +62,7 @@ export async function mend<Message>(
   );
 }
 
-/** What a log line says of a record. */
+/** The fields of a record in log lines. */
 export const fieldsOf = (queue: QueueName, record: SQSRecord) => ({
   queue,
   message_id: record.messageId,
@@ -64,7 +71,7 @@ export const fieldsOf = (queue: QueueName, record: SQSRecord) => ({
   ...tracedBy(traceparentOf(record)),
 });
 
-/** The run that a body speaks of, if that much can be read. */
+/** The run that a body names, if that much can be read. */
 export function runIdOf(body: string): { readonly run_id?: string } {
   const content = contentOf(body);
   const id =
@@ -72,7 +79,7 @@ export function runIdOf(body: string): { readonly run_id?: string } {
   return typeof id === "string" ? { run_id: id.slice(0, 128).toWellFormed() } : {};
 }
 
-/** What a body says of itself, also where it is refused; only for people, never for decisions. */
+/** The content of a body, even if it is refused. Only for people, never for decisions. */
 export function contentOf(body: string): object {
   const value = jsonOrNothing(body);
   return typeof value === "object" && value !== null ? value : {};

@@ -1,4 +1,5 @@
-// The Lambda handler of one queue: a use case, and what becomes of messages round it, as a list of middlewares.
+// The Lambda handler of one queue: a use case inside a list of middlewares that handle its
+// messages.
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { SettingsPort } from "../ports.ts";
@@ -14,7 +15,10 @@ import { type Requeue, requeueOnTrouble } from "./requeue-on-trouble.ts";
 /** A handler as Lambda calls it. */
 export type QueueHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>;
 
-/** What comes before the handler is done from top to bottom, what comes after it from bottom to top. */
+/**
+ * Builds the handler of one queue. Steps before the use case run from top to bottom, steps after it
+ * from bottom to top.
+ */
 export function queueHandler<Q extends QueueName>(
   queue: Q,
   deps: EdgeDeps,
@@ -34,7 +38,7 @@ export function queueHandler<Q extends QueueName>(
     });
 }
 
-/** Hands the messages that could be read on together; each then stands for itself. */
+/** Gives all readable messages to the use case together. After that, each has its own result. */
 async function workOn<Message>(
   { settings }: SettingsPort,
   { entries = [], inTime = (promise) => promise }: Batch<Message>,

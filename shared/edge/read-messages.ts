@@ -1,4 +1,5 @@
-// Reads each record as a message of its queue, from somebody who may send it there. A bad one fails alone.
+// Reads each record as a message of its queue, from a sender who may send it there. A bad one fails
+// alone.
 import type { SQSRecord } from "aws-lambda";
 import type * as z from "zod";
 import { checked, jsonOf } from "../domain/body.ts";
@@ -33,7 +34,10 @@ function readOne<Q extends QueueName>(
   }
 }
 
-/** At once: sent again by us while the platform is out of order, it would become one of ours. */
+/**
+ * Refuses at once. If we requeued the message while the platform is out of order, we would become
+ * its sender, and it would be believed.
+ */
 function refuseMisplaced(queue: QueueName, type: string): void {
   const { ownOnly }: Queue = topology[queue];
   if (!ownOnly.includes(type)) return;
@@ -42,11 +46,16 @@ function refuseMisplaced(queue: QueueName, type: string): void {
   );
 }
 
-/** What waits is sent again with its defaults written out: better refused now than when it has waited. */
+/**
+ * Checks that a message can be sent again. Requeueing writes its defaults out, so a message that
+ * would then be too large is refused now, and not after it has waited.
+ */
 function sendable<Message>(message: Message, body: string): Message {
   if (body.length > LARGE_CHARS) jsonOf(JSON.stringify(message));
   return message;
 }
 
-/** Defaults and counts are far less than what lies between this and the largest body. */
+/**
+ * Shorter bodies need no check: defaults and counts are far less than the rest of the largest body.
+ */
 const LARGE_CHARS = messageLimits.bodyBytesMax / 4;

@@ -1,5 +1,6 @@
-// Poison goes to the dead letters at once, with its reason. A ticket's sender, who may not read those, hears it on the bus before:
-// an event that comes twice has the same message_id, a letter that comes twice is one more for a person to look at.
+// Poison goes to the dead letters at once, with its reason. A ticket's sender may not read those,
+// so the bus tells them first. The event goes first because a second event has the same message_id,
+// while a second dead letter is one more for a person to look at.
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import type { MessageOf, QueueName } from "../topology.ts";
 import { sentOf, traceparentOf } from "./delivery.ts";
@@ -15,7 +16,8 @@ export const rejectPoison = <Q extends QueueName>(
       ({ error }) => error instanceof PoisonMessageError,
       (entry) =>
         reject(requeueing, entry, entry.error as PoisonMessageError).catch((error: unknown) => {
-          // The bus or the queues are out of order themselves: a message that can be read waits for them, too.
+          // The bus or the queues are out of order themselves, so a message that can be read waits
+          // for them, too.
           if (error instanceof PlatformTroubleError) return sendAgain(requeueing, entry, error);
           throw error;
         }),
@@ -49,7 +51,10 @@ async function reject<Q extends QueueName>(
   deps.log("message.rejected", { ...fieldsOf(queue, record), reason: poison.message });
 }
 
-/** Whether its sender meant a ticket: what cannot be read at all, and what has no other type. */
+/**
+ * Whether its sender meant a ticket: true for a body that cannot be read at all, or that has no
+ * other type.
+ */
 function seemsTicket(body: string): boolean {
   const content = contentOf(body);
   return !("type" in content && (content.type === "cancel" || content.type === "retry"));

@@ -1,4 +1,5 @@
-// Platform trouble is waited out: what is left of the message is sent again, later, and the old one is done.
+// Platform trouble is waited out: the message is sent again with a delay, and SQS forgets the old
+// one.
 import { jitterOf, waitSeconds } from "../domain/cadence.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../domain/errors.ts";
 import { messageLimits } from "../domain/messages.ts";
@@ -12,7 +13,7 @@ export type RequeueOptions = {
   readonly traceparent?: string | undefined;
   readonly by?: string | undefined;
 };
-/** Sends what is left of a message again, so that an outage costs patience and no receives. */
+/** Sends a message again, so that an outage costs patience and no receives. */
 export type Requeue<Message> = (message: Message, options: RequeueOptions) => Promise<void>;
 
 export type Requeueing<Q extends QueueName> = {
@@ -33,7 +34,8 @@ export const requeueOnTrouble = <Q extends QueueName>(
 });
 
 /**
- * Returns what is still wrong with the entry: nothing, where it is on its way again.
+ * Sends the message of an entry again.
+ * @returns the entry's remaining error; undefined if the message is on its way again
  * @throws whatever sending throws
  */
 export async function sendAgain<Q extends QueueName>(

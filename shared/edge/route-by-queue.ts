@@ -1,11 +1,11 @@
-// One function may consume several queues, and be started by a schedule.
+// Routes the events of a function that consumes several queues and may be started by a schedule.
 import type { Context, SQSEvent } from "aws-lambda";
 import type { QueueHandler } from "./queue-handler.ts";
 
 /**
  * Hands an event to the handler of its queue, or to the schedule's.
  * @param handlers by the URL of their queue
- * @throws Error where an event comes from a queue that is none of the function's
+ * @throws Error if the event comes from a queue that is none of the function's
  */
 export function routeByQueue(
   handlers: Readonly<Record<string, QueueHandler>>,
@@ -38,7 +38,7 @@ export function routeByQueue(
 
 type RouteOptions = {
   readonly scheduled?: (input: unknown) => Promise<unknown>;
-  /** At the end of every invocation: what is counted is said there. */
+  /** Called at the end of every invocation; the counts of the invocation are logged there. */
   readonly finish?: () => void;
 };
 const lastOf = (text: string, separator: string): string => text.split(separator).at(-1) ?? "";

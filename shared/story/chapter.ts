@@ -1,4 +1,4 @@
-// A chapter's story, along its decisions: by strong reads, because a listing may lag.
+// Walks along the decisions of a chapter, by strong reads, because a listing may lag.
 import {
   type ChapterKey,
   type DecisionFact,
@@ -13,13 +13,16 @@ import type { FactsPort } from "../ports.ts";
 export type AttemptInChapter = {
   readonly iter_n: number;
   readonly attempt: number;
-  /** Which fact asked for it. */
+  /** The fact that asked for it. */
   readonly by: AskedBy;
-  /** Absent for the last one while it is not decided. */
+  /** Absent for the last attempt while it is not decided. */
   readonly decision: DecisionFact | undefined;
 };
 
-/** What opened a chapter, and its attempts in order. Nothing opened it: no attempts. */
+/**
+ * The fact that opened a chapter, and the chapter's attempts in order. If nothing opened it, there
+ * are no attempts.
+ */
 export async function attemptsOf(
   { facts }: FactsPort,
   key: ChapterKey,

@@ -1,10 +1,13 @@
-// Markers as whoever goes through their listing reads them.
+// Reads markers that a listing named.
 import { UnreadableMarkerError } from "../domain/errors.ts";
 import type { Marker } from "../domain/facts.ts";
 import { freshMarker } from "../domain/marker.ts";
 import type { MarkerListing, MarkersPort } from "../ports.ts";
 
-/** A marker whose text is none counts as a fresh one of its last write; undefined where it has gone since. */
+/**
+ * The marker behind a listing's entry. If its file is not valid JSON, a fresh marker of its last
+ * write stands for it; undefined if it has gone since.
+ */
 export async function listedMarker(
   { markers }: MarkersPort,
   { key, modifiedMs }: MarkerListing,

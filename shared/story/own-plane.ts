@@ -1,7 +1,7 @@
-// A foreign volume is refused: nobody acts in a plane that is not this stack's.
+// A foreign volume is refused: no handler acts in a plane that is not this stack's.
 import type { PlanePort } from "../ports.ts";
 
-/** Handles a message only where the facts volume is this stack's own (asked once, then known). */
+/** Handles a message only if the facts volume is this stack's own (asked once, then known). */
 export const inOwnPlane =
   <Args extends readonly unknown[]>(
     { plane }: PlanePort,

@@ -1,17 +1,18 @@
-// The one primitive of the loop: the stored fact, or this one, created once. Whoever comes second reads what the first one wrote.
+// The one primitive of the loop: it returns the stored fact, or creates this one, once. A handler
+// that comes second reads what the first one wrote.
 import type { FactKind, FactOf, FactRef } from "../domain/facts.ts";
 import type { FactsPort, Stored } from "../ports.ts";
 
 export type Step<Fact> = Stored<Fact> & {
-  /** It was there before, or another was faster: somebody has been here already. */
+  /** True if the fact was there before, or if another handler was faster. */
   readonly found: boolean;
 };
 
 /**
- * What follows a fact that is not there yet is not there either: `isNew` spares the look. Should somebody have been faster all the
- * same, creating returns theirs.
+ * Returns the stored fact, or computes it, tries to create it, and returns the copy that won.
  *
- * Returns the stored fact, or computes it, tries to create it, and returns whichever copy won.
+ * Pass `isNew` when the preceding fact was just created: then this one cannot be there yet, and one
+ * read is skipped. If another handler was faster all the same, creating returns its copy.
  */
 export const stepsOf =
   ({ facts }: FactsPort) =>

@@ -1,12 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../shared/adapters/system.ts";
-import { createFacts, createMarkers, createPlans } from "../../shared/adapters/volume-facts.ts";
+import {
+  createFacts,
+  createHints,
+  createMarkers,
+  createPlans,
+} from "../../shared/adapters/volume-facts.ts";
 import { createMemoryFacts } from "../support/memory/facts.ts";
 import { createMemoryFiles } from "../support/memory/files.ts";
+import { createMemoryHints } from "../support/memory/hints.ts";
 import { createMemoryMarkers } from "../support/memory/markers.ts";
 import { createMemoryVolumes } from "../support/memory/volumes.ts";
 import { factsContract } from "./facts.ts";
+import { hintsContract } from "./hints.ts";
 import { markersContract } from "./markers.ts";
 import { volumesContract } from "./volumes.ts";
 import { type Connected, type Fixture, startFixture } from "./workspace-fixture.ts";
@@ -33,6 +40,7 @@ describe("over memory", () => {
   describe("facts", () => factsContract(open));
   describe("markers", () => markersContract(open));
   describe("volumes", () => volumesContract(open));
+  describe("hints", () => hintsContract(async () => createMemoryHints()));
 });
 
 describe("over the Files API", () => {
@@ -73,4 +81,13 @@ describe("over the Files API", () => {
       await files.remove("/Volumes/main/ops/scratchpad/run_a/iter_001/attempt_001/result.json");
       return { volumes, lay: files.overwrite };
     }));
+  const openHints = async () =>
+    createHints({ files: connected.files, factsVolume: `/Volumes/main/ops/facts/${randomUUID()}` });
+  describe("hints of a volume", () => hintsContract(openHints));
+  test("a hint that is torn is no hint", async () => {
+    const factsVolume = `/Volumes/main/ops/facts/${randomUUID()}`;
+    await connected.files.overwrite(`${factsVolume}/hints/feed.json`, Buffer.from('{"id":'));
+    const { hints } = createHints({ files: connected.files, factsVolume });
+    expect(await hints.read("feed")).toBeUndefined();
+  });
 });

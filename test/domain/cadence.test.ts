@@ -8,97 +8,63 @@ import {
   waitSeconds,
 } from "../../shared/domain/cadence.ts";
 
-// Of a lognormal with median 300 s and σ = 0.1.
-const known = { p10: 264, p50: 300, p99: 379 };
+const known = { before: { "8": 5 }, run: { "33": 20 } } as const; // 4 s before it starts, 304 s of running
 
 test.each([
-  { age: 0, phase: "running", stats: undefined, expected: 30, because: "failures come early" },
+  { given: "unknown", look: {}, expected: 5 },
+  { given: "unknown, and old", look: { ageSeconds: 2_400 }, expected: 20 },
+  { given: "unknown, and waits for compute", look: { phase: "waiting" as const }, expected: 5 },
   {
-    age: 30,
-    phase: "running",
-    stats: undefined,
-    expected: 60,
-    because: "the second early look is at 90 s",
-  },
-  { age: 90, phase: "running", stats: undefined, expected: 23, because: "a quarter of its age" },
-  {
-    age: 90,
-    phase: "running",
-    stats: known,
-    expected: 174,
-    because: "none before the tenth percentile",
-  },
-  { age: 300, phase: "running", stats: known, expected: 8, because: "then often" },
-  { age: 400, phase: "running", stats: known, expected: 20, because: "then rarer" },
-  {
-    age: 90,
-    phase: "waiting",
-    stats: known,
-    expected: 60,
-    because: "nothing can end while it waits for compute",
-  },
-  { age: 5_000, phase: "waiting", stats: undefined, expected: 300, because: "rarely" },
-  {
-    age: 50_000,
-    phase: "running",
-    stats: undefined,
-    expected: 300,
-    because: "never rarer than five minutes",
+    given: "unknown, in a state that nobody knows",
+    look: { phase: "unknown" as const },
+    expected: 5,
   },
   {
-    age: 91,
-    phase: "unknown",
-    stats: undefined,
-    expected: 23,
-    because: "an unknown state is looked at as a running one",
+    given: "known, and over soon",
+    look: { pace: known, ageSeconds: 310, ranSeconds: 300 },
+    expected: 4,
   },
-] as const)("at $age s ($phase): $expected s, $because", ({ age, phase, stats, expected }) => {
-  expect(nextLook(age, phase, stats, 0.5)).toBe(expected);
+  {
+    given: "known, and far from over",
+    look: { pace: known, ageSeconds: 160, ranSeconds: 150 },
+    expected: 103,
+  },
+])("a run that is $given is looked at again after $expected s", ({ look, expected }) => {
+  expect(nextLook({ ageSeconds: 0, phase: "running", pace: undefined, jitter: 0.5, ...look })).toBe(
+    expected,
+  );
 });
 
-test("jitter spreads a wait by ±5 %, and every wait fits one message", () => {
-  expect([
-    nextLook(400, "running", undefined, 0),
-    nextLook(400, "running", undefined, 0.999),
-  ]).toEqual([95, 105]);
+test("what waits for compute is looked at no sooner than a run that begins now, and as what has waited before", () => {
+  const look = { ageSeconds: 0, pace: known, jitter: 0.5 } as const;
+  const begins = nextLook({ ...look, phase: "running", ranSeconds: 0 });
+  expect(nextLook({ ...look, phase: "waiting" })).toBe(begins);
+  const waits = { ...look, phase: "waiting", ageSeconds: 1_000 } as const;
+  expect(nextLook({ ...waits, pace: { ...known, before: { "44": 20 } } })).toBeGreaterThan(100);
+});
+
+test("seconds of running count, not those of waiting for compute", () => {
+  const look = { ageSeconds: 1_000, phase: "running", pace: known, jitter: 0.5 } as const;
+  expect(nextLook({ ...look, ranSeconds: 150 })).toBe(103);
+  expect(nextLook(look)).toBe(25);
+});
+
+test("jitter spreads a wait by ±5 %, at most by 2 s, and every wait fits one message", () => {
+  const at = (ageSeconds: number, jitter: number) =>
+    nextLook({ ageSeconds, phase: "running", pace: undefined, jitter });
+  expect([at(2_400, 0), at(2_400, 0.999)]).toEqual([19, 21]);
+  expect([at(600 * 1_600, 0), at(600 * 1_600, 0.999)]).toEqual([398, 402]);
   fc.assert(
     fc.property(
       fc.double({ min: 0, max: 1e6, noNaN: true }),
       fc.constantFrom("running" as const, "waiting" as const),
       fc.double({ min: 0, max: 0.9999, noNaN: true }),
-      (age, phase, jitter) => {
-        const wait = nextLook(age, phase, { p10: 1e5, p50: 2e5, p99: 3e5 }, jitter);
+      (ageSeconds, phase, jitter) => {
+        const wait = nextLook({ ageSeconds, phase, pace: known, jitter });
         expect(Number.isInteger(wait) && wait >= 1 && wait <= 900).toBe(true);
       },
     ),
   );
-});
-
-/** Marsaglia's xorshift32: a sample that is the same every time. */
-function createRandom(seed: number): () => number {
-  let x = seed | 1;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) / 2 ** 32;
-  };
-}
-
-test("runs of 300 s (lognormal, σ = 0.1) of a known workload: at most 8 looks, mean lag at most 5 s", () => {
-  const random = createRandom(0x5bd1e995);
-  const sample = Array.from({ length: 20_000 }, () => {
-    const normal = Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-    const duration = 300 * Math.exp(0.1 * normal);
-    let age = 30;
-    let looks = 1;
-    for (; age < duration; looks++) age += nextLook(age, "running", known, random());
-    return { looks, lag: age - duration };
-  });
-  const mean = (of: (one: { looks: number; lag: number }) => number) =>
-    sample.reduce((sum, one) => sum + of(one), 0) / sample.length;
-  expect(mean(({ looks }) => looks)).toBeLessThanOrEqual(8);
-  expect(mean(({ lag }) => lag)).toBeLessThanOrEqual(5);
 });
 
 test("waiting for the platform doubles from 15 s to 15 minutes", () => {

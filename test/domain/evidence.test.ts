@@ -16,7 +16,7 @@ const deps: EvidenceDeps = {
     }
   },
 };
-const read = (logs: string) => evidenceIn(logs, deps);
+const read = (logs: string) => evidenceIn({ logs, isTruncated: false }, deps);
 const reason = (logs: string) => {
   const evidence = read(logs);
   return evidence.kind === "broken" ? evidence.reason : evidence.kind;
@@ -234,11 +234,23 @@ test("a bomb is never inflated beyond what it says that it is, and never beyond 
     asked.push(bytesMax);
     return deps.inflate(bytes, bytesMax);
   };
-  for (const bytes of [1, 1_048_576, 1_048_577, 67_108_864])
-    expect(evidenceIn(printed(lines("", { packed: bomb, bytes })), { ...deps, inflate }).kind).toBe(
-      "broken",
-    );
+  for (const bytes of [1, 1_048_576, 1_048_577, 67_108_864]) {
+    const logs = printed(lines("", { packed: bomb, bytes }));
+    const evidence = evidenceIn({ logs, isTruncated: false }, { ...deps, inflate });
+    expect(evidence.kind).toBe("broken");
+  }
   expect(asked).toEqual([1, 1_048_576]);
+});
+
+test.each([
+  { given: "one whole block", logs: printed(whole) },
+  { given: "no block", logs: "the end of something\n" },
+])("of output whose beginning is cut off, with $given, nothing is believed", ({ logs }) => {
+  expect(evidenceIn({ logs, isTruncated: true }, deps)).toEqual({
+    kind: "broken",
+    reason:
+      "the result in the run's output cannot be read: the output's beginning is cut off, and what stood there is unknown",
+  });
 });
 
 test("the largest result that cannot be compressed is found", () => {

@@ -1,8 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { capsuleDelta } from "../../shared/domain/capsule.ts";
 import { resultLimits } from "../../shared/domain/contract.ts";
-import { resultOf, tooLarge } from "../../shared/domain/result.ts";
-import { accepted, result } from "./examples.ts";
+import { resultOf, tooLarge, withinPlan } from "../../shared/domain/result.ts";
+import { accepted, manifest, result } from "./examples.ts";
 
 const read = (change: object) => resultOf(JSON.stringify({ ...result, ...change }), accepted);
 const whole = JSON.stringify(result);
@@ -162,4 +162,41 @@ test.each<{ before: object; after: object; expected: object }>([
   { before: {}, after: { constructor: 1 }, expected: { constructor: 1 } },
 ])("from $before to $after the capsule changed by $expected", ({ before, after, expected }) => {
   expect(capsuleDelta({ ...before }, { ...after })).toEqual(expected);
+});
+
+describe("what a result says was made is held to the plan", () => {
+  const permitted = { scratchpad: manifest.scratchpad, writes: ["main.ops.daily"] };
+  const file = (path: string) => ({ path, sha256: "a".repeat(64), bytes: 1 });
+  const made = (change: object) => withinPlan(read(change), permitted);
+
+  test("what it permits stays as it is, and so does what is no result", () => {
+    const change = {
+      produced_tables: ["main.ops.daily"],
+      produced_artifacts: [file(`${manifest.scratchpad}/artifacts/model.json`)],
+    };
+    expect(made(change)).toEqual(read(change));
+    expect(withinPlan({ kind: "absent" }, permitted)).toEqual({ kind: "absent" });
+    expect(withinPlan(tooLarge(7), permitted)).toEqual(tooLarge(7));
+  });
+
+  test.each([
+    {
+      given: "another table",
+      change: { produced_tables: ["main.ops.daily", "prod.finance.ledger"] },
+      reason:
+        "result.json names the table prod.finance.ledger, which its plan does not let it write",
+    },
+    {
+      given: "a file elsewhere",
+      change: { produced_artifacts: [file("/Volumes/main/ops/facts/x")] },
+      reason: `result.json names the artifact /Volumes/main/ops/facts/x, which is not below its scratchpad ${manifest.scratchpad}`,
+    },
+    {
+      given: "a file in a folder whose name only begins like its own",
+      change: { produced_artifacts: [file(`${manifest.scratchpad}0/x`)] },
+      reason: `result.json names the artifact ${manifest.scratchpad}0/x, which is not below its scratchpad ${manifest.scratchpad}`,
+    },
+  ])("$given makes it invalid", ({ change, reason }) => {
+    expect(made(change)).toEqual({ kind: "invalid", reason });
+  });
 });

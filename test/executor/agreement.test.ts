@@ -75,7 +75,7 @@ test.each([
   },
 ])("what Python prints of $given, TypeScript reads", ({ code, expected }) => {
   const { logs, file, planned } = ranInPython(code);
-  const evidence = evidenceIn(logs, deps);
+  const evidence = read(logs);
   expect(evidence).toEqual({ kind: "found", text: file });
   const reading = resultOf(file, planned);
   expect(reading).toMatchObject({ kind: "valid", result: expected });
@@ -99,7 +99,7 @@ test("a result near the limit that hardly compresses comes through, with a flood
   const { logs, file, planned } = ranInPython(code, tables);
   expect(Buffer.byteLength(file)).toBeGreaterThan(900_000);
   expect(Buffer.byteLength(logs)).toBeLessThan(5_000_000);
-  expect(evidenceIn(logs, deps)).toEqual({ kind: "found", text: file });
+  expect(read(logs)).toEqual({ kind: "found", text: file });
   expect(resultOf(file, planned)).toMatchObject({ kind: "valid", result: { status: "SUCCESS" } });
 });
 
@@ -108,15 +108,17 @@ test("1 MiB that cannot be compressed at all is within what TypeScript reads", (
     inPython(
       `import os, sys\nfrom signalbox_executor.evidence import block\nsys.stdout.write(block(${content}))`,
     );
-  const found = evidenceIn(program("os.urandom(512 * 1024).hex().encode()"), deps);
+  const found = read(program("os.urandom(512 * 1024).hex().encode()"));
   expect(found.kind === "found" && found.text.length).toBe(resultLimits.resultBytesMax);
   // Everything about it is right but that it is no text, which is looked at last.
   const noise = program("os.urandom(1024 * 1024)");
   expect(noise.length).toBeGreaterThan(1_398_101);
-  expect(evidenceIn(noise, deps)).toMatchObject({
+  expect(read(noise)).toMatchObject({
     reason: expect.stringMatching(/it is not UTF-8$/),
   });
 });
+
+const read = (logs: string) => evidenceIn({ logs, isTruncated: false }, deps);
 
 const deps: EvidenceDeps = {
   sha256: systemDigest.sha256,

@@ -22,7 +22,7 @@ const firstTurn = [
   "put copy of 1.1 manifest",
   "submit 1.1",
   "create 1.1 submission",
-  "send watches 1.1 #0 in 30 s",
+  "send watches 1.1 #0 in 5 s",
   "send records 1.1 submission",
 ];
 

@@ -57,6 +57,18 @@ test.each<{ given: string; content: string | undefined; why: string | RegExp }>(
     why: `${another} attempt is 2, expected 1`,
   },
   {
+    given: "with a table that its plan does not permit",
+    content: of({ produced_tables: ["prod.finance.ledger"] }),
+    why: "result.json names the table prod.finance.ledger, which its plan does not let it write",
+  },
+  {
+    given: "with an artifact out of its scratchpad",
+    content: of({
+      produced_artifacts: [{ path: "/Volumes/main/ops/facts/x", sha256: "a".repeat(64), bytes: 1 }],
+    }),
+    why: /result\.json names the artifact \/Volumes\/main\/ops\/facts\/x, which is not below its scratchpad /,
+  },
+  {
     given: "of another plan",
     content: of({ manifest_sha256: "b".repeat(64) }),
     why: `${another} manifest_sha256 is ${"b".repeat(64)}, expected ${"a".repeat(64)}`,

@@ -35,6 +35,7 @@ test("Databricks is asked before the result is read, and the decision is written
     "create 1.1 decision",
     "send turns 2.1",
     "send records 1.1 decision",
+    "write hint pace/weather-model",
   ]);
 });
 

@@ -11,7 +11,7 @@ const portOf = (read: () => Promise<Marker | undefined>) => ({
 });
 const listing = { key, modifiedMs: t0 };
 
-test("a marker whose text is none counts as a fresh one of its last write", async () => {
+test("a marker file that is not valid JSON counts as a fresh one of its last write", async () => {
   const torn = portOf(() => Promise.reject(new UnreadableMarkerError("open/ORD-1.1 is no JSON")));
   expect(await listedMarker(torn, listing)).toEqual(freshMarker(key, t0));
 });

@@ -21,7 +21,7 @@ import { createPlane, type GivenFacts } from "../support/plane.ts";
 
 const turn = turnOf(first, { ticket: true });
 const second = turnOf({ ...first, iter_n: 2 }, { iter_n: 1, attempt: 1 });
-const watch = "send watches 1.1 #0 in 30 s";
+const watch = "send watches 1.1 #0 in 5 s";
 const record = "send records 1.1 submission";
 const watched = [watch, record];
 /** The executor finds its manifest where it may read; the fact itself is the controllers' alone. */
@@ -87,6 +87,7 @@ test("a turn of an attempt that is new looks for nothing that cannot be there", 
     "read 1.1 manifest",
     "read stop 1",
     "create 1.1 manifest",
+    "read hint pace/weather-model",
     "put copy of 1.1 manifest",
     "submit 1.1",
     "look at 1.1",
@@ -275,7 +276,7 @@ test("our own waits are in the time of the plane; what runs keeps its own", asyn
   const plane = createPlane({ timeScale: 0.1 });
   await plane.given(ticket);
   await deliver(plane.ports, turn);
-  expect(plane.effects()).toContain("send watches 1.1 #0 in 3 s");
+  expect(plane.effects()).toContain("send watches 1.1 #0 in 1 s");
   expect((await plane.facts.read(factRef.submission(first)))?.fact).toMatchObject({
     deadline: at(limits.timeout_seconds + limits.queue_seconds),
   });

@@ -10,7 +10,7 @@ import { createPlane, type Plane, planeId } from "../support/plane.ts";
 import { endings } from "../support/under-way.ts";
 
 const turn = turnOf(first, { ticket: true });
-const watch = "send watches 1.1 #0 in 30 s";
+const watch = "send watches 1.1 #0 in 5 s";
 const report = "send reports 1.1";
 
 /** Its run is over as soon as Databricks has it. */

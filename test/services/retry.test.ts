@@ -30,7 +30,7 @@ const firstTurn = [
   "put copy of 1.2 manifest",
   "submit 1.2",
   "create 1.2 submission",
-  "send watches 1.2 #0 in 30 s",
+  "send watches 1.2 #0 in 5 s",
   "send records 1.2 submission",
 ];
 

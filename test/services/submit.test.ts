@@ -11,7 +11,7 @@ import { createPlane, planeId, settings, sha256Of } from "../support/plane.ts";
 
 const turn = turnOf(first, { ticket: true });
 const name = attemptName(planeId, first);
-const watched = ["send watches 1.1 #0 in 30 s", "send records 1.1 submission"];
+const watched = ["send watches 1.1 #0 in 5 s", "send records 1.1 submission"];
 const ticket = { ticket: ticketFact };
 
 test("a submission says what was sent, by whom it is known, and until when it may run", async () => {

@@ -53,7 +53,7 @@ function createPlane(read: (runId: string) => Marker) {
   };
 }
 
-test("a marker whose text is none is healed as a fresh one, and written anew", async () => {
+test("a marker file that is not valid JSON is healed as a fresh one, and written again", async () => {
   const plane = createPlane((run_id) => {
     if (run_id === "a") throw new UnreadableMarkerError("the marker open/a.1 is no JSON");
     return freshMarker({ run_id, chapter: 1 }, t0);

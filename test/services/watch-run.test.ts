@@ -26,7 +26,12 @@ const overOfOld = { lifeCycleState: "INTERNAL_ERROR", state: undefined };
 const late = deadlineSeconds + 1;
 /** Seconds to the fourth look at a run that was submitted at second 1. */
 const nextIn = (second: number, phase: "running" | "waiting" | "unknown"): number =>
-  nextLook(second - 1, phase, undefined, jitterOf(`${accepted.databricks_run_id}/3`));
+  nextLook({
+    ageSeconds: second - 1,
+    phase,
+    pace: undefined,
+    jitter: jitterOf(`${accepted.databricks_run_id}/3`),
+  });
 
 test.each([
   {
@@ -49,9 +54,9 @@ test.each([
   },
   {
     given: "runs ten seconds before its deadline",
-    second: late - 11,
+    second: late - 4,
     words: running,
-    does: ["send watches 1.1 #0 in 15 s"],
+    does: ["send watches 1.1 #0 in 8 s"],
   },
   {
     given: "runs past its deadline",
@@ -175,8 +180,50 @@ test("the next watch has one look more, no tries, and what the submission says",
   const plane = await underWayPlane(30);
   await deliver(plane.ports, { ...watch, looks: 4, tries: 7 });
   expect(watchesSentBy(plane)).toEqual([
-    { ...watch, number: 1, looks: 5, tries: 0, touched_at: at(30) },
+    { ...watch, number: 1, looks: 5, tries: 0, touched_at: at(30), looks_then: 4 },
   ]);
+});
+
+const pace = { before: {}, run: { "33": 20 }, at: at(0) };
+
+test("what a submission knows of its workload's pace counts, not what a message says", async () => {
+  const knows = await underWayPlane(30, {
+    facts: { ...submitted, submission: { ...accepted, pace } },
+  });
+  await deliver(knows.ports, watch);
+  expect(watchesSentBy(knows)[0]?.pace).toEqual(pace);
+  const knowsNothing = await underWayPlane(30);
+  await deliver(knowsNothing.ports, { ...watch, pace });
+  expect(watchesSentBy(knowsNothing)[0]).not.toHaveProperty("pace");
+});
+
+test("seconds of running are counted from when Databricks says that its code started", async () => {
+  const waits = async (more: object) => {
+    const plane = await underWayPlane(1_000);
+    const id = accepted.databricks_run_id;
+    plane.jobs.runs.set(id, { ...plane.jobs.runs.get(id)!, ...more });
+    const later = { ...readAt(1_000), deadline: at(9_000), pace };
+    await deliver(plane.ports, later);
+    return plane.sent[0]!.options.delaySeconds ?? 0;
+  };
+  expect(await waits({ ranFromMs: t0 + 850_000 })).toBeGreaterThan(95);
+  expect(await waits({})).toBeLessThan(30);
+});
+
+test("a watch that has looked often touches its marker, so that copies of it end", async () => {
+  const plane = await underWayPlane(60, { marker: touched(chapter, first, 3, t0 + 50_000) });
+  const often = { ...readAt(50), number: 3, looks: 24, looks_then: 4 };
+  await deliver(plane.ports, { ...often, looks: 23 });
+  expect(plane.effects()).toHaveLength(1);
+  plane.forget();
+  await deliver(plane.ports, often);
+  expect(plane.effects()).toEqual([
+    expect.stringMatching(/^send watches 1\.1 #4 /),
+    "write marker 1 at 1.1 #4",
+  ]);
+  plane.forget();
+  await deliver(plane.ports, often);
+  expect(plane.effects()).toEqual([]);
 });
 
 test("looks are counted up to their bound, and go on", async () => {

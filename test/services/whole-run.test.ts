@@ -171,12 +171,13 @@ async function ranThrough({ script, prepare }: Row, mishap?: Mishap): Promise<Pl
   return plane;
 }
 
-/** Times differ where a delivery came again, and with them the digest of a manifest. */
+/** Times differ where a delivery came again, and with them the digest of a manifest, and how long runs seem to take. */
 const masked = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value)
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "<time>")
-      .replace(/[0-9a-f]{64}/g, "<digest>"),
+      .replace(/[0-9a-f]{64}/g, "<digest>")
+      .replace(/\\n *\\"pace\\": \{.*?\\"at\\": \\"<time>\\"\\n *\},/g, ""),
   );
 const once = (values: readonly string[]): readonly string[] => [...new Set(values)].toSorted();
 const endOf = (plane: Plane) => ({
@@ -237,6 +238,10 @@ test.each(rows.filter(({ logs }) => logs !== undefined))(
   async (row) => {
     const plane = await ranThrough(row);
     const ofRun = plane.logged.filter(([, { run_id }]) => run_id === "ORD-1");
-    expect(ofRun.map(logLine)).toEqual(row.logs);
+    const lines = ofRun.map(logLine);
+    // How often a run is looked at is tested with the cadence.
+    const isRepeated = (line: string, i: number) =>
+      line.startsWith("attempt.looked") && line === lines[i - 1];
+    expect(lines.filter((line, i) => !isRepeated(line, i))).toEqual(row.logs);
   },
 );

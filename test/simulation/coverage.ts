@@ -7,6 +7,7 @@ export type Ports = ports.FactsPort &
   ports.PlansPort &
   ports.FactRemovalPort &
   ports.MarkersPort &
+  ports.HintsPort &
   ports.VolumesPort &
   ports.JobsPort &
   ports.IdentityPort &
@@ -71,6 +72,8 @@ export const systemOf = {
   "markers.write": "files",
   "markers.remove": "files",
   "markers.list": "files",
+  "hints.read": "files",
+  "hints.write": "files",
   "volumes.read": "files",
   "plane.id": "files",
   "jobs.submit": "jobs",

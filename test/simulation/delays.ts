@@ -47,7 +47,7 @@ function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose:
     case "reports":
       return purpose === "reports" ? 30 : isTurn(purpose) ? beforeRefusalCounts(deps, sent) : 0;
     case "watches":
-      return isTurn(purpose) ? 30 : 0;
+      return isTurn(purpose) ? 1 : 0;
     default:
       return 0;
   }

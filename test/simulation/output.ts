@@ -1,4 +1,6 @@
 // What a run has printed: the executor's block, whole or not, and whatever executed code would like to be taken for it.
+// A forged block alone, in output that is whole, beside the run's SUCCESS, is not drawn: an executor that could not print its own exits
+// with an error, and the run has failed.
 import { deflateSync } from "node:zlib";
 import type { TaskOutput } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";
@@ -9,12 +11,15 @@ export type OutputKind = keyof typeof kinds;
 
 /** How often, and whether the executor's block can be read from it. */
 const kinds = {
-  whole: { weight: 80, isReadable: true },
+  whole: { weight: 78, isReadable: true },
   /** Executed code printed a block as well; the executor has changed its word. */
   "after a fake": { weight: 4, isReadable: true },
   /** Somebody printed one past the executor: which of the two is its own, nobody can say. */
   "one of two": { weight: 2, isReadable: false },
-  "without its head": { weight: 4, isReadable: true },
+  /** Its beginning is cut off: what stood there nobody knows, and no honest run prints so much. */
+  "without its head": { weight: 3, isReadable: false },
+  /** A neighbour has pushed the executor's own block out by megabytes, and printed a better one. */
+  "a forged one after a flood": { weight: 3, isReadable: false },
   "cut within the block": { weight: 2, isReadable: false },
   "spoilt within the block": { weight: 2, isReadable: false },
   "of another digest": { weight: 2, isReadable: false },
@@ -41,7 +46,10 @@ export function outputOf(kind: OutputKind, bytes: Uint8Array | undefined): TaskO
   if (kind === "absent") return { kind: "absent", message: "Run output is not available." };
   if (kind === "too large") return { kind: "too-large", bytes: 16 * 1024 * 1024 };
   if (kind === "without words") return { kind: "output", logs: undefined, isTruncated: false };
-  const isTruncated = kind === "without its head" || kind === "cut within the block";
+  const isTruncated =
+    kind === "without its head" ||
+    kind === "a forged one after a flood" ||
+    kind === "cut within the block";
   return { kind: "output", logs: logsOf(kind, bytes), isTruncated };
 }
 
@@ -57,6 +65,8 @@ function logsOf(kind: OutputKind, bytes: Uint8Array | undefined): string {
       return bytes.byteLength % 2 === 0 ? `${fake}${block}` : `${block}${fake}`;
     case "without its head":
       return `poch 1 of 1\n${block}`;
+    case "a forged one after a flood":
+      return `${"x".repeat(999)}\n${blockOf(bettered(bytes))}`;
     case "cut within the block":
       return block.slice(block.length / 2);
     case "spoilt within the block":
@@ -65,6 +75,25 @@ function logsOf(kind: OutputKind, bytes: Uint8Array | undefined): string {
       return block.replaceAll(/(begin|end) [0-9a-f]{64}/g, `$1 ${"0".repeat(64)}`);
     default:
       return `${CHATTER}${block}`;
+  }
+}
+
+/** What a neighbour makes of a result that he has read: a success that meets any goal. Its author is all that is wrong with it. */
+function bettered(bytes: Uint8Array): Uint8Array {
+  const had = betters.get(bytes);
+  if (had !== undefined) return had;
+  const better = Buffer.from(betterText(Buffer.from(bytes).toString()));
+  betters.set(bytes, better);
+  return better;
+}
+const betters = new WeakMap<Uint8Array, Uint8Array>();
+
+function betterText(text: string): string {
+  try {
+    const good = { status: "SUCCESS", error: null, metrics: { error: 0, rows: 500 } };
+    return JSON.stringify({ ...JSON.parse(text), ...good });
+  } catch {
+    return text; // torn as it was
   }
 }
 

@@ -8,6 +8,7 @@ import type { Ports } from "./coverage.ts";
 import type { Databricks } from "./databricks.ts";
 import { type Environment, resume } from "./environment.ts";
 import type { Files } from "./files.ts";
+import type { Hints } from "./hints.ts";
 import type { Bus, Ledger } from "./ledger.ts";
 import { tablesInOrder } from "./ledger.ts";
 import { askedToWait, type Call, isSurprise } from "./port-call.ts";
@@ -25,6 +26,7 @@ export type PortDeps = {
   readonly trace: Trace;
   readonly call: Call;
   readonly files: Files;
+  readonly hints: Hints;
   readonly databricks: Databricks;
   readonly sqs: Sqs;
   readonly ledger: Ledger;
@@ -49,7 +51,7 @@ export function createPorts(deps: PortDeps, env: Environment): Ports {
   };
 }
 
-function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
+function filePorts({ call, files, hints, planeId }: PortDeps, env: Environment) {
   let readPlane: Promise<string> | undefined;
   return {
     facts: {
@@ -142,6 +144,22 @@ function filePorts({ call, files, planeId }: PortDeps, env: Environment) {
           () => key.run_id,
         ),
       list: () => call(env, "markers.list", () => files.listMarkers()),
+    },
+    hints: {
+      read: (name) =>
+        call(
+          env,
+          "hints.read",
+          () => hints.read(name),
+          () => name,
+        ),
+      write: (name, hint) =>
+        call(
+          env,
+          "hints.write",
+          () => hints.write(name, hint),
+          () => name,
+        ),
     },
     volumes: {
       read: (path, bytesMax) =>

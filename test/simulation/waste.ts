@@ -26,7 +26,7 @@ import { isPatient, type Span } from "./weather.ts";
  * watch can know that it is outnumbered.
  */
 const LIVE_WATCHES_MAX = 40;
-const WATCHES_MAX = { usually: 500, withOutages: 2_000 } as const;
+const WATCHES_MAX = { usually: 1_500, withOutages: 3_000 } as const;
 
 export function watchWaste(deps: LivenessDeps): void {
   deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
@@ -171,8 +171,9 @@ function watchLag({ sqs, databricks, weather, clock, violate }: LivenessDeps): v
     // The look after its submission has shown it.
     if (run.endMs <= run.startedMs && overForMs > 10 * SECOND)
       violate("what was known was not used", `${about} ${overForMs / SECOND} s`);
-    const waitMs = Math.min(300 * SECOND, Math.max(60 * SECOND, (endMs - run.startedMs) / 2));
-    if (overForMs > 1.2 * waitMs + 30 * SECOND)
+    // Whatever was learned: no wait is longer than that.
+    const waitMs = Math.min(900 * SECOND, Math.max(30 * SECOND, endMs - run.startedMs));
+    if (overForMs > 1.1 * waitMs + 45 * SECOND)
       violate("nobody looked for long", `${about} ${overForMs / SECOND} s`);
   });
 }
@@ -183,9 +184,13 @@ function countRefused({ files }: LivenessDeps): number {
   return n;
 }
 
+const KNOWN_LOOKS = 40;
+
 /** Looks that the cadence makes until a run of that length is over, and a few for the end. */
 function looksFor(seconds: number): number {
   let looks = 2;
-  for (let age = 0; age < seconds; looks++) age += nextLook(age, "running", undefined, 0);
-  return looks + 2;
+  for (let age = 0; age < seconds; looks++)
+    age += nextLook({ ageSeconds: age, phase: "running", pace: undefined, jitter: 0 });
+  // Around the ends that were learned looks are denser than where nothing is known.
+  return looks + KNOWN_LOOKS;
 }

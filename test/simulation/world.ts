@@ -15,6 +15,7 @@ import { layElders } from "./elders.ts";
 import type { Environment, Pulse } from "./environment.ts";
 import { createFiles } from "./files.ts";
 import { createFleet, type Fleet, type Handlers } from "./fleet.ts";
+import { createHints } from "./hints.ts";
 import { createJudge } from "./judge.ts";
 import { createBus, createLedger } from "./ledger.ts";
 import { checkEnd, isAtRest, type LivenessDeps } from "./liveness.ts";
@@ -132,12 +133,14 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     ? Number.POSITIVE_INFINITY
     : START + random.between(0, weather.activeMs);
   const troubles = createTroubles({ ...common, files });
+  const hints = createHints(random, weather);
   const ports = {
     ...common,
     ...trusted,
     troubles,
     call,
     files,
+    hints,
     databricks,
     sqs,
     ledger,

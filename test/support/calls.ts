@@ -69,6 +69,7 @@ export const createSentences = (planeId: string, runNameOf: (id: string) => stri
       remove: ({ chapter }) => `remove marker ${chapter}`,
       list: () => "list markers",
     },
+    hints: { read: (name) => `read hint ${name}`, write: (name) => `write hint ${name}` },
     volumes: { read: (path) => `read ${path.split("/").at(-1)}` },
     jobs: {
       submit: ({ runName }) => `submit ${attemptOf(runName)}`,

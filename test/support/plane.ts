@@ -20,6 +20,7 @@ import { createSentences, isChanging, type Ports } from "./calls.ts";
 import { createMemoryEvents } from "./memory/events.ts";
 import { createMemoryFacts } from "./memory/facts.ts";
 import { createMemoryFiles, type MemoryFiles } from "./memory/files.ts";
+import { createMemoryHints } from "./memory/hints.ts";
 import { createMemoryJobs, taskRunIdOf } from "./memory/jobs.ts";
 import { createMemoryLedger } from "./memory/ledger.ts";
 import { createMemoryMarkers } from "./memory/markers.ts";
@@ -75,6 +76,7 @@ export function createPlane(changed: Partial<Settings> = {}) {
     deadLetters: createMemoryDeadLetters(),
     ledger: createMemoryLedger(),
     events: createMemoryEvents(),
+    hints: createMemoryHints(),
   };
   const recipes = new Map<string, Recipe>([["weather-model", recipe]]);
   const recorder = createRecorder((id) => memory.jobs.runs.get(id)?.runName);
@@ -89,6 +91,7 @@ export function createPlane(changed: Partial<Settings> = {}) {
       deadLetters: memory.deadLetters.deadLetters,
       ledger: memory.ledger.ledger,
       events: memory.events.events,
+      hints: memory.hints.hints,
       plane: { id: async () => planeId },
     }),
     identity: { own: async () => [controllers] },
@@ -119,6 +122,8 @@ export function createPlane(changed: Partial<Settings> = {}) {
     announced: memory.events.announced,
     rejected: memory.events.rejected,
     ledger: memory.ledger.tables,
+    /** By their names. */
+    hints: memory.hints.written,
     /** It is so many seconds after the examples' first instant. */
     at: (seconds: number) => {
       time.nowMs = t0 + seconds * 1000;

@@ -168,6 +168,21 @@ sibling.kill()`);
     expect(logs).toBe("['FileNotFoundError', 'FileNotFoundError', 'open']");
   });
 
+  test.runIf(process.platform === "linux")(
+    "what watches a task holds none of its output",
+    async () => {
+      const logs = await says(`
+import ctypes, os
+libc, found = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(100)
+for fd in (1, 2):
+    length = libc.readlink(f"/proc/{os.getppid()}/fd/{fd}".encode(), found, 100)
+    print(os.strerror(ctypes.get_errno()) if length < 0 else found.raw[:length].decode())`);
+      // Only root may look at all.
+      const seen = process.getuid?.() === 0 ? "/dev/null" : "Permission denied";
+      expect(logs).toBe(`${seen}\n${seen}`);
+    },
+  );
+
   test("what a tool asks of the system stays open", async () => {
     expect(
       await says(

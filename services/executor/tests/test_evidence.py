@@ -1,6 +1,7 @@
 """The result in the run's own output: the last words, whole, and the bytes of result.json."""
 
 import os
+import socket
 import subprocess
 import sys
 import unittest
@@ -12,6 +13,7 @@ from signalbox_executor.limits import FORWARD_BYTES_MAX, OUTPUT_BYTES_MAX, RESUL
 
 # Of a run's output, Jobs keeps so much at least.
 KEPT_BYTES = 5_000_000
+RUNNING, GO_ON = (f"/Volumes/main/ops/scratchpad/{name}" for name in ("running", "go_on"))
 
 
 class EvidenceTest(ExecutorTest):
@@ -47,6 +49,56 @@ class EvidenceTest(ExecutorTest):
                 ran = self.run_code(code, fault=fault)
                 self.assertEqual((ran.code, ran.evidence, ran.stdout), (expected, None, b"x\n"))
                 self.real(f"{SCRATCHPAD}/result.json").unlink(missing_ok=True)
+
+    def test_a_neighbour_who_shuts_the_stream_after_a_block_of_his_own_makes_no_success(
+        self,
+    ) -> None:
+        platform, own = socket.socketpair()
+        self.addCleanup(platform.close)
+        code = f"open('{RUNNING}', 'w').close()\nimport os, time\n"
+        code += f"while not os.path.exists('{GO_ON}'): time.sleep(0.02)\n"
+        process = self.start(self.manifest(code), stdout=own)
+        self.wait_for(self.real(RUNNING).exists)
+        own.sendall(block(b'{"status": "SUCCESS"}').encode())
+        own.shutdown(socket.SHUT_WR)
+        own.close()
+        self.put(GO_ON, "")
+        _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 5, stderr)
+
+    def test_of_a_failed_attempt_the_exit_code_stays_its_own(self) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = self.start(self.manifest("raise ValueError('x')\n"), stdout=writing)
+        os.close(writing)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+
+    def test_the_word_cannot_be_put_together_out_of_both_streams(self) -> None:
+        for first, second in ((1, 2), (2, 1)):
+            with self.subTest(first):
+                code = f"""
+                import os, time
+                for tail in (b"begin " + b"a" * 64 + b" 10", b"end " + b"a" * 64):
+                    os.write({first}, b"signalbox-")
+                    time.sleep(0.1)
+                    os.write({second}, b"result " + tail + b"\\n")
+                    time.sleep(0.1)
+                """
+                process = self.start(self.manifest(code), stderr=subprocess.STDOUT)
+                output, _ = process.communicate(timeout=60)
+                ran = Ran(self, process.returncode, output, b"")
+                self.assertEqual((ran.result["status"], ran.code), ("SUCCESS", 0))
+                self.assertNotIn(b"signalbox-result", ran.stdout)
+                self.assertIn(b"signalbox-signalbox-\n", ran.stdout)
+                self.real(f"{SCRATCHPAD}/result.json").unlink()
+
+    def test_a_long_line_is_forwarded_as_several(self) -> None:
+        ran = self.run_code("print('ä' * 20_000 + 'end', end='')\n")
+        self.assertEqual(ran.result["status"], "SUCCESS")
+        lines = ran.stdout.decode().splitlines()
+        self.assertEqual("".join(lines), "ä" * 20_000 + "end")
+        self.assertEqual([len(line) for line in lines], [8_192, 8_192, 3_619])
 
     def test_in_a_notebooks_process_streams_are_text_only(self) -> None:
         program = """

@@ -162,6 +162,20 @@ class FailureTest(ExecutorTest):
         self.assertEqual(result["error"]["type"], "FileMismatch")
         self.assertEqual(result["produced_artifacts"], [])
 
+    def test_a_pipe_in_the_place_of_an_artifact_is_not_waited_for(self) -> None:
+        result = self.failed(
+            """
+            import os
+            from signalbox_executor import context
+            context.artifact(b"x", "x.txt")
+            path = os.path.join(os.path.dirname(os.getcwd()), "outbox", "x.txt")
+            os.remove(path)
+            os.mkfifo(path)
+            """
+        )
+        self.assertEqual(result["error"]["type"], "FileMismatch")
+        self.assertIn("it is no regular file", result["error"]["summary"])
+
     def test_a_folder_or_a_missing_file_is_no_artifact(self) -> None:
         for code, words in {
             "context.artifact('.')": "is a folder: pack it into one file first",

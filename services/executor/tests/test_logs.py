@@ -5,7 +5,7 @@ import sys
 import unittest
 from random import Random
 
-from support import ExecutorTest, evidence_in
+from support import ExecutorTest, Ran, evidence_in
 
 from signalbox_executor.harmless import Harmless, harmless
 from signalbox_executor.limits import FORWARD_BYTES_MAX, LOG_BYTES_MAX, LOG_TAIL_CHARS_MAX
@@ -88,14 +88,25 @@ class LogsTest(ExecutorTest):
         result = self.failed("import os\nprint('half a li', end='')\nos._exit(1)\n")
         self.assertEqual(result["logs"]["stdout_tail"], "half a li")
 
-    def test_a_platform_that_no_longer_reads_changes_nothing(self) -> None:
+    def test_where_nobody_reads_stderr_nothing_changes(self) -> None:
         reading, writing = os.pipe()
         os.close(reading)
-        process = self.start(
-            self.manifest("print('x' * 100_000)\n"), stdout=writing, stderr=writing
-        )
+        code = "import sys\nprint('x' * 100_000, file=sys.stderr)\n"
+        process = self.start(self.manifest(code), stderr=writing)
         os.close(writing)
-        self.assertEqual(process.wait(timeout=30), 0)
+        stdout, _ = process.communicate(timeout=30)
+        ran = Ran(self, process.returncode, stdout, b"")
+        self.assertEqual((ran.result["status"], ran.code), ("SUCCESS", 0))
+
+    def test_where_nobody_reads_stdout_the_result_is_written_and_the_run_fails(self) -> None:
+        """Else whoever shut it after a block of his own would have made a success."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = self.start(self.manifest("print('x' * 100_000)\n"), stdout=writing)
+        os.close(writing)
+        _, stderr = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 5)
+        self.assertIn(b"signalbox: the result could not be printed: BrokenPipeError", stderr)
         result = self.real(
             "/Volumes/main/ops/scratchpad/run_r-1/iter_001/attempt_001/result.json"
         ).read_bytes()

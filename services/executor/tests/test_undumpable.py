@@ -136,6 +136,16 @@ class UndumpableTest(ExecutorTest):
         ran = self.ended(process)
         self.assertEqual((ran.code, ran.result["output"], ran.stdout), (0, SHUT, b""), ran.stderr)
 
+    def test_it_is_shut_before_the_manifest_is_read(self) -> None:
+        """Whoever got in before stays in. Reading a pipe waits until somebody writes to it."""
+        manifest = self.root / "manifest.json"
+        os.mkfifo(manifest)
+        self.own_all()
+        process = self.begin([self.python, str(self.source / "run_executor.py"), str(manifest)])
+        with open(manifest, "w"):  # waits until it is being read
+            self.assertEqual(self.knocked(process.pid), str(SHUT))
+        self.assertEqual(process.wait(timeout=60), 2)
+
     def test_processes_that_are_left_behind_are_found_and_ended_all_the_same(self) -> None:
         process = self.begin_executor(
             self.manifest(

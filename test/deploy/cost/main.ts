@@ -45,7 +45,8 @@ for (const line of rowsOf(counts, standing, looks)) console.log(line);
 /** How often a run of an unknown workload is looked at. */
 function looksOf(durationSeconds: number): number {
   let looks = 0;
-  for (let age = 0; age < durationSeconds; looks++) age += nextLook(age, "running", undefined, 0.5);
+  for (let age = 0; age < durationSeconds; looks++)
+    age += nextLook({ ageSeconds: age, phase: "running", pace: undefined, jitter: 0.5 });
   return looks;
 }
 

@@ -13,7 +13,7 @@ from .reports import Reports
 from .result import failure_of, without_secrets
 from .stop_signal import Events, Stopped, StopSignal
 from .supervise import End, run_artifact
-from .volume import FileMismatchError, copy_verified, retried
+from .volume import FileMismatchError, copy_verified, open_at_once, retried
 
 
 @dataclass(frozen=True)
@@ -164,5 +164,6 @@ def _store_artifacts(
         source = os.path.join(plan["outbox"], name)
         target = f"{plan['scratchpad']}/artifacts/{name}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        retried(lambda: copy_verified(source, target, kept["sha256"], kept["bytes"], stop.check))
+        digest, size = kept["sha256"], kept["bytes"]
+        retried(lambda: copy_verified(source, target, digest, size, stop.check, open_at_once))
         produced.append({"path": target, **kept})

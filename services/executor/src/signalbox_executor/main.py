@@ -2,8 +2,8 @@
 stdout, by which the attempt is judged.
 
 Exit codes: 0 the result says SUCCESS; 1 the result says FAILED; 2 there is no manifest that can be
-run; 3 result.json could not be written; 4 this attempt has a result already; 128 + n the platform
-stopped it with signal n.
+run; 3 result.json could not be written; 4 this attempt has a result already; 5 the result says
+SUCCESS and could not be printed; 128 + n the platform stopped it with signal n.
 """
 
 import os
@@ -30,6 +30,7 @@ from .text import tail
 from .undumpable import make_undumpable
 
 EXIT_FAILED, EXIT_MANIFEST, EXIT_NOT_WRITTEN, EXIT_RESULT_EXISTS = 1, 2, 3, 4
+EXIT_NOT_PRINTED = 5
 
 
 @dataclass(frozen=True)
@@ -121,18 +122,27 @@ def _run(
     own.stdout.end_forwarding()
     own.stderr.end_forwarding()
     own.say(exit)
-    _print_evidence(own, content)
+    exit = _print_evidence(own, content, exit)
     if exit.code == EXIT_FAILED and ending.stopped_by is not None:
         return replace(exit, code=128 + ending.stopped_by)
     return exit
 
 
-def _print_evidence(own: Own, content: bytes | None) -> None:
-    """The last thing that is printed: of blocks in a run's output, the last one counts. None where
-    no result was written, and the exit code says so.
+def _print_evidence(own: Own, content: bytes | None, exit: Exit) -> Exit:
+    """The last thing that is printed. None where no result was written, and the exit code says so.
+
+    Returns with what the executor exits: never with 0 where the block did not get out. Somebody
+    who printed one of his own and shut this stream would have the only block beside a success.
     """
-    if content is not None:
+    if content is None:
+        return exit
+    try:
         own.stdout.print_evidence(block(content))
+    except Exception as error:
+        sentence = f"the result could not be printed: {type(error).__name__}: {error}"
+        unprinted = own.say(Exit(EXIT_NOT_PRINTED, sentence))
+        return unprinted if exit.code == 0 else exit
+    return exit
 
 
 def _conclude(
@@ -183,8 +193,7 @@ def _refuse_manifest(own: Own, file: ManifestFile, error: ManifestError, clock: 
         exit, content = _write(own, result, _result_path(identity), identity["capsule"])
         own.say(exit)
     refused = own.say(Exit(EXIT_MANIFEST, str(error)))
-    _print_evidence(own, content)
-    return refused
+    return _print_evidence(own, content, refused)
 
 
 def _identity(manifest: dict[str, Any], file: ManifestFile, clock: Clock) -> dict[str, Any]:

@@ -8,6 +8,7 @@ written becomes visible when it is closed, so an error may show as late as that.
 import errno
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -29,7 +30,12 @@ class ResultExistsError(Exception):
 
 
 def copy_verified(
-    source: str, target: str, sha256: str, size: int, checkpoint: Callable[[], None]
+    source: str,
+    target: str,
+    sha256: str,
+    size: int,
+    checkpoint: Callable[[], None],
+    opener: Callable[[str, int], int] | None = None,
 ) -> None:
     """Copies a file, once, and only as what it was announced to be: what is used later is what was
     checked here.
@@ -39,18 +45,21 @@ def copy_verified(
     """
     digest, copied = hashlib.sha256(), 0
     try:
-        reader = open(source, "rb")
+        reader = open(source, "rb", opener=opener)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise FileMismatchError(f"{source} cannot be read: {error.strerror or error}") from error
-    with reader, open(target, "wb") as writer:
-        while copied <= size:  # one chunk beyond what was announced is enough to know
-            checkpoint()
-            chunk = reader.read(CHUNK_BYTES)
-            if not chunk:
-                break
-            digest.update(chunk)
-            copied += len(chunk)
-            writer.write(chunk)
+    with reader:
+        if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
+            raise FileMismatchError(f"{source} cannot be read: it is no regular file")
+        with open(target, "wb") as writer:
+            while copied <= size:  # one chunk beyond what was announced is enough to know
+                checkpoint()
+                chunk = reader.read(CHUNK_BYTES)
+                if not chunk:
+                    break
+                digest.update(chunk)
+                copied += len(chunk)
+                writer.write(chunk)
     if copied != size or digest.hexdigest() != sha256:
         found = (
             f"{copied} bytes with sha256 {digest.hexdigest()}"
@@ -61,6 +70,13 @@ def copy_verified(
             f"{source} is not the file that was planned: {size} bytes with sha256 {sha256} "
             f"were, {found} are there"
         )
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """An opener for files that an artifact left: a pipe under a file's name is waited for for ever,
+    unless nobody waits.
+    """
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has no such pipes
 
 
 def write_file(path: str, content: bytes) -> None:

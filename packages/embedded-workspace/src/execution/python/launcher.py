@@ -14,6 +14,7 @@ import sys
 import time
 
 CHANNEL_FD = 3
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 ENDING_SECONDS_MAX = 10
 
@@ -34,21 +35,35 @@ def main():
         os.close(ready)
         sys.exit(run(spec, CHANNEL_FD))
     os.close(ready)
-    _adopt_orphans()
+    _let_go_of_output()
+    marks = _marks()  # now: who is not dumpable may not even read its own environ
+    _prctl(PR_SET_DUMPABLE, 0)  # others of the same user get no hold of its files and memory
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)  # elsewhere the group and the marks are all that we can reach
     os.close(go)
-    sys.exit(_watch(pid))
+    sys.exit(_watch(pid, marks))
 
 
-def _adopt_orphans():
+def _let_go_of_output():
+    """What the task says is the task's alone: whoever looked into this process would find it here,
+    too. It has nothing to say itself.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _prctl(option, value):
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    except (ImportError, OSError, AttributeError):
-        pass  # not Linux: the group and the marks are all that we can reach
+        # As long as the register that the kernel reads it from; the rest must be 0.
+        ctypes.CDLL(None).prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0)))
+    except (ImportError, OSError, AttributeError, TypeError):
+        pass  # not Linux
 
 
-def _watch(pid):
+def _watch(pid, marks):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group is told; the task decides how it ends
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     woken, wake = os.pipe()
@@ -65,7 +80,7 @@ def _watch(pid):
             return _exit_code(status)
         for fd, event in poll.poll():
             if fd == CHANNEL_FD and event & (select.POLLHUP | select.POLLERR):
-                _kill_all()
+                _kill_all(marks)
             elif fd == woken:
                 os.read(woken, 512)
 
@@ -117,9 +132,12 @@ def _kill(pid):
         pass  # already gone
 
 
-def _kill_all():
+def _marks():
+    return [pair for pair in _environment("self") if pair.startswith(b"WORKSPACE_TASK_RUN=")]
+
+
+def _kill_all(marks):
     """Ends what has left the group (by its mark; Linux only), and then the group."""
-    marks = [pair for pair in _environment("self") if pair.startswith(b"WORKSPACE_TASK_RUN=")]
     others = [name for name in _listed("/proc") if name.isdecimal() and int(name) != os.getpid()]
     for name in others:
         if any(mark in _environment(name) for mark in marks):
