@@ -22,15 +22,14 @@ export type Truth = {
 
 /** The verdicts that are not wrong. More than one where a run was repaired, or where it matters when somebody looked. */
 export function allowedVerdicts(truth: Truth): readonly Verdict[] {
-  const { manifest, submission, run, nowMs } = truth;
+  const { manifest, submission, run, entry, nowMs } = truth;
   if ("stopped" in manifest) return ["cancelled"];
   if (submission === undefined) return [];
   if ("refused" in submission) return ["rejected"];
   if (run === undefined) return ["lost"]; // it was somebody else's, and gone before anybody could look
   const unseen = unseenVerdicts(truth, run);
   if (unseen !== undefined) return unseen;
-  // Somebody made another run of it while it was judged: what was read before is gone.
-  if (run.overriddenMs !== undefined) return everyVerdict;
+  if (isChangedSince(run, entry.sinceMs)) return everyVerdict;
   const allowed = new Set<Verdict>();
   for (const ending of run.endings)
     for (const verdict of endingOf(ending).verdicts)
@@ -67,6 +66,10 @@ const isHiddenForLong = ({ submission, nowMs }: Truth, { hidden }: Run): boolean
   submission !== undefined &&
   !isRefused(submission) &&
   nowMs - msOf(submission.submitted_at) > 10 * MINUTE - CLOCKS_OFF_MS_MAX;
+
+/** Somebody repaired it while it was judged: what was read before is gone. */
+export const isChangedSince = ({ repairedMs = 0 }: Run, sinceMs: number): boolean =>
+  repairedMs >= sinceMs;
 
 const everyVerdict: readonly Verdict[] = Verdict.options;
 

@@ -26,7 +26,7 @@ import { isPatient, type Span } from "./weather.ts";
  * watch can know that it is outnumbered.
  */
 const LIVE_WATCHES_MAX = 80;
-const WATCHES_MAX = { usually: 1_500, withOutages: 3_000 } as const;
+const WATCHES_MAX = { usually: 1_500, withOutages: 8_000 } as const;
 
 export function watchWaste(deps: LivenessDeps): void {
   deps.sqs.onLetter.push((letter) => checkLetter(deps, letter));
