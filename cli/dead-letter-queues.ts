@@ -6,7 +6,7 @@ import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../shared/d
 import { ScheduledStart, senderCharsMax } from "../shared/domain/messages.ts";
 import { oneLine } from "../shared/domain/text.ts";
 import { scheduledTicketId } from "../shared/domain/ticket.ts";
-import { FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
+import { ERROR_NAME, FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
 
 export type DeadLetterQueue = {
   /** As `--queue` names it, and the alarm `dead-letters-<name>`. */
@@ -24,7 +24,7 @@ export type Description = {
   readonly failedAt: string;
   readonly runId: string;
   readonly runUrl: string;
-  /** Whose message it was, by SQS' word; empty where a service of AWS put it here. */
+  /** Whose message it was, by SQS' word, and after `, for` whose that sender says it was; empty where a service of AWS put it here. */
   readonly firstBy: string;
   readonly traceparent: string | undefined;
   readonly replay: Replay;
@@ -66,18 +66,23 @@ const sentAt = ({ Attributes }: Message): string => {
   return sentMs > 0 ? new Date(sentMs).toISOString() : "";
 };
 
-/** A message of the loop, with the attributes that a handler gave it; without them, SQS put it there. */
+/**
+ * A message of the loop, with the attributes that a handler gave it; without them, SQS put it there.
+ * If SQS says that it moved the message, the attributes are its sender's, who could say anything:
+ * then none of them is shown as a handler's word.
+ */
 function describeMessage(queue: QueueName, message: Message): Description {
-  const attribute = (name: string) => attributeOf(message, name);
+  const isMoved = message.Attributes?.DeadLetterQueueSourceArn !== undefined;
+  const attribute = (name: string) => (isMoved ? undefined : attributeOf(message, name));
   const body = message.Body ?? "";
   return {
     reason: attribute("reason") ?? "SQS put it here after its receives were spent: see the logs",
-    errorName: attribute("error_name") ?? "ReceivesSpent",
+    errorName: attribute(ERROR_NAME) ?? "ReceivesSpent",
     failedAt: attribute("failed_at") ?? "",
     runId: attribute("run_id") ?? runIdIn(body),
     runUrl: attribute("run_url") ?? "",
     firstBy: oneLine(attribute(FIRST_BY) ?? senderOf(message), senderCharsMax - 1),
-    traceparent: attribute("traceparent"),
+    traceparent: attributeOf(message, "traceparent"),
     replay: replayOf(queue, body),
   };
 }
@@ -85,7 +90,7 @@ function describeMessage(queue: QueueName, message: Message): Description {
 /** Where SQS itself put it aside, it is as it was sent. What it says of an earlier sender is a note that anybody can write. */
 function senderOf(message: Message): string {
   const { SenderId: sender = "" } = message.Attributes ?? {};
-  const claimed = attributeOf(message, SENT_BY);
+  const claimed = attributeOf(message, SENT_BY) ?? attributeOf(message, FIRST_BY);
   return claimed === undefined ? sender : `${sender}, for ${claimed}`;
 }
 

@@ -53,7 +53,7 @@ export async function takeDeadLetters(
         WaitTimeSeconds: 1,
         VisibilityTimeout: seconds,
         MessageAttributeNames: ["All"],
-        MessageSystemAttributeNames: ["SentTimestamp", "SenderId"],
+        MessageSystemAttributeNames: ["SentTimestamp", "SenderId", "DeadLetterQueueSourceArn"],
       }),
     );
     // Of many letters, the first may be visible again before the last is taken.

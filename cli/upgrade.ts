@@ -3,9 +3,8 @@
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
-import { factRef, isRefused } from "../shared/domain/facts.ts";
+import { factRef } from "../shared/domain/facts.ts";
 import type { LedgerTable } from "../shared/domain/ledger-rows.ts";
-import { attemptsOf } from "../shared/story/chapter.ts";
 
 /** Columns that came later than their table. */
 const added: Readonly<Partial<Record<LedgerTable, Readonly<Record<string, string>>>>> = {
@@ -50,8 +49,10 @@ type Place = {
 };
 
 /**
- * Why executors must go on reading the facts, where manifests were once: undefined as soon as nothing needs it any more. The functions
- * of before plan there until they are replaced, and what they had planned is read when it begins.
+ * Why executors must go on reading the facts, where manifests and code were once: undefined as soon as nothing needs it any more. The
+ * functions of before plan there until they are replaced, and what they had planned is read when it begins, which nobody sees from
+ * outside: so a run of before (its ticket has no seed) is a reason for as long as it is open. Its retries later on are none: what is
+ * planned now is read in the volume plans, whatever ticket it is of.
  */
 export async function whyExecutorsRead({
   files,
@@ -60,18 +61,12 @@ export async function whyExecutorsRead({
 }: Place): Promise<string | undefined> {
   if ((await files.listPage(plansVolume)).length === 0)
     return "the functions have planned nothing in the volume plans yet";
-  const deps = {
-    ...createFacts({ files, factsVolume }),
-    ...createMarkers({ files, factsVolume }),
-  };
-  for (const { key } of await deps.markers.list()) {
-    const { run_id } = key;
-    const last = (await attemptsOf(deps, key)).attempts.at(-1);
-    if (last === undefined || last.decision !== undefined) continue;
-    const submission = (await deps.facts.read(factRef.submission({ run_id, ...last })))?.fact;
-    if (submission === undefined || isRefused(submission)) continue;
-    if (submission.payload.includes(`"${factsVolume}/`))
-      return `an attempt that was planned before is under way (${run_id} ${last.iter_n}.${last.attempt})`;
+  const { facts } = createFacts({ files, factsVolume });
+  const { markers } = createMarkers({ files, factsVolume });
+  for (const { key } of await markers.list()) {
+    const ticket = (await facts.read(factRef.ticket(key.run_id)))?.fact;
+    if (ticket !== undefined && ticket.seed === undefined)
+      return `a run that was accepted before is open (${key.run_id}, chapter ${key.chapter})`;
   }
   return undefined;
 }

@@ -26,6 +26,7 @@ export type LogEvent =
   | "marker.orphaned"
   | "marker.failed"
   | "stray.cancelled"
+  | "stray.unsearched"
   | "stray.failed"
   | "facts.retired"
   | "facts.kept"

@@ -131,6 +131,10 @@ export const SENT_BY = "sent_by";
  * because that name is never believed.
  */
 export const FIRST_BY = "first_by";
+/** What a letter of ours says of itself, and no message does: how it is known, whoever moves it back. */
+export const ERROR_NAME = "error_name";
+export const SOURCE_QUEUE = "source_queue";
+export const letterMarks = [FIRST_BY, ERROR_NAME, SOURCE_QUEUE] as const;
 
 /** The longest DelaySeconds. SQS refuses more (an emulator may not). */
 export const DELAY_SECONDS_MAX = 900;

@@ -7,7 +7,7 @@ import { checkIdentities, executorsOf, readWorkloads, WORKLOADS } from "../../in
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
 import { type Check, type Finding, isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
-import { factsAreClosed, plansAreClosed } from "../doctor/closed.ts";
+import { codeIsClosed, factsAreClosed, plansAreClosed } from "../doctor/closed.ts";
 import { executorMay } from "../doctor/grants.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
@@ -70,6 +70,7 @@ async function areBounded(
   const checks = [
     check("facts are closed", () => factsAreClosed(options)),
     check("plans are closed", () => plansAreClosed(options)),
+    check("code is closed", () => codeIsClosed(options)),
     ...options.executors.map((executor) =>
       check("executors", () => executorMay(options, executor)),
     ),

@@ -72,6 +72,27 @@ export function plansFinding(closed: Closed): Finding {
     : ok(`only the controllers write what was planned, and what was judged${besides(closed)}`);
 }
 
+/** The executor, and the code that tickets may name, lie in the codebase: whoever writes there writes every verdict. */
+export function codeFinding(closed: Closed): Finding {
+  const { stage, executors } = closed;
+  const { company_codebase } = stage.databricks.volumes;
+  const writers = strangersIn(closed).filter(({ privilege }) => WRITES.includes(privilege));
+  const executed = writers.filter(
+    ({ principal }) => executors.includes(principal) || principal === EVERYBODY,
+  );
+  if (executed.length > 0)
+    return fail(
+      `executed code may write the executor that judges it, and reviewed code: ${listed(executed)}`,
+      revokes(stage, company_codebase, executed),
+    );
+  return writers.length > 0
+    ? warn(
+        `the executor and reviewed code, and so any verdict, may be written by ${listed(writers)}`,
+        `leave it to whoever deploys; ${revokes(stage, company_codebase, writers)}`,
+      )
+    : ok(`only owners write the executor and reviewed code${besides(closed)}`);
+}
+
 /** Raw credentials of the storage pass by every grant on a volume. It is in no other privilege, and must be granted by name. */
 export function rawAccessFinding({ databricks }: Stage, holdings: readonly Holding[]): Finding {
   const holders = holdings.filter(({ privilege }) => privilege === "EXTERNAL_USE_SCHEMA");
@@ -141,12 +162,22 @@ export async function factsAreClosed({ stage, client, executors }: Options): Pro
   });
 }
 
-export async function plansAreClosed({ stage, client, executors }: Options): Promise<Finding> {
-  const { plans } = stage.databricks.volumes;
+export const plansAreClosed = (options: Options): Promise<Finding> =>
+  volumeIsClosed(options, "plans", plansFinding);
+
+export const codeIsClosed = (options: Options): Promise<Finding> =>
+  volumeIsClosed(options, "company_codebase", codeFinding);
+
+async function volumeIsClosed(
+  { stage, client, executors }: Options,
+  which: "plans" | "company_codebase",
+  finding: (closed: Closed) => Finding,
+): Promise<Finding> {
+  const volume = stage.databricks.volumes[which];
   return await unlessUnseen(stage, async () => {
-    const holdings = await seer(client, stage)("volume", plans);
-    const owners = await ownersOf(client.http, stage, plans);
-    return plansFinding({ stage, executors, holdings, owners });
+    const holdings = await seer(client, stage)("volume", volume);
+    const owners = await ownersOf(client.http, stage, volume);
+    return finding({ stage, executors, holdings, owners });
   });
 }
 

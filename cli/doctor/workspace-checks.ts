@@ -1,11 +1,18 @@
 // What a first deploy gets wrong on the Databricks side.
+import { posix } from "node:path";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
 import { missingColumns } from "../upgrade.ts";
 import { type Check, type Finding, fail, ok, skipped } from "./check.ts";
-import { controllersAreAlone, factsAreClosed, plansAreClosed, storageIsClosed } from "./closed.ts";
+import {
+  codeIsClosed,
+  controllersAreAlone,
+  factsAreClosed,
+  plansAreClosed,
+  storageIsClosed,
+} from "./closed.ts";
 import { clockAgrees, credentialsLast, signsIn, workspaceAnswers } from "./credentials.ts";
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
 import { controllersMay, executorMay, warehouseIsOpen } from "./grants.ts";
@@ -64,6 +71,7 @@ function planned(plan: Plan): readonly Planned[] {
     check("other volumes", `${bootstrap} makes and grants them`, volumesAreReadable, more),
     check("facts are closed", bootstrap, factsAreClosed),
     ...looksUp("plans are closed", bootstrap, plansAreClosed),
+    ...looksUp("code is closed", bootstrap, codeIsClosed),
     ...looksUp("storage is closed", "look at the grants of the schema", storageIsClosed),
     ...looksUp("controllers' users", "look as an account administrator", controllersAreAlone),
     ...looksUp("controllers' grants", bootstrap, controllersMay),
@@ -96,15 +104,28 @@ const reachIt =
 const named = ({ stage }: Plan, id: string, executor: string): string =>
   executor === stage.databricks.run_as ? id : `${id} ${executor}`;
 
+/** Its path says what it holds; whether it still does, only its bytes do. */
 async function executorIsThere({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
-  const path = executorPath(volumePathsOf(stage.databricks).codebase, executorSources());
-  const file = await client.files.read(path, 1024 * 1024);
-  return file.kind === "absent"
-    ? fail(
-        `this checkout's executor is not in the workspace: ${path}`,
-        `npx signalbox bootstrap --stage ${stage.name}; a deploy names this path, so bootstrap first`,
-      )
-    : ok(path);
+  const sources = executorSources();
+  const entry = executorPath(volumePathsOf(stage.databricks).codebase, sources);
+  const folder = posix.dirname(entry);
+  const bootstrap = `npx signalbox bootstrap --stage ${stage.name}`;
+  if ((await client.files.read(entry, 1024 * 1024)).kind === "absent")
+    return fail(
+      `this checkout's executor is not in the workspace: ${entry}`,
+      `${bootstrap}; a deploy names this path, so bootstrap first`,
+    );
+  const others: string[] = [];
+  for (const { path, content } of sources) {
+    const file = await client.files.read(`${folder}/${path}`, content.byteLength);
+    if (file.kind !== "found" || !Buffer.from(file.content).equals(content)) others.push(path);
+  }
+  return others.length === 0
+    ? ok(entry)
+    : fail(
+        `the executor in the workspace is not this checkout's, although its path says so: ${others.join(", ")} in ${folder}`,
+        `find out who wrote there, and believe no verdict since; then delete that folder, and ${bootstrap}`,
+      );
 }
 
 async function jobsAreListed({ client }: WorkspaceCheckOptions): Promise<Finding> {

@@ -1,8 +1,8 @@
 // The ingester decides about an attempt that seems to be over. It asks Databricks itself, reads the
 // result, judges, and starts what follows.
-import { REFUSAL_SETTLES_SECONDS } from "../../shared/domain/cadence.ts";
+import { REFUSAL_SETTLES_SECONDS, SEARCH_SECONDS_MAX } from "../../shared/domain/cadence.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
-import { PoisonMessageError } from "../../shared/domain/errors.ts";
+import { PoisonMessageError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
   type AttemptKey,
@@ -35,12 +35,14 @@ import type {
   IdentityPort,
   JobsPort,
   MarkersPort,
+  NamedRun,
   PlanePort,
   PlansPort,
   QueuesPort,
   RunLook,
   SettingsPort,
 } from "../../shared/ports.ts";
+import { createDecision } from "./create-decision.ts";
 import { decisionFactOf } from "./decision.ts";
 import { type FollowDeps, follow, later } from "./follow.ts";
 import { learnPace } from "./learn.ts";
@@ -96,9 +98,10 @@ async function judgeUnrun(
 ): Promise<void> {
   const manifest = await manifestOf(deps, ended);
   if (!isStopped(manifest) && submission === undefined) return; // its turn is under way
-  if (submission !== undefined && !(await cancelStrayOrSettle(deps, manifest, submission)))
+  const refusal = submission && (await cancelStrayOrSettle(deps, manifest, submission));
+  if (submission !== undefined && refusal === undefined)
     return await reportAgain(deps, manifest, LOOK_AGAIN_SECONDS.refusal);
-  const evidence = withoutRun(deps, manifest, submission);
+  const evidence = withoutRun(deps, manifest, refusal);
   const judgement = verdictOf(evidence);
   if (judgement.kind === "verdict") await decideAndFollow(deps, evidence, judgement);
 }
@@ -112,41 +115,71 @@ async function manifestOf({ facts }: FactsPort, ended: AttemptKey): Promise<Mani
 }
 
 /**
+/**
  * Decides whether a refusal counts: it must be older than any call can live, and no run may have
  * the attempt's name, because the same request may have started one before it was refused. Such a
  * run is cancelled, and the refusal waits for it.
- * @returns whether the refusal counts
+ * @returns the refusal to be judged; undefined while it is too early
  */
 async function cancelStrayOrSettle(
   deps: JudgeDeps,
   manifest: Manifest,
   submission: RefusedSubmission,
-): Promise<boolean> {
+): Promise<RefusedSubmission | undefined> {
   const ageMs = deps.clock.nowMs() - msOf(submission.refused_at);
-  if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return false;
+  if (ageMs < REFUSAL_SETTLES_SECONDS * deps.settings.timeScale * 1000) return undefined;
   const name = attemptName(await deps.plane.id(), { ...manifest, ...submission });
   // Bounds the listing if the judge comes long after the refusal.
   const untilMs = msOf(submission.refused_at) + REFUSAL_SETTLES_SECONDS * 1000;
   const controllers = await deps.identity.own();
-  const named = await deps.jobs.find(name, msOf(manifest.created_at), untilMs);
+  const named = await searched(deps, manifest, ageMs, () =>
+    deps.jobs.find(name, msOf(manifest.created_at), untilMs),
+  );
+  if (named === undefined) return unsearched(submission);
   // A run that somebody else submitted under the attempt's name is theirs: it is neither cancelled
   // nor waited for.
   const stray = named.find((run) => isCreatedByUs(run, controllers));
-  if (stray === undefined) return true;
+  if (stray === undefined) return submission;
   const look = await deps.jobs.get(stray.databricksRunId);
-  if (look.kind !== "run" || phaseOf(look.run) === "over") return true;
+  if (look.kind !== "run" || phaseOf(look.run) === "over") return submission;
   const unknownForLong =
     phaseOf(look.run) === "unknown" &&
     ageMs > UNKNOWN_STRAY_SECONDS * deps.settings.timeScale * 1000;
-  if (unknownForLong) return true;
+  if (unknownForLong) return submission;
   await deps.jobs.cancel(stray.databricksRunId);
   deps.log("stray.cancelled", {
     ...attemptFields(manifest),
     databricks_run_id: stray.databricksRunId,
     reason: "its submission was refused, but it runs",
   });
-  return false;
+  return undefined;
 }
+
+/**
+ * Searches, unless there have been too many runs to look through, for longer than a ticket must wait
+ * because of them: then undefined.
+ */
+async function searched(
+  { log, settings }: JudgeDeps,
+  manifest: Manifest,
+  ageMs: number,
+  search: () => Promise<readonly NamedRun[]>,
+): Promise<readonly NamedRun[] | undefined> {
+  try {
+    return await search();
+  } catch (error) {
+    if (!(error instanceof SearchTooLongError)) throw error;
+    if (ageMs < SEARCH_SECONDS_MAX * settings.timeScale * 1000) throw error;
+    log("stray.unsearched", { ...attemptFields(manifest), reason: error.message });
+    return undefined;
+  }
+}
+
+const unsearched = (submission: RefusedSubmission): RefusedSubmission => {
+  const { refused } = submission;
+  const message = `a run of this name may exist: among so many runs, it could not be searched for; ${refused.message}`;
+  return { ...submission, refused: { ...refused, message } };
+};
 
 /** Give up on a stray that still reports an unknown state one hour after we cancelled it. */
 const UNKNOWN_STRAY_SECONDS = 3_600;
@@ -256,7 +289,7 @@ async function decideAndFollow(
   const { manifest, submission, result } = evidence;
   const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
   const fact = await decisionOf(deps, evidence, judgement, resultPath);
-  const { fact: decision, isNew } = await deps.facts.create(factRef.decision(manifest), fact);
+  const { fact: decision, isNew } = await createDecision(deps, fact, manifest.capsule);
   if (isNew)
     deps.log("run.decided", {
       ...attemptFields(decision),

@@ -6,7 +6,7 @@ import {
   REFUSAL_SETTLES_SECONDS,
   scaledSeconds,
 } from "../../shared/domain/cadence.ts";
-import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
+import type { ExecutorManifest, Limits, PlannedFile } from "../../shared/domain/contract.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
   type AcceptedSubmission,
@@ -15,12 +15,15 @@ import {
   isStopped,
   type Manifest,
   manifestCopyPath,
+  plannedFilePath,
+  type StoppedManifest,
   scratchpadFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName, submitBodyOf } from "../../shared/domain/payload.ts";
 import { generationOf, tokenOf } from "../../shared/domain/seed.ts";
+import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
 import type {
@@ -36,14 +39,16 @@ import type {
   QueuesPort,
   SettingsPort,
   Stored,
+  VolumesPort,
 } from "../../shared/ports.ts";
-import { stepsOf } from "../../shared/story/steps.ts";
+import { type Step, stepsOf } from "../../shared/story/steps.ts";
 import { knownPace } from "./known-pace.ts";
 import { type Attempt, adopted, refused, refusedWith, type TakenRun, taken } from "./take-run.ts";
 
 export type OrchestrateDeps = FactsPort &
   HintsPort &
   PlansPort &
+  VolumesPort &
   JobsPort &
   IdentityPort &
   PlanePort &
@@ -79,11 +84,7 @@ export async function orchestrate(
   const asked = await askedFor(deps, turn, known);
   const { traceparent } = asked.ticket;
   const key = { ...turn, chapter: asked.chapter, traceparent };
-  const manifest = await step(
-    factRef.manifest(turn),
-    () => plan(deps, turn, { ...asked, isNew }),
-    isNew,
-  );
+  const manifest = await planOnce(deps, turn, { ...asked, isNew });
   if (isStopped(manifest.fact))
     return await deps.queues.send("reports", endedOf(key), { traceparent });
   const planned = { ...manifest, fact: manifest.fact };
@@ -204,6 +205,44 @@ const retryOf = async ({ facts }: FactsPort, runId: string, chapter: number) =>
   (await facts.read(factRef.retry({ run_id: runId, chapter })))?.fact;
 
 /**
+ * Writes no plan that could not be read back. Then a fact says that there is none, because a chapter
+ * must end.
+ */
+async function planOnce(
+  deps: OrchestrateDeps,
+  turn: Turn,
+  asked: Asked & Pick<Opened, "isNew">,
+): Promise<Step<Manifest>> {
+  const step = stepsOf(deps);
+  let wanted: Manifest | undefined;
+  const compute = async () => {
+    wanted = await plan(deps, turn, asked);
+    return wanted;
+  };
+  try {
+    return await step(factRef.manifest(turn), compute, asked.isNew);
+  } catch (error) {
+    // A fact of others that cannot be read ends nothing: a person mends it, and replays the turn.
+    if (wanted === undefined || !(error instanceof PoisonMessageError)) throw error;
+    const none = noPlanOf(wanted, generationOf(deps, asked.ticket), oneLine(error.message));
+    deps.log("attempt.refused", { ...attemptFields(none), reason: none.unplannable });
+    return await step(factRef.manifest(turn), async () => none, true);
+  }
+}
+
+/**
+ * Keeps of a plan what comes from readable facts, and leaves out what its recipe and its ticket make
+ * together.
+ */
+function noPlanOf(plan: Manifest, generation: string | undefined, unplannable: string) {
+  const { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode } = plan;
+  const { capsule, limits, gate, traceparent } = plan;
+  const key = { v, run_id, chapter, iter_n, attempt, try: nth, created_at, workload, mode };
+  const none = { ...key, capsule, limits, gate, generation, traceparent };
+  return { ...none, stopped: true, unplannable } satisfies StoppedManifest;
+}
+
+/**
  * Plans the attempt. The first fact decides: once there is a plan, it is carried through to its
  * submission, and then the stop is read.
  */
@@ -239,7 +278,7 @@ async function plan(
     ...common,
     plane_id: await deps.plane.id(),
     submit_before: isoOf(nowMs + SUBMIT_BEFORE_SECONDS * 1000),
-    files: ticket.files,
+    files: await filesOf(deps, ticket),
     entry: ticket.entry,
     code_paths: [deps.settings.codebaseVolume],
     parameters: { ...recipe.parameters, ...ticket.ticket.parameters },
@@ -254,6 +293,50 @@ async function plan(
   };
 }
 
+/**
+ * What executed code may read of a ticket. Tickets of before have their code among the facts, which executors read no longer: what is
+ * planned of them now, also a retry of months later, gets copies where it may read.
+ */
+async function filesOf(
+  deps: OrchestrateDeps,
+  { run_id, files }: TicketFact,
+): Promise<PlannedFile[]> {
+  const planned: PlannedFile[] = [];
+  for (const file of files)
+    planned.push(isAmongFacts(deps, file) ? await copied(deps, run_id, file) : file);
+  return planned;
+}
+
+const isAmongFacts = ({ settings }: SettingsPort, { path }: PlannedFile): boolean =>
+  path.startsWith(`${settings.factsVolume}/`);
+
+async function copied(
+  { volumes, plans, sha256, settings }: VolumesPort & PlansPort & DigestPort & SettingsPort,
+  runId: string,
+  file: PlannedFile,
+): Promise<PlannedFile> {
+  const read = await volumes.read(file.path, file.bytes);
+  if (read.kind !== "found" || sha256(read.content) !== file.sha256)
+    throw new PoisonMessageError(`${file.path} is not what the ticket of run ${runId} brought`);
+  const path = plannedFilePath(runId, file.sha256, file.name);
+  await plans.put(path, read.content);
+  return { ...file, path: `${settings.plansVolume}/${path}` };
+}
+
+/**
+ * Where the executor reads the manifest. A plan of before keeps its request as it was: the same token must lead to the same run, also
+ * across an upgrade. It is known by its files, which lie among the facts; in what is planned now, none do.
+ */
+const manifestPathOf = (
+  deps: OrchestrateDeps,
+  turn: Turn,
+  { files }: ExecutorManifest,
+  copy: string,
+): string =>
+  files.some((file) => isAmongFacts(deps, file))
+    ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
+    : `${deps.settings.plansVolume}/${copy}`;
+
 /** Submits the plan. The same token is the same Databricks run, however often this is done. */
 async function submit(
   deps: OrchestrateDeps,
@@ -264,17 +347,11 @@ async function submit(
   const { fact } = manifest;
   const key = { ...turn, generation: generationOf(deps, ticket) };
   const copy = manifestCopyPath(key);
-  // A ticket from before there were seeds keeps its request as it was: the same token must lead to
-  // the same run, also across an upgrade.
-  const manifestPath =
-    key.generation === undefined
-      ? `${deps.settings.factsVolume}/${factRef.manifest(turn).path}`
-      : `${deps.settings.plansVolume}/${copy}`;
   const payload = JSON.stringify(
     submitBodyOf({
       recipe: ticket.recipe,
       manifest: fact,
-      manifestPath,
+      manifestPath: manifestPathOf(deps, turn, fact, copy),
       executorPath: deps.settings.executorPath,
       runAs: deps.settings.runAs,
     }),

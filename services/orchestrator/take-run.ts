@@ -1,9 +1,10 @@
 // Decides which Databricks run is taken for an attempt: one that the controllers created, and that
 // runs what they submitted. If a name or a token leads to somebody else's run, that is a refusal,
 // with what was seen. Such a run must neither be believed nor hold up the ticket.
+import { REFUSAL_SETTLES_SECONDS, SEARCH_SECONDS_MAX } from "../../shared/domain/cadence.ts";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { PlatformTroubleError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import { judgedByOf, type Seen, type Submission } from "../../shared/domain/facts.ts";
 import {
   FORBIDDEN_SECONDS_MAX,
@@ -55,9 +56,29 @@ export type TakenRun = {
  */
 export async function adopted(deps: TakeDeps, attempt: Attempt): Promise<TakenRun | undefined> {
   const controllers = await deps.identity.own();
-  const named = await deps.jobs.find(attempt.namePrefix, msOf(attempt.manifest.fact.created_at));
+  const named = await namedRuns(deps, attempt);
   const own = named.find((run) => isCreatedByUs(run, controllers));
   return own && (await taken(deps, attempt, own, true));
+}
+
+/**
+ * Finds the runs of the attempt's name. Nothing is submitted after the plan's last second, so younger
+ * runs are not looked through. If there are too many for too long, none is adopted: the judge of the
+ * refusal searches again, and says so if it finds as little.
+ */
+async function namedRuns(
+  { jobs, clock, settings }: TakeDeps,
+  { namePrefix, manifest: { fact } }: Attempt,
+): Promise<readonly NamedRun[]> {
+  const plannedMs = msOf(fact.created_at);
+  const untilMs = msOf(fact.submit_before) + REFUSAL_SETTLES_SECONDS * 1000;
+  try {
+    return await jobs.find(namePrefix, plannedMs, untilMs);
+  } catch (error) {
+    const isTooLong = clock.nowMs() - plannedMs >= SEARCH_SECONDS_MAX * settings.timeScale * 1000;
+    if (error instanceof SearchTooLongError && isTooLong) return [];
+    throw error;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { faultsOf } from "../domain/body.ts";
 import { CLOCKS_DIFFER_SECONDS } from "../domain/cadence.ts";
-import { PlatformTroubleError } from "../domain/errors.ts";
+import { PlatformTroubleError, SearchTooLongError } from "../domain/errors.ts";
 import type {
   JobsPort,
   NamedRun,
@@ -198,9 +198,8 @@ async function* listed(
     token = page.next_page_token || undefined;
     if (token === undefined) return;
   }
-  throw strange(
-    call,
-    `more than ${RUN_PAGES_MAX * PAGE_RUNS} runs to look through: too many to know that none bears the name`,
+  throw new SearchTooLongError(
+    `Databricks: ${call.method} ${call.path}: more than ${RUN_PAGES_MAX * PAGE_RUNS} runs to look through: too many to know that none bears the name`,
   );
 }
 

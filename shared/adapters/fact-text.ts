@@ -50,7 +50,19 @@ export function factText<K extends FactKind>(
 
 /** @throws PoisonMessageError that names the path and the first faults */
 export const factOf = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array): FactOf<K> =>
-  factIn(ref, utf8(whatOf(ref), content));
+  foreign(() => factIn(ref, utf8(whatOf(ref), content)));
+
+/** What lies there and is none of ours, somebody else wrote; what we would write ourselves is our own fault. */
+function foreign<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new PoisonMessageError(
+      `${messageOf(error)}; only Signalbox may write the facts volume: find out who else did`,
+      { cause: error },
+    );
+  }
+}
 
 function factIn<K extends FactKind>(ref: FactRef<K>, text: string): FactOf<K> {
   const what = whatOf(ref);
@@ -69,9 +81,11 @@ export const markerText = (marker: Marker): string => `${JSON.stringify(marker, 
 export function markerOf(path: string, content: Uint8Array): Marker {
   const what = `the marker ${path} is not valid`;
   try {
-    const marker = readText(what, Marker, utf8(what, content));
-    if (markerPath(marker) === path) return marker;
-    throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
+    return foreign(() => {
+      const marker = readText(what, Marker, utf8(what, content));
+      if (markerPath(marker) === path) return marker;
+      throw refused(what, `by its keys it belongs at ${markerPath(marker)}`);
+    });
   } catch (error) {
     throw new UnreadableMarkerError(messageOf(error), { cause: error });
   }
@@ -120,14 +134,11 @@ function utf8(what: string, content: Uint8Array): string {
 
 function parse(what: string, text: string): unknown {
   try {
-    return strictJson("it", text, DEPTH_MAX);
+    return strictJson("it", text, DEPTH_MAX, "any");
   } catch (error) {
     throw refused(what, messageOf(error), error);
   }
 }
 
 const refused = (what: string, fault: string, cause?: unknown): PoisonMessageError =>
-  new PoisonMessageError(
-    `${what}: ${fault}; only Signalbox may write the facts volume: find out who else did`,
-    { cause },
-  );
+  new PoisonMessageError(`${what}: ${fault}`, { cause });

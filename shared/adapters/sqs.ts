@@ -3,7 +3,7 @@
 import { type MessageAttributeValue, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { isoOf } from "../domain/time.ts";
 import type { DeadLetter, DeadLettersPort, QueuesPort } from "../ports.ts";
-import { FIRST_BY, type QueueName, SENT_BY } from "../topology.ts";
+import { ERROR_NAME, FIRST_BY, type QueueName, SENT_BY, SOURCE_QUEUE } from "../topology.ts";
 import { awsClientOptions, waitingFor } from "./aws.ts";
 import { checkDelay } from "./delay.ts";
 
@@ -45,9 +45,9 @@ export const createDeadLetters = (client: SQSClient, urls: QueueUrls): DeadLette
  */
 const attributesOf = (queue: QueueName, letter: DeadLetter): Readonly<Record<string, string>> => ({
   reason: letter.reason,
-  error_name: letter.errorName,
+  [ERROR_NAME]: letter.errorName,
   failed_at: isoOf(letter.failedAtMs),
-  source_queue: queue,
+  [SOURCE_QUEUE]: queue,
   receive_count: String(letter.receiveCount),
   ...(letter.runId !== undefined && { run_id: letter.runId }),
   ...(letter.runUrl !== undefined && { run_url: letter.runUrl }),

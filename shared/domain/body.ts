@@ -21,18 +21,28 @@ export function jsonOf(body: string): unknown {
   return strictJson("the message", body, messageLimits.depthMax);
 }
 
+/** What we have stored ourselves must stay readable, whatever its numbers: `any`. */
+type Numbers = "exact" | "any";
+
 /**
  * Parses JSON that means one thing: no key twice, no number that would become another one, no half
  * character, no `__proto__`, and no deeper nesting than a recursive reader can bear.
  * @throws PoisonMessageError with one sentence that begins with `what`
  */
-export function strictJson(what: string, text: string, depthMax: number): unknown {
+export function strictJson(
+  what: string,
+  text: string,
+  depthMax: number,
+  numbers: Numbers = "exact",
+): unknown {
   const { depth, keys } = shapeOf(text);
   if (depth > depthMax)
     throw new PoisonMessageError(
       `${what} nests ${depth} levels deep; at most ${depthMax} are read`,
     );
   const value = parsed(what, text);
+  if (HALF_READ.test(text)) refuseHalfRead(what, value);
+  if (numbers === "exact" && LONG_NUMBER.test(text)) refuseRounded(what, text);
   const repeated = repeatedKey(text, keys, value);
   if (repeated !== undefined)
     throw new PoisonMessageError(
@@ -43,9 +53,8 @@ export function strictJson(what: string, text: string, depthMax: number): unknow
 
 function parsed(what: string, text: string): unknown {
   try {
-    return MAY_NOT_SURVIVE.test(text) ? JSON.parse(text, refuserIn(what)) : JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    if (error instanceof PoisonMessageError) throw error;
     throw new PoisonMessageError(`${what} is not JSON: ${messageOf(error)}`, { cause: error });
   }
 }
@@ -100,45 +109,75 @@ function sayIssue(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): 
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-// Matches every text that may hold a refused value. Other texts need no reviver, which costs ten
-// times the parsing. Long numbers and exponents are looked for only where a number can begin,
-// because ids have as many digits, and every digest has one before an "e".
-const MAY_NOT_SURVIVE = /__proto__|\\u|(?:^|[:,[])\s*-?(?:[0-9.]{16}|[0-9.]+[eE])/;
+// Matches every text that may hold a refused value. Most texts do not, and are not searched again.
+// Long numbers and exponents are looked for only where a number can begin, because ids have as many
+// digits, and every digest has one before an "e".
+const HALF_READ = /__proto__|\\u/;
+const LONG_NUMBER = /(?:^|[:,[])\s*-?(?:[0-9.]{16}|[0-9.]+[eE])/;
 
-/**
- * Node 24 passes the source text of a value as third argument (ECMAScript's JSON.parse source text
- * access).
- */
-const refuserIn =
-  (what: string) =>
-  (key: string, value: unknown, context?: { source?: string }): unknown =>
-    refuseWhatDoesNotSurvive(what, key, value, context?.source);
-
-function refuseWhatDoesNotSurvive(
-  what: string,
-  key: string,
-  value: unknown,
-  source = String(value),
-): unknown {
-  if (key === "__proto__")
-    throw new PoisonMessageError(`${what} has a key "__proto__", which is refused`);
-  const place = `"${oneLine(key, 100)}"`;
-  if (!key.isWellFormed() || (typeof value === "string" && !value.isWellFormed()))
-    throw new PoisonMessageError(
-      `${what} has half a surrogate pair at ${place}, which is no character`,
-    );
-  if (typeof value === "number" && isAnother(value, source))
-    throw new PoisonMessageError(
-      `${what} has the number ${source.slice(0, 40)} at ${place}, which cannot be held exactly: send it as text`,
-    );
-  return value;
+/** @param value what a text was parsed to, of a bounded depth */
+function refuseHalfRead(what: string, value: unknown, key = ""): void {
+  if (typeof value === "string") refuseHalfCharacter(what, value, key);
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) {
+    for (const inner of value) refuseHalfRead(what, inner, key);
+    return;
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    if (name === "__proto__")
+      throw new PoisonMessageError(`${what} has a key "__proto__", which is refused`);
+    refuseHalfCharacter(what, name, name);
+    refuseHalfRead(what, inner, name);
+  }
 }
 
-/** Whether a number changed: too large, an integer beyond 2^53, or so small that it becomes 0. */
+function refuseHalfCharacter(what: string, text: string, key: string): void {
+  if (text.isWellFormed()) return;
+  throw new PoisonMessageError(
+    `${what} has half a surrogate pair at ${quoted(key)}, which is no character`,
+  );
+}
+
+/**
+ * Searches the valid JSON text, because a value no longer says how its numbers were written. A
+ * reviver is told, and takes ten times as long.
+ */
+function refuseRounded(what: string, text: string): void {
+  let key = "";
+  let keyEnd = 0;
+  for (const { 0: token, index } of text.matchAll(KEY_OR_LONG_NUMBER)) {
+    if (token.startsWith('"')) {
+      key = token;
+      keyEnd = index + token.length;
+    } else if (isAnother(Number(token), token)) {
+      const place = index === keyEnd ? `at ${quoted(keyIn(key))}` : "in a list";
+      throw new PoisonMessageError(
+        `${what} has the number ${token.slice(0, 40)} ${place}, which cannot be held exactly: send it as text`,
+      );
+    }
+  }
+}
+
+/** Strings are passed over whole, a key with its colon; so are short numbers. */
+const KEY_OR_LONG_NUMBER =
+  /"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:\s*)?|-?(?:[0-9.]{16}|[0-9.]+[eE])[0-9.eE+-]*/g;
+
+const keyIn = (token: string): string =>
+  token === "" ? "" : JSON.parse(token.slice(0, token.lastIndexOf('"') + 1));
+
+const quoted = (key: string): string => `"${oneLine(key, 100)}"`;
+
+/**
+ * A number is a double. It differs from what was written if that is too large, so small that it
+ * becomes 0, or an integer that a double rounds; a fraction or an exponent asks for the nearest
+ * double anyway. An integer as JSON.stringify writes it is its double (2^60 is
+ * 1152921504606847000), because what we send again ourselves must be readable again.
+ */
 const isAnother = (value: number, source: string): boolean =>
   !Number.isFinite(value) ||
-  (Number.isInteger(value) && !Number.isSafeInteger(value)) ||
-  (value === 0 && /[1-9]/.test(source.split(/e/i)[0] ?? ""));
+  (value === 0 && /[1-9]/.test(source.split(/e/i)[0] ?? "")) ||
+  (INTEGER.test(source) && String(value) !== source && BigInt(value) !== BigInt(source));
+const INTEGER = /^-?[0-9]+$/;
 
 /** The length in UTF-8. The pure core has no encoder for it. */
 export function utf8Bytes(text: string): number {

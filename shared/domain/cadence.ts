@@ -19,13 +19,13 @@ export type Look = {
    */
   readonly ranSeconds?: number | undefined;
   readonly phase: RunPhase;
-  /** What earlier attempts of the workload took. */
+  /** The durations of the workload's earlier attempts. */
   readonly pace: Pick<Paces, "before" | "run"> | undefined;
   /** 0 ≤ jitter < 1; spreads runs that started together, by ±5 %, at most 2 s. */
   readonly jitter: number;
 };
 
-/** Whole seconds until the next look at a Databricks run; the first of all, where it is 0 s old. */
+/** Whole seconds until the next look at a Databricks run, or until the first at age 0. */
 export function nextLook(look: Look): number {
   const wait = meantWait(look);
   const spread = Math.min(0.1 * wait, 4) * (look.jitter - 0.5);
@@ -50,6 +50,12 @@ export const REFUSAL_SETTLES_SECONDS = 150;
  * sides.
  */
 export const CLOCKS_DIFFER_SECONDS = 300;
+
+/**
+ * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long it is given up, and said. Longer
+ * than floods by mistake last, shorter than messages live.
+ */
+export const SEARCH_SECONDS_MAX = 6 * 3600;
 
 type Waiting = {
   /** How often this message has been requeued because the platform was in trouble. */

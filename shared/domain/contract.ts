@@ -26,8 +26,10 @@ export const VolumePath = z
   .string()
   .max(1024)
   .regex(
-    /^\/Volumes(\/(?!\.{1,2}(\/|$))[^/\0]+){3,}$/,
-    "must be a path below /Volumes/<catalog>/<schema>/<volume>, without . and .. in it",
+    // No controls, ends of lines or turns of direction: who reads the path would see another one.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no path may have
+    /^\/Volumes(\/(?!\.{1,2}(\/|$))[^/\u0000-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]+){3,}$/,
+    "must be a path below /Volumes/<catalog>/<schema>/<volume>, without ., .. and control characters in it",
   );
 /**
  * JSON of a bounded depth. z.json() also guards against cycles, which a parsed value cannot have,

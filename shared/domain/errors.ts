@@ -37,3 +37,8 @@ export class PlatformTroubleError extends Error {
 export class UnreadableMarkerError extends PlatformTroubleError {
   override readonly name = "UnreadableMarkerError";
 }
+
+/** There are more runs than can be looked through for one. Waiting brings more of them, so that whoever searches needs an end. */
+export class SearchTooLongError extends PlatformTroubleError {
+  override readonly name = "SearchTooLongError";
+}

@@ -70,10 +70,15 @@ export const TicketFact = z.strictObject({
 });
 export type TicketFact = z.infer<typeof TicketFact>;
 
-/** Nothing will run, because the chapter was stopped before this attempt was planned. */
+/**
+ * Nothing will run: the chapter was stopped before this attempt was planned, or its plan could not
+ * be stored.
+ */
 export const StoppedManifest = z.strictObject({
   v,
   stopped: z.literal(true),
+  /** Why there can be no plan of it; absent where somebody stopped the chapter. */
+  unplannable: z.string().optional(),
   ...attemptKeys,
   try: Count,
   created_at: Instant,

@@ -11,7 +11,7 @@ export type Attempt = { readonly iter_n: number; readonly attempt: number };
  */
 export const TOUCH_SECONDS = 600;
 /** Nor more looks: where each of them may come twice, watches that nobody outnumbers would double again and again. */
-export const TOUCH_LOOKS = 20;
+export const TOUCH_LOOKS = 12;
 /** Longer than any delay allows: the chain of messages is broken. */
 export const SILENT_SECONDS = 1_800;
 /** A heal should have worked within the half hour after it. After that, a person should look. */

@@ -46,7 +46,10 @@ export type Judgement =
 /** Judges an attempt. The default is `unknown`, never success. */
 export function verdictOf(evidence: Evidence): Judgement {
   const { manifest, submission, look } = evidence;
-  if (isStopped(manifest)) return judged("cancelled", "it was stopped before it was planned");
+  if (isStopped(manifest))
+    return manifest.unplannable === undefined
+      ? judged("cancelled", "it was stopped before it was planned")
+      : judged("rejected", `it cannot be planned: ${manifest.unplannable}`);
   if (submission === undefined) return { kind: "wait", for: "run" };
   if (isRefused(submission))
     return judged("rejected", `${submission.refused.code}: ${submission.refused.message}`);

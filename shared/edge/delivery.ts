@@ -4,7 +4,7 @@ import { senderCharsMax } from "../domain/messages.ts";
 import { oneLine } from "../domain/text.ts";
 import { isTraceparent } from "../domain/trace.ts";
 import type { Settings } from "../ports.ts";
-import { FIRST_BY, SENT_BY } from "../topology.ts";
+import { FIRST_BY, letterMarks, SENT_BY } from "../topology.ts";
 
 export type Sent = {
   readonly traceparent: string | undefined;
@@ -41,7 +41,9 @@ export const oneByOne =
 /**
  * Reads who sent a record. The part of SenderId before the colon decides, because nobody chooses
  * it; a role's session name can be chosen by the person who takes the role. A person who puts a
- * dead letter back is its sender; an earlier sender that the message names is a note.
+ * dead letter back is its sender; an earlier sender that the message names is a note. SQS can move a
+ * letter back, too. If it then keeps the sender, that is the function that wrote the letter and not
+ * the one whose order it was, so a letter is never ours.
  */
 export function sentOf(
   record: SQSRecord,
@@ -49,7 +51,8 @@ export function sentOf(
   message: object | undefined,
 ): Sent {
   const { SenderId: sender } = record.attributes;
-  const isOwn = ownSenders.includes(sender.split(":")[0] ?? "");
+  const isLetter = letterMarks.some((mark) => attributeOf(record, mark) !== undefined);
+  const isOwn = !isLetter && ownSenders.includes(sender.split(":")[0] ?? "");
   const claimed = attributeOf(record, SENT_BY) ?? senderIn(message);
   const by = bounded((isOwn ? claimed : undefined) ?? sender);
   const firstBy = attributeOf(record, FIRST_BY) ?? (isOwn ? undefined : claimed);
@@ -67,7 +70,11 @@ export function traceparentOf(record: SQSRecord): string | undefined {
   return isTraceparent(traceparent) ? traceparent : undefined;
 }
 
-/** The sender in the body, where older orders carried it. */
+/**
+ * The sender in the body, where older orders carried it; it counts only in messages of our own. What
+ * we send again now says it beside the body. Needed until four days after the upgrade, because no
+ * older message outlives them in its queue.
+ */
 const senderIn = (message: object | undefined): string | undefined =>
   message !== undefined && "by" in message && typeof message.by === "string"
     ? message.by

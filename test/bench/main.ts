@@ -8,12 +8,14 @@ import { measureExecutor } from "./executor.ts";
 import { cellsOf, columns, type Figure, isOver } from "./figure.ts";
 import { measureLoop } from "./loop.ts";
 import { machineLines } from "./machine.ts";
+import { measurePace } from "./pace.ts";
 import { measureSimulation } from "./simulation.ts";
 import { measureWorkspace } from "./workspace.ts";
 
 const parts = {
   workspace: measureWorkspace,
   loop: measureLoop,
+  pace: async () => measurePace(),
   bundles: measureBundles,
   simulation: measureSimulation,
   executor: measureExecutor,

@@ -10,7 +10,7 @@ import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/works
 import type { TicketFact } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
-import { accepted, at, limits, recipe } from "../domain/examples.ts";
+import { at, limits, recipe } from "../domain/examples.ts";
 import { ioTo } from "./io.ts";
 
 let access: WorkspaceAccess;
@@ -258,7 +258,7 @@ describe("a plane of before", () => {
     await openRunOfBefore(write, folder);
     const second = await type("older");
     expect(second.lines.join("\n")).toMatch(
-      /may still read the facts, because an attempt that was planned before is under way \(R-1 1\.1\)/,
+      /may still read the facts, because a run that was accepted before is open \(R-1, chapter 1\)/,
     );
     expect(second.lines.join("\n")).not.toMatch(/column .* added/);
     expect(await mayRead()).toBe(true);
@@ -272,22 +272,11 @@ describe("a plane of before", () => {
   });
 });
 
-/** A run whose attempt was planned among the facts, as all once were. */
+/** A run of before, of which nothing is planned at this moment, as between two of its attempts. */
 async function openRunOfBefore(
   write: (path: string, value: unknown) => Promise<unknown>,
   folder: string,
 ): Promise<void> {
-  const payload = JSON.stringify({
-    tasks: [
-      {
-        task_key: "main",
-        spark_python_task: {
-          python_file: "/x.py",
-          parameters: [`${folder}/facts/run_R-1/iter_001.attempt_001.manifest.json`],
-        },
-      },
-    ],
-  });
   const ticket: TicketFact = {
     v: 1,
     run_id: "R-1",
@@ -299,14 +288,12 @@ async function openRunOfBefore(
     accepted_at: at(0),
     traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
   };
-  const key = { run_id: "R-1", chapter: 1, iter_n: 1, attempt: 1 };
+  const chapter = { run_id: "R-1", chapter: 1 };
   await write("facts/run_R-1/ticket.json", ticket);
-  await write("facts/run_R-1/iter_001.attempt_001.submission.json", {
-    ...accepted,
-    ...key,
-    payload,
-  });
-  await write("facts/open/R-1.1", freshMarker(key, Date.now()));
+  await write("facts/open/R-1.1", freshMarker(chapter, Date.now()));
+  // Of a run of now, nothing needs the facts.
+  await write("facts/run_R-0/ticket.json", { ...ticket, run_id: "R-0", seed: "5".repeat(64) });
+  await write("facts/open/R-0.1", freshMarker({ run_id: "R-0", chapter: 1 }, Date.now()));
 }
 
 const Assignments = z.object({ privilege_assignments: z.array(z.unknown()).default([]) });

@@ -237,6 +237,31 @@ describe("whose a message was", () => {
     expect((await type("list")).lines[0]).toMatch(/ SENT BY /);
   });
 
+  test("and what it says of itself is its sender's word, where SQS itself put it aside", () => {
+    const forged = {
+      reason: "all is well",
+      run_url: "https://evil.example",
+      first_by: "AROAON:ada",
+    };
+    const told = boxOf("orders").told({
+      Body: JSON.stringify(cancellation),
+      Attributes: { SenderId: "AIDAEVE", DeadLetterQueueSourceArn: "arn:aws:sqs:eu-central-1:1:q" },
+      MessageAttributes: Object.fromEntries(
+        Object.entries({ ...forged, error_name: "Harmless", failed_at: "soon", run_id: "R-9" }).map(
+          ([name, StringValue]) => [name, { DataType: "String", StringValue }],
+        ),
+      ),
+    });
+    expect(told).toMatchObject({
+      reason: expect.stringMatching(/^SQS put it here/),
+      errorName: "ReceivesSpent",
+      failedAt: "",
+      runId: "R-1",
+      runUrl: "",
+      firstBy: "AIDAEVE, for AROAON:ada",
+    });
+  });
+
   test("is a note on its replay, which waits anew and is its replayer's order", async () => {
     await put("orders", cancellation, {
       first_by: "AROAON:ada",

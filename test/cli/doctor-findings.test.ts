@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Finding } from "../../cli/doctor/check.ts";
 import {
   type Closed,
+  codeFinding,
   factsFinding,
   plansFinding,
   rawAccessFinding,
@@ -137,15 +138,15 @@ describe("grants", () => {
     {
       given: "executors that must read a while longer",
       more: [holding(run_as, "READ_VOLUME")],
-      why: "an attempt that was planned before is under way (R-1 1.1)",
+      why: "a run that was accepted before is open (R-1, chapter 1)",
       status: "warn",
-      says: /may still read the facts, because an attempt that was planned before is under way \(R-1 1\.1\)$/,
+      says: /may still read the facts, because a run that was accepted before is open \(R-1, chapter 1\)$/,
       remedy: /signalbox bootstrap --stage test, after the deploy, when that is over/,
     },
     {
       given: "everybody who reads, by the catalog, whatever executors must",
       more: [holding("account users", "READ_VOLUME", "CATALOG main")],
-      why: "an attempt that was planned before is under way (R-1 1.1)",
+      why: "a run that was accepted before is open (R-1, chapter 1)",
       status: "fail",
       says: /account users \(READ VOLUME on CATALOG main\)/,
       remedy: /REVOKE READ VOLUME ON CATALOG main FROM `account users`$/,
@@ -230,6 +231,38 @@ describe("grants", () => {
     },
   ] as const)("on plans, $given: $status", ({ more, ...expected }) => {
     expectFinding(plansFinding(closed(more)), expected);
+  });
+
+  test.each([
+    {
+      given: "executors that read, and an owner who may do everything",
+      more: [holding(run_as, "READ_VOLUME"), holding(OWNER, "ALL_PRIVILEGES")],
+      status: "ok",
+      says: /^only owners write the executor and reviewed code; data-owners may grant it/,
+    },
+    {
+      given: "executors that write",
+      more: [holding(run_as, "WRITE_VOLUME")],
+      status: "fail",
+      says: /^executed code may write the executor that judges it, .*2222\S+ \(WRITE VOLUME\)$/,
+      remedy: /^REVOKE WRITE VOLUME ON VOLUME `main`\.ops\.company_codebase FROM `2222/,
+    },
+    {
+      given: "everybody who writes, by the schema",
+      more: [holding("account users", "ALL_PRIVILEGES", "SCHEMA main.ops")],
+      status: "fail",
+      says: /account users \(ALL PRIVILEGES on SCHEMA main\.ops\)/,
+      remedy: /ON SCHEMA main\.ops FROM/,
+    },
+    {
+      given: "a group that writes",
+      more: [holding("analysts", "WRITE_VOLUME")],
+      status: "warn",
+      says: /any verdict, may be written by analysts/,
+      remedy: /^leave it to whoever deploys; REVOKE/,
+    },
+  ] as const)("on code, $given: $status", ({ more, ...expected }) => {
+    expectFinding(codeFinding(closed(more)), expected);
   });
 
   test.each([

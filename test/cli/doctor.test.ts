@@ -2,7 +2,7 @@
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bootstrap } from "../../cli/bootstrap.ts";
 import { doctor } from "../../cli/commands/doctor.ts";
@@ -21,6 +21,7 @@ import type { WorkspaceCheckOptions } from "../../cli/doctor/workspace-check-opt
 import { workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
 import { letSubmitAs } from "../../cli/principal-roles.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
+import { executorPath, executorSources } from "../../infra/executor.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
 import { stageOf, stageText } from "../infra/support.ts";
@@ -110,7 +111,8 @@ describe("on a stage that was bootstrapped", () => {
     expect([...answers.values()].filter(({ status }) => status !== "ok")).toEqual([]);
     expect([...answers.keys()]).toEqual(
       expect.arrayContaining([
-        ...["facts are closed", "plans are closed", "storage is closed", "controllers' users"],
+        ...["facts are closed", "plans are closed", "code is closed", "storage is closed"],
+        "controllers' users",
         ...["controllers' grants", "warehouse", "executors", "run as"],
       ]),
     );
@@ -255,6 +257,14 @@ describe("on a stage that was bootstrapped", () => {
       says: /may write what was planned/,
     },
     {
+      given: "executors that write code",
+      grant: () =>
+        `WRITE VOLUME ON VOLUME ${access.catalog}.${schema}.company_codebase TO \`${access.executorsId}\``,
+      id: "code is closed",
+      status: "fail",
+      says: /^executed code may write the executor that judges it/,
+    },
+    {
       given: "somebody who may take the storage's credentials",
       grant: () =>
         `EXTERNAL USE SCHEMA ON SCHEMA ${access.catalog}.${schema} TO \`${access.executorsId}\``,
@@ -275,6 +285,24 @@ describe("on a stage that was bootstrapped", () => {
     const [found, then] = await mended(row.id);
     expect(found).toMatchObject({ status: row.status, sentence: expect.stringMatching(row.says) });
     expect(then?.status).toBe("ok");
+  });
+
+  test("an executor that somebody wrote over is found", async () => {
+    const code = `/Volumes/${access.catalog}/${schema}/company_codebase`;
+    const path = join(
+      dirname(executorPath(code, executorSources())),
+      "signalbox_executor/result.py",
+    );
+    const before = await operator.files.read(path, 1024 * 1024);
+    const look = async () => (await answersOf({ stage: stageFor(schema) })).get("executor code");
+    await operator.files.overwrite(path, Buffer.from("# forged\n"));
+    expect(await look()).toMatchObject({
+      status: "fail",
+      said: expect.stringMatching(/is not this checkout's, .*: signalbox_executor\/result\.py in/),
+      remedy: expect.stringMatching(/^find out who wrote there/),
+    });
+    if (before.kind === "found") await operator.files.overwrite(path, before.content);
+    expect((await look())?.status).toBe("ok");
   });
 
   test("who may act as the controllers is found", async () => {

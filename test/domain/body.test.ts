@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { checked, jsonOf, messageOf, utf8Bytes } from "../../shared/domain/body.ts";
+import { checked, jsonOf, messageOf, strictJson, utf8Bytes } from "../../shared/domain/body.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
@@ -25,6 +26,17 @@ describe("what a body may not be", () => {
       body: '{"id":9007199254740993}',
       expected: /number 9007199254740993 at "id", which cannot be held exactly: send it as text/,
     },
+    {
+      given: "an integer that a double rounds, of any length",
+      body: '[1,{"id":-12345678901234567890}]',
+      expected: /number -12345678901234567890 at "id"/,
+    },
+    {
+      given: "a number so small that it becomes 0",
+      body: '{"a":["1e-400",1e-400]}',
+      expected: /number 1e-400 in a list, which/,
+    },
+    { given: "such a number alone", body: "1e-400", expected: /number 1e-400 at "", which/ },
     { given: "a number beyond every double", body: '{"x":1e400}', expected: /number 1e400 at "x"/ },
     {
       given: "a key __proto__ in other letters",
@@ -70,6 +82,13 @@ test.each([
     expected: Array.from({ length: 51 }, () => []),
   },
   { given: "the largest exact integer", body: "9007199254740991", expected: 9007199254740991 },
+  { given: "an integer that a double holds", body: "9007199254740992", expected: 2 ** 53 },
+  { given: "an exponent", body: '{"n":1e5,"m":[1e16]}', expected: { n: 1e5, m: [1e16] } },
+  { given: "2^60 to the digit", body: "1152921504606846976", expected: 2 ** 60 },
+  { given: "2^60 as JavaScript writes it", body: "1152921504606847000", expected: 2 ** 60 },
+  { given: "what is rounded anyway", body: "9007199254740993.0", expected: 2 ** 53 },
+  { given: "the smallest double", body: "5e-324", expected: 5e-324 },
+  { given: "the largest double", body: `${Number.MAX_VALUE}`, expected: Number.MAX_VALUE },
   { given: "a fraction", body: "0.1", expected: 0.1 },
   {
     given: "the largest body",
@@ -78,6 +97,49 @@ test.each([
   },
 ])("$given is read", ({ body, expected }) => {
   expect(jsonOf(body)).toEqual(expected);
+});
+
+// Each text has something that makes the reader look closer, and keys that an object has by itself.
+const own = ["toString", "valueOf", "constructor", "toJSON", "hasOwnProperty"];
+test.each(own)("a key %s is a key like any other", (key) => {
+  for (const inner of ['"x"', "1e-7", "null", '{"a":[1e5]}'])
+    for (const text of [`{"${key}":${inner},"n":1e-7}`, `{"a":["\\u0041",{"${key}":${inner}}]}`])
+      expect(jsonOf(text)).toEqual(JSON.parse(text));
+});
+
+test("whatever JavaScript writes can be read again", () => {
+  const json = fc.jsonValue({ maxDepth: 3 });
+  const value = fc.dictionary(
+    fc.oneof(fc.constantFrom(...own), fc.string()).filter((key) => key !== "__proto__"),
+    fc.oneof(fc.constantFrom(1e5, 1e16, 1e22, 5e-324, 2 ** 53, 2 ** 53 + 1, 2 ** 60), json),
+  );
+  const whole = (text: string) => !/__proto__|\\ud[89a-f]/.test(text);
+  fc.assert(
+    fc.property(value.map((some) => JSON.stringify(some)).filter(whole), (text) => {
+      expect(jsonOf(text)).toEqual(JSON.parse(text));
+    }),
+  );
+});
+
+test("of numbers that are stored none is refused, and all else is", () => {
+  const read = (text: string) => strictJson("it", text, 64, "any");
+  expect(read("[9007199254740993,10000000000000000,1e-400]")).toEqual([2 ** 53, 1e16, 0]);
+  expect(() => read('{"__proto__":1}')).toThrow(/has a key "__proto__"/);
+  expect(() => read('["\\ud83d"]')).toThrow(/half a surrogate pair/);
+});
+
+test("to look closer at a text costs what its size does, however deep it is", () => {
+  const list = Array.from({ length: 100_000 }, () => "1").join(",");
+  const seconds = (depth: number, first: string) => {
+    const text = `{"n":${first},"a":${"[".repeat(depth)}${list}${"]".repeat(depth)},"s":"\\u0041"}`;
+    const startedMs = performance.now();
+    strictJson("it", text, 64);
+    return (performance.now() - startedMs) / 1000;
+  };
+  const [flat, deep] = [seconds(1, "1e-7"), seconds(60, "1e-7")];
+  expect(deep, "60 times as much is not far off where each level costs the whole").toBeLessThan(
+    10 * flat + 0.2,
+  );
 });
 
 test("faults are named by their place, three at most", () => {

@@ -28,6 +28,12 @@ test.each([
   { path: "/Volumes/main/ops/..", expected: false },
   { path: "/Volumes/main/ops/facts/./a", expected: false },
   { path: "/Volumes/main/ops/facts/a\0", expected: false },
+  { path: "/Volumes/main/ops/facts/a\nb", expected: false },
+  { path: "/Volumes/main/ops/facts/a\u0085b", expected: false },
+  { path: "/Volumes/main/ops/facts/a\u2028b", expected: false },
+  { path: "/Volumes/main/ops/facts/a\u202eb", expected: false },
+  { path: "/Volumes/main/ops/facts/a\u2066b", expected: false },
+  { path: "/Volumes/main/ops/facts/a b é 表 😀", expected: true },
   { path: "/dbfs/Volumes/main/ops/facts", expected: false },
   { path: `/Volumes/main/ops/${"x".repeat(1024)}`, expected: false },
 ])("whether $path is a path in a volume: $expected", ({ path, expected }) => {

@@ -79,7 +79,7 @@ export const accepted: AcceptedSubmission = {
         task_key: "main",
         spark_python_task: {
           python_file: "/Volumes/main/ops/company_codebase/run_executor.py",
-          parameters: ["/Volumes/main/ops/facts/run_ORD-1/iter_001.attempt_001.manifest.json"],
+          parameters: ["/Volumes/main/ops/plans/run_ORD-1/iter_001.attempt_001.manifest.json"],
         },
       },
     ],

@@ -5,7 +5,7 @@ import { isCreatedByUs, seenOf, strangenessOf } from "../../shared/domain/ours.t
 import { accepted, controllers, run } from "./examples.ts";
 
 const file = "/Volumes/main/ops/company_codebase/run_executor.py";
-const manifest = "/Volumes/main/ops/facts/run_ORD-1/iter_001.attempt_001.manifest.json";
+const manifest = "/Volumes/main/ops/plans/run_ORD-1/iter_001.attempt_001.manifest.json";
 const task = {
   taskKey: "main",
   taskRunId: "7",
@@ -126,5 +126,33 @@ describe("what is kept of a run", () => {
     const text = JSON.stringify(seen);
     expect(text.length).toBeLessThan(200_000);
     expect(text).not.toMatch(/\\n|\u202e/);
+  });
+});
+
+describe("the executor of another deploy", () => {
+  const below = (folder: string): string => `/Volumes/main/ops/company_codebase/${folder}`;
+  const payload = accepted.payload.replace(
+    file,
+    below("executor/0123456789abcdef/run_executor.py"),
+  );
+  test.each([
+    { path: below("executor/fedcba9876543210/run_executor.py"), ours: true },
+    { path: `dbfs:${below("executor/fedcba9876543210/run_executor.py")}`, ours: true },
+    { path: below("executor/fedcba9876543210/other.py"), ours: false },
+    { path: below("executor/fedcba9876543210/more/run_executor.py"), ours: false },
+    { path: below("executor/run_executor.py"), ours: false },
+    { path: below("executor/fedcba987654321/run_executor.py"), ours: false },
+    { path: below("executor/FEDCBA9876543210/run_executor.py"), ours: false },
+    { path: below("executor/../fedcba9876543210/run_executor.py"), ours: false },
+    { path: below("old/executor/fedcba9876543210/run_executor.py"), ours: false },
+    {
+      path: "/Volumes/main/ops/scratchpad/executor/fedcba9876543210/run_executor.py",
+      ours: false,
+    },
+  ])("at $path is ours: $ours", ({ path, ours: isOurs }) => {
+    const shown = { ...ours, tasks: [{ ...task, pythonFile: path }] };
+    const strangeness = strangenessOf(shown, { ...expected, payload });
+    if (isOurs) expect(strangeness).toBeUndefined();
+    else expect(strangeness).toContain(`runs "${path}"`.slice(0, 100));
   });
 });

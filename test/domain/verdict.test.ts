@@ -153,6 +153,17 @@ describe("each row of the verdict table", () => {
       because: "it was stopped before it was planned",
     },
     {
+      given: "a plan that could not be stored",
+      when: {
+        ...evidence,
+        manifest: { ...stoppedManifest, unplannable: "too large" },
+        submission: undefined,
+        look: undefined,
+      },
+      expected: "rejected",
+      because: "it cannot be planned: too large",
+    },
+    {
       given: "a refused submission",
       when: { ...evidence, submission: refused, look: undefined },
       expected: "rejected",

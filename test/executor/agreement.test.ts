@@ -18,6 +18,12 @@ const fullManifest: ExecutorManifest = {
   policy: { timeout_seconds: 60, allowed_modules: ["numpy"], writes: ["main.ops.daily"] },
   gate: [{ metric: "rmse", op: "<=", value: 2.7 }],
 };
+const ofThatAttempt = {
+  run_id: failedResult.run_id,
+  iter_n: failedResult.iter_n,
+  attempt: failedResult.attempt,
+  manifest_sha256: failedResult.manifest_sha256,
+};
 const fullResult: Result = {
   ...failedResult,
   produced_artifacts: [{ path: `${manifest.scratchpad}/a`, sha256: "a".repeat(64), bytes: 0 }],
@@ -31,14 +37,36 @@ const fullResult: Result = {
   },
 };
 
+/** What every object in JavaScript has besides, under names that are keys like any other here. */
+const keys = ["toString", "valueOf", "constructor", "toJSON", "hasOwnProperty"];
+
 /** What a careless or hostile writer may put in the place of a value. */
 const odd = fc.oneof(
-  fc.constantFrom<unknown>(null, true, 0, 1, -1, 1.5, 2 ** 53, 1e300, "", "1", [], {}, [null]),
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    0,
+    1,
+    -1,
+    1.5,
+    2 ** 53,
+    1e16,
+    1e22,
+    5e-324,
+    1e300,
+    "",
+    "1",
+    [],
+    {},
+    [null],
+  ),
   fc.constantFrom("main.ops.t", "PROD", "SUCCESS", "==", "a".repeat(64), "A".repeat(64)),
   fc.constantFrom("2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "2026-11-21T06:00:00+01:00"),
   fc.constantFrom("/Volumes/a/b/c", "/Volumes/a/b", "/Volumes/a/b/c/../d", "/Volumes/a/b/c\n", "."),
+  fc.constantFrom("/Volumes/a/b/c/x\u202ey", "/Volumes/a/b/c/\u2028", "/Volumes/a/b/c/x\u0085"),
   fc.constantFrom("x\n", "entry.py", "../entry.py", "😀".repeat(101), "١".repeat(64)),
   fc.constantFrom("x".repeat(200), "x".repeat(201), "x".repeat(2001), "x".repeat(16_001)),
+  fc.constantFrom(...keys).map((key) => ({ [key]: 1e16 })),
   fc.jsonValue({ maxDepth: 3 }),
 );
 
@@ -79,6 +107,75 @@ test.each([
   expect(evidence).toEqual({ kind: "found", text: file });
   const reading = resultOf(file, planned);
   expect(reading).toMatchObject({ kind: "valid", result: expected });
+});
+
+const numbers = [
+  ...["0", "-0.0", "1", "-7", "1.5", "1e5", "1E5", "0.1e1", "1e-7", "5e-324", "1e22", "1e308"],
+  ...["9007199254740991", "9007199254740992", "-9007199254740992", "9007199254740993"],
+  ...["9007199254740993.0", "10000000000000000", "1e16", "1E16", "12345678901234567890"],
+  ...["12345678901234567e5", "1152921504606846976", `1${"0".repeat(22)}`, `1${"0".repeat(23)}`],
+  ...["123456789.123456789012345", "1".repeat(400), "1e309", "-1e309", "true", '"1"', "null"],
+];
+
+test("a number is a double: Python refuses in a capsule what TypeScript would not read", () => {
+  const program = [
+    "import json, sys",
+    "from signalbox_executor.json_value import NotJsonError, plain, to_bytes",
+    "def written(text):",
+    "    try:",
+    "        return to_bytes(plain({'n': json.loads(text)}, 'it')[0]).decode()",
+    "    except NotJsonError:",
+    "        return None",
+    "print(json.dumps([written(text) for text in json.load(sys.stdin)]))",
+  ].join("\n");
+  const written: (string | null)[] = JSON.parse(inPython(program, JSON.stringify(numbers)));
+  const capsule = (text: string) => {
+    const whole = JSON.stringify(fullResult).replace(/"capsule":\{.*?\}/, `"capsule":${text}`);
+    const reading = resultOf(whole, ofThatAttempt);
+    return reading.kind === "valid" ? reading.result.capsule : undefined;
+  };
+  for (const [index, text] of numbers.entries()) {
+    const inTypeScript = capsule(`{"n":${text}}`);
+    expect(written[index] === null, text).toBe(inTypeScript === undefined);
+    if (typeof written[index] === "string")
+      expect(capsule(written[index]), text).toEqual(JSON.parse(`{"n":${text}}`));
+  }
+});
+
+test("a number comes back to Python as the one that it sent", () => {
+  const program = (text: string) =>
+    `import json, sys\nfrom signalbox_executor.json_value import integer_of\n${text}`;
+  const sent =
+    "[2**53, 2**60, 10**22, -2**63, 3 * 2**900, 1.5, 1e16, 1e20, 1.2345678901234568e20, 7]";
+  const stored = JSON.stringify(JSON.parse(inPython(program(`print(json.dumps(${sent}))`))));
+  const came = `json.loads(sys.stdin.read(), parse_int=integer_of)`;
+  expect(inPython(program(`print(${came} == ${sent})`), stored)).toBe("True\n");
+});
+
+test("what Python says of a report that went past its context, TypeScript reads", () => {
+  const send = (report: string) => `context._send(json.loads('''${report}'''))`;
+  const end = (capsule: string, output = "null") =>
+    `{"report":"end","error":null,"capsule":${capsule},"output":${output},"summary":"","finished":null}`;
+  for (const code of [
+    send('{"report":"metric","name":"__proto__","value":1}'),
+    ...["true", '"1"', '" 1_0 "', "null"].map((value) =>
+      send(`{"report":"metric","name":"m","value":${value}}`),
+    ),
+    `${send(end('{"n":9007199254740993}'))}; os._exit(0)`,
+    `${send(end('{"__proto__":1}'))}; os._exit(0)`,
+    `os.write(plan_fd, b'${end(`{"n":${"[".repeat(900)}${"]".repeat(900)}}`)}\\n'); os._exit(0)`,
+    `os.write(plan_fd, b'${end("{}", "[".repeat(33) + "]".repeat(33))}\\n'); os._exit(0)`,
+    `os.write(plan_fd, b'${end(`{"n":${"1".repeat(4000)}}`)}\\n'); os._exit(0)`,
+    send('{"report":"artifact","name":"a\\\\n\\\\u202e","sha256":"","bytes":1}'),
+  ]) {
+    const find =
+      "plan_fd = next(cell.cell_contents for cell in context._send.__closure__ if isinstance(cell.cell_contents, int))";
+    const { file, planned } = ranInPython(`import json, os\n${find}\n${code}`);
+    expect(resultOf(file, planned), code.slice(0, 200)).toMatchObject({
+      kind: "valid",
+      result: { status: "FAILED", error: { type: "RefusedError" } },
+    });
+  }
 });
 
 test("a result near the limit that hardly compresses comes through, with a flood before it", () => {

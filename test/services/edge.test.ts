@@ -452,7 +452,31 @@ test.each<{
     given: "SQS, which moves a letter that we had put aside: its first sender is a note",
     sender: OWN,
     attributes: { first_by: "AROAONCALL:ada" },
-    expected: { by: OWN, firstBy: "AROAONCALL:ada", isOwn: true },
+    expected: { by: OWN, firstBy: "AROAONCALL:ada", isOwn: false },
+  },
+  {
+    given: "SQS, which moves a letter of ours of before that names no sender but in its body",
+    sender: OWN,
+    attributes: { error_name: "PoisonMessageError" },
+    body: { by: "the CEO" },
+    expected: { by: OWN, firstBy: "the CEO", isOwn: false },
+  },
+  {
+    given: "somebody whose role's id begins like ours",
+    sender: "AROAOWNER:signalbox-orchestrator",
+    attributes: { sent_by: "AROAONCALL:ada" },
+    expected: {
+      by: "AROAOWNER:signalbox-orchestrator",
+      firstBy: "AROAONCALL:ada",
+      isOwn: false,
+    },
+  },
+  {
+    given: "one of ours, again, whose body says otherwise",
+    sender: OWN,
+    attributes: { sent_by: "AROAONCALL:ada" },
+    body: { by: "the CEO" },
+    expected: { by: "AROAONCALL:ada", isOwn: true },
   },
   {
     given: "somebody with a name of a megabyte and line feeds",

@@ -1,6 +1,10 @@
 // A report may come too early, or for nothing: what is waited for, and for how long.
 import { expect, test } from "vitest";
-import { PoisonMessageError } from "../../shared/domain/errors.ts";
+import {
+  PlatformTroubleError,
+  PoisonMessageError,
+  SearchTooLongError,
+} from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
@@ -182,3 +186,28 @@ test("a run that was refused and runs is said to be a stray", async () => {
     ],
   ]);
 });
+
+test.each([
+  { given: "less than six hours", second: 6 * 3600 - 1, timeScale: 1, decides: false },
+  { given: "six hours", second: 6 * 3600 + 1, timeScale: 1, decides: true },
+  { given: "six hours, ten times as fast", second: 0.6 * 3600 + 1, timeScale: 0.1, decides: true },
+])(
+  "a refusal among too many runs to look through, for $given, is decided: $decides",
+  async ({ second, timeScale, decides }) => {
+    const plane = createPlane({ timeScale });
+    await plane.given({ manifest, submission: refused });
+    plane.at(second + (Date.parse(refused.refused_at) - Date.parse(manifest.created_at)) / 1000);
+    const find = async () => {
+      throw new SearchTooLongError("more than 2500 runs to look through");
+    };
+    const judging = deliver({ ...plane.ports, jobs: { ...plane.ports.jobs, find } }, ended);
+    if (decides) await judging;
+    else await expect(judging).rejects.toBeInstanceOf(PlatformTroubleError);
+    expect((await plane.facts.read(factRef.decision(first)))?.fact.reason).toEqual(
+      decides
+        ? expect.stringMatching(/a run of this name may exist: among so many runs/)
+        : undefined,
+    );
+    expect(plane.events().includes("stray.unsearched")).toBe(decides);
+  },
+);

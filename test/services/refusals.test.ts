@@ -124,7 +124,7 @@ test.each<{ given: string; body: string | object; id?: string; reason: string }>
       artifact: { ...artifact, path: "/Volumes/main/ops/company_codebase/../x.py" },
     },
     reason:
-      "the message is not valid: artifact.path: must be a path below /Volumes/<catalog>/<schema>/<volume>, without . and .. in it",
+      "the message is not valid: artifact.path: must be a path below /Volumes/<catalog>/<schema>/<volume>, without ., .. and control characters in it",
   },
   {
     given: "an artifact with another digest",

@@ -141,11 +141,11 @@ test.each<{ given: string; facts: GivenFacts; retry: object; reason: Error }>([
   expect(plane.effects()).toEqual([]);
 });
 
-test("a retry whose run is not there yet waits for it", async () => {
+test("a retry whose run is not there yet waits for it, apart from what it has waited for the platform", async () => {
   const plane = createPlane();
-  await deliver(plane.ports, retryOf());
+  await deliver(plane.ports, retryOf({ tries: 900 }));
   expect(plane.effects()).toEqual(["send orders in 300 s"]);
-  expect(JSON.parse(plane.sent[0]!.body)).toMatchObject({ type: "retry", early: 1 });
+  expect(JSON.parse(plane.sent[0]!.body)).toMatchObject({ type: "retry", early: 1, tries: 0 });
 });
 
 test.each([

@@ -31,8 +31,8 @@ const submissionIn = async (plane: Plane): Promise<Submission | undefined> =>
   (await plane.facts.read(factRef.submission(first)))?.fact;
 
 /** Somebody has the token of attempt 1.1 before us: of a ticket without a seed, it can be guessed. */
-async function claimed(creator: string | undefined, more: object = {}) {
-  const plane = createPlane();
+async function claimed(creator: string | undefined, more: object = {}, timeScale = 1) {
+  const plane = createPlane({ timeScale });
   await plane.given({ ...ticket, manifest });
   const idempotencyToken = tokenOf(plane.ports, planeId, ticketFact, first);
   const request = { runName: `${name}trace`, idempotencyToken, payload: accepted.payload, ...more };
@@ -82,8 +82,10 @@ describe("a run that somebody else has submitted under our token", () => {
   test.each([
     { given: "less than ten minutes", seconds: 599, refuses: false },
     { given: "ten minutes", seconds: 600, refuses: true },
+    { given: "less than one, ten times as fast", seconds: 59, refuses: false, timeScale: 0.1 },
+    { given: "one, ten times as fast", seconds: 60, refuses: true, timeScale: 0.1 },
   ])("and that we have not been let see for $given: refused $refuses", async (row) => {
-    const { plane, id } = await claimed(BOB);
+    const { plane, id } = await claimed(BOB, {}, row.timeScale);
     plane.jobs.hide(id);
     plane.at(row.seconds);
     const turning = deliver(plane.ports, turn);

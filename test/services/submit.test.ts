@@ -1,13 +1,13 @@
 // A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is adopted instead.
-import { expect, test } from "vitest";
-import { PlatformTroubleError } from "../../shared/domain/errors.ts";
+import { describe, expect, test } from "vitest";
+import { PlatformTroubleError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import { turnOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
 import { accepted, at, controllers, limits, manifest } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { first, ticketFact } from "../support/facts.ts";
-import { createPlane, planeId, settings, sha256Of } from "../support/plane.ts";
+import { createPlane, type Plane, planeId, settings, sha256Of } from "../support/plane.ts";
 
 const turn = turnOf(first, { ticket: true });
 const name = attemptName(planeId, first);
@@ -42,7 +42,7 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         {
           task_key: "main",
           python_file: settings.executorPath,
-          parameters: [`${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
         },
       ],
     },
@@ -155,10 +155,83 @@ test("a manifest whose entry is none of its files is a surprise", async () => {
   );
 });
 
+test.each([
+  { given: "less than six hours", seconds: 6 * 3600 - 1, refuses: false },
+  { given: "six hours", seconds: 6 * 3600, refuses: true },
+])(
+  "where there are too many runs to look through for $given, nothing is adopted: refused $refuses",
+  async ({ seconds, refuses }) => {
+    const plane = createPlane();
+    await plane.given({ ...ticket, manifest });
+    plane.jobs.refuse(name, "INVALID_PARAMETER_VALUE", "no such cluster");
+    plane.at(seconds);
+    const asked: unknown[] = [];
+    const find = async (...args: unknown[]) => {
+      asked.push(args);
+      throw new SearchTooLongError("more than 2500 runs to look through");
+    };
+    const turning = deliver({ ...plane.ports, jobs: { ...plane.ports.jobs, find } }, turn);
+    if (refuses) await turning;
+    else await expect(turning).rejects.toBeInstanceOf(PlatformTroubleError);
+    const fact = (await plane.facts.read(factRef.submission(first)))?.fact;
+    expect(fact !== undefined && "refused" in fact).toBe(refuses);
+    const lastMs = Date.parse(manifest.submit_before) + 150_000;
+    expect(asked).toEqual([[name, Date.parse(manifest.created_at), lastMs]]);
+  },
+);
+
 test("a plan may be submitted up to its last second", async () => {
   const plane = createPlane();
   await plane.given({ ...ticket, manifest });
   plane.at(7 * 24 * 3600);
   await deliver(plane.ports, turn);
   expect(plane.effects()[1]).toBe("submit 1.1");
+});
+
+describe("a ticket of before, whose code lies among the facts", () => {
+  const code = "print(1)\n";
+  const sha256 = sha256Of(code);
+  const path = `${settings.factsVolume}/run_ORD-1/files/${sha256}/main.py`;
+  const files = [{ name: "main.py", path, sha256, bytes: code.length }];
+  const old = { ticket: { ...ticketFact, files } };
+  const runOf = async (plane: Plane) => {
+    const submission = (await plane.facts.read(factRef.submission(first)))?.fact;
+    const { payload, artifact_path } = submission as typeof accepted;
+    const [task] = JSON.parse(payload).tasks;
+    return { manifestPath: task.spark_python_task.parameters[0], artifact_path };
+  };
+
+  test("planned by the code of before: its request stays as it was", async () => {
+    const plane = createPlane();
+    await plane.given({ ...old, manifest: { ...manifest, files } });
+    await deliver(plane.ports, turn);
+    expect(await runOf(plane)).toEqual({
+      manifestPath: `${settings.factsVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`,
+      artifact_path: path,
+    });
+  });
+
+  test("planned now: plan and code are read where executors may read", async () => {
+    const plane = createPlane();
+    await plane.given(old);
+    plane.put(path, code);
+    await deliver(plane.ports, turn);
+    const copy = `run_ORD-1/files/${sha256}/main.py`;
+    expect(await runOf(plane)).toEqual({
+      manifestPath: `${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`,
+      artifact_path: `${settings.plansVolume}/${copy}`,
+    });
+    expect(plane.planTexts()).toHaveProperty([copy], code);
+  });
+
+  test.each([
+    { given: "gone", there: undefined },
+    { given: "another by now", there: "print(2)\n" },
+  ])("planned now, but its code is $given: nothing is planned", async ({ there }) => {
+    const plane = createPlane();
+    await plane.given(old);
+    if (there !== undefined) plane.put(path, there);
+    await expect(deliver(plane.ports, turn)).rejects.toThrow("is not what the ticket");
+    expect(plane.effects()).toEqual([]);
+  });
 });

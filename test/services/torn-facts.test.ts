@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, markerName } from "../../shared/domain/facts.ts";
 import { endedOf, turnOf } from "../../shared/domain/messages.ts";
-import { accepted, manifest } from "../domain/examples.ts";
+import { accepted, decision, manifest } from "../domain/examples.ts";
 import { deliver } from "../support/deliver.ts";
 import { chapter, first, ticketFact, ticketOf } from "../support/facts.ts";
 import { createPlane } from "../support/plane.ts";
@@ -105,6 +105,21 @@ test.each([
   await expect(watching).rejects.toThrow("the marker open/ORD-1.1 is not valid: ");
   await expect(watching).rejects.toBeInstanceOf(PlatformTroubleError);
   expect(plane.effects()).toEqual([]);
+});
+
+test("what was stored is read, whatever its numbers", async () => {
+  const plane = createPlane();
+  const { path } = factRef.decision(first);
+  const large = { ...decision, capsule: { seed: 2 ** 60 } };
+  const text = JSON.stringify(large).replace(
+    /"metrics":\{.*?\}/,
+    '"metrics":{"a":9007199254740993}',
+  );
+  plane.putFact(path, text);
+  expect((await plane.facts.read(factRef.decision(first)))?.fact).toMatchObject({
+    capsule: { seed: 2 ** 60 },
+    result: { metrics: { a: 2 ** 53 } },
+  });
 });
 
 test("a fact that could not be read back is not written", async () => {

@@ -212,8 +212,8 @@ test("seconds of running are counted from when Databricks says that its code sta
 
 test("a watch that has looked often touches its marker, so that copies of it end", async () => {
   const plane = await underWayPlane(60, { marker: touched(chapter, first, 3, t0 + 50_000) });
-  const often = { ...readAt(50), number: 3, looks: 24, looks_then: 4 };
-  await deliver(plane.ports, { ...often, looks: 23 });
+  const often = { ...readAt(50), number: 3, looks: 16, looks_then: 4 };
+  await deliver(plane.ports, { ...often, looks: 15 });
   expect(plane.effects()).toHaveLength(1);
   plane.forget();
   await deliver(plane.ports, often);

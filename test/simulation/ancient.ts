@@ -102,7 +102,10 @@ function layRun(laying: Laying, run_id: string, endedDaysAgo: readonly number[])
   for (const { path } of accepted.files) {
     if (path.startsWith(`${settings.plansVolume}/`))
       files.plans.put(path.slice(settings.plansVolume.length + 1), main);
-    else files.layAncient(path.slice(settings.factsVolume.length + 1), undefined);
+    else {
+      files.layAncient(path.slice(settings.factsVolume.length + 1), undefined);
+      files.volumes.set(path, () => main);
+    }
   }
   files.plans.put(`${folder}/iter_001.attempt_001.manifest.json`, main);
   files.plans.put(`${folder}/iter_001.attempt_001.result.${"2".repeat(64)}.json`, main);

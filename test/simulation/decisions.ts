@@ -12,7 +12,7 @@ import { endingOf } from "./endings.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
 import { isReadableOutput } from "./output.ts";
-import { producedBy } from "./results.ts";
+import { odd, producedBy } from "./results.ts";
 import type { Run } from "./runs.ts";
 import { isChangedSince, isGoalMet } from "./truth.ts";
 import type { SafetyDeps } from "./view.ts";
@@ -117,12 +117,16 @@ function checkSaid(
   const submission = deps.files.get(factRef.submission(fact))?.fact;
   const id =
     submission === undefined || "refused" in submission ? null : submission.databricks_run_id;
-  const seen = { ...manifest.capsule, [`seen_${fact.iter_n}`]: fact.attempt };
+  const seen = { ...manifest.capsule, ...odd, [`seen_${fact.iter_n}`]: fact.attempt };
   const { rows } = run?.result ?? {};
   const metrics = run?.result?.isFickle
     ? fact.result?.metrics
-    : { error: run?.result?.error, ...(rows !== undefined && { rows }) };
-  const delta = fact.verdict === "succeeded" ? { [`seen_${fact.iter_n}`]: fact.attempt } : {};
+    : { error: run?.result?.error, ...(rows !== undefined && { rows }), ...odd };
+  const isFirst = !Object.hasOwn(manifest.capsule, "exact");
+  const delta =
+    fact.verdict === "succeeded"
+      ? { ...(isFirst && odd), [`seen_${fact.iter_n}`]: fact.attempt }
+      : {};
   sayDifference(deps, "a decision says something else than is true", attemptText(fact), {
     capsule: [fact.capsule, fact.verdict === "succeeded" ? seen : manifest.capsule],
     capsule_delta: [fact.capsule_delta, delta],

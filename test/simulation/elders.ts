@@ -101,13 +101,14 @@ function lay<K extends FactKind>(files: Files, ref: FactRef<K>, fact: FactOf<K>)
   files.layFact(entry as unknown as FactEntry);
 }
 
-function ticketOf(run_id: string, { random, planeId }: Deps): FactOf<"ticket"> {
+function ticketOf(run_id: string, { random, planeId, files }: Deps): FactOf<"ticket"> {
   const workload = random.pick(workloadNames);
   const recipe = bundledWorkloads(false).recipe(workload);
   if (recipe === undefined) throw new Error(`the simulated plane has no workload ${workload}`);
   const fileOf = (name: string) => {
     const sha256 = sha256Of(`# ${name}\n`);
     const path = `${settings.factsVolume}/run_${run_id}/files/${sha256}/${name}`;
+    files.volumes.set(path, () => Buffer.from(`# ${name}\n`));
     return { name, path, sha256, bytes: `# ${name}\n`.length };
   };
   return {

@@ -119,11 +119,17 @@ function checkPlan(deps: SafetyDeps, plan: Manifest): void {
     scratchpad: [plan.scratchpad, scratchpadOf(plan, generationOf(deps.files, plan.run_id))],
     plane_id: [plan.plane_id, deps.planeId],
     submittable: [msOf(plan.submit_before) - msOf(plan.created_at), 7 * DAY],
-    files: [plan.files, ticket.files],
+    files: [plan.files, ticket.files.map(readable)],
     entry: [plan.entry, ticket.entry],
     traceparent: [plan.traceparent, ticket.traceparent],
   });
 }
+
+/** What is planned is for executors, who may not read the facts: there, only tickets of before have their code. */
+const readable = (file: TicketFact["files"][number]) => ({
+  ...file,
+  path: file.path.replace(`${settings.factsVolume}/`, `${settings.plansVolume}/`),
+});
 
 /** A run has a folder of its own, whoever had its id before. */
 function scratchpadOf(

@@ -1,6 +1,7 @@
 // What is submitted, and what the submission then says of it: the reviewed recipe's power, the ticket's limits, and nothing else.
 import { createHmac } from "node:crypto";
-import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
+import type { ExecutorManifest } from "../../shared/domain/contract.ts";
+import { factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { SubmitRequest } from "../../shared/ports.ts";
 import { DAY, MINUTE } from "./clock.ts";
@@ -70,17 +71,20 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
         python_file: payload.includes(executorAfterDeploy)
           ? executorAfterDeploy
           : settings.executorPath,
-        parameters: [copyPath(key, generationOf(deps.files, key.run_id))],
+        parameters: [copyPath(plan, generationOf(deps.files, key.run_id))],
       },
     ],
   });
 }
 
-/** Executors read the manifest's copy: the fact itself is not theirs to read, but for those of before. */
-const copyPath = (key: AttemptKey, generation: string | undefined): string =>
-  generation === undefined
-    ? `${settings.factsVolume}/${factRef.manifest(key).path}`
-    : `${settings.plansVolume}/${factRef.manifest(key).path.replace("/", `/${generation}/`)}`;
+/** Executors read the manifest's copy: facts are not theirs to read, but for plans of before, whose files lie there, too. */
+function copyPath(plan: ExecutorManifest, generation: string | undefined): string {
+  const { path } = factRef.manifest(plan);
+  if (plan.files.every((file) => file.path.startsWith(`${settings.factsVolume}/`)))
+    return `${settings.factsVolume}/${path}`;
+  const copy = generation === undefined ? path : path.replace("/", `/${generation}/`);
+  return `${settings.plansVolume}/${copy}`;
+}
 
 /** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
 function checkToken(

@@ -4,6 +4,7 @@ import { isoOf } from "../../shared/domain/time.ts";
 import { START } from "./clock.ts";
 import type { Outside } from "./outside.ts";
 import type { Random } from "./random.ts";
+import { odd } from "./results.ts";
 import {
   foreignArtifact,
   maintenanceArtifact,
@@ -38,7 +39,7 @@ export function drawTicket(random: Random, ticket_id: string): object {
     ticket_id,
     workload,
     ...(random.chance(0.2) && { mode: "DEV" }),
-    ...(random.chance(0.3) && { parameters: { city: "Seattle" } }),
+    ...(random.chance(0.3) && { parameters: { city: "Seattle", ...odd } }),
     ...(random.chance(0.3) && { limits: random.pick(lowered) }),
     ...(artifact !== undefined && { artifact }),
   };

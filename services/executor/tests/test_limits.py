@@ -118,7 +118,8 @@ class LimitsTest(ExecutorTest):
             "{1: 2}": "has the key 1: JSON has only text as keys",
             "{'a': {1, 2}}": "['a'] is a set",
             "{'a': [0, float('nan')]}": "['a'][1] is nan",
-            "{'a': 2 ** 53}": "['a'] is 9007199254740992, beyond 2^53 - 1",
+            "{'a': 2 ** 53 + 1}": "['a'] is an integer beyond 2^53 that no double holds",
+            "{'a': 10 ** 5000}": "['a'] is an integer beyond 2^53 that no double holds",
             "{'a': b'x'}": "['a'] is a bytes",
             "{'a': '\\ud800'}": "lone surrogate",
             "{'__proto__': 1}": "__proto__",
@@ -142,6 +143,17 @@ class LimitsTest(ExecutorTest):
             "N.A), 2 ** 53 - 1)\n"
         )
         self.assertEqual(result["output"], [1, [2.5, 3], 2**53 - 1])
+
+    def test_large_numbers_that_a_double_holds_are_numbers(self) -> None:
+        code = (
+            "context.metric('loss', 1e16)\ncontext.metric('bytes', 2**53)\n"
+            "context.metric('rounded', 2**53 + 1)\ncontext.capsule['scale'] = 1e20\n"
+            "context.output = [2**60, 10**22]\n"
+        )
+        result = self.succeed(CONTEXT + code)
+        self.assertEqual(result["metrics"], {"loss": 1e16, "bytes": 2**53, "rounded": 2**53})
+        self.assertEqual(result["capsule"]["scale"], 1e20)
+        self.assertEqual(result["output"], [2**60, 10**22])
 
     def test_long_sentences_are_cut_and_the_log_says_so(self) -> None:
         for text in ("'x' * 3000", "'😀' * 2500"):

@@ -41,7 +41,7 @@ class JsonValueTest(unittest.TestCase):
             (123456789012345680000.0, 21),
             (1e-5, 7), (0.00001234, 10), (1e-6, 8), (1e-7, 4 + 1), (1.5, 3),
             ("ä", 4), ("\x01", 8), ("\n", 4), ("\x7f", 3),
-            ([1.0, 2], 5), ({"a": [1e16]}, 25),
+            ([2**60], 21), ([10**22], 7), ([1.0, 2], 5), ({"a": [1e16]}, 25),
         ]:  # fmt: skip
             with self.subTest(value):
                 self.assertGreaterEqual(plain(value, "it")[1], size - 1)
@@ -132,6 +132,13 @@ class ReportsTest(unittest.TestCase):
             b'{"report": "new"}', b'{"report": "metric"}',
             b'{"report": "metric", "name": "m", "value": NaN}',
             b'{"report": "metric", "name": "", "value": 1}',
+            b'{"report": "metric", "name": "__proto__", "value": 1}',
+            b'{"report": "metric", "name": "m", "value": true}',
+            b'{"report": "metric", "name": "m", "value": "1"}',
+            b'{"report": "metric", "name": "m", "value": " 1_0 "}',
+            b'{"report": "metric", "name": 5, "value": 1}',
+            b'{"report": "artifact", "name": "a\\nb", "sha256": "", "bytes": 0}',
+            b'{"report": "artifact", "name": "a\\u202eb", "sha256": "", "bytes": 0}',
             b'{"report": "table", "name": "main.ops.secret"}', b'{"report": "artifact", "name": 5}',
         ):  # fmt: skip
             with self.subTest(line[:40]):
@@ -142,6 +149,24 @@ class ReportsTest(unittest.TestCase):
                     (reports.metrics, reports.tables, reports.artifacts, reports.end),
                     ({}, [], {}, None),
                 )
+
+    def test_an_end_is_refused_where_typescript_would_not_read_it(self) -> None:
+        deep = "[" * 900 + "]" * 900
+        for capsule, output, words in (
+            ('{"__proto__": 1}', "null", "the capsule has the key __proto__"),
+            ('{"n": %s}' % deep, "null", "nested deeper than 32 levels"),
+            ('{"n": %s}' % ("1" * 4000), "null", "that no double holds"),
+            ('{"n": NaN}', "null", "is nan"),
+            ('{"s": "%s"}' % ("x" * 65_600), "null", "at most 65,536 are allowed"),
+            ("[]", "null", "must be a dict"),
+            ("{}", "[" * 33 + "]" * 33, "nested deeper than 32 levels"),
+        ):
+            with self.subTest(capsule[:40]):
+                reports = Reports(writes=[])
+                end = f'{{"report": "end", "error": null, "capsule": {capsule}, "output": {output}}}'
+                reports.take(end.encode())
+                self.assertIn(words, reports.refused or "")
+                self.assertIsNone((reports.end or {})["output"])
 
     def test_limits_hold_here_too(self) -> None:
         reports = Reports(writes=[])

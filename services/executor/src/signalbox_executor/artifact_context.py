@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NoReturn
 
-from .json_value import NotJsonError, plain
+from .json_value import NotJsonError, capsule_of, output_of
 from .limits import (
     ARTIFACT_NAME_CHARS_MAX,
     ARTIFACTS_MAX,
@@ -18,7 +18,7 @@ from .limits import (
     SUMMARY_CHARS_MAX,
     TABLES_MAX,
 )
-from .text import clean, has_controls, head
+from .text import clean, head, is_metric_name
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -114,7 +114,7 @@ class Context:
 
     def metric(self, name: str, value: Any) -> None:
         """Reports a finite number under a name; the last one counts."""
-        if not _is_name(name):
+        if not is_metric_name(name):
             self._refuse(
                 f"a metric's name must be text of 1 to {METRIC_NAME_CHARS_MAX} characters without "
                 f"control characters, not {_shown(name)}"
@@ -260,17 +260,6 @@ def _unused(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def _is_name(name: Any) -> bool:
-    # __proto__ as a key is something else than a key in JavaScript.
-    return (
-        isinstance(name, str)
-        and 0 < len(name) <= METRIC_NAME_CHARS_MAX
-        and name == clean(name)
-        and not has_controls(name)
-        and name != "__proto__"
-    )
-
-
 def _path_of(source: Any) -> str | None:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return None
@@ -299,32 +288,17 @@ def _shown(value: Any) -> str:
     return head(repr(value), 100)
 
 
-def closing_report(
-    context: Context, capsule_bytes_max: int, output_bytes_max: int
-) -> dict[str, Any]:
+def closing_report(context: Context) -> dict[str, Any]:
     """What the context holds at the end, checked. Raises RefusedError with the sentence that says
     what is too much.
     """
-    capsule, output = context._capsule, context._output
-    if not isinstance(capsule, dict):
-        raise RefusedError(f"the capsule must be a dict, not a {type(capsule).__name__}")
+    try:
+        capsule, output = capsule_of(context._capsule), output_of(context._output)
+    except NotJsonError as error:
+        raise RefusedError(str(error)) from None
     return {
-        "capsule": _within(
-            capsule, "the capsule", capsule_bytes_max, "keep what is large as an artifact"
-        ),
-        "output": _within(output, "the output", output_bytes_max, "keep it as an artifact instead"),
+        "capsule": capsule,
+        "output": output,
         "summary": context._summary,
         "finished": context._finished,
     }
-
-
-def _within(value: Any, what: str, bytes_max: int, advice: str) -> Any:
-    try:
-        copy, size = plain(value, what)
-    except NotJsonError as error:
-        raise RefusedError(str(error)) from None
-    if size > bytes_max:
-        raise RefusedError(
-            f"{what} has {size:,} bytes as JSON; at most {bytes_max:,} are allowed: {advice}"
-        )
-    return copy

@@ -18,9 +18,7 @@ from . import import_policy
 from .artifact_context import RefusedError, TransientError, closing_report
 from .json_value import to_bytes
 from .limits import (
-    CAPSULE_BYTES_MAX,
     ERROR_TYPE_CHARS_MAX,
-    OUTPUT_BYTES_MAX,
     SUMMARY_CHARS_MAX,
     TRACE_CHARS_MAX,
 )
@@ -55,7 +53,7 @@ def main(report_fd: int) -> NoReturn:
         "finished": None,
     }
     try:
-        closing = closing_report(context, CAPSULE_BYTES_MAX, OUTPUT_BYTES_MAX)
+        closing = closing_report(context)
     except RefusedError as refusal:
         error = error or _error(refusal, plan)
     _flush()

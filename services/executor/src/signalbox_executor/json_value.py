@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from .limits import INTEGER_MAX, JSON_DEPTH_MAX
+from .limits import CAPSULE_BYTES_MAX, INTEGER_MAX, JSON_DEPTH_MAX, OUTPUT_BYTES_MAX
 
 
 class NotJsonError(ValueError):
@@ -35,17 +35,35 @@ def plain(value: Any, where: str) -> tuple[Any, int]:
     return copy, len(to_bytes(copy)) + stretch[0]
 
 
+def within(value: Any, what: str, bytes_max: int, advice: str) -> Any:
+    """The copy of plain(), within a number of bytes. Raises NotJsonError."""
+    copy, size = plain(value, what)
+    if size > bytes_max:
+        raise NotJsonError(
+            f"{what} has {size:,} bytes as JSON; at most {bytes_max:,} are allowed: {advice}"
+        )
+    return copy
+
+
+def capsule_of(value: Any) -> dict[str, Any]:
+    """What the artifact leaves as its capsule, if it can be handed on. Raises NotJsonError."""
+    if not isinstance(value, dict):
+        raise NotJsonError(f"the capsule must be a dict, not a {type(value).__name__}")
+    return within(value, "the capsule", CAPSULE_BYTES_MAX, "keep what is large as an artifact")
+
+
+def output_of(value: Any) -> Any:
+    """What the artifact leaves as its output, if TypeScript would read it. Raises NotJsonError."""
+    return within(value, "the output", OUTPUT_BYTES_MAX, "keep it as an artifact instead")
+
+
 def _plain(value: Any, where: str, depth: int, stretch: list[int]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return _text(value, where)
     if isinstance(value, int):
-        if abs(value) > INTEGER_MAX:
-            raise NotJsonError(
-                f"{where} is {value}, beyond 2^53 - 1, where JSON's readers round: make it text"
-            )
-        return int(value)
+        return _integer(int(value), where, stretch)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise NotJsonError(f"{where} is {value}, which JSON has no number for")
@@ -66,6 +84,35 @@ def _plain(value: Any, where: str, depth: int, stretch: list[int]) -> Any:
     return [
         _plain(item, f"{where}[{index}]", depth + 1, stretch) for index, item in enumerate(value)
     ]
+
+
+def _integer(value: int, where: str, stretch: list[int]) -> int:
+    if abs(value) <= INTEGER_MAX:
+        return value
+    if not _is_double(value):
+        raise NotJsonError(
+            f"{where} is an integer beyond 2^53 that no double holds, so JSON's readers would "
+            "round it: make it text"
+        )
+    stretch[0] += _javascript_length(float(value)) - len(str(value))
+    return value
+
+
+def _is_double(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
+def integer_of(source: str) -> int | float:
+    """For json.loads: an integer in what TypeScript wrote is a double, and JavaScript writes 2^60
+    as 1152921504606847000. The integer that the double is comes back as it was sent.
+    """
+    value = float(source)
+    if abs(value) <= INTEGER_MAX or not math.isfinite(value):
+        return int(source)
+    return int(value)
 
 
 def _key(key: Any, where: str) -> str:

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from .json_value import integer_of
 from .limits import MANIFEST_BYTES_MAX, MANIFEST_SCHEMA, RESULT_SCHEMA
 from .schema import problems
 
@@ -76,7 +77,9 @@ def identity_of(file: ManifestFile) -> dict[str, Any] | None:
 
 def _json_object(file: ManifestFile) -> dict[str, Any]:
     try:
-        manifest = json.loads(file.content.decode("utf-8"), parse_constant=_no_constant)
+        manifest = json.loads(
+            file.content.decode("utf-8"), parse_constant=_no_constant, parse_int=integer_of
+        )
     except (ValueError, RecursionError) as error:  # also what is no UTF-8
         raise ManifestError(f"the manifest {file.path} is no JSON: {error}") from error
     if not isinstance(manifest, dict):

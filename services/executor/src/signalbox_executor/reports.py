@@ -8,14 +8,14 @@ import os
 import threading
 from typing import Any
 
+from .json_value import NotJsonError, capsule_of, output_of
 from .limits import (
     ARTIFACTS_MAX,
-    METRIC_NAME_CHARS_MAX,
     METRICS_MAX,
     REPORT_LINE_BYTES_MAX,
     TABLES_MAX,
 )
-from .text import has_controls
+from .text import is_metric_name, is_misleading
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -51,7 +51,7 @@ class Reports:
 
     def _take(self, kind: str, report: dict[str, Any]) -> None:
         if kind == "metric":
-            self._metric(str(report["name"]), float(report["value"]))
+            self._metric(report["name"], report["value"])
         elif kind == "table":
             self._table(str(report["name"]))
         elif kind == "artifact":
@@ -63,22 +63,24 @@ class Reports:
         elif kind == "waiting":
             self.waiting = [str(name) for name in report["threads"]]
         elif kind == "end":
-            self.end = report
+            self._end(report)
         else:
             raise ValueError(f"there is no report called {kind}")
 
-    def _metric(self, name: str, value: float) -> None:
-        is_name = 0 < len(name) <= METRIC_NAME_CHARS_MAX and not has_controls(name)
-        if not math.isfinite(value) or not is_name:
+    def _metric(self, name: Any, value: Any) -> None:
+        # float() would take true and "1" for numbers.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value) or not is_metric_name(name):
             self._refuse(
-                f"metric {name[:100]} is {value}: a metric must be a finite number with a name"
+                f"metric {str(name)[:100]} is {value!r:.100}: a metric must be a finite number "
+                "with a name"
             )
         elif name not in self.metrics and len(self.metrics) >= METRICS_MAX:
             self._refuse(
                 f"metric {name} is one too many: an attempt reports at most {METRICS_MAX} metrics"
             )
         else:
-            self.metrics[name] = value
+            self.metrics[name] = float(value)
 
     def _table(self, name: str) -> None:
         if name not in self._writes:
@@ -91,13 +93,28 @@ class Reports:
             self.tables.append(name)
 
     def _artifact(self, name: str, sha256: str, size: int) -> None:
-        if name not in self.artifacts and len(self.artifacts) >= ARTIFACTS_MAX:
+        if is_misleading(name):
+            self._refuse(
+                f"artifact {name!r:.200} has characters in its name that end a line or turn the "
+                "direction of text: give it a name without them"
+            )
+        elif name not in self.artifacts and len(self.artifacts) >= ARTIFACTS_MAX:
             self._refuse(
                 f"artifact {name} is one too many: an attempt keeps at most {ARTIFACTS_MAX} "
                 "artifacts"
             )
         else:
             self.artifacts[name] = {"sha256": sha256, "bytes": size}
+
+    def _end(self, report: dict[str, Any]) -> None:
+        """The artifact may have written this report itself, past the context that checks it."""
+        self.end = {**report, "capsule": {}, "output": None}
+        try:
+            if report["error"] is None:
+                self.end["capsule"] = capsule_of(report["capsule"])
+            self.end["output"] = output_of(report["output"])
+        except NotJsonError as error:
+            self._refuse(str(error))
 
     def _refuse(self, sentence: str) -> None:
         self.refused = self.refused or sentence
