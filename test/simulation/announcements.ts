@@ -2,7 +2,7 @@
 import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import { attemptText, type Bus, eventText, rowText, runText } from "./ledger.ts";
-import { isGoalMet, isTrulySucceeded } from "./truth.ts";
+import { isChangedSince, isGoalMet, isTrulySucceeded } from "./truth.ts";
 import { decisionsOf, isAnnounced, isOurs, planOf, type SafetyDeps } from "./view.ts";
 
 export function watchAnnouncements(deps: SafetyDeps): void {
@@ -103,13 +103,14 @@ function checkBooks({ ledger, files, violate }: SafetyDeps, event: Event, fact: 
 /** The attempts that had truly succeeded when they were judged: what somebody makes of their runs afterwards does not count. */
 function watchGreens({ files, databricks, clock }: SafetyDeps): ReadonlySet<string> {
   const green = new Set<string>();
-  files.onFact.push(({ ref, fact }) => {
+  files.onFact.push(({ ref, fact, sinceMs }) => {
     if (ref.kind !== "decision") return;
     const about = attemptText(fact as DecisionFact);
     const run = databricks.runs.find(({ key }) => attemptText(key) === about);
     const plan = planOf(files, fact as DecisionFact);
     if (run === undefined || plan === undefined) return;
-    if (isTrulySucceeded(run, plan, clock.nowMs()) && isGoalMet(run, plan)) green.add(about);
+    const isTrue = isTrulySucceeded(run, plan, clock.nowMs()) && isGoalMet(run, plan);
+    if (isTrue || isChangedSince(run, sinceMs)) green.add(about);
   });
   return green;
 }

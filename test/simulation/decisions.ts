@@ -14,7 +14,7 @@ import { attemptText } from "./ledger.ts";
 import { isReadableOutput } from "./output.ts";
 import { odd, producedBy } from "./results.ts";
 import type { Run } from "./runs.ts";
-import { isGoalMet } from "./truth.ts";
+import { isChangedSince, isGoalMet } from "./truth.ts";
 import type { SafetyDeps } from "./view.ts";
 import { settings } from "./workloads.ts";
 
@@ -40,7 +40,7 @@ function checkOutcome(deps: SafetyDeps, outcome: OutcomeFact): void {
   });
 }
 
-function checkDecision(deps: SafetyDeps, { fact }: FactEntry<"decision">): void {
+function checkDecision(deps: SafetyDeps, { fact, sinceMs }: FactEntry<"decision">): void {
   const { files, databricks } = deps;
   const about = attemptText(fact);
   const manifest = files.get(factRef.manifest(fact))?.fact;
@@ -51,12 +51,14 @@ function checkDecision(deps: SafetyDeps, { fact }: FactEntry<"decision">): void 
   // A stop that came while it was judged may have been seen, or not.
   const mayStop = stop !== undefined && allowed.some(({ kind }) => kind !== "outcome");
   if (mayStop) allowed.push({ kind: "outcome", outcome: "cancelled" });
-  const isTrue = allowed.some((next) => textOf(next) === textOf(fact.next));
+  const isChanged = run !== undefined && isChangedSince(run, sinceMs);
+  const isTrue = isChanged || allowed.some((next) => textOf(next) === textOf(fact.next));
   if (!isTrue)
     deps.violate(
       "a decision that does not follow",
       `${about} ${fact.verdict}: ${textOf(fact.next)}, and should be one of ${textOf(allowed)}`,
     );
+  if (isChanged) return;
   checkSaid(deps, fact, manifest, run);
 }
 

@@ -111,7 +111,8 @@ function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDe
 const WITHIN = {
   stoppedCalmly: 2 * MINUTE,
   stoppedEasily: 35 * MINUTE,
-  stopped: 55 * MINUTE,
+  /** A turn that has waited for long ends, and with it its look for a stop: then the slow sweep is next, an hour after the stop. */
+  stopped: 100 * MINUTE,
   unwanted: 3 * HOUR,
 } as const;
 

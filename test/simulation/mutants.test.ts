@@ -9,7 +9,7 @@ const folder = join(import.meta.dirname, "mutants");
 test.each(readdirSync(folder))("%s applies", (file) => {
   const patch = readFileSync(join(folder, file), "utf8");
   const [rule = ""] = patch.split("\n");
-  expect(rule).toMatch(/^[a-z]+: .{10,}$/);
+  expect(rule).toMatch(/^[a-z ]+: .{10,}$/);
   const hunks = [...hunksOf(patch)];
   expect(hunks.length).toBeGreaterThan(0);
   for (const { path, before } of hunks)

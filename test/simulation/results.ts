@@ -183,7 +183,7 @@ function tampered(kind: ResultKind, honest: ResultValue): Uint8Array {
         ),
       );
     case "over before it began":
-      return bytes({ ...lie, started_at: lie["ended_at"], ended_at: lie["started_at"] });
+      return bytes({ ...lie, ended_at: isoOf(msOf(String(lie["started_at"])) - 1) });
     case "of other parameters":
       return bytes(lie);
     case "not utf-8":

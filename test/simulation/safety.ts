@@ -213,6 +213,9 @@ function checkDecision(deps: SafetyDeps, entry: FactEntry<"decision">): void {
     violate("a verdict that is not true", `${about}, the run was ${run?.endings.join()}`);
 }
 
+/** An hour by the fact's own time, which may land some time later. */
+const HURRY_MS = 57 * MINUTE;
+
 /** Cancelling costs work: somebody stopped the chapter, or it is too late, refused or decided. */
 function checkCancel({ files, clock, violate }: SafetyDeps, run: Run, { purpose }: Caller): void {
   const submission = files.get(factRef.submission(run.key))?.fact;
@@ -234,5 +237,5 @@ function checkCancel({ files, clock, violate }: SafetyDeps, run: Run, { purpose 
   const chapter = { run_id: run.key.run_id, chapter: run.chapter };
   const causes = [decision, files.get(stop), files.get(factRef.outcome(chapter))];
   const sinceMs = Math.min(...causes.map((cause) => cause?.atMs ?? Number.POSITIVE_INFINITY));
-  if (clock.nowMs() - sinceMs < 59 * MINUTE) violate("the sweep cancelled in a hurry", about);
+  if (clock.nowMs() - sinceMs < HURRY_MS) violate("the sweep cancelled in a hurry", about);
 }

@@ -1,7 +1,7 @@
 // What is not waited for: a schedule that finds the platform out of order three times in a row leaves it alone until its next tick, and
 // a run under our token that we may not see is refused once permissions cannot show late any more.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
-import { factRef, type Manifest } from "../../shared/domain/facts.ts";
+import { factRef, isStopped, type Manifest } from "../../shared/domain/facts.ts";
 import type { LogFields } from "../../shared/log.ts";
 import { MINUTE, SECOND, type VirtualClock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
@@ -31,7 +31,10 @@ function checkHidden(
   for (const { ref, fact, atMs } of files.all()) {
     const plan = fact as Manifest;
     const isOpen =
-      ref.kind === "manifest" && plan.run_id === run_id && !files.get(factRef.submission(plan));
+      ref.kind === "manifest" &&
+      plan.run_id === run_id &&
+      !isStopped(plan) &&
+      files.get(factRef.submission(plan)) === undefined;
     if (isOpen && nowMs - atMs > HIDDEN_FOR) violate("a stranger is waited for", ref.path);
   }
 }

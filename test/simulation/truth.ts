@@ -1,11 +1,6 @@
 // What may truly be said of an attempt. The judge sees words and files; this sees how the run was meant to end.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
-import {
-  isRefused,
-  type Manifest,
-  type Submission,
-  type Verdict,
-} from "../../shared/domain/facts.ts";
+import { isRefused, type Manifest, type Submission, Verdict } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { MINUTE } from "./clock.ts";
 import { endingOf } from "./endings.ts";
@@ -27,13 +22,14 @@ export type Truth = {
 
 /** The verdicts that are not wrong. More than one where a run was repaired, or where it matters when somebody looked. */
 export function allowedVerdicts(truth: Truth): readonly Verdict[] {
-  const { manifest, submission, run, nowMs } = truth;
+  const { manifest, submission, run, entry, nowMs } = truth;
   if ("stopped" in manifest) return ["cancelled"];
   if (submission === undefined) return [];
   if ("refused" in submission) return ["rejected"];
   if (run === undefined) return ["lost"]; // it was somebody else's, and gone before anybody could look
   const unseen = unseenVerdicts(truth, run);
   if (unseen !== undefined) return unseen;
+  if (isChangedSince(run, entry.sinceMs)) return everyVerdict;
   const allowed = new Set<Verdict>();
   for (const ending of run.endings)
     for (const verdict of endingOf(ending).verdicts)
@@ -47,7 +43,7 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   if (!isTrulySucceeded(run, manifest, nowMs)) allowed.delete("succeeded");
   if (isReported(truth, run)) allowed.delete("unreported");
   // It was changed, or hidden, while it was judged.
-  if (run.overriddenMs !== undefined || isHiddenForLong(truth, run)) allowed.add("unknown");
+  if (isHiddenForLong(truth, run)) allowed.add("unknown");
   if (run.repairedMs === undefined && run.ending === "cancelled")
     allowed.delete(run.endMs < msOf(submission.deadline) ? "timed_out" : "cancelled");
   return [...allowed];
@@ -70,6 +66,12 @@ const isHiddenForLong = ({ submission, nowMs }: Truth, { hidden }: Run): boolean
   submission !== undefined &&
   !isRefused(submission) &&
   nowMs - msOf(submission.submitted_at) > 10 * MINUTE - CLOCKS_OFF_MS_MAX;
+
+/** Somebody repaired it while it was judged: what was read before is gone. */
+export const isChangedSince = ({ repairedMs = 0 }: Run, sinceMs: number): boolean =>
+  repairedMs >= sinceMs;
+
+const everyVerdict: readonly Verdict[] = Verdict.options;
 
 const saysFailed = ({ result, output }: Run): boolean =>
   result?.kind === "honest" && result.status === "FAILED" && isReadableOutput(output);
