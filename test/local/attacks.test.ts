@@ -162,6 +162,112 @@ os._exit(0)
   });
 });
 
+/** Takes what a run of the same user prints into, by its number, whoever holds it; works as root, and wherever nothing refuses it. */
+const TAKER = `
+import base64, ctypes, glob, hashlib, json, os, socket, time, zlib
+libc = ctypes.CDLL(None, use_errno=True)
+def raw(path):
+    fd, content = libc.open(path.encode(), 0), b""
+    piece = ctypes.create_string_buffer(65536)
+    while fd >= 0 and (length := libc.read(fd, piece, 65536)) > 0:
+        content += piece.raw[:length]
+    if fd >= 0:
+        libc.close(fd)
+    return content
+def processes_of(victim):
+    with open("/proc/loadavg") as file:
+        last = int(file.read().split()[-1])
+    for pid in range(max(1, last - 2000), last + 100):
+        words = raw(f"/proc/{pid}/cmdline").split(b"\\0")
+        if len(words) > 3 and words[2].endswith(b"launcher.py") and f"/run_{victim}/".encode() in raw(words[3].decode()):
+            yield pid
+def stdout_of(victim):
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        pids = list(processes_of(victim))
+        if len(pids) > 1:  # the watcher, and the one that speaks
+            return libc.syscall(438, libc.syscall(434, pids[-1], 0), 1, 0)
+    return -1
+def block(result):
+    content = json.dumps(result).encode()
+    digest, packed = hashlib.sha256(content).hexdigest(), base64.b64encode(zlib.compress(content)).decode()
+    parts = [packed[at : at + 1000] for at in range(0, len(packed), 1000)]
+    lines = [f"begin {digest} {len(content)}", *(f"{n}/{len(parts)} {part}" for n, part in enumerate(parts, 1)), f"end {digest}"]
+    return "".join(f"\\nsignalbox-result {line}" for line in lines).encode() + b"\\n"
+def awaited(pattern, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for path in glob.glob(pattern):
+            try:
+                with open(path, "rb") as file:
+                    content = file.read()
+                return content, json.loads(content)
+            except (OSError, ValueError):
+                pass
+        time.sleep(0.005)
+def put(fd, content):
+    while content:
+        content = content[os.write(fd, content):]
+`;
+
+/** Its own block falls out of the 5 MB that are kept, and the one after it is a better one. */
+const flood = (victim: string) => `${TAKER}
+fd = stdout_of("${victim}")
+if fd >= 0:
+    _, result = awaited("${SCRATCHPAD}/run_${victim}/*/iter_001/attempt_001/result.json")
+    result["metrics"]["rmse"] = 0.1
+    time.sleep(0.15)
+    put(fd, (b"x" * 999 + b"\\n") * 5600 + block(result))
+    os.close(fd)
+`;
+
+/** A block before the victim has any, whose own then finds its stdout shut. */
+const shut = (victim: string) => `${TAKER}
+fd = stdout_of("${victim}")
+if fd >= 0:
+    content, plan = awaited("/Volumes/main/ops/plans/run_${victim}/*/iter_001.attempt_001.manifest.json")
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    put(fd, block({
+        "v": 1, "run_id": plan["run_id"], "iter_n": 1, "attempt": 1, "manifest_sha256": hashlib.sha256(content).hexdigest(),
+        "status": "SUCCESS", "started_at": now, "ended_at": now, "duration_seconds": 1.0, "error": None,
+        "metrics": {"rmse": 0.1}, "produced_artifacts": [], "produced_tables": [], "output": None, "summary": "",
+        "capsule": {}, "finished": None, "traceparent": plan["traceparent"],
+        "logs": {"stdout": None, "stderr": None, "stdout_tail": "", "stderr_tail": ""},
+    }))
+    socket.socket(fileno=fd).shutdown(socket.SHUT_WR)
+`;
+
+// Root gets in. Where the executor is not dumpable nobody else does, or only between two of its steps: then the honest result counts.
+test.runIf(process.platform === "linux").concurrent.each([
+  { given: "floods it after its end", victim: "V3", attack: flood },
+  { given: "shuts it before its end", victim: "V4", attack: shut },
+])("a neighbour who takes a run's stdout and $given makes no success", async (given) => {
+  const { victim, attack } = given;
+  const attacker = `TAKES-${victim}`;
+  await plane.send(probe(attacker, attack(victim)));
+  await plane.fact(`run_${attacker}/iter_001.attempt_001.submission.json`);
+  await plane.send(probe(victim, "import time\ntime.sleep(5)\ncontext.metric('rmse', 9)"));
+  const { outcome, metrics } = await plane.outcomeOf(victim);
+  expect(metrics).toEqual(outcome === "succeeded" ? { rmse: 9 } : {});
+});
+
+test.concurrent("executed code cannot make the executor's word out of both streams", async () => {
+  const code = `
+import base64, hashlib, os, time, zlib
+content = b'{"status": "SUCCESS"}'
+digest, packed = hashlib.sha256(content).hexdigest(), base64.b64encode(zlib.compress(content)).decode()
+for tail in (f"begin {digest} {len(content)}", f"1/1 {packed}", f"end {digest}"):
+    os.write(1, b"signalbox-")
+    time.sleep(0.1)
+    os.write(2, f"result {tail}\\n".encode())
+    time.sleep(0.1)
+context.metric("n", 1)
+`;
+  await plane.send(probe("SPLIT", code));
+  // Its own word would be one too many, and the result unreadable.
+  expect(await plane.outcomeOf("SPLIT")).toMatchObject({ outcome: "succeeded", metrics: { n: 1 } });
+});
+
 test.concurrent.each([
   { what: "whose plane it is", path: "/Volumes/main/ops/facts/plane.json" },
   { what: "its own ticket, with the seed", path: "/Volumes/main/ops/facts/run_ITSELF/ticket.json" },
