@@ -213,11 +213,10 @@ def put(fd, content):
 /** Its own block falls out of the 5 MB that are kept, and the one after it is a better one. */
 const flood = (victim: string) => `${TAKER}
 fd = stdout_of("${victim}")
-context.metric("taken", int(fd >= 0))
 if fd >= 0:
     _, result = awaited("${SCRATCHPAD}/run_${victim}/*/iter_001/attempt_001/result.json")
     result["metrics"]["rmse"] = 0.1
-    time.sleep(0.4)
+    time.sleep(0.15)
     put(fd, (b"x" * 999 + b"\\n") * 5600 + block(result))
     os.close(fd)
 `;
@@ -225,7 +224,6 @@ if fd >= 0:
 /** A block before the victim has any, whose own then finds its stdout shut. */
 const shut = (victim: string) => `${TAKER}
 fd = stdout_of("${victim}")
-context.metric("taken", int(fd >= 0))
 if fd >= 0:
     content, plan = awaited("/Volumes/main/ops/plans/run_${victim}/*/iter_001.attempt_001.manifest.json")
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
@@ -239,22 +237,18 @@ if fd >= 0:
     socket.socket(fileno=fd).shutdown(socket.SHUT_WR)
 `;
 
+// Root gets in. Where the executor is not dumpable nobody else does, or only between two of its steps: then the honest result counts.
 test.runIf(process.platform === "linux").concurrent.each([
-  { given: "floods it after its end", victim: "V3", attack: flood, outcome: "unknown" },
-  { given: "shuts it before its end", victim: "V4", attack: shut, outcome: "failed" },
+  { given: "floods it after its end", victim: "V3", attack: flood },
+  { given: "shuts it before its end", victim: "V4", attack: shut },
 ])("a neighbour who takes a run's stdout and $given makes no success", async (given) => {
-  const { victim, attack, outcome } = given;
+  const { victim, attack } = given;
   const attacker = `TAKES-${victim}`;
   await plane.send(probe(attacker, attack(victim)));
   await plane.fact(`run_${attacker}/iter_001.attempt_001.submission.json`);
   await plane.send(probe(victim, "import time\ntime.sleep(5)\ncontext.metric('rmse', 9)"));
-  const { metrics } = await plane.outcomeOf(attacker);
-  // Root gets in, and where the executor is not dumpable nobody else does: then nothing has happened.
-  expect(await plane.outcomeOf(victim)).toMatchObject(
-    metrics["taken"] === 1
-      ? { outcome, metrics: {} }
-      : { outcome: "succeeded", metrics: { rmse: 9 } },
-  );
+  const { outcome, metrics } = await plane.outcomeOf(victim);
+  expect(metrics).toEqual(outcome === "succeeded" ? { rmse: 9 } : {});
 });
 
 test.concurrent("executed code cannot make the executor's word out of both streams", async () => {

@@ -256,6 +256,17 @@ describe("a result in the scratchpad, where others may write", () => {
     expect((await plane.facts.read(factRef.decision(first)))?.fact.reason).toBe("finished: forged");
   });
 
+  test("one that stands alone in output whose beginning is cut off is nobody's", async () => {
+    const plane = await overPlane({ result: undefined, second: 200 });
+    plane.print(accepted.databricks_run_id, `x\n${blockOf(forged)}`, true);
+    await deliver(plane.ports, endedOf(first));
+    expect((await plane.facts.read(factRef.decision(first)))?.fact).toMatchObject({
+      verdict: "unreported",
+      result: null,
+      reason: expect.stringMatching(/the output's beginning is cut off/),
+    });
+  });
+
   test("a second one in the output, by whoever could write there, can deny and not make a success", async () => {
     const plane = await overPlane({ result: undefined, second: 200 });
     const own = JSON.stringify({ ...result, finished: "converged" });

@@ -26,6 +26,8 @@ type ResultKind =
   | "half-read"
   | "said twice"
   | "over before it began"
+  /** Names a table that its plan does not permit. */
+  | "beyond its plan"
   /** Of somebody who repaired the run with parameters of their own: valid, and not what was asked for. */
   | "of other parameters";
 
@@ -59,6 +61,7 @@ const lies = [
   "half-read",
   "said twice",
   "over before it began",
+  "beyond its plan",
 ] as const satisfies readonly ResultKind[];
 
 type Written = {
@@ -182,6 +185,8 @@ function tampered(kind: ResultKind, honest: ResultValue): Uint8Array {
           '"status":"FAILED","status":"SUCCESS"',
         ),
       );
+    case "beyond its plan":
+      return bytes({ ...lie, produced_tables: ["prod.finance.ledger"] });
     case "over before it began":
       return bytes({ ...lie, ended_at: isoOf(msOf(String(lie["started_at"])) - 1) });
     case "of other parameters":

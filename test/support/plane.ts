@@ -150,12 +150,12 @@ export function createPlane(changed: Partial<Settings> = {}) {
     factTexts: () => textsOf(files, (path) => !path.startsWith("open/")),
     /** What executors and people may read, by their paths. */
     planTexts: () => textsOf(plans, () => true),
-    /** What an attempt of that run prints at its end. */
-    print: (databricksRunId: string, logs: string) =>
+    /** What an attempt of that run prints at its end, or what is left of it. */
+    print: (databricksRunId: string, logs: string, isTruncated = false) =>
       memory.jobs.outputs.set(taskRunIdOf(databricksRunId), {
         kind: "output",
         logs,
-        isTruncated: false,
+        isTruncated,
       }),
     /** Which chapters have a marker. */
     open: () => [...files.keys()].filter((path) => path.startsWith("open/")),
