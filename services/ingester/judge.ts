@@ -27,7 +27,7 @@ import { attemptName } from "../../shared/domain/payload.ts";
 import { type ResultReading, withinPlan } from "../../shared/domain/result.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
-import { type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
+import { borneOut, type Evidence, type Judgement, verdictOf } from "../../shared/domain/verdict.ts";
 import type {
   DigestPort,
   FactsPort,
@@ -286,9 +286,10 @@ async function reportAgain(
  */
 async function decideAndFollow(
   deps: JudgeDeps,
-  evidence: Evidence,
+  whole: Evidence,
   judgement: Extract<Judgement, { kind: "verdict" }>,
 ): Promise<void> {
+  const evidence = { ...whole, result: borneOut(judgement.verdict, whole.result) };
   const { manifest, submission, result } = evidence;
   const resultPath = await keepJudged(deps, { ...manifest, ...submission }, result);
   const fact = await decisionOf(deps, evidence, judgement, resultPath);

@@ -134,6 +134,16 @@ function judgeResult({ result, nowMs, settleMs }: Evidence, run: DatabricksRun):
   return judged("unreported", `the run says SUCCESS, but ${why}`);
 }
 
+/**
+ * What a verdict leaves of the result that it was given on. A result that says SUCCESS is no
+ * witness of a run that did not succeed: an executor that printed it would have ended well, so
+ * somebody else may have.
+ */
+export const borneOut = (verdict: Verdict, reading: ResultReading): ResultReading =>
+  reading.kind === "valid" && reading.result.status === "SUCCESS" && verdict !== "succeeded"
+    ? { kind: "invalid", reason: "its result says SUCCESS of a run that did not succeed" }
+    : reading;
+
 const judged = (verdict: Verdict, reason: string): Judgement => ({
   kind: "verdict",
   verdict,

@@ -88,3 +88,16 @@ test.each([
     capsule_delta: row.delta,
   });
 });
+
+test.each([
+  { ending: endings.failure, outcome: "failed" },
+  { ending: endings.cancelled, outcome: "cancelled" },
+])("a success that a run printed which then $outcome is no result", async ({ ending, outcome }) => {
+  const plane = await overPlane({ facts: submitted, ending, result });
+  await deliver(plane.ports, ended);
+  expect(await decisionIn(plane)).toMatchObject({
+    next: { kind: "outcome", outcome },
+    result: null,
+    result_path: null,
+  });
+});

@@ -133,6 +133,8 @@ function checkSaid(
     databricks_run_id: [fact.databricks_run_id, id],
     try: [fact.try, manifest.try],
     mode: [fact.mode, manifest.mode],
+    ...(fact.verdict !== "succeeded" &&
+      fact.result !== null && { status: [fact.result.status, "FAILED"] as const }),
     ...(fact.result !== null && { metrics: [fact.result.metrics, metrics] as const }),
     ...(fact.result !== null &&
       "files" in manifest && {
