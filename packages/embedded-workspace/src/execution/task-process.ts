@@ -96,6 +96,7 @@ function environmentOf(given: TaskProcess, folder: TaskFolder): Record<string, s
     ...given.environment,
     PYTHONPATH: siteFolder,
     WORKSPACE_MOUNTS: folder.mountsFile,
+    WORKSPACE_PACKAGES: folder.packages,
   };
 }
 

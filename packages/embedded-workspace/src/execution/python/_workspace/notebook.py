@@ -9,7 +9,7 @@ import sys
 import types
 
 from _workspace.errors import TaskError
-from _workspace.libraries import install
+from _workspace.libraries import install_words
 from _workspace.runtime import globals_of
 
 _HEADER = "# Databricks notebook source"
