@@ -16,3 +16,13 @@ export function python(program: string, rows: readonly unknown[]): Json[] {
   };
   return JSON.parse(execFileSync("python3", ["-c", whole], options));
 }
+
+/** Whether this machine's Python has a module, by which ours is held against the original. */
+export function hasModule(name: string): boolean {
+  try {
+    execFileSync("python3", ["-c", `import ${name}`], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
