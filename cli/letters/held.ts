@@ -1,15 +1,16 @@
-// Handles dead letters for people: looks at them, puts them back, throws them away. Nothing is
-// changed before it is safe elsewhere.
+// Dead letters in hand. While they are held, others do not see them, so the holder puts them back;
+// of each only what that takes is kept, so that a hundred thousand of them need no room.
 import {
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
-  SendMessageCommand,
 } from "@aws-sdk/client-sqs";
-import { FIRST_BY } from "../shared/topology.ts";
-import type { DeadLetterQueue, Description, Replay } from "./dead-letter-queues.ts";
-import type { QueuesAccess } from "./stage-context.ts";
+import { inTurns } from "../frame/in-turns.ts";
+import { BATCH_MAX } from "../messages.ts";
+import type { QueuesAccess } from "../stage-context.ts";
+import type { DeadLetterQueue, Description } from "./queues.ts";
 
 export type DeadLetter = Description & {
   /** The name of its dead-letter queue. */
@@ -20,56 +21,110 @@ export type DeadLetter = Description & {
   readonly body: string;
 };
 
-/** Selects dead letters. Absent: all. */
-export type Filter = {
-  readonly message?: string | undefined;
-  readonly run?: string | undefined;
-  readonly error?: string | undefined;
+type Handle = Pick<DeadLetter, "queueUrl" | "receiptHandle">;
+
+/** For so long nobody else sees a letter if this process is killed and cannot put it back. */
+const HOLD_SECONDS = 60;
+/** Held letters are held on when so much of that time has gone. */
+const EXTEND_MS = HOLD_SECONDS * 500;
+
+export type Held = {
+  readonly take: (letter: DeadLetter) => void;
+  /** Whether it is in hand already: a queue may deliver a message twice. */
+  readonly has: (messageId: string) => boolean;
+  readonly forget: (messageId: string) => void;
+  readonly count: () => number;
+  /** Holds on to all of them, if they would soon be visible. */
+  readonly keep: () => Promise<void>;
+  /** Lets go of all of them, so that they are visible at once. */
+  readonly putBack: () => Promise<void>;
 };
 
-export const fits = (letter: DeadLetter, { message, run, error }: Filter): boolean =>
-  (message === undefined || letter.messageId === message) &&
-  (run === undefined || letter.runId === run) &&
-  (error === undefined || letter.errorName === error);
+export function createHeld({ sqs }: Pick<QueuesAccess, "sqs">): Held {
+  const handles = new Map<string, Handle>();
+  let extendedMs = Date.now();
+  let extending: Promise<void> | undefined;
+  const changeAll = async (seconds: number): Promise<void> => {
+    const batches = [...Map.groupBy(handles.values(), ({ queueUrl }) => queueUrl)].flatMap(
+      ([queueUrl, each]) => chunksOf(each).map((chunk) => ({ queueUrl, chunk })),
+    );
+    // If SQS no longer knows one of them, the others are still held or put back.
+    await inTurns(batches, ({ queueUrl, chunk }) =>
+      sqs
+        .send(
+          new ChangeMessageVisibilityBatchCommand({
+            QueueUrl: queueUrl,
+            Entries: chunk.map(({ receiptHandle }, i) => ({
+              ...{ Id: String(i), ReceiptHandle: receiptHandle, VisibilityTimeout: seconds },
+            })),
+          }),
+        )
+        .catch(() => {}),
+    );
+  };
+  return {
+    take: ({ messageId, queueUrl, receiptHandle }) =>
+      handles.set(messageId, { queueUrl, receiptHandle }),
+    has: (messageId) => handles.has(messageId),
+    forget: (messageId) => handles.delete(messageId),
+    count: () => handles.size,
+    keep: async () => {
+      if (Date.now() - extendedMs < EXTEND_MS) return await extending;
+      extendedMs = Date.now();
+      extending = changeAll(HOLD_SECONDS).finally(() => {
+        extending = undefined;
+      });
+      await extending;
+    },
+    putBack: async () => {
+      await extending;
+      await changeAll(0);
+      handles.clear();
+    },
+  };
+}
 
-/**
- * Dead letters in hand, by message. While they are held, others do not see them, so the holder puts
- * them back.
- */
-export type Held = Map<string, DeadLetter>;
+const chunksOf = <T>(items: readonly T[]): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(items.length / BATCH_MAX) }, (_, i) =>
+    items.slice(i * BATCH_MAX, (i + 1) * BATCH_MAX),
+  );
 
-const DEAD_LETTERS_MAX = 5_000;
+export type Depth = { readonly visible: number; readonly inOthersHands: number };
 
-/** Takes every dead letter of a queue in hand, for so many seconds. */
-export async function takeDeadLetters(
+/** About how many letters there are, and how many somebody else holds at this moment. */
+export async function depthOf(
+  queues: QueuesAccess,
+  { queueName }: DeadLetterQueue,
+): Promise<Depth> {
+  const { Attributes = {} } = await queues.sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: await queues.urlOf(queueName),
+      AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    }),
+  );
+  return {
+    visible: Number(Attributes.ApproximateNumberOfMessages ?? 0),
+    inOthersHands: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),
+  };
+}
+
+/** Up to ten letters, held for a minute. Empty if there are none, or if SQS did not find any. */
+export async function takeTen(
   queues: QueuesAccess,
   dlq: DeadLetterQueue,
-  held: Held,
-  seconds: number,
-): Promise<void> {
+): Promise<readonly DeadLetter[]> {
   const queueUrl = await queues.urlOf(dlq.queueName);
-  // A receive may come back empty although there is more (SQS asks only a part of its servers). Two
-  // empty ones in a row are the end.
-  for (let vain = 0, taken = 0; vain < 2 && taken < DEAD_LETTERS_MAX; ) {
-    const { Messages = [] } = await queues.sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: queueUrl,
-        MaxNumberOfMessages: 10,
-        WaitTimeSeconds: 1,
-        VisibilityTimeout: seconds,
-        MessageAttributeNames: ["All"],
-        MessageSystemAttributeNames: ["SentTimestamp", "SenderId", "DeadLetterQueueSourceArn"],
-      }),
-    );
-    // If there are many dead letters, the first may be visible again before the last is taken.
-    const count = held.size;
-    for (const message of Messages) {
-      const letter = deadLetterOf(dlq, queueUrl, message);
-      held.set(letter.messageId, letter);
-    }
-    vain = held.size === count ? vain + 1 : 0;
-    taken += Messages.length;
-  }
+  const { Messages = [] } = await queues.sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: queueUrl,
+      MaxNumberOfMessages: BATCH_MAX,
+      WaitTimeSeconds: 1,
+      VisibilityTimeout: HOLD_SECONDS,
+      MessageAttributeNames: ["All"],
+      MessageSystemAttributeNames: ["SentTimestamp", "SenderId", "DeadLetterQueueSourceArn"],
+    }),
+  );
+  return Messages.map((message) => deadLetterOf(dlq, queueUrl, message));
 }
 
 const deadLetterOf = (dlq: DeadLetterQueue, queueUrl: string, message: Message): DeadLetter => ({
@@ -81,51 +136,20 @@ const deadLetterOf = (dlq: DeadLetterQueue, queueUrl: string, message: Message):
   ...dlq.describe(message),
 });
 
-/**
- * Lets go of dead letters, so that they are visible at once. If SQS no longer knows one of them,
- * the others are still put back.
- */
-export async function putBack(queues: QueuesAccess, letters: Iterable<DeadLetter>): Promise<void> {
-  await Promise.allSettled(
-    [...letters].map(({ queueUrl, receiptHandle }) =>
-      queues.sqs.send(
-        new ChangeMessageVisibilityCommand({
-          QueueUrl: queueUrl,
-          ReceiptHandle: receiptHandle,
-          VisibilityTimeout: 0,
-        }),
-      ),
-    ),
-  );
-}
-
-export async function discard(queues: QueuesAccess, letter: DeadLetter): Promise<void> {
-  const { queueUrl, receiptHandle } = letter;
-  await queues.sqs.send(
-    new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle }),
-  );
-}
-
-/**
- * Sends the replay of this dead letter, in the name of the person who replays it, with its first
- * sender as a note. The dead letter stays: a crash now leaves two messages, and the facts make them
- * one.
- */
-export async function resend(
+/** Removes letters of one queue, at most ten. @returns the ids of those that SQS still has */
+export async function remove(
   queues: QueuesAccess,
-  { traceparent, firstBy }: DeadLetter,
-  { queue, body }: Extract<Replay, { kind: "yes" }>,
-): Promise<void> {
-  const attributes = { traceparent, [FIRST_BY]: firstBy };
-  await queues.sqs.send(
-    new SendMessageCommand({
-      QueueUrl: await queues.sourceUrl(queue),
-      MessageBody: body,
-      MessageAttributes: Object.fromEntries(
-        Object.entries(attributes)
-          .filter(([, value]) => value)
-          .map(([name, StringValue]) => [name, { DataType: "String", StringValue }]),
-      ),
+  letters: readonly DeadLetter[],
+): Promise<ReadonlySet<string>> {
+  const [first] = letters;
+  if (first === undefined) return new Set();
+  const { Failed = [] } = await queues.sqs.send(
+    new DeleteMessageBatchCommand({
+      QueueUrl: first.queueUrl,
+      Entries: letters.map(({ receiptHandle }, i) => ({
+        ...{ Id: String(i), ReceiptHandle: receiptHandle },
+      })),
     }),
   );
+  return new Set(Failed.map(({ Id }) => letters[Number(Id)]?.messageId ?? ""));
 }

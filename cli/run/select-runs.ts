@@ -1,0 +1,150 @@
+// Finds runs by what people know of them. It reads markers and facts, so no warehouse wakes up.
+import {
+  type ChapterKey,
+  factRef,
+  type Marker,
+  markerKey,
+  type OutcomeFact,
+  OVER_FOLDER,
+} from "../../shared/domain/facts.ts";
+import { aliveAtMs } from "../../shared/domain/marker.ts";
+import { listedMarker } from "../../shared/story/listed-marker.ts";
+import { inTurns } from "../frame/in-turns.ts";
+import type { RunReader } from "./read-run.ts";
+
+export type Filter = {
+  readonly workload?: string | undefined;
+  readonly outcome?: string | undefined;
+  /** In epoch milliseconds. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** A part of the run's id or reason, whatever its case. */
+  readonly text?: string | undefined;
+};
+
+type OnRead = (done: number, total: number) => void;
+
+/**
+ * A marker, and how long its chapter has shown no sign of life: at least so long if the sweep has
+ * healed it since.
+ */
+export type OpenRun = Marker & {
+  readonly silent_seconds: number;
+  readonly workload?: string | undefined;
+  readonly accepted_at?: string | undefined;
+  /** Whether its last attempt was submitted; a marker only knows after the first look. */
+  readonly is_submitted?: boolean | undefined;
+};
+
+export const longestSilentFirst = (
+  markers: readonly Marker[],
+  timeScale: number,
+  nowMs: number,
+): readonly OpenRun[] =>
+  markers
+    .map((marker) => {
+      const silentMs = nowMs - aliveAtMs(marker, timeScale);
+      return { ...marker, silent_seconds: Math.max(0, Math.round(silentMs / 1000)) };
+    })
+    .toSorted((a, b) => b.silent_seconds - a.silent_seconds);
+
+export type OpenRuns = { readonly runs: readonly OpenRun[]; readonly count: number };
+
+/**
+ * The open chapters that fit, the longest silent first: at most `limit`, and how many are open. A
+ * listing has the time of each marker's last write, so only the oldest are read.
+ */
+export async function openRuns(
+  reader: RunReader,
+  { workload, text, since, until }: Filter,
+  { limit, timeScale, onRead }: { limit: number; timeScale: number; onRead: OnRead },
+): Promise<OpenRuns> {
+  const listed = (await reader.markers.list())
+    .filter(({ key }) => workload !== undefined || isIn(key.run_id, text))
+    .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
+  const isFiltered = [workload, since, until].some((each) => each !== undefined);
+  const wanted = isFiltered ? listed : listed.slice(0, limit);
+  let done = 0;
+  const read = await inTurns(wanted, async (listing) => {
+    const marker = await listedMarker(reader, listing);
+    onRead(++done, wanted.length);
+    return marker;
+  });
+  const markers = read.filter((marker) => marker !== undefined);
+  const open = longestSilentFirst(markers, timeScale, Date.now());
+  if (!isFiltered)
+    return { runs: await inTurns(open, (run) => withTicket(reader, run)), count: listed.length };
+  const detailed = (await inTurns(open, (run) => withTicket(reader, run))).filter(
+    (run) =>
+      (workload === undefined || run.workload === workload) &&
+      isIn(run.run_id, text) &&
+      isWithin(run.accepted_at, since, until),
+  );
+  return { runs: detailed.slice(0, limit), count: detailed.length };
+}
+
+async function withTicket(reader: RunReader, run: OpenRun): Promise<OpenRun> {
+  const ticket = await reader.facts.read(factRef.ticket(run.run_id)).catch(() => undefined);
+  const key = { run_id: run.run_id, iter_n: run.iter_n ?? 1, attempt: run.attempt ?? 1 };
+  const isLooked = run.iter_n !== undefined;
+  const submission = isLooked
+    ? true
+    : (await reader.facts.read(factRef.submission(key)).catch(() => undefined)) !== undefined;
+  return {
+    ...run,
+    workload: ticket?.fact.ticket.workload,
+    accepted_at: ticket?.fact.accepted_at,
+    is_submitted: submission,
+  };
+}
+
+const isIn = (value: string, text: string | undefined): boolean =>
+  text === undefined || value.toLowerCase().includes(text.toLowerCase());
+
+const isWithin = (iso: string | undefined, since = -Infinity, until = Infinity): boolean => {
+  const ms = iso === undefined ? Number.NaN : Date.parse(iso);
+  return Number.isFinite(ms)
+    ? ms >= since && ms <= until
+    : since === -Infinity && until === Infinity;
+};
+
+const DAY_MS = 86_400_000;
+
+/** How far back runs are looked for, unless a time is named. */
+const RECENT_MS = DAY_MS;
+
+/** The chapters that ended in a time and fit, the youngest first, at most `limit`. */
+export async function overRuns(
+  reader: RunReader,
+  { workload, outcome, since = Date.now() - RECENT_MS, until = Date.now(), text }: Filter,
+  { limit, onRead }: { limit: number; onRead: OnRead },
+): Promise<readonly OutcomeFact[]> {
+  const found: OutcomeFact[] = [];
+  for (let dayMs = Math.floor(until / DAY_MS) * DAY_MS; dayMs > since - DAY_MS; dayMs -= DAY_MS) {
+    const keys = await endedOn(reader, new Date(dayMs).toISOString().slice(0, 10));
+    let done = 0;
+    const facts = await inTurns(keys, async (key) => {
+      const fact = (await reader.facts.read(factRef.outcome(key)).catch(() => undefined))?.fact;
+      onRead(++done, keys.length);
+      return fact;
+    });
+    const fitting = facts
+      .filter((fact) => fact !== undefined)
+      .filter(
+        (fact) =>
+          (workload === undefined || fact.workload === workload) &&
+          (outcome === undefined || fact.outcome === outcome) &&
+          (isIn(fact.run_id, text) || isIn(fact.reason, text)) &&
+          isWithin(fact.ended_at, since, until),
+      )
+      .toSorted((a, b) => (a.ended_at < b.ended_at ? 1 : -1));
+    found.push(...fitting);
+    if (found.length >= limit) break;
+  }
+  return found.slice(0, limit);
+}
+
+async function endedOn(reader: RunReader, day: string): Promise<readonly ChapterKey[]> {
+  const names = await reader.namesIn(`${OVER_FOLDER}/${day}`);
+  return names.flatMap((name) => markerKey(name.replace(/\.json$/, "")) ?? []);
+}
