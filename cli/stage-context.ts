@@ -68,7 +68,9 @@ export const awsOptionsOf = ({ aws, local }: Pick<StageInUse, "aws" | "local">) 
   maxAttempts: 3,
   ...(local !== undefined && {
     region: local.environment["AWS_REGION"] ?? "us-east-1",
-    endpoint: local.environment["AWS_ENDPOINT_URL"] ?? "",
+    // Of a local plane, only the queues are used: its endpoint for SQS, if it has one of its own.
+    endpoint:
+      local.environment["AWS_ENDPOINT_URL_SQS"] ?? local.environment["AWS_ENDPOINT_URL"] ?? "",
     credentials: {
       accessKeyId: local.environment["AWS_ACCESS_KEY_ID"] ?? "",
       secretAccessKey: local.environment["AWS_SECRET_ACCESS_KEY"] ?? "",

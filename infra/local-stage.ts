@@ -26,8 +26,8 @@ const LocalStageFile = z.strictObject({
   /** What a stage file holds. */
   stage: StageFile,
   /**
-   * What the tools of AWS and Databricks read from the environment: AWS_ENDPOINT_URL,
-   * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, DATABRICKS_CLIENT_ID,
+   * What the tools of AWS and Databricks read from the environment: AWS_ENDPOINT_URL_SQS (or
+   * AWS_ENDPOINT_URL), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, DATABRICKS_CLIENT_ID,
    * DATABRICKS_CLIENT_SECRET, SIGNALBOX_CA_FILE, …
    */
   environment: z.record(z.string(), z.string()),

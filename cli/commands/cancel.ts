@@ -1,4 +1,5 @@
 // `signalbox cancel`: asks open chapters to stop. The facts decide what that still means.
+import { factRef } from "../../shared/domain/facts.ts";
 import { Cancellation } from "../../shared/domain/messages.ts";
 import { command, count, past, stageOption, stagesOption } from "../frame/command.ts";
 import { progressOf } from "../frame/progress.ts";
@@ -114,6 +115,12 @@ async function stopOne(
   io: Io,
 ): Promise<ExitCode> {
   const chapter = named ?? (await openChapter(facts, runId));
+  const key = { run_id: runId, chapter: chapter ?? 1 };
+  const ended = (await facts.facts.read(factRef.outcome(key)))?.fact;
+  if (ended !== undefined) {
+    io.complain(`chapter ${key.chapter} of ${runId} is over as ${ended.outcome}: nothing to stop`);
+    return 3;
+  }
   if (chapter === undefined) {
     io.complain(`${runId} is not open: there is nothing to stop (signalbox runs lists what is)`);
     return 3;

@@ -75,7 +75,9 @@ export const doctor: CommandOf = (io) =>
       if (options.workload !== undefined && !options.probe)
         throw new UsageError("--workload says whose compute is tried: it goes with --probe");
       await using opened = new AsyncDisposableStack();
-      io.exit(await examined({ ...options, stage, folder }, opened, io));
+      // A plane on this machine has no functions and no stack that could be looked at.
+      const aws = options.aws && stage.local === undefined;
+      io.exit(await examined({ ...options, aws, stage, folder }, opened, io));
     });
 
 type Examined = {

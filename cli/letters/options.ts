@@ -62,14 +62,19 @@ export type Opened = Disposable & {
 /** @throws UsageError, StageError */
 export function opened(selected: Selected, io: Io): Opened {
   const stage = stageOf(selected, io);
-  const dlqs = dlqsOf(stage.stack, selected.queue);
+  const dlqs = dlqsOf(stage, selected.queue);
   const queues = openQueues(stage);
   return { stage, queues, dlqs, [Symbol.dispose]: () => queues[Symbol.dispose]() };
 }
 
-function dlqsOf(stack: string, given: readonly string[] | undefined): readonly DeadLetterQueue[] {
+function dlqsOf(
+  { stack, local }: StageInUse,
+  given: readonly string[] | undefined,
+): readonly DeadLetterQueue[] {
   const dlqs = deadLetterQueuesOf(stack);
-  if (given === undefined) return dlqs;
+  // A plane on this machine may lack the queues of what it does not have, such as a schedule.
+  if (given === undefined)
+    return local === undefined ? dlqs : dlqs.map((dlq) => ({ ...dlq, isOptional: true }));
   return given.map((name) => {
     const dlq = dlqs.find((each) => each.name === name);
     if (dlq === undefined)

@@ -4,10 +4,12 @@ import {
   factRef,
   type Marker,
   markerKey,
+  markerName,
   type OutcomeFact,
   OVER_FOLDER,
 } from "../../shared/domain/facts.ts";
 import { aliveAtMs } from "../../shared/domain/marker.ts";
+import type { MarkerListing } from "../../shared/ports.ts";
 import { listedMarker } from "../../shared/story/listed-marker.ts";
 import { inTurns } from "../frame/in-turns.ts";
 import type { RunReader } from "./read-run.ts";
@@ -60,28 +62,44 @@ export async function openRuns(
   { limit, timeScale, onRead }: { limit: number; timeScale: number; onRead: OnRead },
 ): Promise<OpenRuns> {
   const listed = (await reader.markers.list())
-    .filter(({ key }) => workload !== undefined || isIn(key.run_id, text))
+    .filter(({ key }) => isIn(key.run_id, text))
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs);
   const isFiltered = [workload, since, until].some((each) => each !== undefined);
   const wanted = isFiltered ? listed : listed.slice(0, limit);
   let done = 0;
   const read = await inTurns(wanted, async (listing) => {
-    const marker = await listedMarker(reader, listing);
+    const run = await openRun(reader, listing, timeScale);
     onRead(++done, wanted.length);
-    return marker;
+    return run;
   });
-  const markers = read.filter((marker) => marker !== undefined);
-  const open = longestSilentFirst(markers, timeScale, Date.now());
-  if (!isFiltered)
-    return { runs: await inTurns(open, (run) => withTicket(reader, run)), count: listed.length };
-  const detailed = (await inTurns(open, (run) => withTicket(reader, run))).filter(
-    (run) =>
-      (workload === undefined || run.workload === workload) &&
-      isIn(run.run_id, text) &&
-      isWithin(run.accepted_at, since, until),
-  );
-  return { runs: detailed.slice(0, limit), count: detailed.length };
+  const fitting = read
+    .filter((run) => run !== undefined)
+    .filter(
+      (run) =>
+        (workload === undefined || run.workload === workload) &&
+        isWithin(run.accepted_at, since, until),
+    )
+    .toSorted((a, b) => b.silent_seconds - a.silent_seconds);
+  const over = read.filter((run) => run === undefined).length;
+  const count = isFiltered ? fitting.length : listed.length - over;
+  return { runs: fitting.slice(0, limit), count };
 }
+
+/** Undefined if it is over: its marker stays until its outcome is announced and recorded. */
+async function openRun(
+  reader: RunReader,
+  listing: MarkerListing,
+  timeScale: number,
+): Promise<OpenRun | undefined> {
+  const marker = await listedMarker(reader, listing);
+  if (marker === undefined || (await outcomeOf(reader, listing.key)) !== undefined)
+    return undefined;
+  const [open] = longestSilentFirst([marker], timeScale, Date.now());
+  return open && (await withTicket(reader, open));
+}
+
+const outcomeOf = async ({ facts }: RunReader, key: ChapterKey): Promise<OutcomeFact | undefined> =>
+  (await facts.read(factRef.outcome(key)).catch(() => undefined))?.fact;
 
 async function withTicket(reader: RunReader, run: OpenRun): Promise<OpenRun> {
   const ticket = await reader.facts.read(factRef.ticket(run.run_id)).catch(() => undefined);
@@ -113,35 +131,44 @@ const DAY_MS = 86_400_000;
 /** How far back runs are looked for, unless a time is named. */
 const RECENT_MS = DAY_MS;
 
+/** So many of the youngest markers may belong to runs that are over, but not in the books yet. */
+const UNRECORDED_MAX = 1_000;
+
 /** The chapters that ended in a time and fit, the youngest first, at most `limit`. */
 export async function overRuns(
   reader: RunReader,
   { workload, outcome, since = Date.now() - RECENT_MS, until = Date.now(), text }: Filter,
   { limit, onRead }: { limit: number; onRead: OnRead },
 ): Promise<readonly OutcomeFact[]> {
-  const found: OutcomeFact[] = [];
-  for (let dayMs = Math.floor(until / DAY_MS) * DAY_MS; dayMs > since - DAY_MS; dayMs -= DAY_MS) {
-    const keys = await endedOn(reader, new Date(dayMs).toISOString().slice(0, 10));
+  const found = new Map<string, OutcomeFact>();
+  const look = async (keys: readonly ChapterKey[]) => {
     let done = 0;
     const facts = await inTurns(keys, async (key) => {
-      const fact = (await reader.facts.read(factRef.outcome(key)).catch(() => undefined))?.fact;
+      const fact = await outcomeOf(reader, key);
       onRead(++done, keys.length);
       return fact;
     });
-    const fitting = facts
-      .filter((fact) => fact !== undefined)
-      .filter(
-        (fact) =>
-          (workload === undefined || fact.workload === workload) &&
-          (outcome === undefined || fact.outcome === outcome) &&
-          (isIn(fact.run_id, text) || isIn(fact.reason, text)) &&
-          isWithin(fact.ended_at, since, until),
+    for (const fact of facts)
+      if (
+        fact !== undefined &&
+        (workload === undefined || fact.workload === workload) &&
+        (outcome === undefined || fact.outcome === outcome) &&
+        (isIn(fact.run_id, text) || isIn(fact.reason, text)) &&
+        isWithin(fact.ended_at, since, until)
       )
-      .toSorted((a, b) => (a.ended_at < b.ended_at ? 1 : -1));
-    found.push(...fitting);
-    if (found.length >= limit) break;
-  }
-  return found.slice(0, limit);
+        found.set(markerName(fact), fact);
+  };
+  await look(await unrecorded(reader));
+  for (let dayMs = startOfDay(until); dayMs > since - DAY_MS && found.size < limit; dayMs -= DAY_MS)
+    await look(await endedOn(reader, new Date(dayMs).toISOString().slice(0, 10)));
+  return [...found.values()].toSorted((a, b) => (a.ended_at < b.ended_at ? 1 : -1)).slice(0, limit);
+}
+
+const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
+
+async function unrecorded({ markers }: RunReader): Promise<readonly ChapterKey[]> {
+  const listed = (await markers.list()).toSorted((a, b) => b.modifiedMs - a.modifiedMs);
+  return listed.slice(0, UNRECORDED_MAX).map(({ key }) => key);
 }
 
 async function endedOn(reader: RunReader, day: string): Promise<readonly ChapterKey[]> {
