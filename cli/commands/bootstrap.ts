@@ -3,7 +3,13 @@
 import { randomUUID } from "node:crypto";
 import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
-import { checkIdentities, executorsOf, readWorkloads } from "../../infra/workloads.ts";
+import {
+  checkIdentities,
+  executorsOf,
+  readWorkloads,
+  scratchpadsOf,
+  usualScratchpad,
+} from "../../infra/workloads.ts";
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
 import type { WorkspaceCheckOptions } from "../doctor/check.ts";
@@ -37,10 +43,12 @@ async function prepared(stage: StageInUse, folder: string, io: Io): Promise<Exit
   const workloads = readWorkloads(folder);
   checkIdentities(stage, workloads, folder);
   const executors = executorsOf(stage, workloads);
+  const scratchpads = scratchpadsOf(usualScratchpad(stage), workloads);
   await using client = workspaceClient(await loginOf(stage, io));
   const { catalog, schema, volumes, client_id, on_call } = stage.databricks;
   const { planeId, executorPath, maySubmit } = await prepare(client, {
     ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
+    scratchpads,
     onCall: on_call?.client_id,
     planeId: randomUUID(),
     nowIso: new Date().toISOString(),
@@ -49,7 +57,7 @@ async function prepared(stage: StageInUse, folder: string, io: Io): Promise<Exit
   const scope = await prepareSecretScope(client.http, stage.stack, executors);
   io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
   io.print(await bundleDeployed(client, stage, executorPath, io));
-  const bounded = await areBounded({ stage, client, executors }, io);
+  const bounded = await areBounded({ stage, client, executors, scratchpads }, io);
   if (!bounded || !maySubmit) {
     io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
     return 1;
@@ -73,7 +81,7 @@ function requireOwner({ environment }: Io): void {
  * checked now.
  */
 async function areBounded(
-  options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors">,
+  options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors" | "scratchpads">,
   { print }: Io,
 ): Promise<boolean> {
   const check = (id: string, look: () => Promise<Finding>): Check => ({

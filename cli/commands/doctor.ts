@@ -6,6 +6,8 @@ import {
   executorsOf,
   readWorkloads,
   scheduledOf,
+  scratchpadsOf,
+  usualScratchpad,
   type Workload,
 } from "../../infra/workloads.ts";
 import { systemClock } from "../../shared/adapters/system.ts";
@@ -107,6 +109,7 @@ async function examined(
     ...workloadChecks(stage, workloads),
     ...(await ofWorkspace(stage, io, opened, {
       executors: executorsOf(stage, workloads),
+      scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
       withWarehouse: warehouse,
       withAws: aws,
     })),
@@ -211,7 +214,10 @@ async function ofWorkspace(
   stage: StageInUse,
   io: Io,
   opened: AsyncDisposableStack,
-  { withAws, ...more }: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse"> & WithAws,
+  {
+    withAws,
+    ...more
+  }: Pick<WorkspaceCheckOptions, "executors" | "scratchpads" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
   try {
     const looker = await lookerOf(stage, io);

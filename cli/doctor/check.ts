@@ -1,6 +1,7 @@
 // A check of the doctor: one question, one sentence as the answer, and a remedy if it is not the
 // right one.
 import type { Stage } from "../../infra/stage.ts";
+import type { Scratchpad } from "../../infra/workloads.ts";
 import { messageOf } from "../../shared/domain/body.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 
@@ -31,6 +32,8 @@ export type WorkspaceCheckOptions = {
   readonly asOnCall?: boolean;
   /** The application ids of all executors: the stage's, and those of recipes. */
   readonly executors: readonly string[];
+  /** Who writes which scratchpad. */
+  readonly scratchpads: readonly Scratchpad[];
   /** Whether a sleeping warehouse is woken up, which costs money. */
   readonly withWarehouse: boolean;
 };

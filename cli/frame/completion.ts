@@ -1,5 +1,5 @@
-// Completion for bash, zsh and fish. The shells' own part only asks `signalbox complete`, so that it
-// need not be made again when commands change.
+// Completion for bash, zsh and fish. The shells' own part only asks `signalbox complete`, so that
+// it need not be made again when commands change.
 import { Argument, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Io } from "../usage.ts";
 import { command } from "./command.ts";

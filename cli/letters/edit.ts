@@ -8,7 +8,10 @@ import { UsageError } from "../usage.ts";
 
 export type Change = { readonly path: readonly string[]; readonly value: unknown };
 
-/** `limits.attempts=2`, `workload=weather-report`. An empty value removes the key. @throws UsageError */
+/**
+ * `limits.attempts=2`, `workload=weather-report`. An empty value removes the key.
+ * @throws UsageError
+ */
 export function changeOf(given: string): Change {
   const match = /^([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)=(.*)$/s.exec(given);
   if (match === null)

@@ -86,8 +86,8 @@ function dlqsOf(
 }
 
 /**
- * What judges replays. Where the facts cannot be read, messages and recipes judge alone, and that is
- * said.
+ * What judges replays. Where the facts cannot be read, messages and recipes judge alone, and that
+ * is said.
  */
 export async function judgesOf(
   stage: StageInUse,

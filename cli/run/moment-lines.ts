@@ -7,7 +7,7 @@ const LABEL = 10;
 const ATTEMPT = 5;
 const INDENT = 2 + 8 + 2 + ATTEMPT + 1 + LABEL + 1;
 
-/** Time (UTC), iteration and attempt, what it was, and the sentence in as many lines as it needs. */
+/** Time (UTC), iteration and attempt, what it was, and a sentence in as many lines as it needs. */
 export function momentLines(
   { at, what, attempt = "", sentence, tone }: Moment,
   terminal: Pick<Terminal, "columns">,

@@ -1,4 +1,4 @@
-// All that the facts say of one run. A run is one folder, so one listing says which facts there are.
+// All that the facts say of one run. A run is one folder, so one listing says which facts exist.
 import { messageOf } from "../../shared/domain/body.ts";
 import {
   type AttemptKey,
