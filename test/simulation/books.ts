@@ -29,8 +29,8 @@ const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
 /** A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the books may know too much. */
 export function watchState(deps: LivenessDeps): void {
   const { ledger, ancient, violate } = deps;
-  ledger.onState.push((_before, row) => {
-    checkRemembered(deps, row);
+  ledger.onState.push((before, row) => {
+    checkRemembered(deps, before, row);
     if (ancient.some(({ run_id }) => run_id === row.run_id)) return;
     // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
     const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
@@ -49,11 +49,17 @@ export function watchState(deps: LivenessDeps): void {
  */
 function checkRemembered(
   { ledger, files, weather, violate }: LivenessDeps,
+  before: RunStateRow | undefined,
   row: RunStateRow,
 ): void {
   if (weather.isFaulty) return;
   const known = ledger.runState.get(runText(row));
-  const isOfRun = (one: OfRun): boolean => runText(one) === runText(row);
+  // Records of one window come in any order, and in two batches at once. An attempt before the state's own that comes late moves no
+  // state, so nobody can know of it; one behind this row's moves the state in a moment.
+  const isOfRun = (one: OfRun): boolean =>
+    runText(one) === runText(row) &&
+    (before === undefined || !isEarlier(one, before)) &&
+    !isEarlier(row, one);
   const hasRequest = [...ledger.requests.values()].some(isOfRun);
   const results = [...ledger.results.values()].filter(isOfRun);
   const hasResult = results.some(
@@ -68,7 +74,14 @@ function checkRemembered(
   if (forgets) violate("a run's state forgets what it knew", `${runText(row)} ${row.version}`);
 }
 
-type OfRun = { readonly run_id: string; readonly generation: string | null };
+type OfRun = {
+  readonly run_id: string;
+  readonly generation: string | null;
+  readonly iter_n: number;
+  readonly attempt: number;
+};
+const isEarlier = (one: OfRun, other: OfRun): boolean =>
+  one.iter_n < other.iter_n || (one.iter_n === other.iter_n && one.attempt < other.attempt);
 
 const WHAT = "the ledger differs from the facts at the end";
 
