@@ -71,7 +71,12 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
         python_file: payload.includes(executorAfterDeploy)
           ? executorAfterDeploy
           : settings.executorPath,
-        parameters: [copyPath(plan, generationOf(deps.files, key.run_id))],
+        parameters: [
+          copyPath(plan, generationOf(deps.files, key.run_id)),
+          "{{job.id}}",
+          "{{job.run_id}}",
+          "{{task.run_id}}",
+        ],
       },
     ],
   });
