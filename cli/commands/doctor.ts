@@ -31,6 +31,7 @@ import {
 } from "../doctor/check.ts";
 import { probe } from "../doctor/probe.ts";
 import { probeAnswers } from "../doctor/probe-findings.ts";
+import { secretsCheck } from "../doctor/recipe-secrets.ts";
 import { workloadChecks } from "../doctor/workload-checks.ts";
 import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
@@ -76,6 +77,7 @@ export const doctor: Command = {
         scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
         withWarehouse: values.warehouse,
         withAws: values.aws,
+        workloads,
       })),
       ...(values.aws
         ? afterTheFirst(
@@ -166,6 +168,7 @@ async function ofWorkspace(
   opened: AsyncDisposableStack,
   {
     withAws,
+    workloads,
     ...more
   }: Pick<WorkspaceCheckOptions, "executors" | "scratchpads" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
@@ -179,7 +182,7 @@ async function ofWorkspace(
     };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
-    return workspaceChecks({ ...plan, client });
+    return [...workspaceChecks({ ...plan, client }), secretsCheck(client.http, stage, workloads)];
   } catch (error) {
     const remedy =
       "sign in to AWS and name the region (AWS_REGION, or aws.region of the stage), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN";
@@ -190,8 +193,8 @@ async function ofWorkspace(
   }
 }
 
-/** Whether the AWS side is looked at, too. */
-type WithAws = { readonly withAws: boolean };
+/** Whether the AWS side is looked at, too, and whose secrets. */
+type WithAws = { readonly withAws: boolean; readonly workloads: readonly Workload[] };
 
 /**
  * If AWS is looked at, the check sweep is the functions' own word. Without it nobody has looked at

@@ -10,7 +10,7 @@ import { sayDifference } from "./difference.ts";
 import { sha256Of } from "./digest.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { isHidden } from "./runs.ts";
+import { isHidden, shownParameters } from "./runs.ts";
 import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { executorAfterDeploy, settings } from "./workloads.ts";
@@ -168,7 +168,7 @@ function checkAccepted(
       ...(seen.tasks.length > 0 && {
         parameters: [
           seen.tasks.map(({ parameters }) => parameters),
-          [run.task.parameters],
+          [shownParameters(run)],
         ] as const,
       }),
     });
