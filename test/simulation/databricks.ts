@@ -395,8 +395,8 @@ export function orderedBy(payload: string): {
 /** What a submission says of its one task. */
 function taskIn(payload: string): Run["task"] {
   const pythonFile = /"python_file":"([^"]*)"/.exec(payload)?.[1] ?? "";
-  const parameters = /"parameters":\["([^"]*)"\]/.exec(payload)?.[1];
-  return { pythonFile, parameters: parameters === undefined ? [] : [parameters] };
+  const parameters = /"parameters":(\["[^\]]*"\])/.exec(payload)?.[1];
+  return { pythonFile, parameters: JSON.parse(parameters ?? "[]") as string[] };
 }
 
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */

@@ -11,7 +11,7 @@ import { sayDifference } from "./difference.ts";
 import { sha256Of } from "./digest.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { isHidden } from "./runs.ts";
+import { isHidden, shownParameters } from "./runs.ts";
 import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { executorAfterDeploy, settings } from "./workloads.ts";
@@ -91,7 +91,12 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
         python_file: payload.includes(executorAfterDeploy)
           ? executorAfterDeploy
           : settings.executorPath,
-        parameters: [copyPath(plan, generationOf(deps.files, key.run_id))],
+        parameters: [
+          copyPath(plan, generationOf(deps.files, key.run_id)),
+          "{{job.id}}",
+          "{{job.run_id}}",
+          "{{task.run_id}}",
+        ],
       },
     ],
   });
@@ -183,7 +188,7 @@ function checkAccepted(
       ...(seen.tasks.length > 0 && {
         parameters: [
           seen.tasks.map(({ parameters }) => parameters),
-          [run.task.parameters],
+          [shownParameters(run)],
         ] as const,
       }),
     });
