@@ -68,7 +68,7 @@ type BoundOptions = {
   readonly keeps: number;
 };
 
-/** A number that grows while it is what holds calls back, and shrinks when the workspace complains. */
+/** A number that grows while it is what holds calls back, and shrinks at a complaint. */
 function createBound(options: BoundOptions, { clock }: ClockPort) {
   const { least, most, growthPerSecond, keeps } = options;
   let value = options.first;
