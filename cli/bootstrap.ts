@@ -4,6 +4,7 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { executorPath, executorSources, type SourceFile } from "../infra/executor.ts";
+import type { Scratchpad } from "../infra/workloads.ts";
 import type { DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
 import { createPlane, findPlane } from "../shared/adapters/plane.ts";
@@ -27,6 +28,8 @@ export type BootstrapOptions = {
   readonly onCall?: string | undefined;
   /** The volumes' names. Default: the usual ones. */
   readonly volumes?: VolumeNames;
+  /** Who writes which scratchpad. Default: every executor the stage's. */
+  readonly scratchpads?: readonly Scratchpad[];
   /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
   readonly planeId: string;
   readonly nowIso: string;
@@ -79,21 +82,30 @@ export async function bootstrap(
   options: BootstrapOptions,
 ): Promise<Bootstrapped> {
   const { catalog, schema, stack, volumes = usualNames, say = () => {} } = options;
-  const had = await thereBefore(deps.http, `${catalog}.${schema}`, Object.values(volumes));
+  const scratchpads =
+    options.scratchpads ??
+    options.executors.map((executor) => ({ executor, volume: volumes.scratchpad }));
+  const allVolumes = [
+    ...new Set([...Object.values(volumes), ...scratchpads.map(({ volume }) => volume)]),
+  ];
+  const had = await thereBefore(deps.http, `${catalog}.${schema}`, allVolumes);
   const folder = `/Volumes/${catalog}/${schema}`;
   const facts = createFacts({ files: deps.files, factsVolume: `${folder}/${volumes.facts}` });
   // Before the first grant: only another stack itself may decide what its principals may do here.
   if (had.volumes.has(volumes.facts)) await findPlane(facts, stack);
   // Every catalog of Unity Catalog has this schema from the start; ours may not exist yet.
   await using outside = await deps.sql(catalog, "default").open();
-  for (const statement of [...securables(catalog, schema, volumes), ...grants(options, volumes)])
+  for (const statement of [
+    ...securables(catalog, schema, allVolumes),
+    ...grants(options, volumes, scratchpads),
+  ])
     await outside.execute(statement);
   const place = {
     factsVolume: `${folder}/${volumes.facts}`,
     plansVolume: `${folder}/${volumes.plans}`,
   };
   say(`schema ${catalog}.${schema}: ${had.schema ? "found" : "made"}`);
-  for (const line of statesOf("volumes", Object.values(volumes), had.volumes)) say(line);
+  for (const line of statesOf("volumes", allVolumes, had.volumes)) say(line);
   for (const line of await prepareTables(deps.sql(catalog, schema), options)) say(line);
   let maySubmit = true;
   for (const executor of options.executors) {
@@ -154,9 +166,13 @@ async function thereBefore(http: DatabricksHttp, schema: string, volumes: readon
 }
 const CATALOG_API = "/api/2.1/unity-catalog";
 
-const securables = (catalog: string, schema: string, volumes: VolumeNames): readonly string[] => [
+const securables = (
+  catalog: string,
+  schema: string,
+  volumes: readonly string[],
+): readonly string[] => [
   `CREATE SCHEMA IF NOT EXISTS ${name(catalog)}.${name(schema)}`,
-  ...Object.values(volumes).map(
+  ...volumes.map(
     (volume) => `CREATE VOLUME IF NOT EXISTS ${name(catalog)}.${name(schema)}.${name(volume)}`,
   ),
 ];
@@ -169,24 +185,30 @@ const volumeOf = ({ catalog, schema }: BootstrapOptions, volume: string): string
  * that code cannot read its seed. So the facts are the controllers' alone. Executors read plans and
  * reviewed code; they write to the scratchpad.
  */
-function grants(options: BootstrapOptions, volumes: VolumeNames): readonly string[] {
+function grants(
+  options: BootstrapOptions,
+  volumes: VolumeNames,
+  scratchpads: readonly Scratchpad[],
+): readonly string[] {
   const { catalog, schema, controllers, executors, onCall } = options;
   const people = onCall === undefined ? [] : [onCall];
   const volumeGrants = (who: string, privilege: "READ" | "WRITE", on: readonly string[]) =>
     on.map((volume) => `GRANT ${privilege} VOLUME ON ${volumeOf(options, volume)} TO ${name(who)}`);
-  const { facts, plans, scratchpad, company_codebase } = volumes;
+  const { facts, plans, company_codebase } = volumes;
+  const written = [...new Set(scratchpads.map(({ volume }) => volume))];
   return [
     ...[controllers, ...executors, ...people].flatMap((who) => [
       `GRANT USE CATALOG ON CATALOG ${name(catalog)} TO ${name(who)}`,
       `GRANT USE SCHEMA ON SCHEMA ${name(catalog)}.${name(schema)} TO ${name(who)}`,
     ]),
-    ...volumeGrants(controllers, "READ", Object.values(volumes)),
+    ...volumeGrants(controllers, "READ", [facts, plans, company_codebase, ...written]),
     ...volumeGrants(controllers, "WRITE", [facts, plans]),
-    ...executors.flatMap((who) => [
-      ...volumeGrants(who, "READ", [plans, scratchpad, company_codebase]),
-      ...volumeGrants(who, "WRITE", [scratchpad]),
+    ...executors.flatMap((who) => volumeGrants(who, "READ", [plans, company_codebase])),
+    ...scratchpads.flatMap(({ executor, volume }) => [
+      ...volumeGrants(executor, "READ", [volume]),
+      ...volumeGrants(executor, "WRITE", [volume]),
     ]),
-    ...people.flatMap((who) => volumeGrants(who, "READ", [facts, plans, scratchpad])),
+    ...people.flatMap((who) => volumeGrants(who, "READ", [facts, plans, ...written])),
   ];
 }
 

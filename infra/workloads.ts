@@ -54,9 +54,36 @@ export const executorsOf = (
   ...new Set([databricks.run_as, ...workloads.flatMap(({ recipe }) => recipe.run_as ?? [])]),
 ];
 
+/** A principal that executes code, and a volume that it writes. */
+export type Scratchpad = { readonly executor: string; readonly volume: string };
+
+/** The stage's own scratchpad, which its own principal writes. */
+export const usualScratchpad = ({ databricks }: Pick<Stage, "databricks">): Scratchpad => ({
+  executor: databricks.run_as,
+  volume: databricks.volumes.scratchpad,
+});
+
+/**
+ * Who writes which scratchpad: the stage's principal the stage's, and each workload's principal the
+ * one that its recipe names.
+ */
+export const scratchpadsOf = (
+  usual: Scratchpad,
+  workloads: readonly Workload[],
+): readonly Scratchpad[] => {
+  const all = [
+    usual,
+    ...workloads.map(({ recipe }) => ({
+      executor: recipe.run_as ?? usual.executor,
+      volume: recipe.scratchpad ?? usual.volume,
+    })),
+  ];
+  return [...new Map(all.map((each) => [`${each.executor} ${each.volume}`, each])).values()];
+};
+
 /**
  * A recipe may name a principal of its own, but not the controllers': its code could forge the
- * facts that judge it.
+ * facts that judge it. It may name a scratchpad of its own, but no volume whose content is trusted.
  * @throws WorkloadError with a line for each recipe that does
  */
 export function checkIdentities(
@@ -64,8 +91,11 @@ export function checkIdentities(
   workloads: readonly Workload[],
   folder: string,
 ): void {
-  const { client_id, on_call, allow_same_identity } = databricks;
-  const fault = (run_as: string | undefined): string | undefined => {
+  const { client_id, on_call, allow_same_identity, volumes } = databricks;
+  const { facts, plans, company_codebase } = volumes;
+  const fault = ({ run_as, scratchpad }: Recipe): string | undefined => {
+    if (scratchpad !== undefined && [facts, plans, company_codebase].includes(scratchpad))
+      return `scratchpad: ${scratchpad} is a volume of the stage ${name} that executed code must never write: name another volume`;
     if (run_as === undefined) return undefined;
     if (run_as === client_id && !allow_same_identity)
       return `run_as is the controllers' own client_id of the stage ${name}, so executed code could forge the facts that judge it: name another service principal, leave run_as away, or say databricks.allow_same_identity: true in the stage`;
@@ -74,7 +104,7 @@ export function checkIdentities(
     return undefined;
   };
   const faults = workloads.flatMap(({ workload, recipe }) => {
-    const message = fault(recipe.run_as);
+    const message = fault(recipe);
     return message === undefined ? [] : [`${join(folder, workload, "recipe.yaml")}: ${message}`];
   });
   if (faults.length > 0) throw new WorkloadError(faults.join("\n"));

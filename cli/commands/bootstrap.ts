@@ -4,7 +4,14 @@ import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
-import { checkIdentities, executorsOf, readWorkloads, WORKLOADS } from "../../infra/workloads.ts";
+import {
+  checkIdentities,
+  executorsOf,
+  readWorkloads,
+  scratchpadsOf,
+  usualScratchpad,
+  WORKLOADS,
+} from "../../infra/workloads.ts";
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
 import { type Check, type Finding, isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
@@ -27,10 +34,12 @@ export const bootstrap: Command = {
     const workloads = readWorkloads(values.workloads);
     checkIdentities(stage, workloads, values.workloads);
     const executors = executorsOf(stage, workloads);
+    const scratchpads = scratchpadsOf(usualScratchpad(stage), workloads);
     await using client = workspaceClient(await loginOf(stage, io));
     const { catalog, schema, volumes, client_id, on_call } = stage.databricks;
     const { planeId, executorPath, maySubmit } = await prepare(client, {
       ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
+      scratchpads,
       onCall: on_call?.client_id,
       planeId: randomUUID(),
       nowIso: new Date().toISOString(),
@@ -39,7 +48,7 @@ export const bootstrap: Command = {
     const scope = await prepareSecretScope(client.http, stage.stack, executors);
     io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
     io.print(await bundleDeployed(client, stage, executorPath, io));
-    const bounded = await areBounded({ stage, client, executors }, io);
+    const bounded = await areBounded({ stage, client, executors, scratchpads }, io);
     if (!bounded || !maySubmit) {
       io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
       return 1;
@@ -64,7 +73,7 @@ function requireOwner({ environment }: Io): void {
  * checked now.
  */
 async function areBounded(
-  options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors">,
+  options: Pick<WorkspaceCheckOptions, "stage" | "client" | "executors" | "scratchpads">,
   { print }: Io,
 ): Promise<boolean> {
   const check = (id: string, look: () => Promise<Finding>): Check => ({

@@ -7,6 +7,8 @@ import {
   executorsOf,
   readWorkloads,
   scheduledOf,
+  scratchpadsOf,
+  usualScratchpad,
   WORKLOADS,
   type Workload,
 } from "../../infra/workloads.ts";
@@ -71,6 +73,7 @@ export const doctor: Command = {
       ...workloadChecks(stage, workloads),
       ...(await ofWorkspace(stage, io, opened, {
         executors: executorsOf(stage, workloads),
+        scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
         withWarehouse: values.warehouse,
         withAws: values.aws,
       })),
@@ -161,7 +164,10 @@ async function ofWorkspace(
   stage: Stage,
   io: Io,
   opened: AsyncDisposableStack,
-  { withAws, ...more }: Pick<WorkspaceCheckOptions, "executors" | "withWarehouse"> & WithAws,
+  {
+    withAws,
+    ...more
+  }: Pick<WorkspaceCheckOptions, "executors" | "scratchpads" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
   try {
     const looker = await lookerOf(stage, io);

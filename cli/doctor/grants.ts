@@ -67,23 +67,29 @@ export function controllersFinding(stage: Stage, needs: readonly Need[]): Findin
 export const bootstrapOf = ({ name }: Stage): string => `npx signalbox bootstrap --stage ${name}`;
 
 export async function executorMay(
-  { stage, client }: Pick<WorkspaceCheckOptions, "stage" | "client">,
+  { stage, client, scratchpads }: Pick<WorkspaceCheckOptions, "stage" | "client" | "scratchpads">,
   executor: string,
 ): Promise<Finding> {
-  const { plans, scratchpad, company_codebase } = stage.databricks.volumes;
+  const { plans, company_codebase } = stage.databricks.volumes;
   if (executor === stage.databricks.client_id) return sameIdentity;
   const see = seer(client, stage);
-  return await unlessUnseen(stage, async () =>
-    executorFinding(stage, executor, [
+  const own = scratchpads.filter((each) => each.executor === executor);
+  return await unlessUnseen(stage, async () => {
+    const needs = [
       await needOf(see, "volume", plans, "READ_VOLUME"),
       await needOf(see, "volume", company_codebase, "READ_VOLUME"),
-      await needOf(see, "volume", scratchpad, "WRITE_VOLUME"),
-    ]),
-  );
+    ];
+    for (const { volume } of own) needs.push(await needOf(see, "volume", volume, "WRITE_VOLUME"));
+    return executorFinding(stage, executor, needs);
+  });
 }
 
-export async function controllersMay({ client, stage }: WorkspaceCheckOptions): Promise<Finding> {
-  const { facts, plans, scratchpad, company_codebase } = stage.databricks.volumes;
+export async function controllersMay({
+  client,
+  stage,
+  scratchpads,
+}: WorkspaceCheckOptions): Promise<Finding> {
+  const { facts, plans, company_codebase } = stage.databricks.volumes;
   const see = seer(client, stage);
   return await unlessUnseen(stage, async () => {
     const needs: Need[] = [
@@ -91,9 +97,10 @@ export async function controllersMay({ client, stage }: WorkspaceCheckOptions): 
       await needOf(see, "volume", facts, "WRITE_VOLUME"),
       await needOf(see, "volume", plans, "READ_VOLUME"),
       await needOf(see, "volume", plans, "WRITE_VOLUME"),
-      await needOf(see, "volume", scratchpad, "READ_VOLUME"),
       await needOf(see, "volume", company_codebase, "READ_VOLUME"),
     ];
+    for (const volume of new Set(scratchpads.map((each) => each.volume)))
+      needs.push(await needOf(see, "volume", volume, "READ_VOLUME"));
     for (const table of Object.keys(ledgerTables))
       for (const privilege of ["SELECT", "MODIFY"])
         needs.push(await needOf(see, "table", table, privilege));

@@ -33,20 +33,40 @@ export function evidenceFinding(
 }
 
 /**
- * A workload that shares a principal can spoil the other's files, and cancel its runs. It cannot
- * make a success of them.
+ * A workload that shares a principal can spoil the other's files, and cancel its runs. A workload
+ * that shares a scratchpad can spoil files. Neither can make a success.
  */
 export function sharingFinding({ databricks }: Stage, workloads: readonly Workload[]): Finding {
-  const byPrincipal = Map.groupBy(workloads, ({ recipe }) => recipe.run_as ?? databricks.run_as);
-  const groups = [...byPrincipal].map(([principal, those]) => {
-    const names = those.map(({ workload }) => workload).join(", ");
-    return those.length > 1
-      ? `${names} share the principal ${principal}`
-      : `${names} has ${principal} alone`;
-  });
+  const principals = sharedBy(
+    workloads,
+    "the principal",
+    ({ recipe }) => recipe.run_as ?? databricks.run_as,
+  );
+  const scratchpads = sharedBy(
+    workloads,
+    "the scratchpad",
+    ({ recipe }) => recipe.scratchpad ?? databricks.volumes.scratchpad,
+  );
   return ok(
-    groups.length === 0
+    workloads.length === 0
       ? "there are no workloads"
-      : `${groups.join("; ")}; the scratchpad is everybody's: each can spoil another's files there, and make no success of them`,
+      : [
+          ...principals,
+          ...scratchpads,
+          "who shares a scratchpad can spoil another's files there, and make no success of them",
+        ].join("; "),
   );
 }
+
+/** A sentence for each thing that workloads have, alone or together. */
+const sharedBy = (
+  workloads: readonly Workload[],
+  what: string,
+  of: (workload: Workload) => string,
+): readonly string[] =>
+  [...Map.groupBy(workloads, of)].map(([thing, those]) => {
+    const names = those.map(({ workload }) => workload).join(", ");
+    return those.length > 1
+      ? `${names} share ${what} ${thing}`
+      : `${names} has ${what} ${thing} alone`;
+  });

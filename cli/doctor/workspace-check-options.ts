@@ -1,5 +1,6 @@
 // The options of the checks on the Databricks side.
 import type { Stage } from "../../infra/stage.ts";
+import type { Scratchpad } from "../../infra/workloads.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 
 export type WorkspaceCheckOptions = {
@@ -16,6 +17,8 @@ export type WorkspaceCheckOptions = {
   readonly asOnCall?: boolean;
   /** The application ids of all executors: the stage's, and those of recipes. */
   readonly executors: readonly string[];
+  /** Who writes which scratchpad. */
+  readonly scratchpads: readonly Scratchpad[];
   /** Whether a sleeping warehouse is woken up, which costs money. */
   readonly withWarehouse: boolean;
 };

@@ -8,7 +8,7 @@ import { bootstrap } from "../../cli/bootstrap.ts";
 import { secretOf, type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { SourceFile } from "../../infra/executor.ts";
 import { eventBusName } from "../../infra/names.ts";
-import { readWorkloads, scheduledOf } from "../../infra/workloads.ts";
+import { readWorkloads, scheduledOf, scratchpadsOf } from "../../infra/workloads.ts";
 import type { Row } from "../../shared/adapters/databricks-sql.ts";
 import { type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
 import type { BusEvent } from "../aws/event-bridge.ts";
@@ -80,6 +80,10 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
     schema: access.schema,
     controllers: access.controllersId,
     executors: [access.executorsId],
+    scratchpads: scratchpadsOf(
+      { executor: access.executorsId, volume: "scratchpad" },
+      readWorkloads(options.workloads ?? join(root, "workloads")),
+    ),
     onCall: access.onCallId,
     planeId: randomUUID(),
     nowIso: new Date().toISOString(),

@@ -22,6 +22,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
 import { attemptName, submitBodyOf } from "../../shared/domain/payload.ts";
+import type { AcceptedRecipe } from "../../shared/domain/recipe.ts";
 import { generationOf, tokenOf } from "../../shared/domain/seed.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
@@ -290,9 +291,18 @@ async function plan(
     },
     single_iteration: recipe.limits.iterations === 1,
     allow_failures: recipe.allow_failures,
-    scratchpad: `${deps.settings.scratchpadVolume}/${scratchpadFolder({ ...turn, generation })}`,
+    scratchpad: `${scratchpadVolumeOf(deps, recipe)}/${scratchpadFolder({ ...turn, generation })}`,
   };
 }
+
+/** A scratchpad of a workload's own lies beside the stage's, in the same schema. */
+const scratchpadVolumeOf = (
+  { settings: { scratchpadVolume } }: SettingsPort,
+  { scratchpad }: AcceptedRecipe,
+): string =>
+  scratchpad === undefined
+    ? scratchpadVolume
+    : scratchpadVolume.replace(/[^/]+$/, () => scratchpad);
 
 /**
  * What executed code may read of a ticket. Tickets of before have their code among the facts, which

@@ -111,6 +111,16 @@ export const Recipe = z.strictObject({
    * choice.
    */
   run_as: PrincipalId.optional(),
+  /**
+   * The name of a volume in the plane's schema, for what this workload writes; absent: the stage's
+   * scratchpad, where every executor writes.
+   */
+  scratchpad: z
+    .string("must be the name of a volume, in quotes")
+    .regex(/^[a-z_][a-z0-9_]{0,63}$/, {
+      error: "must be the name of a volume: lower-case letters, digits and underscores",
+    })
+    .optional(),
   limits: Limits,
   /** Tables that the artifact may report as written. */
   writes: z.array(z.string()).default([]),
@@ -145,6 +155,8 @@ export const AcceptedRecipe = Recipe.extend({
   run_as: z.string().optional(),
   schedule: z.string().optional(),
 });
+
+export type AcceptedRecipe = z.infer<typeof AcceptedRecipe>;
 
 export const WorkloadName = Name;
 

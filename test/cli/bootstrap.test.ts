@@ -1,5 +1,5 @@
 // `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it leaves alone, how it ends.
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,7 +57,7 @@ const usual = (): Principals => ({
 });
 
 /** `signalbox bootstrap --stage <name>` by the operator, on a machine without the `databricks` command line. */
-async function type(name: string) {
+async function type(name: string, ...more: readonly string[]) {
   const { credentials, caFile } = access.operator;
   const lines: string[] = [];
   const environment = {
@@ -68,7 +68,7 @@ async function type(name: string) {
       DATABRICKS_CLIENT_SECRET: credentials.clientSecret,
     }),
   };
-  const args = ["--stage", name, "--stages", stages];
+  const args = ["--stage", name, "--stages", stages, ...more];
   const code = await bootstrap.run(args, ioTo(lines, environment));
   return { code, lines };
 }
@@ -96,6 +96,32 @@ test("what is made is said, and what is found the second time", async () => {
     ]),
   );
   expect(found.lines.join("\n")).not.toMatch(/: made/);
+});
+
+test("a workload's own scratchpad is made, for its own principal alone", async () => {
+  const own = access.onCallId ?? "";
+  const workload = join(stages, "workloads", "churn");
+  mkdirSync(workload, { recursive: true });
+  writeFileSync(
+    join(workload, "recipe.yaml"),
+    `v: 1
+planner: { kind: artifact, artifact: churn.py }
+task: { kind: spark_python_task, compute: { serverless: { environment_version: "4" } } }
+limits: { iterations: 1, attempts: 1, timeout_seconds: 60, queue_seconds: 60 }
+run_as: ${own}
+scratchpad: churn_files
+`,
+  );
+  writeFileSync(join(workload, "churn.py"), "");
+  writeStage("apart", "apart", usual());
+  const { code, lines } = await type("apart", "--workloads", join(stages, "workloads"));
+  expect(lines.join("\n")).toMatch(/scratchpad, company_codebase, churn_files: made/);
+  expect(code).toBe(0);
+  const held = await directly("apart", "volume", "churn_files");
+  expect(held.get(own)).toEqual(["READ_VOLUME", "WRITE_VOLUME"]);
+  expect(held.get(access.controllersId)).toEqual(["READ_VOLUME"]);
+  expect(held.get(access.executorsId)).toBeUndefined();
+  expect((await directly("apart", "volume", "scratchpad")).get(own)).toBeUndefined();
 });
 
 test("a volume of another stack is refused before anything is granted on it", async () => {
@@ -133,22 +159,6 @@ test("a role that could not be granted is said last, too, and ends with 1", asyn
 
 describe("who may do what", () => {
   const schema = "granted";
-  const directly = async (thing: string) => {
-    const path = `/api/2.1/unity-catalog/permissions/${thing}`;
-    const reply = await operator.http.call({ method: "GET", path, rate: "get" });
-    if (reply.kind !== "ok") throw new Error(`grants cannot be read: ${JSON.stringify(reply)}`);
-    const { privilege_assignments } = Direct.parse(
-      JSON.parse(Buffer.from(reply.content).toString()),
-    );
-    return new Map(
-      privilege_assignments.map(({ principal, privileges }) => [principal, privileges]),
-    );
-  };
-  const Direct = z.object({
-    privilege_assignments: z
-      .array(z.object({ principal: z.string(), privileges: z.array(z.string()) }))
-      .default([]),
-  });
 
   test.each([
     {
@@ -186,8 +196,8 @@ describe("who may do what", () => {
     const onCall = access.embedded?.workspace.other.id ?? "";
     writeStage("granted", schema, usual(), `  on_call: { client_id: ${onCall} }\n`);
     expect((await type("granted")).code).toBe(0);
-    const [kind, name] = thing.split("/");
-    const held = await directly(`${kind}/${access.catalog}.${schema}${name ? `.${name}` : ""}`);
+    const [kind = "", name] = thing.split("/");
+    const held = await directly(schema, kind, name);
     expect({
       controllers: held.get(access.controllersId),
       executors: held.get(access.executorsId),
@@ -297,6 +307,22 @@ async function openRunOfBefore(
 }
 
 const Assignments = z.object({ privilege_assignments: z.array(z.unknown()).default([]) });
+
+const Direct = z.object({
+  privilege_assignments: z
+    .array(z.object({ principal: z.string(), privileges: z.array(z.string()) }))
+    .default([]),
+});
+
+/** What each principal was granted on a thing of the schema, or on the schema itself. */
+async function directly(schema: string, kind: string, name?: string) {
+  const thing = `${kind}/${access.catalog}.${schema}${name ? `.${name}` : ""}`;
+  const path = `/api/2.1/unity-catalog/permissions/${thing}`;
+  const reply = await operator.http.call({ method: "GET", path, rate: "get" });
+  if (reply.kind !== "ok") throw new Error(`grants cannot be read: ${JSON.stringify(reply)}`);
+  const { privilege_assignments } = Direct.parse(JSON.parse(Buffer.from(reply.content).toString()));
+  return new Map(privilege_assignments.map(({ principal, privileges }) => [principal, privileges]));
+}
 
 /** All that anybody may do with the schema, its volumes and its tables. */
 async function grantsOn(schema: string): Promise<readonly unknown[]> {

@@ -407,7 +407,7 @@ describe("workloads", () => {
       recipe: recipe(own, "33333333-3333-4333-8333-333333333333"),
     };
     expect(sharingFinding(stage, [report, model, alone]).sentence).toMatch(
-      /^report, model share the principal 2222\S+; alone has 3333\S+ alone; the scratchpad is everybody's/,
+      /^report, model share the principal 2222\S+; alone has the principal 3333\S+ alone; report, model, alone share the scratchpad scratchpad; who shares a scratchpad can spoil/,
     );
   });
 });

@@ -23,6 +23,7 @@ import { letSubmitAs } from "../../cli/principal-roles.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import { executorPath, executorSources } from "../../infra/executor.ts";
 import type { Stage } from "../../infra/stage.ts";
+import { usualScratchpad } from "../../infra/workloads.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
 import { stageOf, stageText } from "../infra/support.ts";
 import { ioTo } from "./io.ts";
@@ -81,6 +82,7 @@ async function answersOf(options: Partial<WorkspaceCheckOptions> & { readonly st
     asControllers: true,
     withWarehouse: true,
     executors: [options.stage.databricks.run_as],
+    scratchpads: [usualScratchpad(options.stage)],
     ...options,
   });
   const answers = await lookAtAll(checks, () => {});
@@ -187,7 +189,13 @@ describe("on a stage that was bootstrapped", () => {
 
   test("every principal that recipes name is looked at", async () => {
     const executors = [access.executorsId, stranger];
-    const answers = await answersOf({ stage: stageFor(schema), ...asOwner, executors });
+    const scratchpads = executors.map((executor) => ({ executor, volume: "scratchpad" }));
+    const answers = await answersOf({
+      stage: stageFor(schema),
+      ...asOwner,
+      scratchpads,
+      executors,
+    });
     expect(answers.get(`executors ${stranger}`)).toMatchObject({
       status: "fail",
       sentence: expect.stringMatching(

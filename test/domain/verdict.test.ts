@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DatabricksRun, DatabricksTask } from "../../shared/domain/databricks-run.ts";
 import type { Verdict } from "../../shared/domain/facts.ts";
 import type { ResultReading } from "../../shared/domain/result.ts";
-import { type Evidence, verdictOf } from "../../shared/domain/verdict.ts";
+import { borneOut, type Evidence, verdictOf } from "../../shared/domain/verdict.ts";
 import {
   accepted,
   failedResult,
@@ -561,5 +561,25 @@ describe("the full product of what may be said", () => {
     expect(rows).toBeGreaterThan(1_000_000);
     // (3 plain pairs × 2 manifests + 3 lenient) × the (life cycle, state) pairs that say TERMINATED and nothing else × 3 times
     expect(succeeded).toBe((3 * 2 + 3) * (1 + states.length) * 3);
+  });
+});
+
+describe("what a verdict leaves of a result", () => {
+  const invalid: ResultReading = { kind: "invalid", reason: "it is torn" };
+  const forged: ResultReading = {
+    kind: "invalid",
+    reason: "its result says SUCCESS of a run that did not succeed",
+  };
+  test.each([
+    { given: "a success of a success", verdict: "succeeded", reading: valid, left: valid },
+    { given: "a success of a failure", verdict: "task_failed", reading: valid, left: forged },
+    { given: "a success of a cancelled run", verdict: "cancelled", reading: valid, left: forged },
+    { given: "a success of a lost run", verdict: "lost", reading: valid, left: forged },
+    { given: "a failure of a failure", verdict: "task_failed", reading: failed, left: failed },
+    { given: "a failure of a late run", verdict: "timed_out", reading: failed, left: failed },
+    { given: "nothing", verdict: "task_failed", reading: absent, left: absent },
+    { given: "nothing readable", verdict: "unreported", reading: invalid, left: invalid },
+  ] as const)("of $given", ({ verdict, reading, left }) => {
+    expect(borneOut(verdict, reading)).toEqual(left);
   });
 });

@@ -364,3 +364,14 @@ test("a recipe that runs as on-call is refused", () => {
     /workloads\/report\/recipe\.yaml: run_as is on-call's client_id of the stage test, so executed code could read the facts/,
   );
 });
+
+test.each(["facts", "plans", "company_codebase"])(
+  "a recipe whose scratchpad is the volume %s is refused",
+  (scratchpad) => {
+    const stage = { ...parseStage("x", stageText), name: "test", stack: "signalbox-test" };
+    const recipe = { scratchpad } as Recipe;
+    expect(() => checkIdentities(stage, [{ workload: "report", recipe }], "workloads")).toThrow(
+      `workloads/report/recipe.yaml: scratchpad: ${scratchpad} is a volume of the stage test that executed code must never write: name another volume`,
+    );
+  },
+);

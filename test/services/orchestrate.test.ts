@@ -197,6 +197,7 @@ test("a plan holds what the ticket asked for, by the recipe of its day", async (
     gate: [{ metric: "rmse", op: "<=", value: 2 } as const],
     limits: { ...limits, iterations: 1 },
     allow_failures: true,
+    scratchpad: "churn_files",
   };
   const asked = { ...ticketFact.ticket, parameters: { year: 2015 }, mode: "DEV" } as const;
   await plane.given({ ticket: { ...ticketFact, recipe: ofItsDay, ticket: asked } });
@@ -214,6 +215,7 @@ test("a plan holds what the ticket asked for, by the recipe of its day", async (
     gate: ofItsDay.gate,
     single_iteration: true,
     allow_failures: true,
+    scratchpad: manifest.scratchpad.replace("/scratchpad/", "/churn_files/"),
   });
 });
 

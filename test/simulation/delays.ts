@@ -16,6 +16,9 @@ type Sent = AttemptKey & {
   readonly deadline?: string;
   readonly early?: number;
   readonly not_before?: string;
+  readonly submitted_at?: string;
+  readonly looks?: number;
+  readonly looks_then?: number;
 };
 
 /** SQS takes no longer DelaySeconds, and no fraction. */
@@ -27,7 +30,7 @@ export function watchDelays(deps: LivenessDeps): void {
     const isDelay = Number.isInteger(delaySeconds) && delaySeconds >= 0;
     if (!isDelay || delaySeconds > DELAY_SECONDS_MAX)
       deps.violate("SQS takes no such delay", `${queue} ${delaySeconds} s`);
-    const least = leastSeconds(deps, queue, parsed<Sent>(body), caller.purpose);
+    const least = leastSeconds(deps, queue, parsed<Sent>(body), caller);
     if (delaySeconds < least)
       deps.violate("sent too early", `${queue} ${body} after ${delaySeconds} s, not ${least}`);
     const most = mostSeconds(deps, queue, parsed<Sent>(body), caller);
@@ -36,9 +39,15 @@ export function watchDelays(deps: LivenessDeps): void {
   });
 }
 
-function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose: string): number {
-  // A fifth less at most, so that what waits does not come back all at once.
-  const isHeld = msOf(sent.not_before ?? "") > deps.clock.nowMs(); // it waits for its window only
+function leastSeconds(
+  deps: LivenessDeps,
+  queue: QueueName,
+  sent: Sent,
+  { purpose, calledMs }: Caller,
+): number {
+  // A fifth less at most, so that what waits does not come back all at once. What waits for its
+  // window waits no longer than that, by the clock of whoever sends it.
+  const isHeld = msOf(sent.not_before ?? "") > calledMs - CLOCKS_OFF_MS_MAX;
   if (purpose === queue && (sent.tries ?? 0) > 0 && !isHeld)
     return 0.8 * Math.min(15 * 2 ** ((sent.tries ?? 1) - 1), DELAY_SECONDS_MAX);
   switch (queue) {
@@ -49,7 +58,7 @@ function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose:
     case "reports":
       return purpose === "reports" ? 30 : isTurn(purpose) ? beforeRefusalCounts(deps, sent) : 0;
     case "watches":
-      return isTurn(purpose) ? 1 : 0;
+      return isTurn(purpose) ? 1 : purpose === "watches" ? whileUntouchable(deps, sent) : 0;
     default:
       return 0;
   }
@@ -70,7 +79,28 @@ function mostSeconds(
     return DELAY_SECONDS_MAX;
   // One look a little after the deadline is enough; then one a minute.
   const leftMs = msOf(sent.deadline) - calledMs;
-  return leftMs > CLOCKS_OFF_MS_MAX ? (leftMs + CLOCKS_OFF_MS_MAX) / SECOND + 10 : 70;
+  const untilDeadline =
+    leftMs > CLOCKS_OFF_MS_MAX ? (leftMs + CLOCKS_OFF_MS_MAX) / SECOND + 10 : 70;
+  return Math.min(untilDeadline, asLongAsItWent(deps, sent));
+}
+
+/** A watch that looked so often since it last found the marker as it had written it. */
+const LOOKS_UNTOUCHED = 12;
+
+/** Copies of a watch multiply with its looks until the marker can be written again. */
+function whileUntouchable({ clock }: LivenessDeps, sent: Sent): number {
+  const { looks = 0, looks_then = 0, deadline = "" } = sent;
+  if ((sent.tries ?? 0) > 0 || Math.abs(looks - looks_then) <= LOOKS_UNTOUCHED) return 0;
+  const left = (msOf(deadline) - clock.nowMs() - CLOCKS_OFF_MS_MAX) / SECOND;
+  return left <= 0 ? 0 : Math.min(300, left);
+}
+
+/** A run that fails early is noticed after twice its time at most, whatever was learned of others. */
+function asLongAsItWent({ clock, weather }: LivenessDeps, sent: Sent): number {
+  if (sent.submitted_at === undefined) return DELAY_SECONDS_MAX;
+  const age = (clock.nowMs() - msOf(sent.submitted_at) + CLOCKS_OFF_MS_MAX) / SECOND;
+  // Where the marker could not be written, looks are rare (see above).
+  return Math.max(weather.isFaulty ? 300 : 30, age) + 3;
 }
 
 /**

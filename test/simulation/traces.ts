@@ -30,13 +30,17 @@ export function watchTraces(deps: LivenessDeps): void {
   });
 }
 
-/** All that say so have it: what a service sent, or nobody did, is the same text but for its tries. */
+/**
+ * All that say so have it: what a service sent, or nobody did, is the same text but for its tries,
+ * and for a word of the announcement that is not believed of others.
+ */
 function cameWithTrace({ sqs }: LivenessDeps, queue: string, body: string): boolean {
-  const text = withoutTries(body);
+  const text = whatIsKept(body);
   const same = [...sqs.live].filter(
-    (message) => message.queue === queue && withoutTries(message.body) === text,
+    (message) => message.queue === queue && whatIsKept(message.body) === text,
   );
   return same.length > 0 && same.every(({ traceparent }) => traceparent !== undefined);
 }
 
-const withoutTries = (body: string): string => body.replace(/"tries":\d+/, "");
+const whatIsKept = (body: string): string =>
+  body.replace(/"announced":\w+,/, "").replace(/"tries":\d+/, "");
