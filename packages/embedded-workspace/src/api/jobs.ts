@@ -16,6 +16,7 @@ import type { JobRecord } from "../runs/model.ts";
 import { Id, withoutNulls } from "../runs/task-schema.ts";
 import { addJobsAdminRoutes } from "./jobs-admin.ts";
 import { permissionRoutes } from "./jobs-permissions.ts";
+import { pageRoutes } from "./pages.ts";
 import { type ApiVersion, runsRoutes } from "./runs.ts";
 
 export function jobsRoutes(context: WorkspaceContext): Route[] {
@@ -25,6 +26,7 @@ export function jobsRoutes(context: WorkspaceContext): Route[] {
     ...(["2.1", "2.2"] as const).flatMap((version) => routesOf(jobs, version)),
     ...runsRoutes(jobs),
     ...permissionRoutes(jobs),
+    ...pageRoutes(jobs),
   ];
 }
 

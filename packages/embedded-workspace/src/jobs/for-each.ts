@@ -1,6 +1,6 @@
 // for_each_task: its task once for each element of its inputs, so many at a time
-// (docs/facts/databricks.md#for-each-task). An iteration is a run of its own that no list shows; its
-// references mean the run that it belongs to, and its input.
+// (docs/facts/databricks.md#for-each-task). An iteration is a run of its own that no list shows;
+// its references mean the run that it belongs to, and its input.
 import { failed, misconfigured, success } from "../runs/endings.ts";
 import { type Execution, type Outcome, type RunRecord, succeeded } from "../runs/model.ts";
 import { resolvedValue, UnresolvedReferenceError } from "../runs/references.ts";

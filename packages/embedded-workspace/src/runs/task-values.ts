@@ -13,7 +13,7 @@ export function keptValue(json: string): unknown {
 export const jsonOf = (value: unknown): string =>
   isKept(value) ? value.exactJson : JSON.stringify(value);
 
-/** For comparing and iterating: an integer by itself as bigint, large ones inside as their digits. */
+/** To compare or iterate: a large integer by itself is a bigint, one inside its digits. */
 export function usableValue(value: unknown): unknown {
   if (!isKept(value)) return value;
   return /^-?\d+$/.test(value.exactJson)
