@@ -12,7 +12,7 @@ const Warehouse = z.object({
 });
 type Warehouse = z.infer<typeof Warehouse>;
 
-/** What starting, writing the records of a window and stopping take beside the auto-stop (assumed). */
+/** What starting and writing the records of a window take beside the auto-stop (assumed). */
 const WORK_MINUTES = 1 / 3;
 /** Of a run without a window: its end always, its beginning mostly. */
 const RECORDS_PER_RUN = 1.25;
