@@ -1,6 +1,7 @@
 // `signalbox workloads`: what there is to run, and how it went lately.
 import { readWorkloads, type Workload } from "../../infra/workloads.ts";
 import type { OutcomeFact } from "../../shared/domain/facts.ts";
+import { conditionInWords } from "../../shared/domain/gate.ts";
 import { scheduledTicketId } from "../../shared/domain/ticket.ts";
 import { type Column, printRows } from "../frame/columns.ts";
 import {
@@ -134,7 +135,7 @@ function describe(workload: Workload, ended: readonly OutcomeFact[] | undefined,
     `${recipe.limits.iterations} iterations of ${recipe.limits.attempts} attempts, ${lengthOf(recipe.limits.timeout_seconds)} each, and ${lengthOf(recipe.limits.queue_seconds)} of waiting for compute`,
   );
   say("schedule", recipe.schedule ?? "none: tickets alone start it");
-  for (const { metric, op, value } of recipe.gate) say("gate", `${metric} ${op} ${value}`);
+  for (const condition of recipe.gate) say("gate", conditionInWords(condition));
   io.print([{ text: "parameters, with what holds where a ticket says nothing:", tone: "dim" }]);
   for (const [name, value] of Object.entries(recipe.parameters))
     io.print(`  ${name} = ${JSON.stringify(value)}`);

@@ -7,6 +7,7 @@ import {
   factRef,
   type OutcomeFact,
 } from "../../shared/domain/facts.ts";
+import { gateOutcomeOf } from "../../shared/domain/gate-answer.ts";
 import { endedOf, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { attemptFields } from "../../shared/domain/trace.ts";
@@ -86,6 +87,7 @@ async function end(
       outcome,
       reason,
       metrics: decision.result?.metrics ?? {},
+      gate: gateOutcomeOf(decision.gate),
       run_url,
       result_path,
       ended_at: isoOf(deps.clock.nowMs()),

@@ -8,7 +8,9 @@ export const resultLimits = {
   resultBytesMax: 1024 * 1024, // checked before parsing
   capsuleBytesMax: 64 * 1024, // as compact JSON
   outputBytesMax: 256 * 1024, // as compact JSON
-  metricsMax: 200,
+  metricsMax: 200, // also of each baseline
+  baselinesMax: 10,
+  metricFailureCharsMax: 500,
   artifactsMax: 200,
   tablesMax: 200,
   summaryCharsMax: 2_000,
@@ -118,13 +120,34 @@ const MetricName = z
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no metric may have
   .regex(/^[^\u0000-\u001F\u007F-\u009F]+$/, "must be a name without control characters");
 
-/** Thresholds on a result's metrics. All must hold; a metric that is missing fails. */
+const GateMetric = z.string().min(1).max(200);
+
+/** A name under which code reports what another version (the one in use) scored. */
+const BaselineName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/,
+    "must be a name such as production: letters, digits, - _ ., at most 64",
+  );
+
+/**
+ * Conditions on a result's metrics. All must hold; a metric that is missing fails. What a recipe
+ * may say beyond the shape stands in recipe.ts.
+ */
 export const Gate = z
   .array(
     z.strictObject({
-      metric: z.string().min(1).max(200),
+      /** Its name, or several: the first that is there is read, and two that differ refuse. */
+      metric: z.union([GateMetric, z.array(GateMetric).min(1).max(10)]),
       op: z.enum(["<=", "<", ">=", ">", "=="]),
-      value: z.number(),
+      /** The number that it must reach. */
+      value: z.number().optional(),
+      /** It must be better than what this baseline scored in the same attempt. */
+      baseline: BaselineName.optional(),
+      /** By at least so much, in the metric's unit; below 0: it may be worse by so much. */
+      margin: z.number().optional(),
+      /** How many samples it must have been measured on, at least. */
+      samples: z.int().min(1).optional(),
     }),
   )
   .max(50);
@@ -181,6 +204,17 @@ const ResultError = z.strictObject({
   transient: z.boolean(),
 });
 
+const measures = {
+  /** Finite numbers only: NaN and infinities are no JSON, and no metric. */
+  metrics: z.record(MetricName, z.number()),
+  /** Metrics that could not be measured, and why. They have no number, whatever `metrics` says. */
+  failed_metrics: z
+    .record(MetricName, z.string().max(resultLimits.metricFailureCharsMax))
+    .optional(),
+  /** How many samples a metric was measured on, where the code says it. */
+  samples: z.record(MetricName, z.int().min(0)).optional(),
+};
+
 /** result.json: the executor's word on what happened. Evidence, not truth. */
 export const Result = z.strictObject({
   v: z.literal(1),
@@ -193,8 +227,9 @@ export const Result = z.strictObject({
   ended_at: Instant,
   duration_seconds: z.number().min(0),
   error: ResultError.nullable(),
-  /** Finite numbers only: NaN and infinities are no JSON, and no metric. */
-  metrics: z.record(MetricName, z.number()),
+  ...measures,
+  /** What others scored in this attempt, by their names; null: the code says that there is none. */
+  baselines: z.record(BaselineName, z.strictObject(measures).nullable()).optional(),
   produced_artifacts: z
     .array(z.strictObject({ path: VolumePath, sha256: Sha256, bytes: z.int().min(0) }))
     .max(resultLimits.artifactsMax),

@@ -1,7 +1,8 @@
 // Decides what follows from a verdict. Pure: the ingester reads before it and performs after it.
 import type { Gate, Limits, Result } from "./contract.ts";
 import type { Next, Outcome, Verdict } from "./facts.ts";
-import { askGate, type GateAnswer } from "./gate.ts";
+import { askGate } from "./gate.ts";
+import type { GateAnswer } from "./gate-answer.ts";
 
 export type Judged = {
   readonly verdict: Verdict;
@@ -61,7 +62,7 @@ function afterSuccess(judged: Judged): Decision {
     if (judged.singleIteration) return over(judged, "succeeded");
     return goOn(judged, "it is not finished");
   }
-  const gate = askGate(judged.gate, judged.result.metrics);
+  const gate = askGate(judged.gate, judged.result);
   if (gate.passed) return { ...over(judged, "succeeded", `the gate passed: ${gate.reason}`), gate };
   const refused = `the gate refused: ${gate.reason}`;
   if (finished !== null)

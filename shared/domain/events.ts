@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { Count, Instant } from "./contract.ts";
 import { Outcome, type OutcomeFact, type RunKey } from "./facts.ts";
+import { GateOutcome } from "./gate-answer.ts";
 import { RunId } from "./messages.ts";
 import { oneLine } from "./text.ts";
 
@@ -24,6 +25,8 @@ export const OutcomeEvent = z.strictObject({
   iter_n: Count,
   attempt: Count,
   metrics: z.record(z.string(), z.number()),
+  /** What the gate read of the last attempt, condition by condition; absent if it was not asked. */
+  gate: GateOutcome.optional(),
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,
@@ -69,6 +72,7 @@ export const outcomeEventOf = (
   iter_n: fact.iter_n,
   attempt: fact.attempt,
   metrics: fact.metrics,
+  ...(fact.gate && { gate: fact.gate }),
   run_url: fact.run_url && oneLine(fact.run_url, URL_CHARS_MAX),
   result_path: fact.result_path,
   ended_at: fact.ended_at,

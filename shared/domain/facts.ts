@@ -11,6 +11,7 @@ import {
   PlannedFile,
   Sha256,
 } from "./contract.ts";
+import { GateAnswer, GateOutcome } from "./gate-answer.ts";
 import { type AskedBy, DatabricksRunId, RunId, senderCharsMax, Ticket } from "./messages.ts";
 import { Paces } from "./pace.ts";
 import { AcceptedRecipe } from "./recipe.ts";
@@ -271,7 +272,7 @@ export const DecisionFact = z.strictObject({
   capsule: JsonObject,
   capsule_delta: JsonObject,
   /** Why the gate passed or refused; null without a gate or a result. */
-  gate: z.strictObject({ passed: z.boolean(), reason }).nullable(),
+  gate: GateAnswer.nullable(),
   databricks_run_id: DatabricksRunId.nullable(),
   run_url: z.string().nullable(),
   termination_code: z.string().nullable(),
@@ -317,6 +318,8 @@ export const OutcomeFact = z.strictObject({
   outcome: Outcome,
   reason,
   metrics: z.record(z.string(), z.number()),
+  /** What the gate of the last attempt read; absent if it was not asked, and in older facts. */
+  gate: GateOutcome.optional(),
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),
   ended_at: Instant,

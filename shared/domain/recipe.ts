@@ -124,6 +124,22 @@ const Secrets = z
   .refine((secrets) => isDistinct(secrets.flatMap(({ env }) => env ?? [])), {
     message: "must name each environment variable once",
   });
+
+/** A gate that can be asked: what its shape permits and no answer could follow from is refused. */
+const RecipeGate = Gate.superRefine((gate, { addIssue }) => {
+  for (const [at, { metric, op, value, baseline, margin }] of gate.entries()) {
+    const refuse = (key: string, message: string) =>
+      addIssue({ code: "custom", path: [at, key], message });
+    if (value === undefined && baseline === undefined)
+      refuse("value", "must be a number, unless the condition has a baseline");
+    if (margin !== undefined && baseline === undefined)
+      refuse("margin", "needs a baseline, which it is the distance to");
+    if (op === "==" && baseline !== undefined)
+      refuse("op", "must say what is better than the baseline: <=, <, >= or >");
+    if (typeof metric !== "string" && !isDistinct(metric))
+      refuse("metric", "must name each metric once");
+  }
+});
 const isDistinct = (names: readonly string[]): boolean => new Set(names).size === names.length;
 
 /** How a workload is planned and submitted: on which compute, as whom, within which limits. */
@@ -159,7 +175,7 @@ export const Recipe = z.strictObject({
   parameters: JsonObject.default({}),
   /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
-  gate: Gate.default([]),
+  gate: RecipeGate.default([]),
   /**
    * How long an attempt usually runs, as its authors expect. It decides when to look until the
    * workload's own durations are learned.
@@ -181,6 +197,7 @@ export type Recipe = z.infer<typeof Recipe>;
 export const AcceptedRecipe = Recipe.extend({
   run_as: z.string().optional(),
   schedule: z.string().optional(),
+  gate: Gate.default([]),
 });
 
 export type AcceptedRecipe = z.infer<typeof AcceptedRecipe>;

@@ -85,8 +85,13 @@ function beyondPlan(result: Result, { scratchpad, writes }: Permitted): string |
 function beyondLimits(result: Result): string | undefined {
   if (msOf(result.ended_at) < msOf(result.started_at))
     return "result.json ends before it starts: its ended_at is earlier than its started_at";
-  if (Object.keys(result.metrics).length > resultLimits.metricsMax)
-    return `result.json has more than ${resultLimits.metricsMax} metrics`;
+  const baselines = Object.values(result.baselines ?? {});
+  if (baselines.length > resultLimits.baselinesMax)
+    return `result.json has more than ${resultLimits.baselinesMax} baselines`;
+  for (const measures of [result, ...baselines])
+    for (const key of ["metrics", "failed_metrics", "samples"] as const)
+      if (Object.keys(measures?.[key] ?? {}).length > resultLimits.metricsMax)
+        return `result.json has more than ${resultLimits.metricsMax} ${key.replace("_", " ")}`;
   if (utf8Bytes(JSON.stringify(result.capsule)) > resultLimits.capsuleBytesMax)
     return `the capsule in result.json has more than ${resultLimits.capsuleBytesMax} bytes`;
   if (utf8Bytes(JSON.stringify(result.output)) > resultLimits.outputBytesMax)

@@ -188,7 +188,9 @@ describe("the word that was meant", () => {
     expect(keysAt(Recipe, ["task", "compute"])).toEqual(
       expect.arrayContaining(["serverless", "existing_cluster_id", "new_cluster"]),
     );
-    expect(keysAt(Recipe, ["gate", 0])).toEqual(["metric", "op", "value"]);
+    expect(keysAt(Recipe, ["gate", 0])).toEqual(
+      expect.arrayContaining(["metric", "op", "value", "baseline", "margin", "samples"]),
+    );
     expect(keysAt(StageFile, ["databricks", "auth"])).toEqual(
       expect.arrayContaining(["kind", "secret", "audience"]),
     );

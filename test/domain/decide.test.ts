@@ -173,11 +173,11 @@ describe("what follows from a verdict", () => {
   });
 
   test("the gate's answer is kept, whether it passed or refused, and is absent where it was not asked", () => {
-    expect(decide({ ...judged, gate, result: withMetric(1) }).gate).toEqual({
+    expect(decide({ ...judged, gate, result: withMetric(1) }).gate).toMatchObject({
       passed: true,
       reason: "rmse is 1, must be <= 2",
     });
-    expect(decide({ ...judged, gate, result: withMetric(3) }).gate).toEqual({
+    expect(decide({ ...judged, gate, result: withMetric(3) }).gate).toMatchObject({
       passed: false,
       reason: "rmse is 3, must be <= 2",
     });

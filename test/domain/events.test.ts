@@ -29,14 +29,20 @@ test("a fact of before there were bounds, with a megabyte in every text, makes a
   );
 });
 
-test("as many metrics as there may be, with the longest names and numbers, fit beside the longest reason", () => {
+test("as many metrics as there may be, with the longest names and numbers, and as many conditions, fit beside the longest reason", () => {
   const name = (i: number) => `${i}`.padStart(200, "世");
+  const value = -1.234567890123456e-300;
   const metrics = Object.fromEntries(
-    Array.from({ length: resultLimits.metricsMax }, (_, i) => [name(i), -1.234567890123456e-300]),
+    Array.from({ length: resultLimits.metricsMax }, (_, i) => [name(i), value]),
   );
+  const check = (_: unknown, i: number) => ({
+    ...{ metric: name(i), value, op: ">=", bound: value, samples: Number.MAX_SAFE_INTEGER },
+    ...{ baseline: { name: "b".repeat(64), value }, passed: false },
+  });
   const fact = OutcomeFact.parse({
     ...outcome,
     metrics,
+    gate: { passed: false, checks: Array.from({ length: 50 }, check) },
     reason: "世".repeat(1e6),
     run_url: "世".repeat(1e6),
   });

@@ -105,6 +105,26 @@ test.each<{ given: string; more: object; fault: string }>([
     more: { gate: [{ metric: "rmse", op: "~", value: 1 }] },
     fault: 'gate.0.op: Invalid option: expected one of "<="|"<"|">="|">"|"=="',
   },
+  {
+    given: "a condition that names nothing to reach",
+    more: { gate: [{ metric: "rmse", op: "<=" }] },
+    fault: "gate.0.value: must be a number, unless the condition has a baseline",
+  },
+  {
+    given: "a margin to nothing",
+    more: { gate: [{ metric: "rmse", op: "<=", value: 1, margin: 0.1 }] },
+    fault: "gate.0.margin: needs a baseline, which it is the distance to",
+  },
+  {
+    given: "a condition that asks for the baseline itself",
+    more: { gate: [{ metric: "rmse", op: "==", baseline: "production" }] },
+    fault: "gate.0.op: must say what is better than the baseline: <=, <, >= or >",
+  },
+  {
+    given: "a metric that is named twice",
+    more: { gate: [{ metric: ["rmse", "rmse"], op: "<=", value: 1 }] },
+    fault: "gate.0.metric: must name each metric once",
+  },
 ])("a recipe with $given is refused: $fault", ({ more, fault }) => {
   const parsed = Recipe.safeParse({ ...recipe, ...more });
   expect(parsed.success ? "" : faultsOf(parsed.error)).toBe(fault);
@@ -119,6 +139,17 @@ test.each([
     given: "libraries of a cluster that exists",
     more: {
       task: { ...task, compute: { existing_cluster_id: "c" }, libraries: [{ whl: "/Volumes/x" }] },
+    },
+  },
+  {
+    given: "a gate against a baseline",
+    more: {
+      gate: [
+        {
+          ...{ metric: ["rmse", "error"], op: "<", value: 2.7, samples: 300 },
+          ...{ baseline: "production", margin: 0.05 },
+        },
+      ],
     },
   },
   { given: "a schedule", more: { schedule: "cron(0 6 * * ? *)" } },
@@ -139,7 +170,10 @@ test("a principal's id is the same in capital letters", () => {
 });
 
 test("a recipe that was accepted before is not judged by the rules of today", () => {
-  const old = { ...Recipe.parse(recipe), run_as: "executors", schedule: "cron(0 6 * * *)" };
+  const old = {
+    ...Recipe.parse(recipe),
+    ...{ run_as: "executors", schedule: "cron(0 6 * * *)", gate: [{ metric: "rmse", op: "<=" }] },
+  };
   expect(AcceptedRecipe.parse(old)).toEqual(old);
   expect(TicketFact.shape.recipe).toBe(AcceptedRecipe);
 });

@@ -6,6 +6,8 @@ import { accepted, manifest, result } from "./examples.ts";
 
 const read = (change: object) => resultOf(JSON.stringify({ ...result, ...change }), accepted);
 const whole = JSON.stringify(result);
+const many = (count: number, value: unknown) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, value]));
 
 test("a whole result of this attempt is valid", () => {
   expect(resultOf(whole, accepted)).toEqual({ kind: "valid", result, text: whole });
@@ -119,6 +121,28 @@ test.each([
       metrics: Object.fromEntries(Array.from({ length: 201 }, (_, i) => [`m${i}`, i])),
     }),
     expected: /more than 200 metrics/,
+  },
+  {
+    given: "with too many failed metrics of a baseline",
+    when: read({
+      baselines: { production: { metrics: {}, failed_metrics: many(201, "why") } },
+    }),
+    expected: /more than 200 failed metrics/,
+  },
+  {
+    given: "with too many baselines",
+    when: read({ baselines: many(11, null) }),
+    expected: /more than 10 baselines/,
+  },
+  {
+    given: "with half a sample",
+    when: read({ samples: { rmse: 0.5 } }),
+    expected: /samples\.rmse: /,
+  },
+  {
+    given: "with a baseline whose name no recipe can say",
+    when: read({ baselines: { "the old one": { metrics: {} } } }),
+    expected: /baselines\.the old one: /,
   },
   {
     given: "with a capsule that is too large",

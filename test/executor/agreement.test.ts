@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { systemDigest } from "../../shared/adapters/system.ts";
 import { ExecutorManifest, Result, resultLimits } from "../../shared/domain/contract.ts";
 import { type EvidenceDeps, evidenceIn } from "../../shared/domain/evidence.ts";
+import { askGate } from "../../shared/domain/gate.ts";
 import { resultOf } from "../../shared/domain/result.ts";
 import { failedResult, manifest } from "../domain/examples.ts";
 
@@ -16,7 +17,10 @@ const fullManifest: ExecutorManifest = {
   ...manifest,
   parameters: { data: "x", deep: [{ a: [1.5, null, true] }] },
   policy: { timeout_seconds: 60, allowed_modules: ["numpy"], writes: ["main.ops.daily"] },
-  gate: [{ metric: "rmse", op: "<=", value: 2.7 }],
+  gate: [
+    { metric: "rmse", op: "<=", value: 2.7 },
+    { metric: ["a", "b"], op: ">", baseline: "production", margin: 0.1, samples: 50 },
+  ],
 };
 const ofThatAttempt = {
   run_id: failedResult.run_id,
@@ -27,6 +31,9 @@ const ofThatAttempt = {
 const fullResult: Result = {
   ...failedResult,
   produced_artifacts: [{ path: `${manifest.scratchpad}/a`, sha256: "a".repeat(64), bytes: 0 }],
+  samples: { rmse: 365 },
+  failed_metrics: { "safety/mean": "503" },
+  baselines: { production: { metrics: { rmse: 2.6 }, samples: { rmse: 365 } }, staging: null },
   produced_tables: ["main.ops.daily"],
   output: { rows: [1, null] },
   logs: {
@@ -158,6 +165,10 @@ test("what Python says of a report that went past its context, TypeScript reads"
     `{"report":"end","error":null,"capsule":${capsule},"output":${output},"summary":"","finished":null}`;
   for (const code of [
     send('{"report":"metric","name":"__proto__","value":1}'),
+    send('{"report":"metric","name":"m","value":1,"of":"__proto__\\\\n"}'),
+    send('{"report":"metric","name":"m","value":1,"samples":0.5}'),
+    send('{"report":"metric_failed","name":5,"why":""}'),
+    send('{"report":"no_baseline","name":["a"]}'),
     ...["true", '"1"', '" 1_0 "', "null"].map((value) =>
       send(`{"report":"metric","name":"m","value":${value}}`),
     ),
@@ -176,6 +187,28 @@ test("what Python says of a report that went past its context, TypeScript reads"
       result: { status: "FAILED", error: { type: "RefusedError" } },
     });
   }
+});
+
+test.each([
+  { given: "better", code: "context.metric('rmse', 2.3, samples=365)", passed: true },
+  { given: "on too few samples", code: "context.metric('rmse', 2.3, samples=20)", passed: false },
+  { given: "a failure", code: "context.metric_failed('rmse', 'no rows')", passed: false },
+  {
+    given: "a failure after a number",
+    code: "context.metric('rmse', 2.3, samples=365); context.metric_failed('rmse', 'no rows')",
+    passed: false,
+  },
+  { given: "not there", code: "context.metric('mse', 2.3, samples=365)", passed: false },
+])("a gate that reads what Python measured, $given: $passed", ({ code, passed }) => {
+  const gate = [
+    { metric: "rmse", op: "<", baseline: "production", margin: 0.1, samples: 300 } as const,
+    { metric: "bias", op: "<", baseline: "staging", value: 1 } as const,
+  ];
+  const { file, planned } = ranInPython(
+    `${code}\ncontext.metric('rmse', 2.5, samples=365, of='production')\ncontext.metric('bias', 0.5)\ncontext.no_baseline('staging')`,
+  );
+  const reading = resultOf(file, planned);
+  expect(reading.kind === "valid" && askGate(gate, reading.result).passed).toBe(passed);
 });
 
 test("a result near the limit that hardly compresses comes through, with a flood before it", () => {

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { Cancellation, Retry } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
+import type { Recipe } from "../../shared/domain/recipe.ts";
 import { recipe, result } from "../domain/examples.ts";
 import { first, ticketOf } from "../support/facts.ts";
 import { runLoop, type Script } from "../support/loop.ts";
@@ -23,6 +24,18 @@ const isWatched = ({ sent }: Plane) => sent.some(({ queue }) => queue === "watch
 const by = { reason: "as ada wants it", by: "ada" };
 const stop = Cancellation.parse({ type: "cancel", run_id: "ORD-1", ...by });
 const retry = Retry.parse({ type: "retry", run_id: "ORD-1", chapter: 2, ...by });
+
+/** What the code of a run leaves that compares itself with what is in use. */
+const measured = {
+  finished: null,
+  metrics: { rmse: 1 },
+  samples: { rmse: 365 },
+  baselines: { production: { metrics: { rmse: 1.5 }, samples: { rmse: 365 } } },
+};
+const better = {
+  ...{ metric: ["rmse", "error"], op: "<", samples: 300 },
+  ...{ baseline: "production", margin: 0.1 },
+} satisfies Recipe["gate"][number];
 
 type Row = {
   readonly given: string;
@@ -50,6 +63,21 @@ const rows: readonly Row[] = [
         gate: [{ metric: "rmse", op: "<=", value: 2 }],
       }),
     announced: ["1 succeeded: the gate passed: rmse is 1, must be <= 2"],
+    runs: ["1.1", "2.1"],
+  },
+  {
+    given: "whose judge fails, and which then is better than what is in use",
+    script: {
+      starts,
+      plays: {
+        "1.1": { ending: success, left: { ...measured, failed_metrics: { rmse: "503" } } },
+        "2.1": { ending: success, left: measured },
+      },
+    },
+    prepare: (plane) => plane.recipes.set("weather-model", { ...recipe, gate: [better] }),
+    announced: [
+      "1 succeeded: the gate passed: rmse is 1 of 365 samples, must be < production - 0.1 of at least 300 samples (production is 1.5 of 365 samples)",
+    ],
     runs: ["1.1", "2.1"],
   },
   {
@@ -205,6 +233,32 @@ test.each(rows)("a run $given is announced as $announced", async (row) => {
     row.runs.length === 0 ? ["submit 1.1"] : row.runs.map((run) => `submit ${run}`),
   );
   expect([letters, open]).toEqual([row.letters ?? [], []]);
+});
+
+test("what a gate read stands in decision, outcome, ledger and event", async () => {
+  const row = rows.find(({ given }) => given.startsWith("whose judge fails"))!;
+  const plane = await ranThrough(row);
+  const read = {
+    ...{ metric: "rmse", value: 1, op: "<", bound: 1.4, samples: 365, passed: true },
+    baseline: { name: "production", value: 1.5 },
+  };
+  const unread = { ...read, value: null, samples: undefined, passed: false };
+  const passed = { passed: true, checks: [read] };
+  const decided = (iter_n: number) =>
+    plane.facts.read(factRef.decision({ ...first, iter_n, attempt: 1 }));
+  expect((await decided(1))?.fact.gate).toEqual({
+    passed: false,
+    reason: expect.stringMatching(/^rmse failed \(503\), must be < production - 0\.1 /),
+    checks: [unread],
+  });
+  expect((await decided(2))?.fact.gate).toMatchObject(passed);
+  expect((await plane.facts.read(factRef.outcome(first)))?.fact.gate).toEqual(passed);
+  expect(plane.announced.map(({ gate }) => gate)).toEqual([passed]);
+  const metadata = [...plane.ledger.telemetry.values()].map((line) => JSON.parse(line.metadata));
+  expect(metadata.flatMap(({ gate }) => gate?.checks ?? [])).toEqual([
+    JSON.parse(JSON.stringify(unread)),
+    read,
+  ]);
 });
 
 test.each(rows)("every message of a run $given carries its trace", async (row) => {

@@ -14,7 +14,7 @@ test("on a real city's weather, each iteration goes on from the last, and the ga
   const answers: boolean[] = [];
   for (const iteration of [1, 2, 3, 4]) {
     const { metrics } = await loop.next();
-    answers.push(askGate(gate, metrics).passed);
+    answers.push(askGate(gate, { metrics }).passed);
     expectClose(metrics, fitted(days, 40 * iteration, 0.05, 365).metrics);
   }
   expect(answers).toEqual([false, false, false, true]);
@@ -27,7 +27,7 @@ test("with an emptied capsule it never passes, however many iterations there are
   while (loop.iteration < limits.iterations) {
     loop.capsule = {};
     const { metrics } = await loop.next();
-    expect(askGate(gate, metrics).passed).toBe(false);
+    expect(askGate(gate, { metrics }).passed).toBe(false);
     seen.add(JSON.stringify(metrics));
   }
   expect(seen.size).toBe(1);

@@ -56,6 +56,22 @@ class LimitsTest(ExecutorTest):
             )
         self.succeed(CONTEXT + "context.metric('n' * 200, 1)\ncontext.metric('😀' * 200, 1)\n")
 
+    def test_what_stands_beside_a_metric_is_checked_too(self) -> None:
+        for samples in ("-1", "0.5", "True", "'9'", "2**53"):
+            self.refused(f"context.metric('m', 1, samples={samples})", "metric m has", "samples")
+        for name in ("'the old one'", "''", "'n' * 65", "5", "'a\\n'", "'-a'"):
+            for call in ("metric('m', 1, of={})", "metric_failed('m', '', of={})", "no_baseline({})"):
+                self.refused(f"context.{call.format(name)}", "a baseline's name must be one such as")
+        self.refused("context.metric_failed('', 'why')", "a metric's name must be text of 1 to 200")
+
+    def test_a_baseline_exists_or_does_not(self) -> None:
+        metric, none = "context.metric('m', 1, of='b')", "context.no_baseline('b')"
+        self.refused(f"{none}\n{metric}", "baseline b has a metric, and was said not to exist")
+        self.refused(f"{metric}\n{none}", "baseline b has metrics, so it exists")
+        self.refused(
+            "for n in range(11): context.no_baseline(f'b{n}')", "baseline b10 is one too many"
+        )
+
     def test_there_are_at_most_so_many_metrics(self) -> None:
         self.refused(
             "for n in range(201):\n    context.metric(f'm{n}', n)",

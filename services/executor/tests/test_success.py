@@ -42,6 +42,52 @@ class SuccessTest(ExecutorTest):
         as_written = self.real(f"{RUN}/iter_001.attempt_001.manifest.json").read_bytes()
         self.assertEqual(result["manifest_sha256"], hashlib.sha256(as_written).hexdigest())
 
+    def test_what_was_measured_beside_arrives(self) -> None:
+        result = self.succeed(
+            """
+            from signalbox_executor import context
+            context.metric("rmse", 1.5, samples=365)
+            context.metric("rmse", 2.5, samples=365, of="production")
+            context.metric_failed("safety/mean", "the judge said 503")
+            context.metric_failed("safety/mean", "no answer", of="production")
+            context.no_baseline("staging")
+            """
+        )
+        self.assertEqual(result["status"], "SUCCESS")
+        self.assertEqual(result["metrics"], {"rmse": 1.5})
+        self.assertEqual(result["samples"], {"rmse": 365})
+        self.assertEqual(result["failed_metrics"], {"safety/mean": "the judge said 503"})
+        production = {
+            "metrics": {"rmse": 2.5},
+            "samples": {"rmse": 365},
+            "failed_metrics": {"safety/mean": "no answer"},
+        }
+        self.assertEqual(result["baselines"], {"production": production, "staging": None})
+
+    def test_the_last_word_on_a_metric_counts_number_or_failure(self) -> None:
+        result = self.succeed(
+            """
+            from signalbox_executor import context
+            context.metric("a", 1, samples=5)
+            context.metric_failed("a", "no rows")
+            context.metric_failed("b", "no rows")
+            context.metric("b", 2)
+            """
+        )
+        self.assertEqual((result["metrics"], result["failed_metrics"]), ({"b": 2}, {"a": "no rows"}))
+        self.assertNotIn("samples", result)
+
+    def test_why_a_metric_failed_is_masked_and_bounded(self) -> None:
+        result = self.succeed(
+            """
+            from signalbox_executor import context
+            context.metric_failed("a", ValueError("password=hunter2hunter2 " + "x" * 900))
+            """
+        )
+        why = result["failed_metrics"]["a"]
+        self.assertTrue(why.startswith("password=[REDACTED] xxx"), why)
+        self.assertEqual(len(why), 500)
+
     def test_an_artifact_that_says_nothing_succeeds_and_hands_its_capsule_on(self) -> None:
         for name, code in {
             "nothing": "pass\n",

@@ -137,6 +137,11 @@ class ReportsTest(unittest.TestCase):
             b'{"report": "metric", "name": "m", "value": "1"}',
             b'{"report": "metric", "name": "m", "value": " 1_0 "}',
             b'{"report": "metric", "name": 5, "value": 1}',
+            b'{"report": "metric", "name": "m", "value": 1, "samples": true}',
+            b'{"report": "metric", "name": "m", "value": 1, "of": "a b"}',
+            b'{"report": "metric_failed", "name": "m"}',
+            b'{"report": "metric_failed", "name": "", "why": "x"}',
+            b'{"report": "no_baseline", "name": null}',
             b'{"report": "artifact", "name": "a\\nb", "sha256": "", "bytes": 0}',
             b'{"report": "artifact", "name": "a\\u202eb", "sha256": "", "bytes": 0}',
             b'{"report": "table", "name": "main.ops.secret"}', b'{"report": "artifact", "name": 5}',
@@ -146,8 +151,8 @@ class ReportsTest(unittest.TestCase):
                 reports.take(line)
                 self.assertIsNotNone(reports.refused)
                 self.assertEqual(
-                    (reports.metrics, reports.tables, reports.artifacts, reports.end),
-                    ({}, [], {}, None),
+                    (reports.measured.as_json(), reports.tables, reports.artifacts, reports.end),
+                    ({"metrics": {}}, [], {}, None),
                 )
 
     def test_an_end_is_refused_where_typescript_would_not_read_it(self) -> None:
@@ -177,7 +182,7 @@ class ReportsTest(unittest.TestCase):
                     {"report": "artifact", "name": f"a{n}", "sha256": "", "bytes": 0}
                 ).encode()
             )
-        self.assertEqual((len(reports.metrics), len(reports.artifacts)), (200, 200))
+        self.assertEqual((len(reports.measured.metrics), len(reports.artifacts)), (200, 200))
         self.assertIn("m200 is one too many", reports.refused or "")
 
     def test_an_artifact_cannot_leave_its_folder(self) -> None:

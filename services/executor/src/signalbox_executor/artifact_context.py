@@ -13,12 +13,13 @@ from .json_value import NotJsonError, capsule_of, output_of
 from .limits import (
     ARTIFACT_NAME_CHARS_MAX,
     ARTIFACTS_MAX,
-    METRIC_NAME_CHARS_MAX,
-    METRICS_MAX,
+    METRIC_FAILURE_CHARS_MAX,
     SUMMARY_CHARS_MAX,
     TABLES_MAX,
 )
-from .text import clean, head, is_metric_name
+from .measures import Measured, MeasureError, check_name, check_samples
+from .redact import redacted_and_cut
+from .text import clean, head
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -50,7 +51,7 @@ class Context:
         self._output: Any = None
         self._summary = ""
         self._finished: str | None = None
-        self._metrics: set[str] = set()
+        self._measures = Measured()  # which names there are, not their values
         self._tables: set[str] = set()
         self._artifacts: dict[str, str] = {}
 
@@ -167,20 +168,45 @@ class Context:
             )
         return self.files[name]
 
-    def metric(self, name: str, value: Any) -> None:
-        """Reports a finite number under a name; the last one counts."""
-        if not is_metric_name(name):
-            self._refuse(
-                f"a metric's name must be text of 1 to {METRIC_NAME_CHARS_MAX} characters without "
-                f"control characters, not {_shown(name)}"
-            )
+    def metric(
+        self, name: str, value: Any, *, samples: int | None = None, of: str | None = None
+    ) -> None:
+        """Reports a finite number under a name; the last word on a name counts.
+
+        samples: on how many rows, questions … it was measured; the gate may ask for that.
+        of: it is not this attempt's, but what a baseline (such as "production") scored beside it.
+        """
+        self._measured(name, of)
         number = self._number(name, value)
-        if name not in self._metrics and len(self._metrics) >= METRICS_MAX:
-            self._refuse(
-                f"metric {name} is one too many: an attempt reports at most {METRICS_MAX} metrics"
-            )
-        self._metrics.add(name)
-        self._tell({"report": "metric", "name": name, "value": number})
+        if samples is not None:
+            self._checked(check_samples, name, samples)
+        more = {"samples": samples, "of": of}
+        self._tell({"report": "metric", "name": name, "value": number, **more})
+
+    def metric_failed(self, name: str, why: Any, *, of: str | None = None) -> None:
+        """The metric could not be measured, as its judge failed: that is no score, and a gate that
+        asks for it refuses. The attempt itself goes on.
+        """
+        self._measured(name, of)
+        sentence = redacted_and_cut(str(why), METRIC_FAILURE_CHARS_MAX, head)
+        self._tell({"report": "metric_failed", "name": name, "why": sentence, "of": of})
+
+    def no_baseline(self, name: str) -> None:
+        """There is nothing yet to be better than, under this baseline's name: a gate asks for the
+        condition's `value` alone, and refuses where it has none.
+        """
+        self._checked(self._measures.no_baseline, name)
+        self._tell({"report": "no_baseline", "name": name})
+
+    def _measured(self, name: Any, of: Any) -> None:
+        self._checked(check_name, name)
+        self._checked(lambda: self._measures.of(of).put(name, 0, None))
+
+    def _checked(self, check: Callable[..., None], *values: Any) -> None:
+        try:
+            check(*values)
+        except MeasureError as error:
+            self._refuse(str(error))
 
     def table(self, name: str) -> None:
         """Reports a table as written. It must be one of the recipe's `writes`."""

@@ -164,7 +164,7 @@ def _conclude(
         **_identity(manifest, file, clock),
         "status": "SUCCESS",
         "error": None,
-        "metrics": reports.metrics,
+        **reports.measured.as_json(),
         "produced_artifacts": ending.produced_artifacts,
         "produced_tables": reports.tables,
         "output": end.get("output"),

@@ -3,7 +3,6 @@ is believed.
 """
 
 import json
-import math
 import os
 import threading
 from typing import Any
@@ -12,13 +11,13 @@ from .heartbeat import Progress
 from .json_value import NotJsonError, capsule_of, output_of
 from .limits import (
     ARTIFACTS_MAX,
-    METRICS_MAX,
     REPORT_LINE_BYTES_MAX,
     SUMMARY_CHARS_MAX,
     TABLES_MAX,
 )
 from .masking import masking
-from .text import head, is_metric_name, is_misleading
+from .measures import Measured, MeasureError
+from .text import head, is_misleading
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -29,7 +28,7 @@ class Reports:
     """
 
     def __init__(self, writes: list[str]) -> None:
-        self.metrics: dict[str, float] = {}
+        self.measured = Measured()
         self.tables: list[str] = []
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.refused: str | None = None
@@ -45,6 +44,8 @@ class Reports:
         try:
             report = json.loads(line)
             self._take(report["report"], report)
+        except MeasureError as error:
+            self._refuse(str(error))
         except Exception as error:  # else one report ended the reading of all others
             self._refuse(
                 f"a report of the artifact could not be read ({type(error).__name__}: {error})"
@@ -56,10 +57,15 @@ class Reports:
     def _take(self, kind: str, report: dict[str, Any]) -> None:
         if kind == "progress":
             self.progress.say(report["fraction"], report["text"])
-        elif masking.text(str(report.get("name"))) != str(report.get("name")):
+        elif any(masking.text(name) != name for name in _names_in(report)):
             self._refuse(f"the name of a {kind} holds a secret: names are public")
         elif kind == "metric":
-            self._metric(report["name"], report["value"])
+            measures = self.measured.of(report.get("of"))
+            measures.put(report["name"], report["value"], report.get("samples"))
+        elif kind == "metric_failed":
+            self.measured.of(report.get("of")).fail(report["name"], report["why"])
+        elif kind == "no_baseline":
+            self.measured.no_baseline(report["name"])
         elif kind == "table":
             self._table(str(report["name"]))
         elif kind == "artifact":
@@ -74,21 +80,6 @@ class Reports:
             self._end(report)
         else:
             raise ValueError(f"there is no report called {kind}")
-
-    def _metric(self, name: Any, value: Any) -> None:
-        # float() would take true and "1" for numbers.
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not is_metric_name(name):
-            self._refuse(
-                f"metric {str(name)[:100]} is {value!r:.100}: a metric must be a finite number "
-                "with a name"
-            )
-        elif name not in self.metrics and len(self.metrics) >= METRICS_MAX:
-            self._refuse(
-                f"metric {name} is one too many: an attempt reports at most {METRICS_MAX} metrics"
-            )
-        else:
-            self.metrics[name] = float(value)
 
     def _table(self, name: str) -> None:
         if name not in self._writes:
@@ -129,6 +120,10 @@ class Reports:
 
     def _refuse(self, sentence: str) -> None:
         self.refused = self.refused or sentence
+
+
+def _names_in(report: dict[str, Any]) -> list[str]:
+    return [str(report.get(key)) for key in ("name", "of")]
 
 
 def listen(fd: int, reports: Reports) -> threading.Thread:

@@ -19,6 +19,7 @@ from .schema import problems
 from .text import head, head_and_tail, tail
 
 _TRIMMED_CHARS = 1_000
+_BESIDE_METRICS = ("failed_metrics", "samples", "baselines")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def encoded(result: dict[str, Any], capsule: dict[str, Any]) -> tuple[bytes, dic
         f"{RESULT_BYTES_MAX:,} are allowed: report less"
     )
     bare = {
-        **trimmed,
+        **{name: value for name, value in trimmed.items() if name not in _BESIDE_METRICS},
         "metrics": {},
         "produced_artifacts": [],
         "produced_tables": [],
