@@ -123,12 +123,11 @@ const MetricName = z
 const GateMetric = z.string().min(1).max(200);
 
 /** A name under which code reports what another version (the one in use) scored. */
-const BaselineName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/,
-    "must be a name such as production: letters, digits, - _ ., at most 64",
-  );
+const BaselineName = z.string().regex(
+  // Nothing in front that could make it __proto__.
+  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+  "must be a name such as production: letters, digits, - _ ., at most 64",
+);
 
 /**
  * Conditions on a result's metrics. All must hold; a metric that is missing fails. What a recipe
@@ -138,7 +137,10 @@ export const Gate = z
   .array(
     z.strictObject({
       /** Its name, or several: the first that is there is read, and two that differ refuse. */
-      metric: z.union([GateMetric, z.array(GateMetric).min(1).max(10)]),
+      metric: z.union([
+        GateMetric,
+        z.array(GateMetric).min(1, "must have at least one name").max(10),
+      ]),
       op: z.enum(["<=", "<", ">=", ">", "=="]),
       /** The number that it must reach. */
       value: z.number().optional(),

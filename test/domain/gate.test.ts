@@ -197,6 +197,27 @@ test.each<Row>([
     reason: "rmse is 2.45, must be < production - 0.1 and < 3 (production is 2.5)",
   },
   {
+    given: "what only ties with what is asked",
+    when: { ...better, op: "<=", value: 3 },
+    measured: { metrics: { rmse: 2.4 }, ...against(2.5) },
+    passed: true,
+    reason: "rmse is 2.4, must be <= production - 0.1 and <= 3 (production is 2.5)",
+  },
+  {
+    given: "what beats the baseline and not the value, where more is better",
+    when: { ...better, op: ">", margin: 0, value: 0.9 },
+    measured: { metrics: { rmse: 0.85 }, ...against(0.8) },
+    passed: false,
+    reason: "rmse is 0.85, must be > production and > 0.9 (production is 0.8)",
+  },
+  {
+    given: "what beats the value and not the baseline, where more is better",
+    when: { ...better, op: ">", margin: 0, value: 0.8 },
+    measured: { metrics: { rmse: 0.85 }, ...against(0.9) },
+    passed: false,
+    reason: "rmse is 0.85, must be > production and > 0.8 (production is 0.9)",
+  },
+  {
     given: "a baseline of which nothing was said",
     when: { ...better, value: 3 },
     measured: { metrics: { rmse: 2.3 } },
@@ -261,6 +282,13 @@ test.each<Row>([
     measured: { metrics: { rmse: 2 }, samples: { other: 9 } },
     passed: false,
     reason: "rmse is 2 of an unknown number of samples, must be <= 2.7 of at least 1 samples",
+  },
+  {
+    given: "samples of what failed",
+    when: { samples: 50 },
+    measured: { samples: { rmse: 50 }, failed_metrics: { rmse: "no rows" } },
+    passed: false,
+    reason: "rmse failed (no rows), must be <= 2.7 of at least 50 samples",
   },
   {
     given: "a number out of no sample at all",

@@ -165,7 +165,7 @@ test("what Python says of a report that went past its context, TypeScript reads"
     `{"report":"end","error":null,"capsule":${capsule},"output":${output},"summary":"","finished":null}`;
   for (const code of [
     send('{"report":"metric","name":"__proto__","value":1}'),
-    send('{"report":"metric","name":"m","value":1,"of":"__proto__\\\\n"}'),
+    send('{"report":"metric","name":"m","value":1,"of":"__proto__"}'),
     send('{"report":"metric","name":"m","value":1,"samples":0.5}'),
     send('{"report":"metric_failed","name":5,"why":""}'),
     send('{"report":"no_baseline","name":["a"]}'),

@@ -59,7 +59,7 @@ class LimitsTest(ExecutorTest):
     def test_what_stands_beside_a_metric_is_checked_too(self) -> None:
         for samples in ("-1", "0.5", "True", "'9'", "2**53"):
             self.refused(f"context.metric('m', 1, samples={samples})", "metric m has", "samples")
-        for name in ("'the old one'", "''", "'n' * 65", "5", "'a\\n'", "'-a'"):
+        for name in ("'the old one'", "'__proto__'", "''", "'n' * 65", "5", "'a\\n'", "'-a'"):
             for call in ("metric('m', 1, of={})", "metric_failed('m', '', of={})", "no_baseline({})"):
                 self.refused(f"context.{call.format(name)}", "a baseline's name must be one such as")
         self.refused("context.metric_failed('', 'why')", "a metric's name must be text of 1 to 200")
@@ -71,6 +71,15 @@ class LimitsTest(ExecutorTest):
         self.refused(
             "for n in range(11): context.no_baseline(f'b{n}')", "baseline b10 is one too many"
         )
+
+    def test_measures_that_are_too_much_together_are_refused_and_left_out(self) -> None:
+        result = self.failed(
+            CONTEXT
+            + "for b in range(10):\n"
+            "    for n in range(200): context.metric(f'{n:03}' + '😀' * 197, n, of=f'b{b}')\n"
+        )
+        self.assertIn("report less", result["error"]["summary"])
+        self.assertEqual((result["metrics"], "baselines" in result), ({}, False))
 
     def test_there_are_at_most_so_many_metrics(self) -> None:
         self.refused(
