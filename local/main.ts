@@ -58,7 +58,7 @@ async function main(): Promise<number> {
 const { print } = terminalOf((line) => console.log(line));
 
 async function stay({ aws }: Plane): Promise<void> {
-  const endpoint = aws.environment["AWS_ENDPOINT_URL_SQS"];
+  const endpoint = aws.environment["AWS_ENDPOINT_URL"];
   const lines = [
     "",
     "It goes on running, until Ctrl-C. To send it a ticket:",

@@ -54,7 +54,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "node:",
     "@aws-sdk/",
     "aws-lambda",
-    "fauxqs",
     "zod",
   ],
   "local/plane": [""],

@@ -2,7 +2,7 @@
 // process on 127.0.0.1.
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
-import { REGION } from "./account.ts";
+import { ACCOUNT_ID, REGION } from "./account.ts";
 import { startAwsJsonServer } from "./aws-json-server.ts";
 import { type EventBusShape, eventBridge } from "./event-bridge.ts";
 import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
@@ -18,7 +18,7 @@ import {
 } from "./queue-shape.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";
 import { createSecretsManager } from "./secrets-manager.ts";
-import { type SqsServer, startSqs } from "./sqs-server.ts";
+import { createSqs } from "./sqs/sqs-service.ts";
 
 /** The part of a function's environment that a deployment sets for AWS. */
 type Environment = Readonly<Record<string, string>>;
@@ -60,8 +60,10 @@ export type AwsOptions = {
    * either.
    */
   readonly timeScale?: number;
-  /** The port of SQS; 0: any free one. */
-  readonly port?: number;
+  /** The port of all services; 0 (default): any free one. */
+  readonly port?: number | undefined;
+  /** The file of SQS' messages. Absent: they are gone with the process. */
+  readonly messages?: string;
   readonly onInvoked?: (invocation: Invocation) => void;
   /** Each line that a function writes, as CloudWatch Logs would get it. */
   readonly onLine?: (service: ServiceName, line: string) => void;
@@ -103,12 +105,22 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   ];
   const principals = createPrincipals(options.stack);
   const { principalOf } = principals;
-  const sqsServer = started.use(await startSqs(shapes, { port: options.port, principalOf }));
+  let endpoint = "";
+  const sqsService = started.use(createSqs({ file: options.messages, endpoint: () => endpoint }));
+  for (const shape of shapes) sqsService.create(shape);
   const secrets = createSecretsManager(options.secrets ?? {});
-  const json = started.use(
-    await startAwsJsonServer([secrets.service, eventBridge(options.eventBus)], principalOf),
+  const server = started.use(
+    await startAwsJsonServer([sqsService.service, secrets.service, eventBridge(options.eventBus)], {
+      port: options.port,
+      principalOf,
+    }),
   );
-  const environment = environmentOf(options, sqsServer, json.endpoint);
+  endpoint = server.endpoint;
+  const sqsServer: Place = {
+    endpoint,
+    queueUrl: (name) => `${endpoint}/${ACCOUNT_ID}/${name}`,
+  };
+  const environment = environmentOf(options, sqsServer);
   const clientOf = (who: Parameters<Principals["keysOf"]>[0]) =>
     started.adopt(clientFor(sqsServer.endpoint, principals.keysOf(who)), (client) =>
       client.destroy(),
@@ -147,7 +159,10 @@ const keyVariables = ({ accessKeyId, secretAccessKey }: Keys): Environment => ({
   AWS_SECRET_ACCESS_KEY: secretAccessKey,
 });
 
-function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string): Environment {
+/** Where the embedded AWS is found. */
+type Place = { readonly endpoint: string; readonly queueUrl: (name: string) => string };
+
+function environmentOf(options: AwsOptions, sqs: Place): Environment {
   const urls = queueNames.flatMap((queue) => [
     [`QUEUE_URL_${queue.toUpperCase()}`, sqs.queueUrl(sourceQueueName(options.stack, queue))],
     [
@@ -160,11 +175,8 @@ function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: jsonEndpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: jsonEndpoint,
-    // Calls to any other service end here with a clear error, and never at the real one.
-    AWS_ENDPOINT_URL: jsonEndpoint,
+    // Calls to any other service end here with a clear error, too, and never at the real one.
+    AWS_ENDPOINT_URL: sqs.endpoint,
     EVENT_BUS_NAME: options.eventBus.name,
     ...Object.fromEntries(urls),
   };
@@ -211,7 +223,7 @@ type Settings = AwsOptions & { readonly onTrouble: (sentence: string) => void };
 
 const startMappings = (
   client: SQSClient,
-  sqs: SqsServer,
+  sqs: Place,
   functions: Functions,
   { stack, onInvoked, onTrouble }: Settings,
 ): readonly EventSourceMapping[] =>
@@ -231,7 +243,7 @@ const startMappings = (
 
 const startSchedules = (
   client: SQSClient,
-  sqs: SqsServer,
+  sqs: Place,
   functions: Functions,
   { stack, schedules = [], timeScale = 1, onTrouble }: Settings,
 ): Scheduler =>
