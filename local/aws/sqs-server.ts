@@ -1,7 +1,6 @@
 // SQS alone on 127.0.0.1, for whoever needs no other service.
-import { ACCOUNT_ID } from "./account.ts";
 import { type ServerOptions, startAwsJsonServer } from "./aws-json-server.ts";
-import type { QueueShape } from "./queue-shape.ts";
+import { ACCOUNT_ID, type QueueShape } from "./queue-shape.ts";
 import { createSqs } from "./sqs/sqs-service.ts";
 
 export type SqsServer = AsyncDisposable & {

@@ -2,18 +2,19 @@
 // process on 127.0.0.1.
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import { startAwsJsonServer } from "./aws-json-server.ts";
 import { type EventBusShape, eventBridge } from "./event-bridge.ts";
 import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
 import { type LambdaFunction, type LambdaHandler, lambdaFunction } from "./lambda-function.ts";
 import { createPrincipals, type Keys, type Principals } from "./principals.ts";
 import {
+  ACCOUNT_ID,
   deadLetterQueueName,
   deadLetterShape,
   queueArn,
   queueNames,
   queueShapes,
+  REGION,
   sourceQueueName,
 } from "./queue-shape.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";

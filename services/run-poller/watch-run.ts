@@ -8,6 +8,7 @@ import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, isRefused, type Marker } from "../../shared/domain/facts.ts";
 import {
   isOfAttempt,
+  isOutnumbered,
   numberOf,
   TOUCH_LOOKS,
   TOUCH_SECONDS,
@@ -74,7 +75,7 @@ export async function watchRun(
   if (phase === "over") return await deps.queues.send("reports", endedOf(watch), { traceparent });
   const said = sayOnce(deps, { ...watch, traceparent }, phase, look);
   // A younger watch is on its way, so this one ends after its look.
-  if (numberOf(marker, watch) > watch.number) return;
+  if (isOutnumbered(marker, watch)) return;
   if (nowMs > msOf(watch.deadline) && !(await giveUp(deps, watch))) return;
   if (phase === "unknown" && nowMs > msOf(watch.deadline))
     return await deps.queues.send("reports", endedOf(watch), { traceparent });
@@ -286,8 +287,7 @@ export async function requeueWatch(
   if (read === undefined) return await deps.queues.send("watches", watch, options);
   const { marker } = read;
   if (marker === undefined) return;
-  const number = numberOf(marker, watch);
-  if (number > watch.number) return;
+  if (isOutnumbered(marker, watch)) return;
   if (isOfAttempt(marker, watch) && !isOld(deps, marker.touched_at))
     return await deps.queues.send("watches", watch, options);
   const nowMs = deps.clock.nowMs();

@@ -35,6 +35,25 @@ export function numberOf(marker: Marker | undefined, key: Attempt): number {
 export const isOfAttempt = (marker: Marker | undefined, key: Attempt): boolean =>
   marker?.iter_n === key.iter_n && marker.attempt === key.attempt;
 
+/**
+ * Whether the marker holds a younger watch than this one. Copies of one watch that look at the same
+ * time raise the marker to the same number, so the time of the touch decides among them: the last
+ * goes on, whose touch the marker has.
+ */
+export function isOutnumbered(
+  marker: Marker | undefined,
+  watch: Attempt & { readonly number: number; readonly touched_at?: string | undefined },
+): boolean {
+  const number = numberOf(marker, watch);
+  if (number !== watch.number || marker === undefined) return number > watch.number;
+  const { touched_at } = watch;
+  return (
+    isOfAttempt(marker, watch) &&
+    touched_at !== undefined &&
+    msOf(marker.touched_at) > msOf(touched_at)
+  );
+}
+
 /** The first marker of an open chapter. */
 export const freshMarker = ({ run_id, chapter }: ChapterKey, nowMs: number): Marker => ({
   v: 1,

@@ -6,7 +6,7 @@ import {
   isRefused,
   type OutcomeFact,
 } from "../../shared/domain/facts.ts";
-import type { RunStateRow } from "../../shared/domain/ledger-rows.ts";
+import type { LedgerRows, RunStateRow } from "../../shared/domain/ledger-rows.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { TracedAttempt } from "../../shared/domain/trace.ts";
 import { sayDifference } from "./difference.ts";
@@ -29,8 +29,8 @@ const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
 /** A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the books may know too much. */
 export function watchState(deps: LivenessDeps): void {
   const { ledger, ancient, violate } = deps;
-  ledger.onState.push((_before, row) => {
-    checkRemembered(deps, row);
+  ledger.onState.push((_before, row, batch) => {
+    checkRemembered(deps, row, batch);
     if (ancient.some(({ run_id }) => run_id === row.run_id)) return;
     // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
     const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
@@ -44,27 +44,26 @@ export function watchState(deps: LivenessDeps): void {
 }
 
 /**
- * Of several records of a run in one batch the later wins, and knows what the earlier ones knew. Where merges fail, rows may be ahead of
- * their run's state for a while.
+ * Of several records of a run in one batch the later wins, and knows what the earlier ones knew. Where merges fail, their rows are
+ * written one by one.
  */
 function checkRemembered(
   { ledger, files, weather, violate }: LivenessDeps,
   row: RunStateRow,
+  batch: LedgerRows,
 ): void {
   if (weather.isFaulty) return;
   const known = ledger.runState.get(runText(row));
   const isOfRun = (one: OfRun): boolean => runText(one) === runText(row);
-  const hasRequest = [...ledger.requests.values()].some(isOfRun);
-  const results = [...ledger.results.values()].filter(isOfRun);
+  const hasRequest = batch.execution_requests.some(isOfRun);
+  const results = batch.execution_results.filter(isOfRun);
   const hasResult = results.some(
     (one) => typeof files.get(factRef.decision(one))?.fact.result_path === "string",
   );
-  // Of two batches at the same time one may have written its results, and not its states: an end may follow a beginning at once.
-  const isBeginning = row.fsm_state === "running";
   const forgets =
     (hasRequest && known?.latest_request_path === null) ||
-    (!isBeginning && results.length > 0 && known?.capsule === null) ||
-    (!isBeginning && hasResult && known?.latest_result_path === null);
+    (results.length > 0 && known?.capsule === null) ||
+    (hasResult && known?.latest_result_path === null);
   if (forgets) violate("a run's state forgets what it knew", `${runText(row)} ${row.version}`);
 }
 

@@ -30,7 +30,7 @@ export function watchDelays(deps: LivenessDeps): void {
     const isDelay = Number.isInteger(delaySeconds) && delaySeconds >= 0;
     if (!isDelay || delaySeconds > DELAY_SECONDS_MAX)
       deps.violate("SQS takes no such delay", `${queue} ${delaySeconds} s`);
-    const least = leastSeconds(deps, queue, parsed<Sent>(body), caller.purpose);
+    const least = leastSeconds(deps, queue, parsed<Sent>(body), caller);
     if (delaySeconds < least)
       deps.violate("sent too early", `${queue} ${body} after ${delaySeconds} s, not ${least}`);
     const most = mostSeconds(deps, queue, parsed<Sent>(body), caller);
@@ -39,9 +39,15 @@ export function watchDelays(deps: LivenessDeps): void {
   });
 }
 
-function leastSeconds(deps: LivenessDeps, queue: QueueName, sent: Sent, purpose: string): number {
-  // A fifth less at most, so that what waits does not come back all at once.
-  const isHeld = msOf(sent.not_before ?? "") > deps.clock.nowMs(); // it waits for its window only
+function leastSeconds(
+  deps: LivenessDeps,
+  queue: QueueName,
+  sent: Sent,
+  { purpose, calledMs }: Caller,
+): number {
+  // A fifth less at most, so that what waits does not come back all at once. What waits for its
+  // window waits no longer than that, by the clock of whoever sends it.
+  const isHeld = msOf(sent.not_before ?? "") > calledMs - CLOCKS_OFF_MS_MAX;
   if (purpose === queue && (sent.tries ?? 0) > 0 && !isHeld)
     return 0.8 * Math.min(15 * 2 ** ((sent.tries ?? 1) - 1), DELAY_SECONDS_MAX);
   switch (queue) {

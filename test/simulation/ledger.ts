@@ -24,7 +24,11 @@ export type Ledger = {
   readonly telemetry: ReadonlyMap<string, TelemetryRow>;
   /** One statement: a merge of several tables can be cut off between two of them. */
   readonly mergeTable: (table: LedgerTable, rows: LedgerRows) => void;
-  readonly onState: ((before: RunStateRow | undefined, row: RunStateRow) => void)[];
+  readonly onState: ((
+    before: RunStateRow | undefined,
+    row: RunStateRow,
+    batch: LedgerRows,
+  ) => void)[];
 };
 
 export const tablesInOrder = Object.keys(ledgerTables) as LedgerTable[];
@@ -65,13 +69,13 @@ export function createLedger(
         case "telemetry":
           return insert(telemetry, rows.telemetry, (row) => row.event_id);
         case "run_state":
-          for (const row of onePerKey(rows.run_state, runText)) mergeState(row);
+          for (const row of onePerKey(rows.run_state, runText)) mergeState(row, rows);
       }
     },
   };
 
   /** MERGE … WHEN MATCHED AND source.version > target.version THEN UPDATE … WHEN NOT MATCHED THEN INSERT. */
-  function mergeState(row: RunStateRow): void {
+  function mergeState(row: RunStateRow, batch: LedgerRows): void {
     const before = runState.get(runText(row));
     if (before !== undefined && before.version >= row.version) return;
     runState.set(
@@ -82,7 +86,7 @@ export function createLedger(
     trace.say(
       () => `≡ run_state ${row.run_id} ${row.fsm_state} ${row.version} ${row.outcome ?? ""}`,
     );
-    for (const listener of onState) listener(before, row);
+    for (const listener of onState) listener(before, row, batch);
   }
 
   function insert<Row>(

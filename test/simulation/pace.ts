@@ -38,7 +38,7 @@ const bounds = {
   },
   /** Messages are lost as well, and with bad luck what heals them. */
   lossy: {
-    "an attempt was planned late": 5 * HOUR,
+    "an attempt was planned late": 7 * HOUR,
     "an attempt was submitted late": 5 * HOUR,
     "a chapter went on past its deadline": 5 * HOUR,
     "a refusal was judged late": 5 * HOUR,

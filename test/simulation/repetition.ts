@@ -166,8 +166,9 @@ function watchAnnouncements(deps: LivenessDeps): void {
 }
 
 /** The poller sends the next watch, then writes its number into the marker: a number that nobody carries would end the others. */
-function watchNumbers({ sqs, files, violate }: LivenessDeps): void {
+function watchNumbers({ sqs, files, clock, weather, violate }: LivenessDeps): void {
   const sent = new Map<string, number>();
+  const written = new Map<string, { readonly number: number; readonly atMs: number }>();
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || !body.startsWith("{")) return;
     const watch = parsed<Watch>(body);
@@ -188,5 +189,11 @@ function watchNumbers({ sqs, files, violate }: LivenessDeps): void {
     const key = `${chapter} ${attemptText({ run_id, iter_n, attempt })}`;
     if (number > (sent.get(key) ?? 0))
       violate("the marker holds a watch that nobody sent", `${key} number ${number}`);
+    // By its number a watch knows whether its last touch was written. Only copies that touch at once raise it to the same.
+    const before = written.get(key);
+    const isCopy = before !== undefined && clock.nowMs() - before.atMs < MINUTE;
+    if (!weather.isFaulty && !isCopy && number <= (before?.number ?? -1))
+      violate("a touch raised no number", `${key} number ${number}`);
+    written.set(key, { number, atMs: clock.nowMs() });
   });
 }

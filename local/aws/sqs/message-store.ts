@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 
-export type NewMessage = {
+type NewMessage = {
   readonly body: string;
   /** The message attributes as they were sent, as JSON text. */
   readonly attributes: string;
@@ -25,7 +25,7 @@ export type StoredMessage = {
   readonly deadLetterOf: string;
 };
 
-export type Depth = {
+type Depth = {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;

@@ -1,9 +1,8 @@
 // SQS as an AwsService: queues over the message store, with long polls, redrive and batches.
 import * as z from "zod";
-import { ACCOUNT_ID } from "../account.ts";
 import { AwsError, type AwsService } from "../aws-json-server.ts";
 import type { Principal } from "../principals.ts";
-import { type QueueShape, queueArn } from "../queue-shape.ts";
+import { ACCOUNT_ID, type QueueShape, queueArn } from "../queue-shape.ts";
 import { type MessageStore, openMessageStore, type StoredMessage } from "./message-store.ts";
 import {
   type Attributes,
