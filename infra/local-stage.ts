@@ -1,6 +1,6 @@
 // The stage `local`: a plane on this machine says where it is in a small file of its folder. The
 // plane writes it when it is ready, and removes it at its end; the command line reads it.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { faultsOf, jsonOrNothing } from "../shared/domain/body.ts";
@@ -13,8 +13,8 @@ export const LOCAL = "local";
 const LOCAL_STACK = "signalbox-local";
 /** The name of the file in a plane's folder. It holds keys, so it is its owner's alone (0600). */
 const LOCAL_STAGE_FILE = "stage.json";
-/** The folder of a plane below a project's. */
-const PLANE_FOLDER = join(".local", "plane");
+/** The folders of a plane below a project's: that of `npm run dev`, and that of `npm start`. */
+const PLANE_FOLDERS = ["plane", "demo"].map((name) => join(".local", name));
 
 const LocalStageFile = z.strictObject({
   v: z.literal(1),
@@ -42,9 +42,22 @@ export type LocalStage = Stage & {
   };
 };
 
+/** Says, in its folder, where a plane is. Whole or not at all: the command may be reading. */
+export function writeLocalStage(folder: string, value: z.input<typeof LocalStageFile>): void {
+  const path = join(folder, LOCAL_STAGE_FILE);
+  LocalStageFile.parse(value);
+  // As it was said, and without defaults: one of them is nothing that an operator could say.
+  const text = `${JSON.stringify(value, null, 2)}\n`;
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+export const removeLocalStage = (folder: string): void =>
+  rmSync(join(folder, LOCAL_STAGE_FILE), { force: true });
+
 /**
- * The plane that runs on this machine: in the named folder, or in `.local/plane` of the working
- * folder, of a folder above it, or of this project. Undefined if none runs.
+ * The plane that runs on this machine: in the named folder, or in `.local/plane` or `.local/demo` of
+ * the working folder, of a folder above it, or of this project. Undefined if none runs.
  * @throws StageError if its file cannot be used
  */
 export function findLocalStage(from: {
@@ -54,12 +67,15 @@ export function findLocalStage(from: {
 }): LocalStage | undefined {
   const folders =
     from.named === undefined
-      ? [...above(from.workingFolder), join(import.meta.dirname, "..")].map((folder) =>
-          join(folder, PLANE_FOLDER),
+      ? [...above(from.workingFolder), join(import.meta.dirname, "..")].flatMap((folder) =>
+          PLANE_FOLDERS.map((below) => join(folder, below)),
         )
       : [resolve(from.named)];
-  const folder = folders.find((each) => existsSync(join(each, LOCAL_STAGE_FILE)));
-  return folder === undefined ? undefined : readLocalStage(folder);
+  for (const folder of folders) {
+    const stage = existsSync(join(folder, LOCAL_STAGE_FILE)) ? readLocalStage(folder) : undefined;
+    if (stage !== undefined) return stage;
+  }
+  return undefined;
 }
 
 function above(folder: string): readonly string[] {

@@ -19,11 +19,11 @@ describe("the scheduler", () => {
         try: "<aws.scheduler.attempt-number>",
       }),
       retriesMax: 1,
+      timeScale: 0.001,
       deadLetterUrl: server.queueUrl("late"),
     };
     const scheduler = startScheduler([schedule], {
       sqs,
-      timeScale: 0.001,
       onTrouble: (sentence) => troubles.push(sentence),
     });
     return {

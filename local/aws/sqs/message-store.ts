@@ -46,6 +46,11 @@ export type MessageStore = Disposable & {
   /** Whether there was such a message: a receipt of an earlier receive is worth nothing. */
   readonly remove: (queue: string, receipt: string) => boolean;
   readonly hide: (queue: string, receipt: string, seconds: number) => boolean;
+  /**
+   * Shows again what somebody held who is gone. That receive does not count: it was the machine that
+   * ended, and not the message that failed.
+   */
+  readonly release: (queue: string) => void;
   readonly expire: (queue: string, retentionSeconds: number) => void;
   readonly purge: (queue: string) => void;
   readonly depth: (queue: string) => Depth;
@@ -82,6 +87,9 @@ export function openMessageStore(file: string | undefined, nowMs = Date.now): Me
   );
   const remove = db.prepare("DELETE FROM messages WHERE receipt = ? AND queue = ?");
   const hide = db.prepare("UPDATE messages SET visible_ms = ? WHERE receipt = ? AND queue = ?");
+  const release = db.prepare(
+    "UPDATE messages SET visible_ms = ?2, receipt = NULL, receives = receives - 1 WHERE queue = ?1 AND receipt IS NOT NULL AND visible_ms > ?2",
+  );
   const expire = db.prepare("DELETE FROM messages WHERE queue = ? AND sent_ms < ?");
   const purge = db.prepare("DELETE FROM messages WHERE queue = ?");
   const depth = db.prepare(
@@ -105,6 +113,7 @@ export function openMessageStore(file: string | undefined, nowMs = Date.now): Me
     remove: (queue, receipt) => remove.run(receipt, queue).changes > 0,
     hide: (queue, receipt, seconds) =>
       hide.run(nowMs() + seconds * 1000, receipt, queue).changes > 0,
+    release: (queue) => void release.run(queue, nowMs()),
     expire: (queue, seconds) => void expire.run(queue, nowMs() - seconds * 1000),
     purge: (queue) => void purge.run(queue),
     depth: (queue) => depthOf(depth.get(queue, nowMs()) ?? {}),
