@@ -33,6 +33,25 @@ const LocalStageFile = z.strictObject({
   environment: z.record(z.string(), z.string()),
 });
 
+/** What a plane says of itself, before it is checked. */
+export type LocalStageGiven = z.input<typeof LocalStageFile>;
+
+/**
+ * Says that a plane runs in this folder; the last thing at its start. Written whole, and readable
+ * for its owner alone, because it holds keys.
+ * @throws ZodError if the command line could not use it
+ */
+export function writeLocalStage(folder: string, given: LocalStageGiven): void {
+  LocalStageFile.parse(given);
+  const path = join(folder, LOCAL_STAGE_FILE);
+  writeFileSync(`${path}.new`, `${JSON.stringify(given, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Says that no plane runs there any more; the first thing at its end. */
+export const removeLocalStage = (folder: string): void =>
+  rmSync(join(folder, LOCAL_STAGE_FILE), { force: true });
+
 export type LocalStage = Stage & {
   readonly local: {
     /** The folder of the plane. */

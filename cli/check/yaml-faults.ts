@@ -35,15 +35,17 @@ export function yamlFaults(file: string, text: string, schema: z.ZodType): reado
   const value: unknown = document.toJS();
   const parsed = schema.safeParse(value);
   if (parsed.success) return [];
-  return parsed.error.issues
+  const said = parsed.error.issues
     .flatMap((issue) => flat(issue))
-    .flatMap((issue) =>
-      sentencesOf(issue, value, schema).map(({ sentence, path }) => {
-        const offset = offsetOf(document.contents, path);
-        const { line, col } = lines.linePos(offset);
-        return { file, line, column: col, sentence: oneLine(sentence) };
-      }),
-    );
+    .flatMap((issue) => sentencesOf(issue, value, schema));
+  const slips = new Set(said.flatMap(({ meant }) => (meant === undefined ? [] : [placeOf(meant)])));
+  return said
+    .filter(({ isMissing, path }) => !isMissing || !slips.has(placeOf(path)))
+    .map(({ sentence, path }) => {
+      const { line, col } = lines.linePos(offsetOf(document.contents, path));
+      return { file, line, column: col, sentence: oneLine(sentence) };
+    })
+    .toSorted((a, b) => a.line - b.line);
 }
 
 /** Of a union, the nearest branch says what is wrong. */
@@ -59,21 +61,24 @@ function flat(
   return [{ ...issue, path }];
 }
 
-type Said = { readonly sentence: string; readonly path: readonly PropertyKey[] };
+type Said = {
+  readonly sentence: string;
+  readonly path: readonly PropertyKey[];
+  /** The key that was probably meant: then nobody is told that it is missing. */
+  readonly meant?: readonly PropertyKey[];
+  readonly isMissing?: boolean;
+};
 
 function sentencesOf(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): readonly Said[] {
   const { path } = issue;
   if (issue.code === "unrecognized_keys") {
     const known = keysAt(schema, path);
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      sentence: `${placeOf([...path, key])} is not known here${meant(key, known)}`,
-    }));
+    return issue.keys.map((key) => unknownKey(path, key, known));
   }
   const found = path.reduce<unknown>(at, value);
   if (found === undefined) {
-    const missing = expectedOf(issue, schema, path);
-    return [{ path, sentence: `${placeOf(path)} is missing: ${missing}` }];
+    const expected = expectedOf(issue, schema, path);
+    return [{ path, isMissing: true, sentence: `${placeOf(path)} is missing: ${expected}` }];
   }
   const shown = oneLine(JSON.stringify(found), 80);
   const values = issue.code === "invalid_value" ? issue.values.map(String) : [];
@@ -82,10 +87,15 @@ function sentencesOf(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType)
   return [{ path, sentence: `${placeOf(path)} is ${shown}, and ${wordsOf(issue)}${suggestion}` }];
 }
 
-function meant(key: string, known: readonly string[]): string {
+function unknownKey(above: readonly PropertyKey[], key: string, known: readonly string[]): Said {
+  const path = [...above, key];
   const guess = nearest(key, known);
-  if (guess !== undefined) return `: did you mean ${guess}?`;
-  return known.length === 0 ? "" : `; there is ${known.join(", ")}`;
+  const there = known.length === 0 ? "" : `; there is ${known.join(", ")}`;
+  return {
+    path,
+    sentence: `${placeOf(path)} is not known here${guess === undefined ? there : `: did you mean ${guess}?`}`,
+    ...(guess !== undefined && { meant: [...above, guess] }),
+  };
 }
 
 function expectedOf(

@@ -14,18 +14,18 @@ export type Help = {
 
 export function command(name: string, { summary, more, examples, exits }: Help) {
   const width = Math.max(...examples.map(([line]) => line.length));
+  const areShort = examples.every(([, what]) => width + what.length <= 64);
   const shown = examples.map(([line, what]) =>
-    width + what.length > 60
-      ? `  # ${what}\n  signalbox ${line}`
-      : `  signalbox ${line.padEnd(width)}  # ${what}`,
+    areShort ? `  signalbox ${line.padEnd(width)}  # ${what}` : `  # ${what}\n  signalbox ${line}`,
   );
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
   const after = [
     `\nExamples:\n${shown.join("\n")}`,
     ...(exits === undefined ? [] : [`\n${wrapped(`Exit codes: ${exits}`)}`]),
   ];
   const made = new Command(name)
     .summary(summary)
-    .description(more === undefined ? summary : `${summary}.\n\n${more}`)
+    .description(more === undefined ? sentence : `${sentence}\n\n${more}`)
     .helpOption("-h, --help", "shows this")
     .allowExcessArguments(false)
     .showHelpAfterError(false);

@@ -4,11 +4,13 @@
 import { parseArgs } from "node:util";
 import { tableOf } from "../../local/plane/table.ts";
 import { measureBundles } from "./bundles.ts";
+import { measureBurst } from "./burst.ts";
 import { measureExecutor } from "./executor.ts";
 import { cellsOf, columns, type Figure, isOver } from "./figure.ts";
 import { measureLoop } from "./loop.ts";
 import { machineLines } from "./machine.ts";
 import { measurePace } from "./pace.ts";
+import { measureRates } from "./rates.ts";
 import { measureSimulation } from "./simulation.ts";
 import { measureWorkspace } from "./workspace.ts";
 
@@ -16,6 +18,8 @@ const parts = {
   workspace: measureWorkspace,
   loop: measureLoop,
   pace: async () => measurePace(),
+  rates: measureRates,
+  burst: measureBurst,
   bundles: measureBundles,
   simulation: measureSimulation,
   executor: measureExecutor,

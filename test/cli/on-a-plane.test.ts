@@ -1,5 +1,5 @@
 // The command line against a plane on this machine, as people use it: it finds the plane by itself, and what it says is what happened.
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,6 +7,11 @@ import { commands } from "../../cli/commands.ts";
 import { programOf, runTyped } from "../../cli/frame/command-line.ts";
 import type { TerminalOptions } from "../../cli/terminal.ts";
 import type { ExitCode } from "../../cli/usage.ts";
+import {
+  type LocalStageGiven,
+  removeLocalStage,
+  writeLocalStage,
+} from "../../infra/local-stage.ts";
 import { until } from "../local/aws-fixture.ts";
 import { type TestPlane, testPlane } from "../local/plane-fixture.ts";
 import { ioTo } from "./io.ts";
@@ -16,12 +21,12 @@ let workloads: string;
 beforeAll(async () => {
   plane = await testPlane();
   workloads = join(plane.folder, "..", "workloads");
-  writeFileSync(join(plane.folder, "stage.json"), JSON.stringify(localStage()));
+  writeLocalStage(plane.folder, localStage());
 });
 afterAll(() => plane[Symbol.asyncDispose]());
 
 /** What a plane writes of itself: people look as on-call, whose keys open queues, and no more. */
-function localStage() {
+function localStage(): LocalStageGiven {
   const { access, aws } = plane;
   const { credentials, caFile } = access.embedded?.onCall ?? access.operator;
   if (credentials.kind !== "oauth-m2m") throw new Error("on-call signs in by its secret");
@@ -31,11 +36,12 @@ function localStage() {
     started_at: new Date().toISOString(),
     workloads,
     stage: {
+      aws: {},
       databricks: {
         host: access.operator.host,
         auth: { kind: "oauth-m2m", secret: "signalbox/local/databricks" },
         client_id: access.controllersId,
-        warehouse_id: access.operator.httpPath.split("/").at(-1),
+        warehouse_id: access.operator.httpPath.split("/").at(-1) ?? "",
         catalog: access.catalog,
         schema: access.schema,
         run_as: access.executorsId,
@@ -48,7 +54,7 @@ function localStage() {
       ...aws.keysOf("on-call"),
       DATABRICKS_CLIENT_ID: credentials.clientId,
       DATABRICKS_CLIENT_SECRET: credentials.clientSecret,
-      SIGNALBOX_CA_FILE: caFile,
+      SIGNALBOX_CA_FILE: caFile ?? "",
     },
   };
 }
@@ -352,11 +358,14 @@ test.each([[], ["--loop"]])("a new workload has no faults (%s)", async (...more)
   expect((await type(["check", join(folder, "cars")])).lines).toEqual(["no faults in 1 workload"]);
 });
 
-test("a plane that is over is not spoken to", async () => {
+test("a plane that is over is not spoken to, and its keys are its owner's alone", async () => {
   const folder = mkdtempSync(join(tmpdir(), "signalbox-gone-"));
-  writeFileSync(join(folder, "stage.json"), JSON.stringify({ ...localStage(), pid: 2 ** 22 + 1 }));
   const io = ioTo([], { SIGNALBOX_LOCAL: folder });
-  await expect(
-    runTyped(programOf("0", commands, io), ["runs", "--stage", "local"]),
-  ).rejects.toThrow(/^no plane runs on this machine/);
+  const look = () => runTyped(programOf("0", commands, io), ["runs", "--stage", "local"]);
+  writeLocalStage(folder, { ...localStage(), pid: 2 ** 22 + 1 });
+  expect(statSync(join(folder, "stage.json")).mode & 0o777).toBe(0o600);
+  await expect(look()).rejects.toThrow(/^no plane runs on this machine/);
+  removeLocalStage(folder);
+  await expect(look()).rejects.toThrow(/^no plane runs on this machine/);
+  expect(() => writeLocalStage(folder, { ...localStage(), pid: 0 })).toThrow();
 });
