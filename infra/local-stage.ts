@@ -61,19 +61,6 @@ export type LocalStage = Stage & {
   };
 };
 
-/** Says, in its folder, where a plane is. Whole or not at all: the command may be reading. */
-export function writeLocalStage(folder: string, value: z.input<typeof LocalStageFile>): void {
-  const path = join(folder, LOCAL_STAGE_FILE);
-  LocalStageFile.parse(value);
-  // As it was said, and without defaults: one of them is nothing that an operator could say.
-  const text = `${JSON.stringify(value, null, 2)}\n`;
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
-}
-
-export const removeLocalStage = (folder: string): void =>
-  rmSync(join(folder, LOCAL_STAGE_FILE), { force: true });
-
 /**
  * The plane that runs on this machine: in the named folder, or in `.local/plane` or `.local/demo` of
  * the working folder, of a folder above it, or of this project. Undefined if none runs.

@@ -1,8 +1,10 @@
 // How to work with a plane that stays: its stage for the command line, and lines to paste.
 
-import type * as z from "zod";
-import { removeLocalStage, writeLocalStage } from "../../infra/local-stage.ts";
-import type { StageFile } from "../../infra/stage-schema.ts";
+import {
+  type LocalStageGiven,
+  removeLocalStage,
+  writeLocalStage,
+} from "../../infra/local-stage.ts";
 import type { Plane } from "./start-plane.ts";
 
 /** Lets `signalbox` find the plane until it is disposed. */
@@ -10,7 +12,7 @@ export function announceStage(plane: Plane): Disposable {
   const { access, aws, folder, workloads } = plane;
   const { host, httpPath, caFile } = access.controllers;
   const looker = access.embedded?.onCall ?? access.operator;
-  const stage: z.input<typeof StageFile> = {
+  const stage: LocalStageGiven["stage"] = {
     aws: {},
     databricks: {
       host,
