@@ -137,10 +137,17 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   for (const queue of queueNames) sqsService.store.release(sourceQueueName(stack, queue));
   const secrets = createSecretsManager(options.secrets ?? {});
   const server = started.use(
-    await startAwsJsonServer([sqsService.service, secrets.service, eventBridge(options.eventBus)], {
-      port: options.port,
-      principalOf,
-    }),
+    await startAwsJsonServer(
+      [
+        sqsService.service,
+        secrets.service,
+        // As the example of a rule in the stack: everything, to a queue of its own.
+        eventBridge(options.eventBus, (event) =>
+          sqsService.put(listenerQueueName(stack), JSON.stringify(event)),
+        ),
+      ],
+      { port: options.port, principalOf },
+    ),
   );
   endpoint = server.endpoint;
   const sqsServer: Place = {
