@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { strictYaml } from "../../shared/adapters/strict-yaml.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import { nearest } from "../../shared/domain/nearest.ts";
 import { Recipe, WorkloadName } from "../../shared/domain/recipe.ts";
-import { nearest } from "./nearest.ts";
 import { ticketFaults } from "./ticket-faults.ts";
 import { type Fault, yamlFaults } from "./yaml-faults.ts";
 

@@ -155,8 +155,13 @@ export const Recipe = z.strictObject({
   allowed_modules: z.array(z.string()).nullable().default(null),
   result: z.literal("executor").default("executor"),
   allow_failures: z.boolean().default(false),
-  /** Parameters that a ticket may override, key by key. */
+  /**
+   * Parameters that a ticket may override, key by key. A value's kind is that of its default; null
+   * takes every kind.
+   */
   parameters: JsonObject.default({}),
+  /** Whether a ticket may bring parameters that are not named here. */
+  open_parameters: z.boolean().default(false),
   /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
   gate: Gate.default([]),
