@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { type Jobs, pythonTask, startJobs, volume } from "./jobs-fixture.ts";
+import { hasModule } from "./python.ts";
 import { wheel } from "./wheel.ts";
 
 let jobs: Jobs;
@@ -144,6 +145,17 @@ describe.concurrent("a cell runs as on the platform", () => {
       ]),
     ).toBe("['p']");
   });
+
+  test.skipIf(!hasModule("IPython"))(
+    "IPython itself knows the shell, and its dbutils",
+    async () => {
+      const cells = [
+        "from IPython import get_ipython as ask",
+        `ask().user_ns["dbutils"].notebook.exit(str(ask() is get_ipython()))`,
+      ];
+      expect(await resultOf(cells)).toBe("True");
+    },
+  );
 
   test("the trace of an error shows the line of the cell", async () => {
     const { output } = await runCells(["x = 0", "%time y = 1\nz = y / x"]);
