@@ -80,6 +80,8 @@ describe.concurrent("a cell runs as on the platform", () => {
     ],
     ["%%capture", ["%%capture c\nprint('in')", exit("c.stdout.strip()")], "in"],
     ["%fs", [`%fs ls ${volume}`, exit("1")], "1"],
+    ["%sh, whose end says nothing", ["# MAGIC %sh\n# MAGIC exit 3", exit("1")], "1"],
+    ["cells that say nothing", ["", "# a comment\n", "\n\n", exit("1")], "1"],
     ["%env", ["%env A=b", exit("__import__('os').environ['A']")], "b"],
     ["getArgument", [`dbutils.notebook.exit(getArgument("none", "a default"))`], "a default"],
     [

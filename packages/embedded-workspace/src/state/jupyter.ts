@@ -1,5 +1,5 @@
-// Notebooks in the format JUPYTER (.ipynb), from and to the source that the workspace keeps. Outputs
-// of cells are not kept: an import is what is to be run.
+// Notebooks in the format JUPYTER (.ipynb), from and to the source that the workspace keeps.
+// Outputs of cells are not kept: an import is what is to be run.
 import * as z from "zod";
 import { ApiError } from "../route.ts";
 
