@@ -121,6 +121,9 @@ class Context:
         """The keys of the secrets that this attempt was given."""
         return tuple(self._planned("secrets"))
 
+    def _secret_scopes(self) -> dict[str, str]:
+        return self._planned("scopes")
+
     def progress(self, fraction: float | None, text: str = "") -> None:
         """How far it is, from 0 to 1 (None: nobody knows), and a line for people. It decides
         nothing, and the last one counts.
