@@ -1,5 +1,5 @@
-// Compares the secrets that recipes need with what their scopes hold, before a run fails for want of
-// one. It reads names and permissions; nobody can list values.
+// Compares the secrets that recipes need with what their scopes hold, before a run fails for want
+// of one. It reads names and permissions; nobody can list values.
 import * as z from "zod";
 import type { Stage } from "../../infra/stage.ts";
 import type { Workload } from "../../infra/workloads.ts";
@@ -90,7 +90,7 @@ async function faultsOf(
   ];
 }
 
-/** Each reader that may not read the scope. Who may not manage it cannot look at its permissions. */
+/** Each reader that may not read the scope. Who may not manage it cannot see its permissions. */
 async function unreadable(
   http: DatabricksHttp,
   scope: string,

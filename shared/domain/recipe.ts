@@ -86,8 +86,8 @@ const Planner = z
      */
     artifact: CodePath,
     /**
-     * What is run, where it is not the file itself: a module (`package.module`, as `python -m` does)
-     * or a function of it (`package.module:main`, as an entry point of a wheel names it).
+     * What is run, where it is not the file itself: a module (`package.module`, as `python -m`
+     * does) or a function of it (`package.module:main`, as an entry point of a wheel names it).
      */
     run: CodeReference.optional(),
     /** Further files of the folder that are put beside it. None: the folder as it is. */

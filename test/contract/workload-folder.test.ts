@@ -44,8 +44,8 @@ test(".signalboxignore leaves out names anywhere, paths, folders and globs", () 
     "notes.txt": "",
     "data/big.csv": "",
     "data/small.csv": "",
-    "docs/a/b.md": "",
-    ".signalboxignore": "# not for the run\n\ntests/\n*.txt\n/data/big.csv\ndocs\r\n",
+    "pages/a/b.md": "",
+    ".signalboxignore": "# not for the run\n\ntests/\n*.txt\n/data/big.csv\npages\r\n",
   });
   expect(workloadFiles(folder)).toEqual([...Object.keys(code), "data/small.csv"].toSorted());
 });

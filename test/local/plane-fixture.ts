@@ -43,9 +43,8 @@ export type TestPlane = Plane & {
 export async function testPlane(): Promise<TestPlane> {
   const folder = mkdtempSync(join(tmpdir(), "plane-"));
   const workloads = join(folder, "workloads");
-  cpSync(join(root, "workloads", "weather-report"), join(workloads, "weather-report"), {
-    recursive: true,
-  });
+  for (const workload of ["weather-report", "evaluation-agent"])
+    cpSync(join(root, "workloads", workload), join(workloads, workload), { recursive: true });
   mkdirSync(join(workloads, "probe"));
   writeFileSync(join(workloads, "probe", "recipe.yaml"), PROBE);
   writeFileSync(join(workloads, "probe", "probe.py"), "");
