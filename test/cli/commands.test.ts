@@ -180,7 +180,7 @@ test.each([
   {
     command: doctor,
     args: ["--probe", "--workload", "moon"],
-    says: /^--workload moon: there are weather-model, weather-report$/,
+    says: /^--workload moon: there are evaluation-agent, weather-model, weather-report$/,
   },
   { command: cancel, args: [], says: /<run_id> is missing/ },
   { command: cancel, args: ["R-1"], says: /--reason is missing/ },

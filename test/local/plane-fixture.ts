@@ -16,6 +16,7 @@ const PROBE = `v: 1
 planner: { kind: artifact, artifact: probe.py, inline: true }
 task: { kind: spark_python_task, compute: { serverless: { environment_version: "4" } } }
 limits: { iterations: 1, attempts: 2, timeout_seconds: 120, queue_seconds: 600 }
+writes: [main.work.daily]
 `;
 
 /** Whose submission Databricks refuses for good. */

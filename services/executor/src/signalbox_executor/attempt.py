@@ -17,6 +17,7 @@ from .result import failure_of, without_secrets
 from .secret_source import SecretError, read_secrets
 from .stop_signal import Events, Stopped, StopSignal
 from .supervise import End, run_artifact
+from .thin_spark import workspace_access
 from .volume import FileMismatchError, copy_verified, open_at_once, retried
 
 
@@ -118,7 +119,11 @@ def _secrets(manifest: dict[str, Any]) -> dict[str, Any]:
     named = {each["env"]: each["key"] for each in wanted if "env" in each}
     variables = {name: values[key] for name, key in named.items() if key in values}
     scopes = {each["key"]: each["scope"] for each in wanted}
-    return {"secrets": values, "variables": variables, "scopes": scopes}
+    access = workspace_access()
+    if access is not None:
+        masking.hide(access["token"])
+    named_values = {"secrets": values, "variables": variables, "scopes": scopes}
+    return {**named_values, "access": access}
 
 
 def _judged(

@@ -115,7 +115,8 @@ def _let_children_import(folders: list[str]) -> None:
 
 def _take_secrets(plan: dict[str, Any]) -> None:
     """Into the environment only now: what a process was started with, its neighbours may read."""
-    for value in plan["secrets"].values():
+    access = plan["access"] or {}
+    for value in [*plan["secrets"].values(), *filter(None, [access.get("token")])]:
         masking.hide(value)
     os.environ.update(plan["variables"])
 

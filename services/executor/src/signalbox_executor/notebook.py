@@ -32,7 +32,7 @@ class Notebook:
 
     def __init__(self, context: Any, namespace: _Namespace) -> None:
         self._context, self._namespace = context, namespace
-        namespace.update(dbutils=DBUtils(context), display=_display, spark=_LazySpark())
+        namespace.update(dbutils=DBUtils(context), display=_display, spark=_LazySpark(context))
 
     def run(self, path: str) -> None:
         """Runs it to its end or to its exit, whose value becomes the output."""
@@ -101,19 +101,11 @@ class Notebook:
 class _LazySpark:
     """A session costs seconds and is not everywhere: it begins where a notebook first uses it."""
 
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(spark_session(), name)
-
-
-def spark_session() -> Any:
-    """The session that the platform has, or a sentence."""
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise NotebookError(
-            "spark and %sql need a Spark session, and this compute has no pyspark"
-        ) from None
-    return SparkSession.builder.getOrCreate()
+        return getattr(self._context.spark, name)
 
 
 def take_exit_value(context: Any, value: Any) -> None:
