@@ -90,7 +90,7 @@ async function faultsOf(
   ];
 }
 
-/** Each reader that may not read the scope. Who may not manage it cannot see its permissions. */
+/** Readers that may not read the scope. Who does not manage it cannot look at its permissions. */
 async function unreadable(
   http: DatabricksHttp,
   scope: string,

@@ -2,6 +2,7 @@
 import { createHmac } from "node:crypto";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { factRef } from "../../shared/domain/facts.ts";
+import { attemptName } from "../../shared/domain/payload.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { SubmitRequest } from "../../shared/ports.ts";
 import { DAY, MINUTE } from "./clock.ts";
@@ -38,7 +39,26 @@ export function watchSubmissions(deps: SafetyDeps): void {
     checkRefusal(deps, submission, { refused, strange });
     checkAccepted(deps, submission, acceptedMs);
   });
+  watchSearches(deps);
 }
+
+/** A call that was under way when the attempt was refused may still have started a run. */
+function watchSearches({ databricks, files, planeId, violate }: SafetyDeps): void {
+  const refusedMs = new Map<string, number>();
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "submission" || !("refused" in fact)) return;
+    refusedMs.set(attemptName(planeId, fact), msOf(fact.refused_at));
+  });
+  databricks.onFind.push(({ namePrefix, untilMs }, { purpose }) => {
+    const atMs = refusedMs.get(namePrefix);
+    if (purpose !== "reports" || atMs === undefined || untilMs === undefined) return;
+    if (untilMs < atMs + CALLS_LIVE_MS)
+      violate("a run that a refused call started would not be found", namePrefix);
+  });
+}
+
+/** No call of ours lives longer. */
+const CALLS_LIVE_MS = 2 * MINUTE;
 
 type Asked = {
   readonly tasks: readonly Readonly<Record<string, unknown>>[];
