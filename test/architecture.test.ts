@@ -69,6 +69,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "cli/check": [
     ...words,
     "shared/adapters/strict-yaml.ts",
+    "shared/adapters/workload-folder.ts",
     "shared/domain",
     "yaml",
     "node:",
