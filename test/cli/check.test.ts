@@ -52,6 +52,16 @@ const changed = (from: string, to: string): Files => ({
 
 test.each([
   {
+    given: "a file that no run can take",
+    files: { ...changed(", files: [helper.py]", ""), "a b.py": "" },
+    says: /a b\.py: a file's name has letters, digits, .*: rename it, or name it in \.signalboxignore$/,
+  },
+  {
+    given: "broken Python that no recipe lists, and that goes along",
+    files: { ...changed(", files: [helper.py]", ""), "helper.py": "def f(:\n" },
+    says: /helper\.py/,
+  },
+  {
     given: "a slip in a key",
     files: changed("parameters:", "paramters:"),
     says: "recipe.yaml:7:1: paramters is not known here: did you mean parameters?",
