@@ -99,6 +99,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "cli/commands": ["cli", "infra", "shared", "@commander-js/", "node:", "zod"],
   "cli/commands.ts": ["cli/commands", "cli/usage.ts"],
   "cli/main.ts": ["cli", "infra", "node:"],
+  "cli/reference.ts": ["cli", "@commander-js/", "node:"],
   // What several parts of it stand on: a stage's login, its clients, its messages.
   cli: ["infra", "shared", "@aws-sdk/", "node:", "zod"],
 };
