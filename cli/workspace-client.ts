@@ -3,7 +3,7 @@
 import { createTokenSource, type TokenSource } from "../shared/adapters/databricks-auth.ts";
 import { createDatabricksHttp, type DatabricksHttp } from "../shared/adapters/databricks-http.ts";
 import { createDatabricksSql, type DatabricksSql } from "../shared/adapters/databricks-sql.ts";
-import { createRateLimiter, ratesOf } from "../shared/adapters/rate-limit.ts";
+import { createRateLimiter, wholeRates } from "../shared/adapters/rate-limit.ts";
 import { systemClock, systemRandom } from "../shared/adapters/system.ts";
 import { createVolumeFiles, type VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { createWire } from "../shared/adapters/wire.ts";
@@ -26,7 +26,7 @@ export function workspaceClient(login: Login): WorkspaceClient {
     ...systemClock,
     wire,
     tokens,
-    limiter: createRateLimiter(ratesOf(1), systemClock),
+    limiter: createRateLimiter(wholeRates, systemClock),
     userAgent,
     random: systemRandom,
   });

@@ -51,9 +51,9 @@ export const topology = {
     timeoutSeconds: 60,
     visibilitySeconds: 360,
     receivesMax: 5,
-    batchSize: 5,
+    batchSize: 10,
     windowSeconds: 0,
-    concurrencyMax: 4,
+    concurrencyMax: 2,
   },
   // Orders about runs that exist. They have a queue of their own, because other people may send
   // them.
@@ -77,9 +77,9 @@ export const topology = {
     timeoutSeconds: 60,
     visibilitySeconds: 360,
     receivesMax: 5,
-    batchSize: 5,
+    batchSize: 10,
     windowSeconds: 0,
-    concurrencyMax: 4,
+    concurrencyMax: 2,
   },
   watches: {
     schema: Watch,
@@ -87,11 +87,11 @@ export const topology = {
     senders: ["orchestrator", "run-poller", "ingester"],
     consumer: "run-poller",
     timeoutSeconds: 30,
-    visibilitySeconds: 181,
+    visibilitySeconds: 180,
     receivesMax: 5,
     batchSize: 10,
-    windowSeconds: 1,
-    concurrencyMax: 4,
+    windowSeconds: 0,
+    concurrencyMax: 2,
   },
   reports: {
     schema: Ended,
@@ -103,7 +103,7 @@ export const topology = {
     receivesMax: 5,
     batchSize: 10,
     windowSeconds: 0,
-    concurrencyMax: 4,
+    concurrencyMax: 2,
   },
   records: {
     schema: RecordsMessage,

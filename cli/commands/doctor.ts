@@ -31,6 +31,7 @@ import {
 } from "../doctor/check.ts";
 import { probe } from "../doctor/probe.ts";
 import { probeAnswers } from "../doctor/probe-findings.ts";
+import { secretsCheck } from "../doctor/recipe-secrets.ts";
 import { workloadChecks } from "../doctor/workload-checks.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
 import {
@@ -112,6 +113,7 @@ async function examined(
       scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
       withWarehouse: warehouse,
       withAws: aws,
+      workloads,
     })),
     ...(aws
       ? afterTheFirst(
@@ -216,6 +218,7 @@ async function ofWorkspace(
   opened: AsyncDisposableStack,
   {
     withAws,
+    workloads,
     ...more
   }: Pick<WorkspaceCheckOptions, "executors" | "scratchpads" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
@@ -229,7 +232,7 @@ async function ofWorkspace(
     };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
-    return workspaceChecks({ ...plan, client });
+    return [...workspaceChecks({ ...plan, client }), secretsCheck(client.http, stage, workloads)];
   } catch (error) {
     const remedy =
       "sign in to AWS and name the region (AWS_REGION, or aws.region of the stage), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN";
@@ -240,8 +243,8 @@ async function ofWorkspace(
   }
 }
 
-/** Whether the AWS side is looked at, too. */
-type WithAws = { readonly withAws: boolean };
+/** Whether the AWS side is looked at, too, and whose secrets. */
+type WithAws = { readonly withAws: boolean; readonly workloads: readonly Workload[] };
 
 /**
  * If AWS is looked at, the check sweep is the functions' own word. Without it nobody has looked at

@@ -14,9 +14,9 @@ import {
   createTriggerLimiters,
   instancesOf,
   type Rates,
-  ratesOf,
   shareOf,
   type Trigger,
+  wholeRates,
 } from "./rate-limit.ts";
 import { createSecrets } from "./secrets.ts";
 import { createDeadLetters, createQueues, createSqsClient } from "./sqs.ts";
@@ -51,7 +51,7 @@ export function createCommonPorts(service: ServiceName, environment: Environment
   const instances = environment.instances ?? instancesOf(service);
   const log = createStdoutLog(service, environment.stack);
   const access = createWorkspaceAccess(environment, log, (trigger) =>
-    trigger === undefined ? ratesOf(1) : shareOf(service, instances, trigger),
+    trigger === undefined ? wholeRates : shareOf(service, instances, trigger),
   );
   const { http, sql, sayHowOften, limiter } = access;
   const files = createVolumeFiles(http);

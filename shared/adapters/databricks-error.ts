@@ -47,17 +47,36 @@ export function databricksError({ status, headers, content }: WireReply): Databr
   });
 }
 
+/** More calls than the workspace answers in a second, or at once. */
+export const isTooFast = ({ status, code }: DatabricksError): boolean =>
+  status === 429 || code === "REQUEST_LIMIT_EXCEEDED";
+
+/**
+ * The workspace has created as many runs as it may within an hour
+ * (docs/facts/databricks.md#hourly-quota-is-invalid-state).
+ */
+export const isQuotaSpent = ({ code, message }: DatabricksError): boolean =>
+  code === "INVALID_STATE" && /created in (?:the )?past 3600 seconds/.test(message);
+
 /** Waiting may mend it: the request itself is not at fault. */
-export const isTrouble = ({ status, code, message }: DatabricksError): boolean =>
-  status < 400 ||
-  status >= 500 ||
-  [401, 403, 408, 429].includes(status) ||
-  code === "COULD_NOT_ACQUIRE_LOCK" ||
-  TRANSIENT.test(message);
+export const isTrouble = (error: DatabricksError): boolean => {
+  const { status, code, message } = error;
+  return (
+    status < 400 ||
+    isQuotaSpent(error) ||
+    status >= 500 ||
+    [401, 403, 408, 429].includes(status) ||
+    code === "COULD_NOT_ACQUIRE_LOCK" ||
+    TRANSIENT.test(message)
+  );
+};
 
 /** The same request may soon succeed, so it is worth a second try at once. */
 export const isPassing = (error: DatabricksError): boolean =>
-  isTrouble(error) && error.status >= 400 && ![401, 403, 501].includes(error.status);
+  isTrouble(error) &&
+  !isQuotaSpent(error) &&
+  error.status >= 400 &&
+  ![401, 403, 501].includes(error.status);
 
 /** The token was refused, not the principal. 403 has been seen for expired tokens as well. */
 export const isTokenRefused = ({ status, message }: DatabricksError): boolean =>

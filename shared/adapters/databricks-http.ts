@@ -9,7 +9,9 @@ import {
   databricksError,
   isDenied,
   isPassing,
+  isQuotaSpent,
   isTokenRefused,
+  isTooFast,
   isTrouble,
 } from "./databricks-error.ts";
 import { exactJson } from "./exact-json.ts";
@@ -94,16 +96,31 @@ async function callWithTries(
       return await tryOnce(options, call, timeoutMs);
     });
     if (seen.kind !== "trouble") return seen;
-    const retryAfterSeconds = seen.retryAfterSeconds ?? 0;
-    const waitMs = Math.max(pauseMs(tried, options.random()), retryAfterSeconds * 1000);
+    const retryAfterSeconds = askedToWait(limiter, call, seen);
+    const waitMs = Math.max(pauseMs(tried, options.random()), (retryAfterSeconds ?? 0) * 1000);
     const isWorthIt = seen.isPassing && tried < TRIES_MAX;
     if (!isWorthIt || clock.nowMs() + waitMs >= endMs)
       throw new PlatformTroubleError(`Databricks: ${nameOf(call)}: ${messageOf(seen.cause)}`, {
         cause: seen.cause,
-        ...(seen.retryAfterSeconds !== undefined && { retryAfterSeconds }),
+        ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
       });
     await clock.sleep(waitMs);
   }
+}
+
+/**
+ * Tells the limiter what is said of our pace, and returns how long the platform wants to be left
+ * alone.
+ */
+function askedToWait(
+  limiter: RateLimiter,
+  { rate }: DatabricksCall,
+  { cause, retryAfterSeconds }: Trouble,
+): number | undefined {
+  if (cause instanceof LostReplyError) return undefined;
+  if (isQuotaSpent(cause)) return limiter.spent();
+  if (isTooFast(cause)) limiter.refused(rate, retryAfterSeconds);
+  return retryAfterSeconds;
 }
 
 /** 100 to 200 ms, then 400 to 800 ms. */

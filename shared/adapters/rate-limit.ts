@@ -1,18 +1,17 @@
-// Keeps each instance to its share of the platform's limits. They hold for a whole workspace, and
-// nothing else enforces them.
+// Keeps each instance to a rate of calls that the workspace bears. Its limits hold for all clients
+// together and nobody says how much of them is free, so each instance finds out: it grows while its
+// calls wait for the limiter, and slows down when it is answered 429.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
 import { type QueueName, type ServiceName, topology } from "../topology.ts";
+import { type Budget, createBudget, createLane, type Rate } from "./rate-lane.ts";
 
 export type RateKind = "submit" | "get" | "list" | "files";
-export type Rate = {
-  readonly perSecond: number;
-  /** The calls that an idle instance may make at once, so that one attempt is not slowed down. */
-  readonly burst: number;
-  readonly atOnce: number;
+export type Rates = Readonly<Record<RateKind, Rate>> & {
+  /** Runs that new tickets may create; absent: as many as the rate of submissions allows. */
+  readonly created?: Budget | undefined;
 };
-export type Rates = Readonly<Record<RateKind, Rate>>;
 
 /**
  * The limits of a workspace (docs/facts/databricks.md#request-rates; the one of runs/list is an
@@ -33,11 +32,10 @@ type DividedKind = Exclude<RateKind, "list">;
 export type Trigger = QueueName | "schedule";
 
 /**
- * The share of each trigger in a workspace's limits, for all of its instances; together they are
- * all of it. The work decides: tickets and turns submit, watches look, orders are rare. The report
- * of an end asks Databricks twice and reads a few facts. A batch of a hundred records reads five
- * facts for each, and writes the ledger once for all of them if it is done in time. The schedule
- * sweeps and deletes, alone.
+ * The share of each trigger in a workspace's limits with which its instances begin; together they
+ * are all of it. The work decides: tickets and turns submit, watches look, orders are rare. The
+ * report of an end asks Databricks twice and writes a few facts. A batch of a hundred records reads
+ * a fact for each, and closes each with two calls. The schedule sweeps and deletes, alone.
  */
 export const shares = {
   tickets: { submit: 0.46, get: 0.05, files: 0.15 },
@@ -49,42 +47,76 @@ export const shares = {
   schedule: { submit: 0.01, get: 0.04, files: 0.09 },
 } as const satisfies Readonly<Record<Trigger, Readonly<Record<DividedKind, number>>>>;
 
-// The calls of one attempt, and a few more.
-const BURST = 25;
+/** The calls of one attempt to one API, and a few more. */
+const BURST = 10;
+/** What a 429 leaves of the rate. New work gives way to work that has begun. */
+const KEEPS = { tickets: 0.5, others: 0.8 } as const;
+const LEAST_PER_SECOND = { tickets: 0.5, others: 2 } as const;
+/** The calls with which an instance begins to find out how many at once the workspace bears. */
+const AT_ONCE_FIRST = 2;
 
 /**
- * The share of one of `instances` of a trigger. Without a trigger, the share of a person's command
- * line, of which there is one, and which soon ends.
- *
- * Calls at once cannot be divided below one, so all instances together may have more under way than
- * the Files API's ten. At its hundred calls a second of about 50 ms, five are under way on average;
- * calls beyond ten are answered 429, and waited out.
+ * What new tickets leave of the 10,000 runs that a workspace creates within an hour
+ * (docs/facts/databricks.md#limits-of-jobs): so many a second are used up in none, and 10,000 that
+ * come evenly in one hour go through. The rest is there for turns, which must not wait behind them.
  */
-export function ratesOf(instances: number, trigger?: Trigger): Rates {
-  const part = (kind: RateKind, of: number): Rate => ({
-    perSecond: platform[kind].perSecond * of,
-    burst: Math.min(BURST, platform[kind].perSecond),
-    atOnce: Math.max(1, Math.round(platform[kind].atOnce * of)),
-  });
-  const share = (kind: DividedKind) =>
-    part(kind, (trigger === undefined ? 1 : shares[trigger][kind]) / instances);
+const CREATED_BY_TICKETS: Budget = { perSecond: 2.4, burst: 1_400, emptyPerSecond: 2.1 };
+
+/** All that a workspace bears, for a person's command line: there is one, and it soon ends. */
+export const wholeRates: Rates = {
+  submit: whole("submit"),
+  get: whole("get"),
+  files: whole("files"),
   // Listings are rare (a refusal, the sweep's slow part), and with a divided share one would last
   // longer than a handler.
+  list: whole("list"),
+};
+
+function whole(kind: RateKind): Rate {
+  const { perSecond, atOnce } = platform[kind];
   return {
-    submit: share("submit"),
-    get: share("get"),
-    files: share("files"),
-    list: part("list", 1),
+    perSecond,
+    leastPerSecond: LEAST_PER_SECOND.others,
+    mostPerSecond: perSecond,
+    burst: BURST,
+    atOnce,
+    atOnceMost: atOnce,
+    keeps: KEEPS.others,
   };
 }
 
 /**
- * The share of one instance that `trigger` starts, if the function may have `instances` for all its
- * triggers together.
+ * What one instance that `trigger` starts begins with, if the function may have `instances` for all
+ * its triggers together. It never goes beyond what the whole workspace bears.
  */
 export function shareOf(service: ServiceName, instances: number, trigger: Trigger): Rates {
   const usual = trigger === "schedule" ? 1 : topology[trigger].concurrencyMax;
-  return ratesOf(trigger === "schedule" ? 1 : (usual * instances) / instancesOf(service), trigger);
+  // On one machine one instance does all of a service's work.
+  const mine = trigger === "schedule" ? 1 : Math.max(1, (usual * instances) / instancesOf(service));
+  const who = trigger === "tickets" ? "tickets" : "others";
+  const begun = (kind: DividedKind): Rate => ({
+    ...wholeRates[kind],
+    perSecond: Math.min(
+      platform[kind].perSecond,
+      Math.max(LEAST_PER_SECOND[who], (platform[kind].perSecond * shares[trigger][kind]) / mine),
+    ),
+    leastPerSecond: LEAST_PER_SECOND[who],
+    atOnce: Math.min(AT_ONCE_FIRST, platform[kind].atOnce),
+    keeps: KEEPS[who],
+  });
+  return {
+    submit: begun("submit"),
+    get: begun("get"),
+    files: begun("files"),
+    list: wholeRates.list,
+    ...(trigger === "tickets" && {
+      created: {
+        perSecond: CREATED_BY_TICKETS.perSecond / mine,
+        burst: CREATED_BY_TICKETS.burst / mine,
+        emptyPerSecond: CREATED_BY_TICKETS.emptyPerSecond / mine,
+      },
+    }),
+  };
 }
 
 /**
@@ -99,9 +131,21 @@ export const instancesOf = (service: ServiceName): number =>
 export type RateLimiter = {
   /** @throws PlatformTroubleError if the wait would be longer than a message should be held */
   readonly run: <T>(kind: RateKind, work: () => Promise<T>) => Promise<T>;
+  /** The workspace answered 429. @param retryAfterSeconds what it asked for */
+  readonly refused: (kind: RateKind, retryAfterSeconds: number | undefined) => void;
+  /**
+   * The workspace has created as many runs as it may within an hour. Returns how many seconds
+   * whoever wanted one more should wait.
+   */
+  readonly spent: () => number;
 };
 
-const WAIT_MS_MAX = 20_000;
+/** Turns look soon whether the quota is free again, tickets late. */
+const QUOTA_WAIT_SECONDS = { tickets: 600, others: 20 } as const;
+/** For so long tickets are sent back without a call, and what is freed is there for turns. */
+const CLOSED_MS = 60_000;
+/** Whoever would have to wait longer to create a run is sent back before its first call. */
+const DOOR_WAIT_MS_MAX = 10_000;
 
 export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimiter {
   const lanes = {
@@ -110,26 +154,40 @@ export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimit
     list: createLane(rates.list, { clock }),
     files: createLane(rates.files, { clock }),
   };
+  const created = rates.created && createBudget(rates.created, { clock });
+  let closedUntilMs = Number.NEGATIVE_INFINITY;
+
+  function refuseAtTheDoor(): void {
+    if (created === undefined) return;
+    const isClosed = clock.nowMs() < closedUntilMs;
+    if (!isClosed && created.waitMs() <= DOOR_WAIT_MS_MAX) return;
+    const retryAfterSeconds = isClosed ? QUOTA_WAIT_SECONDS.tickets : 0;
+    throw new PlatformTroubleError(
+      "new runs wait: the workspace creates no more within an hour, and runs under way come first",
+      { retryAfterSeconds },
+    );
+  }
+
   return {
     run: async (kind, work) => {
-      const lane = lanes[kind];
-      const waitMs = lane.reserve();
-      if (waitMs > 0) await clock.sleep(waitMs);
-      await lane.enter();
-      try {
-        return await work();
-      } finally {
-        lane.leave();
-      }
+      refuseAtTheDoor();
+      if (kind === "submit" && created !== undefined) await clock.sleep(created.take());
+      return await lanes[kind].run(work);
+    },
+    refused: (kind, retryAfterSeconds) => lanes[kind].refused(retryAfterSeconds),
+    spent: () => {
+      if (created === undefined) return QUOTA_WAIT_SECONDS.others;
+      closedUntilMs = clock.nowMs() + CLOSED_MS;
+      return QUOTA_WAIT_SECONDS.tickets;
     },
   };
 }
 
 /**
- * Creates a limiter for each trigger, because an invocation keeps to the share of its own trigger.
+ * Creates a limiter for each trigger, which an environment keeps from one invocation to the next.
  * If invocations of several triggers overlap in one process (on one machine they do, in Lambda
  * not), none of them spends or slows down another's share.
- * @param ratesOfTrigger its share; asked once
+ * @param ratesOfTrigger what it begins with; asked once
  */
 export function createTriggerLimiters(
   ratesOfTrigger: (trigger?: Trigger) => Rates,
@@ -138,8 +196,11 @@ export function createTriggerLimiters(
   const current = new AsyncLocalStorage<RateLimiter>();
   const outside = createRateLimiter(ratesOfTrigger(), clock);
   const byTrigger = new Map<Trigger, RateLimiter>();
+  const mine = (): RateLimiter => current.getStore() ?? outside;
   return {
-    run: (kind, work) => (current.getStore() ?? outside).run(kind, work),
+    run: (kind, work) => mine().run(kind, work),
+    refused: (kind, retryAfterSeconds) => mine().refused(kind, retryAfterSeconds),
+    spent: () => mine().spent(),
     through: (trigger, work) => {
       const limiter = byTrigger.get(trigger) ?? createRateLimiter(ratesOfTrigger(trigger), clock);
       byTrigger.set(trigger, limiter);
@@ -152,38 +213,3 @@ export type TriggerLimiters = RateLimiter & {
   /** Every call that `work` makes, however deep, counts for the trigger. */
   readonly through: <T>(trigger: Trigger, work: () => T) => T;
 };
-
-/**
- * A token bucket, kept as the time at which the next call is due; and a count of the calls under
- * way.
- */
-function createLane(rate: Rate, { clock }: ClockPort) {
-  const waiting: (() => void)[] = [];
-  let dueMs = Number.NEGATIVE_INFINITY;
-  let underWay = 0;
-  return {
-    reserve: (): number => {
-      const { perSecond, burst } = rate;
-      const intervalMs = 1000 / perSecond;
-      const nowMs = clock.nowMs();
-      const slotMs = Math.max(dueMs, nowMs - (burst - 1) * intervalMs);
-      const waitMs = slotMs - nowMs;
-      if (waitMs > WAIT_MS_MAX)
-        throw new PlatformTroubleError(
-          `this instance's share of Databricks' rate limit (${perSecond.toFixed(1)} calls/s) is taken for ${Math.ceil(waitMs / 1000)} s`,
-        );
-      dueMs = slotMs + intervalMs;
-      return waitMs;
-    },
-    enter: async (): Promise<void> => {
-      if (underWay >= rate.atOnce) await new Promise<void>((go) => waiting.push(go));
-      else underWay++;
-    },
-    leave: (): void => {
-      // A waiting call takes over the place, so that no other call can take it in between.
-      const next = waiting.shift();
-      if (next === undefined) underWay--;
-      else next();
-    },
-  };
-}

@@ -210,6 +210,7 @@ export function rowsOfOutcome(
   const last = attempts.at(-1);
   // The books have not heard of a run that was over at once.
   const lastRequest = attempts.findLast(({ submission }) => submission !== undefined)?.submission;
+  const lastResult = attempts.findLast(({ decision }) => decision.result_path !== null);
   const parts = attempts.map(({ submission, decision }) => ({
     requests: submission === undefined ? [] : [requestRow(submission)],
     results: [resultRow(decision)],
@@ -223,7 +224,7 @@ export function rowsOfOutcome(
       stateRow(fact, "over", fact.ended_at, {
         capsule: last === undefined ? null : JSON.stringify(last.decision.capsule),
         latest_request_path: lastRequest === undefined ? null : requestPathOf(books, lastRequest),
-        latest_result_path: fact.result_path,
+        latest_result_path: fact.result_path ?? lastResult?.decision.result_path ?? null,
         outcome: fact.outcome,
         reason: fact.reason,
         created_at: openedAt,

@@ -9,6 +9,7 @@ import { cellsOf, columns, type Figure, isOver } from "./figure.ts";
 import { measureLoop } from "./loop.ts";
 import { machineLines } from "./machine.ts";
 import { measurePace } from "./pace.ts";
+import { measureRates } from "./rates.ts";
 import { measureSimulation } from "./simulation.ts";
 import { measureWorkspace } from "./workspace.ts";
 
@@ -16,6 +17,7 @@ const parts = {
   workspace: measureWorkspace,
   loop: measureLoop,
   pace: async () => measurePace(),
+  rates: measureRates,
   bundles: measureBundles,
   simulation: measureSimulation,
   executor: measureExecutor,

@@ -26,7 +26,7 @@ export async function measureSimulation(): Promise<readonly Figure[]> {
         what: "simulated worlds, one process",
         ...ofRates(rates),
         unit: "a second",
-        budget: { atLeast: 100 },
+        budget: { atLeast: 25 },
         beside: { what: "in a second of the thread's own", value: perCpuSecond },
       },
     ];

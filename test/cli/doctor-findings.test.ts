@@ -620,12 +620,12 @@ describe("functions", () => {
       remedy: /--function-name signalbox-test-ingester --handler handler\.handler$/,
     },
     {
-      change: { reserved: 5 },
+      change: { reserved: 3 },
       status: "fail",
-      says: /reserved 5 executions at once for it, and its queues may start 6/,
+      says: /reserved 3 executions at once for it, and its queues may start 4/,
       remedy: /delete-function-concurrency --function-name signalbox-test-ingester/,
     },
-    { change: { reserved: 6 }, status: "ok", says: /may loop/ },
+    { change: { reserved: 4 }, status: "ok", says: /may loop/ },
     {
       change: { executorPath: "/Volumes/b" },
       status: "warn",
@@ -675,9 +675,9 @@ describe("mappings", () => {
       given: "another concurrency",
       found: change("watches", { concurrencyMax: 1000 }),
       status: "fail",
-      says: /watches: concurrency is 1000, and must be 4/,
+      says: /watches: concurrency is 1000, and must be 2/,
       remedy:
-        /^aws lambda update-event-source-mapping --uuid uuid-watches --batch-size 10 --maximum-batching-window-in-seconds 1 --scaling-config MaximumConcurrency=4 --function-response-types ReportBatchItemFailures$/,
+        /^aws lambda update-event-source-mapping --uuid uuid-watches --batch-size 10 --maximum-batching-window-in-seconds 0 --scaling-config MaximumConcurrency=2 --function-response-types ReportBatchItemFailures$/,
     },
     {
       given: "no partial failures",
@@ -694,19 +694,19 @@ describe("mappings", () => {
 
 describe("the account's concurrency", () => {
   test.each([
-    { free: 21, text: stageText, status: "ok", says: /21 executions at once .*; 21 are needed/ },
+    { free: 13, text: stageText, status: "ok", says: /13 executions at once .*; 13 are needed/ },
     {
       free: 10,
       text: stageText,
       status: "warn",
-      says: /10 executions at once are free, and 21 may be needed/,
+      says: /10 executions at once are free, and 13 may be needed/,
       remedy: /Service Quotas, Lambda, Concurrent executions/,
     },
     {
       free: 19,
       text: `${stageText}limits: { concurrency: { watches: 40 } }\n`,
       status: "warn",
-      says: /57 may be needed/,
+      says: /51 may be needed/,
       remedy: /limits\.concurrency of the stage/,
     },
   ] as const)("$free free: $status", ({ free, text, ...expected }) => {

@@ -148,17 +148,30 @@ describe("answers that say no", () => {
   test.each([
     { retryAfter: "600", seconds: 600 },
     { retryAfter: new Date(Date.now() + 3_600_000).toUTCString(), seconds: 3_600 },
-  ])("a long Retry-After ($retryAfter) is handed on, not waited for", async (given) => {
-    fixture.workspace.fail({ route, status: 429, headers: { "retry-after": given.retryAfter } });
-    const error = await read().then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    expect(error).toBeInstanceOf(PlatformTroubleError);
-    const { retryAfterSeconds } = error as PlatformTroubleError;
-    expect(retryAfterSeconds).toBeGreaterThan(given.seconds - 60);
-    expect(retryAfterSeconds).toBeLessThanOrEqual(given.seconds);
-  });
+  ])(
+    "a long Retry-After ($retryAfter) is handed on, not waited for, and holds for what is called next",
+    async (given) => {
+      const instance = fixture.connect();
+      const failure = () =>
+        instance.facts.read(factRef.stop({ run_id: "nobody", chapter: 1 })).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+      fixture.workspace.fail({
+        route,
+        times: 1,
+        status: 429,
+        headers: { "retry-after": given.retryAfter },
+      });
+      for (const error of [await failure(), await failure()]) {
+        expect(error).toBeInstanceOf(PlatformTroubleError);
+        const { retryAfterSeconds } = error as PlatformTroubleError;
+        expect(retryAfterSeconds).toBeGreaterThan(given.seconds - 60);
+        expect(retryAfterSeconds).toBeLessThanOrEqual(given.seconds);
+      }
+      expect(await read()).toBeUndefined(); // another instance hears nothing of it
+    },
+  );
 
   test("a Retry-After that is nonsense is passed over", async () => {
     fixture.workspace.fail({ route, times: 1, status: 429, headers: { "retry-after": "soon" } });

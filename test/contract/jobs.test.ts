@@ -91,6 +91,13 @@ describe("over the Jobs API", () => {
     });
   });
 
+  test("where the hourly quota is spent, whoever wants one more run is told to wait", async () => {
+    const message = "There were already 10000 jobs created in past 3600 seconds, exceeding it";
+    fixture.workspace.fail({ route: SUBMIT, ...answer(400, "INVALID_STATE", message) });
+    const submitting = connected.jobs.submit(requestOf());
+    await expect(submitting).rejects.toMatchObject({ retryAfterSeconds: 20 });
+  });
+
   describe("a submission is never refused by what may pass", () => {
     test.each([
       [400, "INVALID_STATE", "There were already 10000 jobs created in past 3600 seconds"],

@@ -46,7 +46,11 @@ function rig(answers: readonly WireReply[], tokens: readonly WireReply[] = [TOKE
       webIdentityToken: async () => "jwt",
     }),
   );
-  const limiter = { run: <T>(_: unknown, work: () => Promise<T>) => work(), use: () => {} };
+  const limiter = {
+    run: <T>(_: unknown, work: () => Promise<T>) => work(),
+    refused: () => {},
+    spent: () => 0,
+  };
   const options = { clock, wire, tokens: source, limiter, userAgent: "test", random: () => 0 };
   const http = meter.http(createDatabricksHttp(options));
   const call = () =>

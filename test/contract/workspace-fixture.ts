@@ -11,7 +11,7 @@ import {
 } from "../../shared/adapters/databricks-http.ts";
 import { createJobs } from "../../shared/adapters/databricks-jobs.ts";
 import { createDatabricksSql, type DatabricksSql } from "../../shared/adapters/databricks-sql.ts";
-import { createRateLimiter, type Rates } from "../../shared/adapters/rate-limit.ts";
+import { createRateLimiter, type Rates, wholeRates } from "../../shared/adapters/rate-limit.ts";
 import type { SecretsPort } from "../../shared/adapters/secrets.ts";
 import { systemClock, systemRandom } from "../../shared/adapters/system.ts";
 import {
@@ -70,7 +70,12 @@ export async function startFixture(options: WorkspaceOptions = {}): Promise<Fixt
 }
 
 // Limits have a test of their own; here they would only cost time.
-const fast = { perSecond: 10_000, burst: 100, atOnce: 10 };
+const fast = {
+  ...wholeRates.files,
+  perSecond: 10_000,
+  mostPerSecond: 10_000,
+  burst: 100,
+};
 const rates: Rates = { submit: fast, get: fast, list: fast, files: fast };
 
 /** Pauses before second tries are there, and short. */

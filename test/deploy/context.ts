@@ -111,6 +111,7 @@ function writeStages(folder: string, access: WorkspaceAccess): string {
   on_call: { client_id: ${access.onCallId}, secret: ${ON_CALL_SECRET} }
 people: { orders: ["${orderers}"] }
 limits: { time_scale: 0.1 }
+books: { announce_after: ledger, window_minutes: immediately }
 alarms: { email: oncall@example.com }
 `,
   );
@@ -130,6 +131,7 @@ limits:
   workload_schedules: false
   concurrency: { watches: 8 }
   ledger_window_seconds: 1
+books: { announce_after: ledger, window_minutes: 1 }
 alarms: { nobody: true }
 `,
   );

@@ -52,6 +52,17 @@ test("the request that an outcome points to is the last that there was, whoever 
   expect(run_state[0]?.latest_request_path).toContain("iter_001.attempt_001.submission.json");
 });
 
+test("so is the result, which a later attempt need not have brought", () => {
+  const bare = { ...lastDecision, attempt: 2, result_path: null };
+  const ended = { ...outcome, attempt: 2, result_path: null };
+  const result_path = "/Volumes/main/ops/plans/run_ORD-1/x.result.json";
+  const { run_state } = rowsOfOutcome(books, ended, ticket.accepted_at, [
+    { submission: accepted, decision: { ...decision, result_path } },
+    { submission: undefined, decision: bare },
+  ]);
+  expect(run_state[0]?.latest_result_path).toBe(result_path);
+});
+
 test("every row fits its table", () => {
   for (const rows of [rowsOfSubmission(books, accepted), rowsOfDecision(books, decision), whole])
     for (const table of Object.keys(ledgerTables) as LedgerTable[])

@@ -194,10 +194,10 @@ limits: { concurrency: { watches: 40, reports: 10 }, ledger_window_seconds: 120 
       Properties["MaximumBatchingWindowInSeconds"],
     ]);
     expect(numbers).toEqual([
-      ["Tickets", { MaximumConcurrency: 4 }, 0],
+      ["Tickets", { MaximumConcurrency: 2 }, 0],
       ["Orders", { MaximumConcurrency: 2 }, 0],
-      ["Turns", { MaximumConcurrency: 4 }, 0],
-      ["Watches", { MaximumConcurrency: 40 }, 1],
+      ["Turns", { MaximumConcurrency: 2 }, 0],
+      ["Watches", { MaximumConcurrency: 40 }, 0],
       ["Reports", { MaximumConcurrency: 10 }, 0],
       ["Records", { MaximumConcurrency: 2 }, 120],
     ]);

@@ -282,7 +282,7 @@ test("the guide's example of faults is said in the guide's words", () => {
       "run_as: 00000000-0000-4000-8000-000000000002",
       "run_as: 00000000-0000-4000-8000-000000000001",
     )
-    .replace("watches: 4", "watches: 1");
+    .replace("watches: 2", "watches: 1");
   const parse = () => parseStage("infra/stages/dev.yaml", text);
   expect(parse).toThrow(new StageError(lines.join("\n")));
 });

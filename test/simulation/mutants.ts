@@ -2,7 +2,7 @@
 // and the simulation of that copy must break. Prints how many seeds that took, and what broke.
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 
@@ -11,7 +11,7 @@ const run = promisify(execFile);
 /** A rule that needs more worlds than that to be missed is as good as none. */
 const SEEDS_MAX = 8_000;
 const CALM_SEEDS = 30;
-const AT_ONCE = 2;
+const AT_ONCE = availableParallelism();
 const root = join(import.meta.dirname, "../..");
 const patches = join(import.meta.dirname, "mutants");
 
@@ -74,23 +74,16 @@ async function applies(folder: string, patch: string): Promise<boolean> {
 
 /** A few calm worlds first: some rules show there, where nothing else goes wrong. */
 async function simulated(folder: string): Promise<Pick<Found, "kind" | "seeds" | "broke">> {
-  const calm = await simulatedWith(folder, ["--calm", "--seeds", String(CALM_SEEDS)]);
-  if (calm.kind === "found") return { ...calm, broke: `${calm.broke} (calm)` };
-  return await simulatedWith(folder, ["--seeds", values.seeds]);
-}
-
-async function simulatedWith(
-  folder: string,
-  args: readonly string[],
-): Promise<Pick<Found, "kind" | "seeds" | "broke">> {
-  const command = ["test/simulation/main.ts", "--until-broken", ...args];
+  const worlds = ["--calm-first", String(CALM_SEEDS), "--seeds", values.seeds];
+  const command = ["test/simulation/main.ts", "--until-broken", "--jobs", "1", ...worlds];
   const output = await run(process.execPath, command, { cwd: folder }).then(
     ({ stdout }) => stdout,
     (error: { stdout?: string; stderr?: string }) => `${error.stdout ?? ""}${error.stderr ?? ""}`,
   );
   const seeds = Number(/^(\d+) seeds in/m.exec(output)?.[1] ?? 0);
-  const broke = /^seed \d+ broke.*\n {2}(.*?) at /m.exec(output)?.[1];
-  if (broke !== undefined) return { kind: "found", seeds, broke };
+  const broke = /^seed \d+ broke.*?( --calm)?\n {2}(.*?) at /m.exec(output);
+  if (broke !== null)
+    return { kind: "found", seeds, broke: `${broke[2]}${broke[1] === undefined ? "" : " (calm)"}` };
   if (output.includes("nothing broke")) return { kind: "survived", seeds, broke: "" };
   console.error(output.slice(-2_000));
   return { kind: "does not run", seeds, broke: "" };

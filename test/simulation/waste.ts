@@ -26,7 +26,7 @@ import { watchWindows } from "./windows.ts";
  * touches of the marker, ten minutes apart, each may be sent twice. While facts cannot be read, no
  * watch can know that it is outnumbered.
  */
-const LIVE_WATCHES_MAX = 60;
+const LIVE_WATCHES_MAX = { usually: 60, afterBlackout: 200 } as const;
 const WATCHES_MAX = { usually: 1_500, withOutages: 8_000 } as const;
 
 export function watchWaste(deps: LivenessDeps): void {
@@ -104,7 +104,9 @@ function countWatches(deps: LivenessDeps): void {
       if (isWithinOrAfter(blind, SILENT_SECONDS * SECOND, clock.nowMs())) return;
     const isTroubled = (files ?? writes ?? jobs) !== undefined;
     const mostEver = WATCHES_MAX[isTroubled ? "withOutages" : "usually"];
-    if (liveNow > LIVE_WATCHES_MAX || allNow > mostEver)
+    // All that waited for days comes back in the same minutes.
+    const mostNow = LIVE_WATCHES_MAX[weather.blackout === undefined ? "usually" : "afterBlackout"];
+    if (liveNow > mostNow || allNow > mostEver)
       violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
   });
   sqs.onGone.push((message) => {
