@@ -16,6 +16,7 @@ import type { WorkspaceCheckOptions } from "../doctor/check.ts";
 import { type Check, type Finding, healthOf, linesOf, lookAtAll } from "../doctor/check.ts";
 import { codeIsClosed, factsAreClosed, plansAreClosed } from "../doctor/closed.ts";
 import { executorMay } from "../doctor/grants.ts";
+import { warehouseSleeps } from "../doctor/warehouse-sleep.ts";
 import { command, stageOption, stagesOption, workloadsOption } from "../frame/command.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
 import { loginOf, type StageInUse, stageOf, workloadsFolderOf } from "../stage-context.ts";
@@ -58,6 +59,7 @@ async function prepared(stage: StageInUse, folder: string, io: Io): Promise<Exit
   io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
   io.print(await bundleDeployed(client, stage, executorPath, io));
   const bounded = await areBounded({ stage, client, executors, scratchpads }, io);
+  await sayPrice({ stage, client }, io);
   if (!bounded || !maySubmit) {
     io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
     return 1;
@@ -100,6 +102,18 @@ async function areBounded(
     for (const line of linesOf(answer)) print(line);
   });
   return healthOf(answers).kind !== "unhealthy";
+}
+
+/** The warehouse is nearly the whole bill, and its auto-stop is somebody else's setting. */
+async function sayPrice(
+  options: Pick<WorkspaceCheckOptions, "stage" | "client">,
+  { print }: Io,
+): Promise<void> {
+  const look = () => warehouseSleeps(options);
+  const remedy = "look at its auto-stop in the workspace: SQL Warehouses";
+  await lookAtAll([{ id: "warehouse's sleep", remedy, look }], (answer) => {
+    for (const line of linesOf(answer)) print(line);
+  });
 }
 
 async function bundleDeployed(

@@ -18,6 +18,7 @@ import { clockAgrees, credentialsLast, signsIn, workspaceAnswers } from "./crede
 import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "./facts-volume.ts";
 import { controllersMay, executorMay, warehouseIsOpen } from "./grants.ts";
 import { runsAs } from "./run-as.ts";
+import { warehouseSleeps } from "./warehouse-sleep.ts";
 
 type Look = (options: WorkspaceCheckOptions) => Promise<Finding>;
 type Plan = Omit<WorkspaceCheckOptions, "client">;
@@ -82,6 +83,7 @@ function planned(plan: Plan): readonly Planned[] {
     ...looksUp("controllers' users", "look as an account administrator", controllersAreAlone),
     ...looksUp("controllers' grants", bootstrap, controllersMay),
     ...looksUp("warehouse", "check databricks.warehouse_id of the stage", warehouseIsOpen),
+    check("warehouse's sleep", "check databricks.warehouse_id of the stage", warehouseSleeps),
     ...plan.executors.flatMap((executor) => [
       // If they are the same principal, no look is needed.
       ...(executor === plan.stage.databricks.client_id ? mentions : looksUp)(

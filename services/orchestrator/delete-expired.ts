@@ -6,8 +6,9 @@
 // is stuck on its way meets a new run under the same ticket_id. Plans and judged results are
 // deleted with the facts; the ledger, the scratchpad and the Databricks run are not ours to delete.
 //
-// A run costs about thirty Files calls: one tick has time for about fifteen, a day for about 4,000.
-// A plane with more runs than that keeps its facts longer than it must, never shorter.
+// A run costs about thirty Files calls. With eight runs at once, and the rate that the workspace
+// bears, one tick has time for about a hundred, a day for about 30,000. A plane with more runs than
+// that keeps its facts longer than it must, never shorter.
 import {
   type ChapterKey,
   factRef,
@@ -68,6 +69,12 @@ function overOf(day: string, { name }: FactEntry): readonly Over[] {
   return key === undefined ? [] : [{ entryPath: `${day}/${name}`, key }];
 }
 
+/**
+ * So many runs at once use what the Files API bears. Two entries of one run may be among them, as
+ * if two sweeps ran at once.
+ */
+const AT_ONCE = 8;
+
 /** @returns false if the platform or the time says that it is enough for now */
 const deleteDay = (
   deps: DeleteExpiredDeps,
@@ -77,6 +84,7 @@ const deleteDay = (
   eachInTurn(deps, over, {
     untilMs,
     work: (one) => deleteRun(deps, one),
+    atOnce: AT_ONCE,
     describeFailure: ({ key }) => ["facts.kept", { ...key }],
   });
 

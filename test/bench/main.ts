@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { tableOf } from "../../local/plane/table.ts";
 import { measureBundles } from "./bundles.ts";
+import { measureBurst } from "./burst.ts";
 import { measureExecutor } from "./executor.ts";
 import { cellsOf, columns, type Figure, isOver } from "./figure.ts";
 import { measureLoop } from "./loop.ts";
@@ -18,6 +19,7 @@ const parts = {
   loop: measureLoop,
   pace: async () => measurePace(),
   rates: measureRates,
+  burst: measureBurst,
   bundles: measureBundles,
   simulation: measureSimulation,
   executor: measureExecutor,

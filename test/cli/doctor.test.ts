@@ -108,7 +108,7 @@ describe("on a stage that was bootstrapped", () => {
     expect(others.map(({ id, status }) => `${id}: ${status}`)).toEqual([
       "facts are closed: skipped",
     ]);
-    expect(answers.size).toBe(13);
+    expect(answers.size).toBe(14);
   });
 
   test("nor for its owner, who sees all grants", async () => {

@@ -56,3 +56,55 @@ test.each([
   expect(answer).toBe(whole);
   expect(failed).toHaveLength(errors.filter((error) => error !== undefined).length);
 });
+
+test("several at once are never more than were asked for, and none is worked on twice", async () => {
+  const items = Array.from({ length: 20 }, (_, i) => i);
+  const worked: number[] = [];
+  let underWay = 0;
+  let most = 0;
+  const deps = {
+    clock: { nowMs: () => 0, sleep: async () => {}, timer: () => () => {} },
+    log: () => {},
+  };
+  const work = async (item: number): Promise<void> => {
+    most = Math.max(most, ++underWay);
+    for (let i = 0; i <= item % 3; i++) await Promise.resolve();
+    worked.push(item);
+    underWay--;
+    if (item % 5 === 0) throw broken;
+  };
+  const describeFailure = (item: number) =>
+    ["marker.failed", { run_id: String(item), chapter: 1 }] as const;
+  const visit = { untilMs: 0, work, describeFailure };
+  expect(await eachInTurn(deps, items, { ...visit, atOnce: 4 })).toBe(true);
+  expect(worked.toSorted((a, b) => a - b)).toEqual(items);
+  expect(most).toBe(4);
+});
+
+test("where time is up or the platform is out of order, all of them stop", async () => {
+  let nowMs = 0;
+  const begun: number[] = [];
+  const deps = {
+    clock: { nowMs: () => nowMs, sleep: async () => {}, timer: () => () => {} },
+    log: () => {},
+  };
+  const describeFailure = (item: number) =>
+    ["marker.failed", { run_id: String(item), chapter: 1 }] as const;
+  const items = Array.from({ length: 20 }, (_, i) => i);
+  const late = async (item: number): Promise<void> => {
+    begun.push(item);
+    nowMs += 10;
+    await Promise.resolve();
+  };
+  const visit = { untilMs: 35, describeFailure, atOnce: 4 };
+  expect(await eachInTurn(deps, items, { ...visit, work: late })).toBe(false);
+  expect(begun).toEqual([0, 1, 2, 3]);
+  begun.length = 0;
+  const troubled = async (item: number): Promise<void> => {
+    begun.push(item);
+    await Promise.resolve();
+    throw trouble;
+  };
+  expect(await eachInTurn(deps, items, { ...visit, untilMs: 100, work: troubled })).toBe(false);
+  expect(begun.length).toBeLessThanOrEqual(7);
+});

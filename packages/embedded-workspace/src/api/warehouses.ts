@@ -13,7 +13,8 @@ export function warehouseRoutes(context: WorkspaceContext): Route[] {
     max_num_clusters: 1,
     num_clusters: 1,
     num_active_sessions: 0,
-    auto_stop_mins: 0,
+    // The least that the text of the REST model allows; it never stops all the same.
+    auto_stop_mins: 10,
     enable_serverless_compute: true,
     warehouse_type: "PRO",
     odbc_params: {
