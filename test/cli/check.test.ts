@@ -132,7 +132,7 @@ test.each([
       ...usual,
       "ticket.json": '{"ticket_id": "C-1", "workload": "cars", "parameters": {"yaer": 1}}',
     },
-    says: "ticket.json: parameters.yaer is no parameter of cars: did you mean year?",
+    says: "ticket.json: parameters.yaer is no parameter of this workload: did you mean year?",
   },
   {
     given: "an example that is no JSON",
