@@ -1,78 +1,75 @@
 #!/usr/bin/env node
-// The signalbox command. One file for each command in commands/.
+// The signalbox command: what a process has, given to the command that was typed.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { StageError } from "../infra/stage.ts";
 import { WorkloadError } from "../infra/workloads.ts";
-import { messageOf } from "../shared/domain/body.ts";
-import { bootstrap } from "./commands/bootstrap.ts";
-import { cancel } from "./commands/cancel.ts";
-import { deadLetters } from "./commands/dead-letters.ts";
-import { doctor } from "./commands/doctor.ts";
-import { retry } from "./commands/retry.ts";
-import { runs } from "./commands/runs.ts";
-import { shownLine, shownText, terminalOf } from "./terminal.ts";
-import { type Command, type ExitCode, UsageError } from "./usage.ts";
-
-const commands: Readonly<Record<string, Command>> = {
-  bootstrap,
-  doctor,
-  runs,
-  cancel,
-  retry,
-  "dead-letters": deadLetters,
-};
+import { commands } from "./commands.ts";
+import { complaintOf, programOf, runTyped } from "./frame/command-line.ts";
+import { hasColours, stateLine } from "./frame/screen.ts";
+import { terminalOf } from "./terminal.ts";
+import type { ExitCode, Interrupts, Io } from "./usage.ts";
 
 // CDK and the aws command line accept either name, AWS's SDK only the first.
 const { AWS_DEFAULT_REGION } = process.env;
 if (AWS_DEFAULT_REGION !== undefined) process.env["AWS_REGION"] ??= AWS_DEFAULT_REGION;
+// Whoever reads our output may have enough: `signalbox runs | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
 process.exitCode = await main(process.argv.slice(2));
 
-async function main([name = "", ...args]: readonly string[]): Promise<ExitCode> {
-  if (/^(help|--help|-h)$/.test(name)) return printHelp(allUsages());
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
-    if (name !== "") console.error(`there is no command "${shownText(name)}"`);
-    console.error(allUsages());
-    return 2;
-  }
-  if (args.some((arg) => /^(--help|-h)$/.test(arg)))
-    return printHelp(`${command.summary}\n${usageOf(command)}`);
+async function main(typed: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = 0;
+  const { stdout, stderr, env } = process;
+  const io: Io = {
+    environment: env,
+    input: () => text(process.stdin),
+    interrupts,
+    exit: (ended) => {
+      code = ended;
+    },
+    ...terminalOf((line) => console.log(line), {
+      complain: (line) => console.error(line),
+      columns: stdout.isTTY ? stdout.columns : undefined,
+      hasColours: hasColours(stdout, env),
+      showState: stateLine(stderr),
+    }),
+  };
+  const program = programOf(versionOf(), commands, io);
   try {
-    return await command.run(args, {
-      environment: process.env,
-      ...terminalOf((line) => console.log(line)),
-    });
+    await runTyped(program, typed);
+    return code;
   } catch (error) {
-    const isTyped = error instanceof UsageError || isParseArgsError(error);
-    // One of the operator's files may have several faults, each with its line.
-    const isOfFile = error instanceof StageError || error instanceof WorkloadError;
-    const message = messageOf(error);
-    for (const line of isOfFile ? message.split("\n") : [message]) console.error(shownLine(line));
-    if (isTyped) console.error(usageOf(command));
-    return isTyped || isOfFile ? 2 : 1;
+    if (typed.length === 0)
+      for (const line of program.helpInformation().split("\n")) io.complain(line);
+    const isOfFile = (each: unknown) => each instanceof StageError || each instanceof WorkloadError;
+    return complaintOf(error, typed, program, io, isOfFile);
   }
 }
 
-/** Help that was asked for is an answer, not an error. */
-function printHelp(text: string): ExitCode {
-  console.log(text);
-  return 0;
+function versionOf(): string {
+  const { version } = JSON.parse(
+    readFileSync(join(import.meta.dirname, "..", "package.json"), "utf8"),
+  ) as { version: string };
+  return version;
 }
 
-function usageOf({ usage }: Command): string {
-  return `usage: signalbox ${usage}`;
-}
-
-function isParseArgsError(error: unknown): boolean {
-  return (
-    error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
-  );
-}
-
-function allUsages(): string {
-  const width = Math.max(...Object.keys(commands).map((key) => key.length));
-  const list = Object.entries(commands).map(
-    ([key, { summary, usage }]) =>
-      `  ${key.padEnd(width)}  ${summary}\n  ${" ".repeat(width)}  signalbox ${usage}`,
-  );
-  return ["signalbox <command>", ...list].join("\n");
+/** The first Ctrl-C asks the command to end well; the second one does not wait for that. */
+function interrupts(): Interrupts {
+  const controller = new AbortController();
+  const hear = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Error("ended by Ctrl-C"));
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, hear);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const name of names) process.off(name, hear);
+    },
+  };
 }

@@ -3,43 +3,86 @@ import { join } from "node:path";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
 import * as z from "zod";
+import { findLocalStage, LOCAL, type LocalStage } from "../infra/local-stage.ts";
 import { deadLetterQueueName, queueName, volumePathsOf } from "../infra/names.ts";
-import { readStages, type Stage } from "../infra/stage.ts";
+import { readStages, type Stage, stageNames } from "../infra/stage.ts";
+import { WORKLOADS } from "../infra/workloads.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
 import { jsonOrNothing, messageOf } from "../shared/domain/body.ts";
-import type { FactsPort, MarkersPort } from "../shared/ports.ts";
 import type { QueueName } from "../shared/topology.ts";
 import { type Login, loginFrom } from "./login.ts";
-import { type Io, required } from "./usage.ts";
+import type { RunReader } from "./run/read-run.ts";
+import { type Io, UsageError } from "./usage.ts";
 import { type WorkspaceClient, workspaceClient } from "./workspace-client.ts";
 
-/** The options of every command that works on a stage. */
-export const stageOptions = {
-  stage: { type: "string" },
-  /** A folder of stage files outside this repository. */
-  stages: { type: "string" },
-} as const;
+/** A stage as commands use it: deployed, or a plane on this machine with keys of its own. */
+export type StageInUse = Stage & Partial<Pick<LocalStage, "local">>;
 
-const OWN_STAGES = join(import.meta.dirname, "..", "infra", "stages");
+type Chosen = { readonly stage?: string | undefined; readonly stages?: string | undefined };
 
-/** @throws UsageError, StageError */
-export function stageOf(values: {
-  readonly stage?: string | undefined;
-  readonly stages?: string | undefined;
-}): Stage {
-  const [stage] = readStages(values.stages ?? OWN_STAGES, required("--stage", values.stage));
+export const OWN_STAGES = join(import.meta.dirname, "..", "infra", "stages");
+
+/**
+ * The named stage; otherwise that of SIGNALBOX_STAGE, a plane that runs on this machine, or the
+ * only stage that there is.
+ * @throws UsageError, StageError
+ */
+export function stageOf(
+  { stage, stages }: Chosen,
+  { environment }: Pick<Io, "environment">,
+): StageInUse {
+  const name = stage ?? (environment["SIGNALBOX_STAGE"] || undefined);
+  const local = () =>
+    findLocalStage({ named: environment["SIGNALBOX_LOCAL"], workingFolder: process.cwd() });
+  if (name === LOCAL) return local() ?? named(name, stages);
+  if (name !== undefined) return named(name, stages);
+  return (stages === undefined ? local() : undefined) ?? theOnly(stages);
+}
+
+function named(name: string, stages: string | undefined): Stage {
+  const folder = stages ?? OWN_STAGES;
+  if (name === LOCAL && !stageNames(folder).includes(LOCAL))
+    throw new UsageError(
+      "no plane runs on this machine: start one (npm start -- --stay), or name its folder by SIGNALBOX_LOCAL",
+    );
+  const [stage] = readStages(folder, name);
   if (stage === undefined) throw new Error("the stage is not there");
   return stage;
 }
 
+function theOnly(stages: string | undefined): Stage {
+  const names = stageNames(stages ?? OWN_STAGES);
+  const [only] = names;
+  if (only !== undefined && names.length === 1) return named(only, stages);
+  throw new UsageError(
+    `which stage is meant? Say --stage, or set SIGNALBOX_STAGE: there are ${names.join(", ")}`,
+  );
+}
+
 /**
  * AWS clients take credentials, profile and endpoint from the environment; the region may be the
- * stage's.
+ * stage's. A plane on this machine has its own of all of them.
  */
-export const awsOptionsOf = ({ aws }: Stage) => ({
+export const awsOptionsOf = ({ aws, local }: Pick<StageInUse, "aws" | "local">) => ({
   ...(aws.region !== undefined && { region: aws.region }),
   maxAttempts: 3,
+  ...(local !== undefined && {
+    region: local.environment["AWS_REGION"] ?? "us-east-1",
+    // Of a local plane, only the queues are used: its endpoint for SQS, if it has one of its own.
+    endpoint:
+      local.environment["AWS_ENDPOINT_URL_SQS"] ?? local.environment["AWS_ENDPOINT_URL"] ?? "",
+    credentials: {
+      accessKeyId: local.environment["AWS_ACCESS_KEY_ID"] ?? "",
+      secretAccessKey: local.environment["AWS_SECRET_ACCESS_KEY"] ?? "",
+    },
+  }),
 });
+
+/** The folder of workloads that a stage runs, unless another one is named. */
+export const workloadsFolderOf = (
+  { local }: StageInUse,
+  { workloads }: { readonly workloads?: string | undefined },
+): string => workloads ?? local?.workloads ?? WORKLOADS;
 
 /**
  * The identity of people at Databricks: the one in the environment (DATABRICKS_CLIENT_ID and
@@ -47,7 +90,8 @@ export const awsOptionsOf = ({ aws }: Stage) => ({
  * secret is stored. Never the functions'.
  * @throws Error that says what is missing
  */
-export async function loginOf(stage: Stage, io: Io): Promise<Login> {
+export async function loginOf(stage: StageInUse, given: LoginIo): Promise<Login> {
+  const io = ofStage(stage, given);
   if (namesLogin(io)) return environmentsLogin(stage, io);
   const login = await onCallsLogin(stage, io);
   if (login !== undefined) return login;
@@ -61,26 +105,33 @@ export async function loginOf(stage: Stage, io: Io): Promise<Login> {
   );
 }
 
+type LoginIo = Pick<Io, "environment">;
+
+/** A plane on this machine brings its own login, and the shell's is for another workspace. */
+const ofStage = ({ local }: StageInUse, { environment }: LoginIo): LoginIo => ({
+  environment: local === undefined ? environment : local.environment,
+});
+
 /** Half of a login counts, too: then the missing half is reported, instead of looking elsewhere. */
-const namesLogin = ({ environment }: Io): boolean =>
+const namesLogin = ({ environment }: LoginIo): boolean =>
   ["DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET"].some(
     (name) => environment[name] !== undefined,
   );
 
-function environmentsLogin(stage: Stage, io: Io): Login {
+function environmentsLogin(stage: StageInUse, io: LoginIo): Login {
   const { environment } = io;
   checkHost(stage, environment["DATABRICKS_HOST"]);
   return loginFrom({ ...environment, ...placeOf(stage, io), DATABRICKS_HTTP_PATH: undefined });
 }
 
-const placeOf = ({ databricks }: Stage, { environment }: Io) => ({
+const placeOf = ({ databricks }: Stage, { environment }: LoginIo) => ({
   DATABRICKS_HOST: databricks.host,
   DATABRICKS_WAREHOUSE_ID: databricks.warehouse_id,
   SIGNALBOX_CA_FILE: environment["SIGNALBOX_CA_FILE"],
 });
 
 /** The executors' own credentials, for an operator who tries what executed code may do. */
-export function executorsLogin(stage: Stage, io: Io): Login | undefined {
+export function executorsLogin(stage: StageInUse, io: LoginIo): Login | undefined {
   const own = {
     DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
     DATABRICKS_CLIENT_SECRET: io.environment["DATABRICKS_EXECUTOR_CLIENT_SECRET"],
@@ -90,7 +141,7 @@ export function executorsLogin(stage: Stage, io: Io): Login | undefined {
   return isNamed ? loginFrom({ ...placeOf(stage, io), ...own }) : undefined;
 }
 
-async function onCallsLogin(stage: Stage, io: Io): Promise<Login | undefined> {
+async function onCallsLogin(stage: StageInUse, io: LoginIo): Promise<Login | undefined> {
   const { on_call } = stage.databricks;
   if (on_call?.secret === undefined) return undefined;
   const login = await storedLogin(stage, on_call.secret, io);
@@ -111,7 +162,8 @@ export type Looker =
   | { readonly as: "nobody"; readonly why: string };
 
 /** @throws Error if the named login cannot be used */
-export async function lookerOf(stage: Stage, io: Io): Promise<Looker> {
+export async function lookerOf(stage: StageInUse, given: LoginIo): Promise<Looker> {
+  const io = ofStage(stage, given);
   if (namesLogin(io)) return { as: "environment", login: environmentsLogin(stage, io) };
   const { auth } = stage.databricks;
   try {
@@ -149,7 +201,7 @@ const Secret = z.union([
 ]);
 
 /** @throws Error that says why the stored credentials cannot be read */
-async function storedLogin(stage: Stage, name: string, io: Io): Promise<Login> {
+async function storedLogin(stage: StageInUse, name: string, io: LoginIo): Promise<Login> {
   const secret = Secret.safeParse(jsonOrNothing(await secretText(stage, name)));
   // Nothing of the secret is repeated here.
   if (!secret.success)
@@ -171,7 +223,7 @@ class NotYoursError extends Error {
   override readonly name = "NotYoursError";
 }
 
-async function secretText(stage: Stage, SecretId: string): Promise<string> {
+async function secretText(stage: StageInUse, SecretId: string): Promise<string> {
   const client = new SecretsManagerClient(awsOptionsOf(stage));
   try {
     const { SecretString = "" } = await client.send(new GetSecretValueCommand({ SecretId }));
@@ -187,18 +239,19 @@ async function secretText(stage: Stage, SecretId: string): Promise<string> {
   }
 }
 
-export type FactsAccess = AsyncDisposable &
-  FactsPort &
-  MarkersPort & { readonly client: WorkspaceClient };
+export type FactsAccess = AsyncDisposable & RunReader & { readonly client: WorkspaceClient };
 
 /** Facts and markers, over REST only, so that no warehouse wakes up. */
-export async function openFacts(stage: Stage, io: Io): Promise<FactsAccess> {
+export async function openFacts(stage: StageInUse, io: LoginIo): Promise<FactsAccess> {
   const client = workspaceClient(await loginOf(stage, io));
-  const options = { files: client.files, factsVolume: volumePathsOf(stage.databricks).facts };
+  const factsVolume = volumePathsOf(stage.databricks).facts;
+  const options = { files: client.files, factsVolume };
   return {
     client,
     ...createFacts(options),
     ...createMarkers(options),
+    namesIn: async (folder) =>
+      (await client.files.list(`${factsVolume}/${folder}`)).map(({ name }) => name),
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }
@@ -220,19 +273,43 @@ export const isMissingQueue = (error: unknown): boolean =>
   error.cause instanceof Error &&
   /QueueDoesNotExist|NonExistentQueue|AccessDenied/.test(error.cause.name);
 
-export function openQueues(stage: Stage): QueuesAccess {
+/** What is probably wrong, by the kind of answer. */
+function remedyOf(error: unknown, { local }: StageInUse): string {
+  if (local !== undefined) return `the plane in ${local.folder} has no such queue, or is over`;
+  const name = error instanceof Error ? error.name : "";
+  if (
+    /Credentials|ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch/.test(
+      name,
+    )
+  )
+    return "the AWS credentials are missing, expired or wrong: sign in (aws sts get-caller-identity says as whom)";
+  if (/Region/.test(messageOf(error)))
+    return "name the region: AWS_REGION, or aws.region of the stage";
+  if (/ENOTFOUND|ECONN|ETIMEDOUT|certificate|Timeout/i.test(`${name} ${messageOf(error)}`))
+    return "AWS cannot be reached from here: look at network, proxy and endpoint";
+  return "is the stage deployed to this account and region, and may you use it (OnCallPolicyArn)?";
+}
+
+export function openQueues(stage: StageInUse): QueuesAccess {
   const sqs = new SQSClient(awsOptionsOf(stage));
-  const urlOf = async (name: string): Promise<string> => {
+  const find = async (name: string): Promise<string> => {
     try {
       const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
       if (QueueUrl === undefined) throw new Error("SQS named no URL");
       return QueueUrl;
     } catch (error) {
       throw new Error(
-        `the queue ${name} cannot be found (${messageOf(error)}): is the stage deployed to this account and region, and may you use it (OnCallPolicyArn)?`,
+        `the queue ${name} cannot be found (${messageOf(error)}): ${remedyOf(error, stage)}`,
         { cause: error },
       );
     }
+  };
+  const urls = new Map<string, Promise<string>>();
+  const urlOf = (name: string): Promise<string> => {
+    const known = urls.get(name) ?? find(name);
+    urls.set(name, known);
+    known.catch(() => urls.delete(name));
+    return known;
   };
   return {
     sqs,

@@ -1,4 +1,5 @@
-// Common to all commands: the stage, the errors, the answer.
+// Common to all commands: what they are given, the errors, the answer.
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type * as z from "zod";
 import { faultsOf } from "../shared/domain/body.ts";
 import type { Terminal } from "./terminal.ts";
@@ -8,33 +9,31 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The exit code of a command: 0 done, 1 not done (or not healthy), 2 typed wrongly. */
-export type ExitCode = 0 | 1 | 2;
-
-export type Command = {
-  /** The words after `signalbox`. */
-  readonly usage: string;
-  /** One line. */
-  readonly summary: string;
-  readonly run: (args: readonly string[], io: Io) => Promise<ExitCode>;
-};
+/**
+ * The exit code of a command.
+ * - 0: done; of `submit --wait` and `watch`: the run succeeded
+ * - 1: not done, not healthy, or the run ended otherwise
+ * - 2: typed wrongly, or a file of the operator's has a fault
+ * - 3: nothing matched; of `doctor`: nothing wrong was seen, but not everything was looked at
+ * - 4: not over yet when the time to wait was up
+ * - 130: ended by Ctrl-C
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130;
 
 export type Io = Terminal & {
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The text of standard input, to its end. */
+  readonly input: () => Promise<string>;
+  /** Hears the first Ctrl-C until it is disposed; the second one ends the process. */
+  readonly interrupts: () => Interrupts;
+  /** Says how the command ended. */
+  readonly exit: (code: ExitCode) => void;
 };
 
-/** @throws UsageError if it is missing */
-export function required(name: string, value: string | undefined): string {
-  if (value === undefined || value === "") throw new UsageError(`${name} is missing`);
-  return value;
-}
+export type Interrupts = Disposable & { readonly signal: AbortSignal };
 
-/** The one word that a command takes besides its options. @throws UsageError */
-export function theOne(name: string, [first, ...more]: readonly string[]): string {
-  if (more.length > 0)
-    throw new UsageError(`"${more.join(" ")}" is too much: only ${name} is wanted there`);
-  return required(name, first);
-}
+/** One command, ready to be parsed. */
+export type CommandOf = (io: Io) => CommandUnknownOpts;
 
 /** The typed value, in the form that its message needs. @throws UsageError */
 export function typed<T>(name: string, schema: z.ZodType<T>, value: unknown): T {

@@ -1,6 +1,7 @@
 // The loop on AWS, built from shared/topology.ts: queues, three functions, a schedule, a bus, and
 // permissions.
-import { CfnOutput, Stack, Tags } from "aws-cdk-lib";
+import { App, CfnOutput, Stack, Tags } from "aws-cdk-lib";
+import recommended from "aws-cdk-lib/recommended-feature-flags.json" with { type: "json" };
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import type { Construct } from "constructs";
 import type { ServiceName } from "../shared/topology.ts";
@@ -20,6 +21,12 @@ import { queueNames } from "./constructs/traffic.ts";
 import { constructId } from "./names.ts";
 import type { Stage } from "./stage.ts";
 import type { ScheduledWorkload } from "./workloads.ts";
+
+/**
+ * The CDK app with the behaviour that CDK recommends. Its feature flags come with the library that
+ * package-lock.json pins, and the golden template shows what another version would change.
+ */
+export const createApp = (): App => new App({ analyticsReporting: false, context: recommended });
 
 export type ControlPlaneProps = {
   readonly stage: Stage;

@@ -26,17 +26,7 @@ const FILE = /^([a-z][a-z0-9-]{0,15})\.yaml$/;
 
 /** The stages of a folder, or the requested one. @throws StageError */
 export function readStages(folder: string, only?: string): readonly Stage[] {
-  const files = filesOf(folder)
-    .filter((file) => /\.ya?ml$/.test(file))
-    .sort();
-  const names = files.map((file) => {
-    const name = FILE.exec(file)?.[1];
-    if (name === undefined)
-      throw new StageError(
-        `${join(folder, file)}: the file's name is the stage's: up to 16 lower-case letters, digits and dashes, then .yaml. Rename it`,
-      );
-    return name;
-  });
+  const names = stageNames(folder);
   if (names.length === 0)
     throw new StageError(`${folder} holds no stage: copy dev.yaml from the project`);
   if (only !== undefined && !names.includes(only))
@@ -45,6 +35,20 @@ export function readStages(folder: string, only?: string): readonly Stage[] {
   checkSchemas(folder, stages);
   return stages;
 }
+
+/** The stages of a folder, by the names of their files. @throws StageError */
+export const stageNames = (folder: string): readonly string[] =>
+  filesOf(folder)
+    .filter((file) => /\.ya?ml$/.test(file))
+    .sort()
+    .map((file) => {
+      const name = FILE.exec(file)?.[1];
+      if (name === undefined)
+        throw new StageError(
+          `${join(folder, file)}: the file's name is the stage's: up to 16 lower-case letters, digits and dashes, then .yaml. Rename it`,
+        );
+      return name;
+    });
 
 function filesOf(folder: string): readonly string[] {
   try {

@@ -6,6 +6,8 @@ import { expect, test } from "vitest";
 const core = ["shared/domain", "shared/ports.ts"];
 const story = [...core, "shared/story", "shared/topology.ts", "zod"];
 const roots = ["shared", "zod"];
+const words = ["cli/frame", "cli/terminal.ts", "cli/usage.ts", "@commander-js/"];
+const stages = ["cli/stage-context.ts", "cli/workspace-client.ts", "cli/messages.ts"];
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/domain": ["zod"],
@@ -59,7 +61,47 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   "local/plane": [""],
   "local/main.ts": [""],
-  cli: [""],
+  // The frame knows what a command line is, and nothing of Signalbox.
+  "cli/frame": ["cli/terminal.ts", "cli/usage.ts", "shared/domain", "@commander-js/", "node:"],
+  "cli/terminal.ts": ["shared/domain", "node:"],
+  "cli/usage.ts": ["cli/terminal.ts", "shared/domain", "@commander-js/", "zod"],
+  "cli/check": [
+    ...words,
+    "shared/adapters/strict-yaml.ts",
+    "shared/domain",
+    "yaml",
+    "node:",
+    "zod",
+  ],
+  "cli/run": [
+    ...words,
+    ...stages,
+    "cli/check",
+    "cli/ask.ts",
+    "infra/workloads.ts",
+    "shared",
+    "node:",
+    "zod",
+  ],
+  "cli/letters": [
+    ...words,
+    ...stages,
+    "cli/check",
+    "cli/run",
+    "infra/names.ts",
+    "shared/domain",
+    "shared/topology.ts",
+    "@aws-sdk/client-sqs",
+    "node:",
+    "zod",
+  ],
+  "cli/doctor": [...stages, "cli", "infra", "shared", "@aws-sdk/", "node:", "zod"],
+  "cli/commands": ["cli", "infra", "shared", "@commander-js/", "node:", "zod"],
+  "cli/commands.ts": ["cli/commands", "cli/usage.ts"],
+  "cli/main.ts": ["cli", "infra", "node:"],
+  "cli/reference.ts": ["cli", "@commander-js/", "node:"],
+  // What several parts of it stand on: a stage's login, its clients, its messages.
+  cli: ["infra", "shared", "@aws-sdk/", "node:", "zod"],
 };
 
 const root = join(import.meta.dirname, "..");

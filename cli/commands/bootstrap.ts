@@ -1,7 +1,6 @@
 // `signalbox bootstrap`: prepares the Databricks side of a stage. It may be repeated: existing
 // things stay, missing ones are made.
 import { randomUUID } from "node:crypto";
-import { parseArgs } from "node:util";
 import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
 import {
@@ -10,57 +9,66 @@ import {
   readWorkloads,
   scratchpadsOf,
   usualScratchpad,
-  WORKLOADS,
 } from "../../infra/workloads.ts";
 import { deployBundle } from "../asset-bundle.ts";
 import { bootstrap as prepare } from "../bootstrap.ts";
-import { type Check, type Finding, isHealthy, linesOf, lookAtAll } from "../doctor/check.ts";
+import type { WorkspaceCheckOptions } from "../doctor/check.ts";
+import { type Check, type Finding, healthOf, linesOf, lookAtAll } from "../doctor/check.ts";
 import { codeIsClosed, factsAreClosed, plansAreClosed } from "../doctor/closed.ts";
 import { executorMay } from "../doctor/grants.ts";
 import { warehouseSleeps } from "../doctor/warehouse-sleep.ts";
-import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
+import { command, stageOption, stagesOption, workloadsOption } from "../frame/command.ts";
 import { prepareSecretScope } from "../secret-scope.ts";
-import { loginOf, stageOf, stageOptions } from "../stage-context.ts";
-import { type Command, type Io, UsageError } from "../usage.ts";
+import { loginOf, type StageInUse, stageOf, workloadsFolderOf } from "../stage-context.ts";
+import { type CommandOf, type ExitCode, type Io, UsageError } from "../usage.ts";
 import { type WorkspaceClient, workspaceClient } from "../workspace-client.ts";
 
-export const bootstrap: Command = {
-  usage: "bootstrap --stage <stage> [--stages <folder>] [--workloads <folder>]",
-  summary: "prepares the Databricks side: volumes, tables, grants, executor; repeat it at will",
-  run: async (args, io) => {
-    const options = { ...stageOptions, workloads: { type: "string", default: WORKLOADS } } as const;
-    const { values } = parseArgs({ args: [...args], options });
-    const stage = stageOf(values);
-    requireOwner(io);
-    const workloads = readWorkloads(values.workloads);
-    checkIdentities(stage, workloads, values.workloads);
-    const executors = executorsOf(stage, workloads);
-    const scratchpads = scratchpadsOf(usualScratchpad(stage), workloads);
-    await using client = workspaceClient(await loginOf(stage, io));
-    const { catalog, schema, volumes, client_id, on_call } = stage.databricks;
-    const { planeId, executorPath, maySubmit } = await prepare(client, {
-      ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
-      scratchpads,
-      onCall: on_call?.client_id,
-      planeId: randomUUID(),
-      nowIso: new Date().toISOString(),
-      say: io.print,
+export const bootstrap: CommandOf = (io) =>
+  command("bootstrap", {
+    summary: "prepares the Databricks side: volumes, tables, grants, executor; repeat it at will",
+    more: "Existing things stay, missing ones are made. It needs the credentials of somebody who owns the catalog: DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN.",
+    examples: [
+      ["bootstrap --stage dev", "before the first deploy, and after each change of the executor"],
+    ],
+  })
+    .addOption(stageOption)
+    .addOption(stagesOption)
+    .addOption(workloadsOption)
+    .action(async (options) => {
+      const stage = stageOf(options, io);
+      io.exit(await prepared(stage, workloadsFolderOf(stage, options), io));
     });
-    const scope = await prepareSecretScope(client.http, stage.stack, executors);
-    io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
-    io.print(await bundleDeployed(client, stage, executorPath, io));
-    const bounded = await areBounded({ stage, client, executors, scratchpads }, io);
-    await sayPrice({ stage, client }, io);
-    if (!bounded || !maySubmit) {
-      io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
-      return 1;
-    }
-    io.print(
-      `${stage.stack} is prepared: plane ${planeId}. Next: npx cdk deploy ${stage.stack}, then npx signalbox doctor --stage ${stage.name}`,
-    );
-    return 0;
-  },
-};
+
+async function prepared(stage: StageInUse, folder: string, io: Io): Promise<ExitCode> {
+  requireOwner(io);
+  const workloads = readWorkloads(folder);
+  checkIdentities(stage, workloads, folder);
+  const executors = executorsOf(stage, workloads);
+  const scratchpads = scratchpadsOf(usualScratchpad(stage), workloads);
+  await using client = workspaceClient(await loginOf(stage, io));
+  const { catalog, schema, volumes, client_id, on_call } = stage.databricks;
+  const { planeId, executorPath, maySubmit } = await prepare(client, {
+    ...{ stack: stage.stack, catalog, schema, volumes, controllers: client_id, executors },
+    scratchpads,
+    onCall: on_call?.client_id,
+    planeId: randomUUID(),
+    nowIso: new Date().toISOString(),
+    say: io.print,
+  });
+  const scope = await prepareSecretScope(client.http, stage.stack, executors);
+  io.print(`secret scope ${stage.stack}, readable for executors: ${scope}`);
+  io.print(await bundleDeployed(client, stage, executorPath, io));
+  const bounded = await areBounded({ stage, client, executors, scratchpads }, io);
+  await sayPrice({ stage, client }, io);
+  if (!bounded || !maySubmit) {
+    io.print(`${stage.stack} is NOT prepared: mend what is said above, then repeat this command`);
+    return 1;
+  }
+  io.print(
+    `${stage.stack} is prepared: plane ${planeId}. Next: npx cdk deploy ${stage.stack}, then npx signalbox doctor --stage ${stage.name}`,
+  );
+  return 0;
+}
 
 /** @throws UsageError */
 function requireOwner({ environment }: Io): void {
@@ -93,7 +101,7 @@ async function areBounded(
   const answers = await lookAtAll(checks, (answer) => {
     for (const line of linesOf(answer)) print(line);
   });
-  return isHealthy(answers);
+  return healthOf(answers).kind !== "unhealthy";
 }
 
 /** The warehouse is nearly the whole bill, and its auto-stop is somebody else's setting. */

@@ -1,220 +1,247 @@
 // `signalbox dead-letters`: list, show, replay, discard.
-import { parseArgs } from "node:util";
-import { RunId } from "../../shared/domain/messages.ts";
-import { type DeadLetterQueue, deadLetterQueuesOf } from "../dead-letter-queues.ts";
-import {
-  type DeadLetter,
-  discard,
-  type Filter,
-  fits,
-  type Held,
-  putBack,
-  resend,
-  takeDeadLetters,
-} from "../dead-letters.ts";
-import { audit } from "../messages.ts";
-import {
-  isMissingQueue,
-  openQueues,
-  type QueuesAccess,
-  stageOf,
-  stageOptions,
-} from "../stage-context.ts";
-import type { Terminal } from "../terminal.ts";
-import { table } from "../terminal.ts";
-import { type Command, type ExitCode, theOne, UsageError } from "../usage.ts";
+import { type Column, printRows } from "../frame/columns.ts";
+import { command, count, jsonOption, several, workloadsOption } from "../frame/command.ts";
+import { agoOf } from "../frame/words.ts";
+import { discardLetters } from "../letters/discard.ts";
+import { changeOf } from "../letters/edit.ts";
+import { isEmpty } from "../letters/filter.ts";
+import { createGroups, groupsJson, printGroups } from "../letters/groups.ts";
+import type { DeadLetter } from "../letters/held.ts";
+import { filterOf, judgesOf, lettersCommand, opened } from "../letters/options.ts";
+import { replayLetters } from "../letters/replay.ts";
+import { shown } from "../letters/shown.ts";
+import { type Visited, visit } from "../letters/visit.ts";
+import { workloadsFolderOf } from "../stage-context.ts";
+import { type CommandOf, type ExitCode, type Io, UsageError } from "../usage.ts";
 
-export const deadLetters: Command = {
-  usage:
-    "dead-letters list|show|replay|discard --stage <stage> [--queue Q] [--message ID] [--run ID] [--error NAME] [--all] [--dry-run] [--json] [--stages <folder>]",
-  summary: "looks at dead letters, puts them back, throws them away",
-  run: async (args, io) => {
-    const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
-    const action = actionOf(theOne("list, show, replay or discard", positionals));
-    const filter: Filter = { message: values.message, run: values.run, error: values.error };
-    const isNamed = Object.values(filter).some((value) => value !== undefined);
-    if (action.changes && !isNamed && !values.all)
-      throw new UsageError("name the letters by --message, --run or --error, or say --all");
-    const stage = stageOf(values);
-    const dlqs = dlqsOf(stage.stack, values.queue);
-    using queues = openQueues(stage);
-    const held: Held = new Map();
-    try {
-      const changes = action.changes && !values["dry-run"];
-      await takeAll(queues, dlqs, held, changes ? ACTING_SECONDS : LOOKING_SECONDS);
-      const letters = dlqs.flatMap(({ name }) =>
-        [...held.values()]
-          .filter((letter) => letter.queue === name && fits(letter, filter))
-          .toSorted((a, b) => (a.failedAt < b.failedAt ? -1 : 1)),
-      );
-      return await action.act({
-        ...{ queues, io, letters, held },
-        dryRun: values["dry-run"],
-        json: values.json,
-      });
-    } finally {
-      await putBack(queues, held.values());
-    }
-  },
+export const deadLetters: CommandOf = (io) =>
+  command("dead-letters", {
+    summary: "looks at dead letters, mends them, puts them back, throws them away",
+    examples: [
+      ["dead-letters list --group", "which kinds there are"],
+      ["dead-letters replay --reason 'no workload' --since 3h", "what a replay would do, and cost"],
+      ["dead-letters replay --reason 'no workload' --since 3h --yes", "does it"],
+    ],
+  })
+    .addCommand(list(io))
+    .addCommand(show(io))
+    .addCommand(replay(io))
+    .addCommand(discard(io));
+
+/** So many are listed, unless a person says otherwise. */
+const LISTED_MAX = 200;
+
+const list = (io: Io) =>
+  lettersCommand("list", {
+    summary: "the letters of all queues, with their reasons; --group: by kind",
+    examples: [
+      ["dead-letters list --group", "one line for each kind"],
+      ["dead-letters list --queue tickets --since 2h", "the young ones of one queue"],
+    ],
+    exits: "0 also if there are none.",
+  })
+    .option("--group", "one line for each kind, with how many there are of it")
+    .addOption(jsonOption)
+    .action(async (options) => {
+      using at = opened(options, io);
+      const limit = options.limit ?? Infinity;
+      const looked = { ...at, filter: filterOf(options), limit, what: "reading" };
+      const print = options.group
+        ? printKinds(options.json, io)
+        : options.json
+          ? printWhole(io)
+          : printTable(options.limit ?? LISTED_MAX, io);
+      const visited = await visit({ ...looked, onLetters: async (each) => print.add(each) }, io);
+      print.end(visited);
+      io.exit(endOf(visited, 0, io));
+    });
+
+type Print = {
+  /** Letters, ten at most. None of them is gone. */
+  readonly add: (letters: readonly DeadLetter[]) => readonly string[];
+  readonly end: (visited: Visited) => void;
 };
 
-const options = {
-  ...stageOptions,
-  queue: { type: "string" },
-  message: { type: "string" },
-  run: { type: "string" },
-  error: { type: "string" },
-  all: { type: "boolean", default: false },
-  "dry-run": { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-} as const;
-
-// For so long, nobody else sees a dead letter, not even its alarm, if this process dies: long
-// enough to take them all.
-const LOOKING_SECONDS = 20;
-/** Long enough to send a few thousand of them, too. */
-const ACTING_SECONDS = 120;
-
-function dlqsOf(stack: string, given: string | undefined): readonly DeadLetterQueue[] {
-  const dlqs = deadLetterQueuesOf(stack);
-  if (given === undefined) return dlqs;
-  const dlq = dlqs.find(({ name }) => name === given);
-  if (dlq === undefined)
-    throw new UsageError(`--queue ${given}: there are ${dlqs.map(({ name }) => name).join(", ")}`);
-  return [{ ...dlq, isOptional: false }];
+/** One line a letter as they come, and none is kept. */
+function printWhole(io: Io): Print {
+  let count = 0;
+  return {
+    add: (letters) => {
+      for (const letter of letters) {
+        io.print(count++ === 0 ? "[" : ",");
+        io.printJson(shown(letter));
+      }
+      return [];
+    },
+    end: () => io.print(count === 0 ? "[]" : "]"),
+  };
 }
 
-/**
- * Takes from all dead-letter queues at once. If one fails, the others are waited for, so that their
- * dead letters are put back, too.
- */
-async function takeAll(
-  queues: QueuesAccess,
-  dlqs: readonly DeadLetterQueue[],
-  held: Held,
-  seconds: number,
-): Promise<void> {
-  const taking = dlqs.map((dlq) =>
-    takeDeadLetters(queues, dlq, held, seconds).catch((error: unknown) => {
-      if (!dlq.isOptional || !isMissingQueue(error)) throw error;
-    }),
-  );
-  await Promise.allSettled(taking);
-  await Promise.all(taking);
+function printKinds(asJson: true | undefined, io: Io): Print {
+  const groups = createGroups();
+  return {
+    add: (letters) => {
+      for (const letter of letters) groups.add(letter);
+      return [];
+    },
+    end: ({ fitting }) => {
+      if (asJson) io.printJson(groupsJson(groups), 2);
+      else if (fitting === 0) io.print("no dead letters");
+      else printGroups(groups, io);
+    },
+  };
 }
 
-type Act = {
-  readonly queues: QueuesAccess;
-  readonly io: Terminal;
-  readonly letters: readonly DeadLetter[];
-  /**
-   * The dead letters that are put back at the end. An action removes those that are no longer in
-   * their queue.
-   */
-  readonly held: Held;
-  readonly dryRun: boolean;
-  readonly json: boolean;
-};
-
-type Action = { readonly act: (act: Act) => Promise<ExitCode>; readonly changes: boolean };
-
-/** @throws UsageError */
-function actionOf(name: string): Action {
-  switch (name) {
-    case "list":
-      return { act: list, changes: false };
-    case "show":
-      return { act: show, changes: false };
-    case "replay":
-      return { act: replayAll, changes: true };
-    case "discard":
-      return { act: discardAll, changes: true };
-    default:
-      throw new UsageError(`dead-letters ${name}: say list, show, replay or discard`);
-  }
+function printTable(rowsMax: number, io: Io): Print {
+  const rows: DeadLetter[] = [];
+  return {
+    add: (letters) => {
+      // Bodies may be large, and are not shown here.
+      rows.push(...letters.slice(0, rowsMax - rows.length).map((each) => ({ ...each, body: "" })));
+      return [];
+    },
+    end: ({ fitting }) => {
+      if (fitting === 0) io.print("no dead letters");
+      else printRows(io, columns, rows.toSorted(oldestFirst));
+      const more = fitting - rows.length;
+      if (more > 0) io.print(`and ${more} more: --group shows the kinds, --limit more lines`);
+    },
+  };
 }
 
-async function list({ io, letters, json }: Act): Promise<ExitCode> {
-  if (json) io.printJson(letters.map(shown));
-  else if (letters.length === 0) io.print("no dead letters");
-  else
-    for (const line of table([
-      ["QUEUE", "MESSAGE", "FAILED AT", "RUN", "SENT BY", "ERROR", "REASON"],
-      ...letters.map((letter) => [
-        letter.queue,
-        letter.messageId,
-        letter.failedAt,
-        letter.runId,
-        letter.firstBy,
-        letter.errorName,
-        letter.reason,
-      ]),
-    ]))
-      io.print(line);
-  return 0;
+const oldestFirst = (a: DeadLetter, b: DeadLetter): number =>
+  a.queue === b.queue ? (a.failedAt < b.failedAt ? -1 : 1) : 0;
+
+const columns: readonly Column<DeadLetter>[] = [
+  { title: "QUEUE", cell: ({ queue }) => queue, charsMin: 7 },
+  { title: "MESSAGE", cell: ({ messageId }) => messageId, charsMin: 9 },
+  { title: "FAILED", cell: ({ failedAt, sentAt }) => sinceOf(failedAt || sentAt) },
+  { title: "RUN", cell: ({ runId }) => runId, charsMin: 10 },
+  { title: "SENT BY", cell: ({ firstBy }) => firstBy, charsMin: 8, from: 120 },
+  { title: "ERROR", cell: ({ errorName }) => errorName, charsMin: 8 },
+  { title: "REASON", cell: ({ reason }) => reason, charsMin: 16 },
+];
+
+function sinceOf(iso: string): string {
+  const ms = Date.parse(iso);
+  return Number.isFinite(ms) ? `${agoOf(Math.max(0, Date.now() - ms) / 1000)} ago` : "?";
 }
 
-async function show({ io, letters }: Act): Promise<ExitCode> {
-  for (const letter of letters) io.printJson(shown(letter), 2);
-  return letters.length > 0 ? 0 : 1;
-}
-
-/** The receipt and the URL of SQS, and the message of a replay, are nothing for people. */
-const shown = ({
-  receiptHandle: _handle,
-  queueUrl: _url,
-  replay: _replay,
-  ...letter
-}: DeadLetter) => letter;
-
-const nameOf = ({ queue, messageId, runId }: DeadLetter): string =>
-  `${queue} ${messageId} ${runId}`;
-
-/**
- * Sends a message, notes it, and removes the dead letter last. So after any failure the dead letter
- * is there for the next try.
- */
-async function replayAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
-  let stays = 0;
-  for (const letter of letters) {
-    const { replay } = letter;
-    if (replay.kind === "no") {
-      io.print(`stays: ${nameOf(letter)}: ${replay.why}`);
-      stays++;
-      continue;
-    }
-    if (!dryRun) {
-      await resend(queues, letter, replay);
-      await removeNoted(queues, "replay", letter);
-      held.delete(letter.messageId);
-    }
-    io.print(`${dryRun ? "would replay" : "replayed"}: ${nameOf(letter)}`);
-  }
-  return dryRun || stays === 0 ? 0 : 1;
-}
-
-async function discardAll({ queues, io, letters, held, dryRun }: Act): Promise<ExitCode> {
-  for (const letter of letters) {
-    if (!dryRun) {
-      await removeNoted(queues, "discard", letter);
-      held.delete(letter.messageId);
-    }
-    io.print(`${dryRun ? "would discard" : "discarded"}: ${nameOf(letter)}: ${letter.reason}`);
-  }
-  return 0;
-}
-
-/** The note goes to the telemetry first, so that no dead letter goes without one. */
-async function removeNoted(
-  queues: QueuesAccess,
-  action: "replay" | "discard",
-  letter: DeadLetter,
-): Promise<void> {
-  const { queue, messageId, runId, reason } = letter;
-  await audit(queues, {
-    action: `dead-letter ${action}`,
-    ...(RunId.safeParse(runId).success && { run_id: runId }),
-    detail: { queue, message_id: messageId, reason },
+const show = (io: Io) =>
+  lettersCommand("show", {
+    summary: "all that a letter says, with its body",
+    examples: [["dead-letters show --run ORD-4711", "the letters of one run"]],
+    exits: "3 nothing matched.",
+  }).action(async (options) => {
+    using at = opened(options, io);
+    const visited = await visit(
+      {
+        ...{ ...at, filter: filterOf(options), limit: options.limit ?? 20, what: "reading" },
+        onLetters: async (letters) => {
+          for (const letter of letters) io.printJson(shown(letter), 2);
+          return [];
+        },
+      },
+      io,
+    );
+    if (visited.ended === "limit" && options.limit === undefined)
+      io.complain("there may be more: --limit shows so many");
+    io.exit(endOf(visited, 0, io));
   });
-  await discard(queues, letter);
+
+const MANY =
+  "name the letters by --run, --message, --error, --reason, --queue, --since or --until, or say --all";
+
+const replay = (io: Io) =>
+  lettersCommand("replay", {
+    summary: "puts letters back; shows what that would do and cost, until --yes",
+    more: "Replaying is safe: the facts decide what is left to do. Letters that would only come back, and letters with nothing to do, stay; --force replays those, too. Interrupted or failed, it lets go of the rest: say the same again.",
+    examples: [
+      ["dead-letters replay --reason 'no workload'", "what would happen"],
+      ["dead-letters replay --reason 'no workload' --yes --rate 5", "five a second"],
+      [
+        "dead-letters replay --run ORD-1 --set limits.attempts=2 --yes",
+        "mended; the old body is kept",
+      ],
+      ["dead-letters replay --run ORD-1 --edit --yes", "mended in $EDITOR"],
+    ],
+    exits: "1 letters stay, 3 nothing matched, 130 Ctrl-C.",
+  })
+    .option("--all", "every letter")
+    .option("--yes", "does it")
+    .option("--dry-run", "shows what would happen, as without --yes")
+    .option("--rate <n>", "at most so many a second", count)
+    .option("--set <key=value>", "changes the message, such as limits.attempts=2; several", several)
+    .option("--edit", "opens each message in $EDITOR")
+    .option("--force", "also what would come back, or has nothing to do")
+    .option("--no-facts", "does not look at the facts of each run")
+    .addOption(workloadsOption)
+    .action(async (options) => {
+      const filter = filterOf(options);
+      if (isEmpty(filter) && options.queue === undefined && !options.all)
+        throw new UsageError(MANY);
+      const changes = (options.set ?? []).map(changeOf);
+      using at = opened(options, io);
+      await using owned = new AsyncDisposableStack();
+      const folder = workloadsFolderOf(at.stage, options);
+      const judges = await judgesOf(at.stage, folder, options.facts, owned, io);
+      const acts = options.yes === true && !options.dryRun;
+      const replayed = await replayLetters(
+        {
+          ...{ ...at, filter, limit: options.limit ?? Infinity, judges, changes },
+          ...{
+            acts,
+            edits: options.edit === true,
+            forces: options.force === true,
+            rate: options.rate,
+          },
+        },
+        io,
+      );
+      io.exit(endOf(replayed.visited, acts && replayed.staying > 0 ? 1 : 0, io));
+    });
+
+const discard = (io: Io) =>
+  lettersCommand("discard", {
+    summary: "throws letters away; shows which, until --yes",
+    more: "Each is noted in the telemetry with its whole body, so that it can be sent again. A body that is too large for that needs --export.",
+    examples: [
+      ["dead-letters discard --reason 'not JSON'", "which would go"],
+      [
+        "dead-letters discard --reason 'not JSON' --yes --export gone.jsonl",
+        "with a copy, one a line",
+      ],
+    ],
+    exits: "1 letters stay, 3 nothing matched, 130 Ctrl-C.",
+  })
+    .option("--all", "every letter")
+    .option("--yes", "does it")
+    .option("--dry-run", "shows which would go, as without --yes")
+    .option("--rate <n>", "at most so many a second", count)
+    .option("--export <file>", "writes them there first, one a line")
+    .action(async (options) => {
+      const filter = filterOf(options);
+      if (isEmpty(filter) && options.queue === undefined && !options.all)
+        throw new UsageError(MANY);
+      using at = opened(options, io);
+      const { limit = Infinity, export: file, rate } = options;
+      const acts = options.yes === true && !options.dryRun;
+      const discarded = await discardLetters({ ...at, filter, limit, acts, rate, file }, io);
+      io.exit(endOf(discarded.visited, acts && discarded.staying > 0 ? 1 : 0, io));
+    });
+
+/** What is to be said at the end, and the exit code. */
+function endOf({ fitting, ended, inOthersHands }: Visited, code: ExitCode, io: Io): ExitCode {
+  if (inOthersHands > 0)
+    io.complain(
+      `about ${inOthersHands} more ${inOthersHands === 1 ? "is" : "are"} in somebody else's hands at this moment: look again in a minute`,
+    );
+  if (ended === "interrupted") {
+    io.complain(
+      "interrupted: what is said above is done, and all other letters are where they were",
+    );
+    return 130;
+  }
+  return fitting === 0 ? NOTHING : code;
 }
+const NOTHING: ExitCode = 3;

@@ -1,6 +1,5 @@
 // `signalbox doctor`: checks everything that a first deploy gets wrong, each with a remedy. Exits 0
 // if runs would end as they must.
-import { parseArgs } from "node:util";
 import type { Stage } from "../../infra/stage.ts";
 import {
   checkIdentities,
@@ -9,7 +8,6 @@ import {
   scheduledOf,
   scratchpadsOf,
   usualScratchpad,
-  WORKLOADS,
   type Workload,
 } from "../../infra/workloads.ts";
 import { systemClock } from "../../shared/adapters/system.ts";
@@ -22,83 +20,137 @@ import {
   type Check,
   type Finding,
   fail,
-  isHealthy,
+  healthOf,
   linesOf,
   lookAtAll,
   ok,
+  sentenceOf,
   skipped,
   toJson,
+  type WorkspaceCheckOptions,
 } from "../doctor/check.ts";
 import { probe } from "../doctor/probe.ts";
 import { probeAnswers } from "../doctor/probe-findings.ts";
+import { secretsCheck } from "../doctor/recipe-secrets.ts";
 import { workloadChecks } from "../doctor/workload-checks.ts";
-import type { WorkspaceCheckOptions } from "../doctor/workspace-check-options.ts";
 import { workspaceChecks, workspaceUnseen } from "../doctor/workspace-checks.ts";
-import { executorsLogin, lookerOf, openQueues, stageOf, stageOptions } from "../stage-context.ts";
-import { type Command, type ExitCode, type Io, UsageError } from "../usage.ts";
+import {
+  command,
+  jsonOption,
+  stageOption,
+  stagesOption,
+  workloadsOption,
+} from "../frame/command.ts";
+import {
+  executorsLogin,
+  lookerOf,
+  openQueues,
+  type StageInUse,
+  stageOf,
+  workloadsFolderOf,
+} from "../stage-context.ts";
+import type { Line } from "../terminal.ts";
+import { type CommandOf, type ExitCode, type Io, UsageError } from "../usage.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
-export const doctor: Command = {
-  usage:
-    "doctor --stage <stage> [--json] [--no-aws] [--no-warehouse] [--probe [--workload <name>]] [--stages <folder>] [--workloads <folder>]",
-  summary:
-    "checks credentials, permissions, volumes, queues, functions; says what to do. --probe: asks the workspace by two tiny runs",
-  run: async (args, io) => {
-    const { values } = parseArgs({
-      args: [...args],
-      allowNegative: true,
-      options: {
-        ...stageOptions,
-        workloads: { type: "string", default: WORKLOADS },
-        json: { type: "boolean", default: false },
-        aws: { type: "boolean", default: true },
-        warehouse: { type: "boolean", default: true },
-        probe: { type: "boolean", default: false },
-        workload: { type: "string" },
-      },
+export const doctor: CommandOf = (io) =>
+  command("doctor", {
+    summary: "checks credentials, permissions, volumes, queues, functions; says what to do",
+    more: "Exit code 0 means that everything was looked at and runs end as they must. What you may not look at is said, and then the exit code is 3.",
+    examples: [
+      ["doctor --stage prod", "after a deploy, and whenever an alarm rings"],
+      ["doctor --stage prod --no-aws", "the workspace alone, without credentials of AWS"],
+      ["doctor --stage prod --probe", "asks the workspace by two tiny runs"],
+    ],
+    exits: "3 nothing wrong was seen, but not everything was looked at.",
+  })
+    .addOption(stageOption)
+    .addOption(stagesOption)
+    .addOption(workloadsOption)
+    .addOption(jsonOption)
+    .option("--no-aws", "leaves queues, functions and schedules out")
+    .option("--no-warehouse", "does not wake the SQL warehouse, which costs money")
+    .option("--probe", "submits two tiny runs as production would")
+    .option("--workload <name>", "with --probe: on whose compute they run")
+    .action(async (options) => {
+      const stage = stageOf(options, io);
+      const folder = workloadsFolderOf(stage, options);
+      if (options.workload !== undefined && !options.probe)
+        throw new UsageError("--workload says whose compute is tried: it goes with --probe");
+      await using opened = new AsyncDisposableStack();
+      // A plane on this machine has no functions and no stack that could be looked at.
+      const aws = options.aws && stage.local === undefined;
+      io.exit(await examined({ ...options, aws, stage, folder }, opened, io));
     });
-    const stage = stageOf(values);
-    const workloads = readWorkloads(values.workloads);
-    await using opened = new AsyncDisposableStack();
-    if (values.workload !== undefined && !values.probe)
-      throw new UsageError("--workload says whose compute is tried: it goes with --probe");
-    if (values.probe) {
-      const recipe = recipeOf(workloads, values.workload);
-      const quiet: Io = values.json ? { ...io, print: () => {} } : io;
-      return report(stage, await probed(stage, quiet, opened, recipe), values.json, io);
-    }
-    const checks = [
-      versions,
-      identitiesDiffer(stage, workloads, values.workloads),
-      ...workloadChecks(stage, workloads),
-      ...(await ofWorkspace(stage, io, opened, {
-        executors: executorsOf(stage, workloads),
-        scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
-        withWarehouse: values.warehouse,
-        withAws: values.aws,
-      })),
-      ...(values.aws
-        ? afterTheFirst(
-            awsChecks({
-              stage,
-              queues: opened.use(openQueues(stage)),
-              scheduled: scheduledOf(workloads),
-            }),
-          )
-        : []),
-    ];
-    const answers = await lookAtAll(checks, (answer) => {
-      if (!values.json) for (const line of linesOf(answer)) io.print(line);
-    });
-    return report(stage, answers, values.json, io);
-  },
+
+type Examined = {
+  readonly stage: StageInUse;
+  readonly folder: string;
+  readonly json?: true | undefined;
+  readonly aws: boolean;
+  readonly warehouse: boolean;
+  readonly probe?: true | undefined;
+  readonly workload?: string | undefined;
 };
 
+async function examined(
+  { stage, folder, json, aws, warehouse, probe: isProbe, workload }: Examined,
+  opened: AsyncDisposableStack,
+  io: Io,
+): Promise<ExitCode> {
+  const workloads = readWorkloads(folder);
+  if (isProbe) {
+    const recipe = recipeOf(workloads, workload);
+    const quiet: Io = json ? { ...io, print: () => {} } : io;
+    return report(stage, await probed(stage, quiet, opened, recipe), json === true, io);
+  }
+  const checks = [
+    versions,
+    identitiesDiffer(stage, workloads, folder),
+    ...workloadChecks(stage, workloads),
+    ...(await ofWorkspace(stage, io, opened, {
+      executors: executorsOf(stage, workloads),
+      scratchpads: scratchpadsOf(usualScratchpad(stage), workloads),
+      withWarehouse: warehouse,
+      withAws: aws,
+      workloads,
+    })),
+    ...(aws
+      ? afterTheFirst(
+          awsChecks({
+            stage,
+            queues: opened.use(openQueues(stage)),
+            scheduled: scheduledOf(workloads),
+          }),
+        )
+      : []),
+  ];
+  const answers = await lookAtAll(checks, (answer) => {
+    if (!json) for (const line of linesOf(answer)) io.print(toned(answer, line));
+  });
+  return report(stage, answers, json === true, io);
+}
+
+/** The sign in front of an answer, in its colour. */
+function toned({ status }: Answer, line: string): Line {
+  const tones = { ok: "good", warn: "warn", fail: "bad", skipped: "dim" } as const;
+  return /^(ok|WARN|FAIL|skip) /.test(line)
+    ? [{ text: line.slice(0, 4), tone: tones[status] }, line.slice(4)]
+    : line;
+}
+
 function report(stage: Stage, answers: readonly Answer[], asJson: boolean, io: Io): ExitCode {
-  const healthy = isHealthy(answers);
-  if (asJson) io.printJson({ stage: stage.name, healthy, answers: answers.map(toJson) });
-  else io.print(healthy ? "healthy" : "NOT healthy: runs would not end as they must");
-  return healthy ? 0 : 1;
+  const health = healthOf(answers);
+  if (asJson)
+    io.printJson({
+      stage: stage.name,
+      healthy: health.kind === "healthy",
+      health: health.kind,
+      unseen: health.unseen,
+      answers: answers.map(toJson),
+    });
+  else io.print(sentenceOf(health, answers.length));
+  return { healthy: 0, unhealthy: 1, unseen: 3 }[health.kind] as ExitCode;
 }
 
 /** @throws UsageError */
@@ -113,7 +165,7 @@ function recipeOf(workloads: readonly Workload[], name: string | undefined): Rec
 
 /** Makes two runs as production would submit them. */
 async function probed(
-  stage: Stage,
+  stage: StageInUse,
   io: Io,
   opened: AsyncDisposableStack,
   recipe: Recipe | undefined,
@@ -161,11 +213,12 @@ const identitiesDiffer = (stage: Stage, workloads: readonly Workload[], folder: 
 
 /** If nobody can sign in, the check of the credentials says why, and the others are left out. */
 async function ofWorkspace(
-  stage: Stage,
+  stage: StageInUse,
   io: Io,
   opened: AsyncDisposableStack,
   {
     withAws,
+    workloads,
     ...more
   }: Pick<WorkspaceCheckOptions, "executors" | "scratchpads" | "withWarehouse"> & WithAws,
 ): Promise<readonly Check[]> {
@@ -179,7 +232,7 @@ async function ofWorkspace(
     };
     if (looker.as === "nobody") return workspaceUnseen(plan, unseen(looker.why, withAws));
     const client = opened.use(workspaceClient(looker.login));
-    return workspaceChecks({ ...plan, client });
+    return [...workspaceChecks({ ...plan, client }), secretsCheck(client.http, stage, workloads)];
   } catch (error) {
     const remedy =
       "sign in to AWS and name the region (AWS_REGION, or aws.region of the stage), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or DATABRICKS_TOKEN";
@@ -190,8 +243,8 @@ async function ofWorkspace(
   }
 }
 
-/** Whether the AWS side is looked at, too. */
-type WithAws = { readonly withAws: boolean };
+/** Whether the AWS side is looked at, too, and whose secrets. */
+type WithAws = { readonly withAws: boolean; readonly workloads: readonly Workload[] };
 
 /**
  * If AWS is looked at, the check sweep is the functions' own word. Without it nobody has looked at

@@ -1,6 +1,9 @@
 // A check of the doctor: one question, one sentence as the answer, and a remedy if it is not the
 // right one.
+import type { Stage } from "../../infra/stage.ts";
+import type { Scratchpad } from "../../infra/workloads.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import type { WorkspaceClient } from "../workspace-client.ts";
 
 export type Finding =
   | { readonly status: "ok"; readonly sentence: string }
@@ -13,6 +16,27 @@ export type Finding =
       readonly sentence: string;
       readonly remedy: string;
     };
+
+/** What the checks on the Databricks side need. */
+export type WorkspaceCheckOptions = {
+  readonly stage: Stage;
+  readonly client: WorkspaceClient;
+  /**
+   * Whether `client` has the functions' identity; otherwise it has the one that the environment
+   * names.
+   */
+  readonly asControllers: boolean;
+  /**
+   * True for a principal that only reads, and not everything: checks that must write are left out.
+   */
+  readonly asOnCall?: boolean;
+  /** The application ids of all executors: the stage's, and those of recipes. */
+  readonly executors: readonly string[];
+  /** Who writes which scratchpad. */
+  readonly scratchpads: readonly Scratchpad[];
+  /** Whether a sleeping warehouse is woken up, which costs money. */
+  readonly withWarehouse: boolean;
+};
 
 export type Check = {
   readonly id: string;
@@ -100,9 +124,29 @@ export function linesOf(answer: Answer): readonly string[] {
   return isEnough ? [first] : [first, `      → ${answer.remedy}`];
 }
 
-/** For scripts: only a failure is unhealthy, and not a warning or a skipped check. */
-export const isHealthy = (answers: readonly Answer[]): boolean =>
-  answers.every(({ status }) => status !== "fail");
+export type Health = {
+  /** `unseen`: nothing wrong was seen, but not everything was looked at, so it is not healthy. */
+  readonly kind: "healthy" | "unhealthy" | "unseen";
+  /** The ids of the checks that could not be looked at. */
+  readonly unseen: readonly string[];
+};
+
+export function healthOf(answers: readonly Answer[]): Health {
+  const unseen = answers.flatMap(({ id, status }) => (status === "skipped" ? [id] : []));
+  const isWrong = answers.some(({ status }) => status === "fail");
+  return { kind: isWrong ? "unhealthy" : unseen.length > 0 ? "unseen" : "healthy", unseen };
+}
+
+/** The last line for people. */
+export function sentenceOf({ kind, unseen }: Health, count: number): string {
+  const missing =
+    unseen.length === 0
+      ? ""
+      : `${unseen.length} of ${count} checks could not be made: ${unseen.join(", ")}`;
+  if (kind === "healthy") return "healthy";
+  if (kind === "unseen") return `nothing wrong in what you may look at; ${missing}`;
+  return `NOT healthy: runs would not end as they must${missing && `; ${missing}`}`;
+}
 
 /** For scripts: the field has been called `said` since the first version. */
 export const toJson = ({ id, status, sentence: said, ...more }: Answer) => ({

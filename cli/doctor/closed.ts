@@ -7,9 +7,9 @@ import type { Stage } from "../../infra/stage.ts";
 import { askForJson } from "../ask.ts";
 import { holdersOf, rolesOn } from "../principal-roles.ts";
 import { whyExecutorsRead } from "../upgrade.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
 import { bootstrapOf, EVERYBODY, type Holding, seer, unlessUnseen } from "./grants.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 const WRITES = ["WRITE_VOLUME", "ALL_PRIVILEGES", "MANAGE"];
 const READS = ["READ_VOLUME", ...WRITES];

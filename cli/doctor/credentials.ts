@@ -6,8 +6,8 @@ import { messageOf } from "../../shared/domain/body.ts";
 import { ask, askForJson } from "../ask.ts";
 import { caPemOf } from "../login.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 export async function workspaceAnswers({ client }: WorkspaceCheckOptions): Promise<Finding> {
   await workspaceTimeMs(client);

@@ -5,8 +5,8 @@ import { volumePathsOf } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { createPlanePort } from "../../shared/adapters/plane.ts";
 import { createFacts } from "../../shared/adapters/volume-facts.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Finding, fail, ok } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 export async function planeIsOurs({ stage, client }: WorkspaceCheckOptions): Promise<Finding> {
   const facts = createFacts({ files: client.files, factsVolume: factsOf(stage) });

@@ -5,8 +5,8 @@ import type { Stage } from "../../infra/stage.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { ask } from "../ask.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 /** A permission of a principal (or group), in the words of REST: `READ_VOLUME`. */
 export type Holding = {

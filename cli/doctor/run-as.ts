@@ -7,8 +7,8 @@ import type { Stage } from "../../infra/stage.ts";
 import { ask, askForJson } from "../ask.ts";
 import { mayUse, rolesOn } from "../principal-roles.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Finding, fail, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 export async function runsAs(options: WorkspaceCheckOptions, executor: string): Promise<Finding> {
   const { client_id } = options.stage.databricks;

@@ -3,8 +3,7 @@
 import * as z from "zod";
 import type { Stage } from "../../infra/stage.ts";
 import { ask } from "../ask.ts";
-import { type Finding, ok, skipped, warn } from "./check.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
+import { type Finding, ok, skipped, type WorkspaceCheckOptions, warn } from "./check.ts";
 
 const Warehouse = z.object({
   auto_stop_mins: z.number().min(0),

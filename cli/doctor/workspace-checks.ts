@@ -5,6 +5,7 @@ import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
 import { missingColumns } from "../upgrade.ts";
+import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Check, type Finding, fail, ok, skipped } from "./check.ts";
 import {
   codeIsClosed,
@@ -18,7 +19,6 @@ import { createsOnce, factsAreWritable, planeIsOurs, volumesAreReadable } from "
 import { controllersMay, executorMay, warehouseIsOpen } from "./grants.ts";
 import { runsAs } from "./run-as.ts";
 import { warehouseSleeps } from "./warehouse-sleep.ts";
-import type { WorkspaceCheckOptions } from "./workspace-check-options.ts";
 
 type Look = (options: WorkspaceCheckOptions) => Promise<Finding>;
 type Plan = Omit<WorkspaceCheckOptions, "client">;

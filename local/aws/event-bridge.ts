@@ -2,9 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync } from "node:fs";
 import * as z from "zod";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import { AwsError, type AwsService, authorize } from "./aws-json-server.ts";
 import type { Principal } from "./principals.ts";
+import { ACCOUNT_ID, REGION } from "./queue-shape.ts";
 
 /** An event as rules, targets and archives see it. */
 export type BusEvent = {

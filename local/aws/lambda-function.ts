@@ -2,13 +2,13 @@
 // ends it.
 import { randomUUID } from "node:crypto";
 import type { Context } from "aws-lambda";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import {
   contextOf,
   type FunctionEnvironment,
   type InvocationFacts,
   startEnvironment,
 } from "./function-environment.ts";
+import { ACCOUNT_ID, REGION } from "./queue-shape.ts";
 
 /** The export of a service's handler.ts. */
 export type LambdaHandler = (event: never, context: Context) => unknown;

@@ -1,6 +1,9 @@
 // Queues and their dead-letter queues, as shared/topology.ts defines them. Pure.
 import { type QueueName, retentionSeconds, topology } from "../../shared/topology.ts";
-import { ACCOUNT_ID, REGION } from "./account.ts";
+
+/** The account and the region that the embedded AWS pretends to be: no real account has this id. */
+export const ACCOUNT_ID = "000000000000";
+export const REGION = "us-east-1";
 
 export type QueueShape = {
   readonly name: string;

@@ -4,8 +4,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { messageOf } from "../../shared/domain/body.ts";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import { functionArn, type LambdaFunction } from "./lambda-function.ts";
+import { ACCOUNT_ID, REGION } from "./queue-shape.ts";
 import { ticksOf } from "./schedule-ticks.ts";
 
 export type ScheduleShape = {

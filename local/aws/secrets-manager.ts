@@ -1,8 +1,8 @@
 // Secrets Manager's GetSecretValue over a table in memory.
 import { randomUUID } from "node:crypto";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import { AwsError, type AwsService, authorize } from "./aws-json-server.ts";
 import type { Principal } from "./principals.ts";
+import { ACCOUNT_ID, REGION } from "./queue-shape.ts";
 
 type Version = { readonly id: string; readonly text: string; readonly createdMs: number };
 type Secret = { readonly arn: string; readonly current: Version; readonly previous?: Version };

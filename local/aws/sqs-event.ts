@@ -2,7 +2,7 @@
 // Pure.
 import type { Message, MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { SQSEvent, SQSMessageAttribute, SQSRecord } from "aws-lambda";
-import { REGION } from "./account.ts";
+import { REGION } from "./queue-shape.ts";
 
 export const sqsEventOf = (queueArn: string, messages: readonly Message[]): SQSEvent => ({
   Records: messages.map((message) => recordOf(queueArn, message)),

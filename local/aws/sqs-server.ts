@@ -2,9 +2,8 @@
 // accepts.
 import { randomUUID } from "node:crypto";
 import { buildApp } from "fauxqs";
-import { ACCOUNT_ID, REGION } from "./account.ts";
 import { accessKeyIn, anybody, type PrincipalOf } from "./principals.ts";
-import { type QueueShape, queueArn } from "./queue-shape.ts";
+import { ACCOUNT_ID, type QueueShape, queueArn, REGION } from "./queue-shape.ts";
 import { createSenders } from "./senders.ts";
 
 export type SqsServer = AsyncDisposable & {

@@ -2,7 +2,6 @@
 // process on 127.0.0.1.
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
-import { REGION } from "./account.ts";
 import { startAwsJsonServer } from "./aws-json-server.ts";
 import { type EventBusShape, eventBridge } from "./event-bridge.ts";
 import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
@@ -14,6 +13,7 @@ import {
   queueArn,
   queueNames,
   queueShapes,
+  REGION,
   sourceQueueName,
 } from "./queue-shape.ts";
 import { type Scheduler, startScheduler } from "./scheduler.ts";

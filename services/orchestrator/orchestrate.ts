@@ -18,6 +18,7 @@ import {
   plannedFilePath,
   type StoppedManifest,
   scratchpadFolder,
+  stateFolder,
   type TicketFact,
 } from "../../shared/domain/facts.ts";
 import { endedOf, recordOf, type Turn, watchOf } from "../../shared/domain/messages.ts";
@@ -272,6 +273,7 @@ async function plan(
     traceparent: ticket.traceparent,
   } as const;
   const generation = generationOf(deps, ticket);
+  const scratchpadVolume = scratchpadVolumeOf(deps, recipe);
   const stopRef = factRef.stop({ run_id: turn.run_id, chapter: asked.chapter });
   const stop = asked.isNew ? undefined : await deps.facts.read(stopRef);
   if (stop !== undefined) return { ...common, generation, stopped: true };
@@ -291,7 +293,12 @@ async function plan(
     },
     single_iteration: recipe.limits.iterations === 1,
     allow_failures: recipe.allow_failures,
-    scratchpad: `${scratchpadVolumeOf(deps, recipe)}/${scratchpadFolder({ ...turn, generation })}`,
+    scratchpad: `${scratchpadVolume}/${scratchpadFolder({ ...turn, generation })}`,
+    state_path: `${scratchpadVolume}/${stateFolder({ ...turn, generation })}`,
+    ...(recipe.secrets !== undefined && {
+      secrets: recipe.secrets,
+      run_as: recipe.run_as ?? deps.settings.runAs,
+    }),
   };
 }
 

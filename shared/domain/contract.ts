@@ -50,6 +50,33 @@ export const PlannedFile = z.strictObject({
 });
 export type PlannedFile = z.infer<typeof PlannedFile>;
 
+/**
+ * A secret that executed code needs. Plans and payloads carry its address, never its value: the run
+ * itself reads that, as the principal that it runs as.
+ */
+export const SecretAddress = z.strictObject({
+  scope: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9_.@ /-]{1,128}$/,
+      "must be the name of a secret scope, at most 128 characters",
+    ),
+  key: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9_.-]{1,128}$/,
+      "must be a secret's key: letters, digits, - _ ., at most 128",
+    ),
+  /** The environment variable that the executed code finds it in. */
+  env: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]{0,127}$/, "must be an environment variable: A-Z, digits, underscores")
+    .optional(),
+  /** Whether the attempt fails, before its code runs, where the secret cannot be read. */
+  required: z.boolean(),
+});
+export type SecretAddress = z.infer<typeof SecretAddress>;
+
 /** The bounds within which the executor runs the entry point. */
 const Policy = z.strictObject({
   timeout_seconds: z.int().min(1),
@@ -135,6 +162,12 @@ export const ExecutorManifest = z.strictObject({
   allow_failures: z.boolean(),
   /** The folder for result.json, logs and artifacts of this attempt. */
   scratchpad: VolumePath,
+  /** The folder of the run, which its attempts go on in. Absent in older plans. */
+  state_path: VolumePath.optional(),
+  /** Absent where the recipe names none, and in older plans. */
+  secrets: z.array(SecretAddress).max(50).optional(),
+  /** The principal that reads them, where it is known: a refusal names it. */
+  run_as: z.string().max(200).optional(),
   traceparent: z.string(),
 });
 export type ExecutorManifest = z.infer<typeof ExecutorManifest>;

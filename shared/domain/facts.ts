@@ -509,6 +509,12 @@ export const judgedResultPath = (key: AttemptKey & RunKey, sha256: string): stri
 export const scratchpadFolder = (key: AttemptKey & RunKey): string =>
   `${generationFolder(key)}/iter_${padded(key.iter_n)}/attempt_${padded(key.attempt)}`;
 
+/**
+ * The folder of a run that its attempts share, below the scratchpad volume. An attempt's folder
+ * begins with `iter_`.
+ */
+export const stateFolder = (key: RunKey): string => `${generationFolder(key)}/state`;
+
 /** `open/<run_id>.<chapter>`: a run id may contain dots, a chapter none. */
 export const markerName = ({ run_id, chapter }: ChapterKey): string => `${run_id}.${chapter}`;
 export function markerKey(name: string): ChapterKey | undefined {

@@ -76,8 +76,16 @@ const isSameExecutor = (shown: string, submitted: string): boolean =>
 const withoutDigest = (path: string): string =>
   path.replace(/\/executor\/[0-9a-f]{16}\/(?=[^/]+$)/, "/executor/…/");
 
-const isSame = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((value, i) => value === b[i]);
+/**
+ * A reference to the run's own ids is shown as it was submitted, or as the number in its place. A
+ * run that was submitted by the plane of before a deploy lacks it.
+ */
+const isSame = (shown: readonly string[], submitted: readonly string[]): boolean =>
+  shown.length <= submitted.length &&
+  submitted.every((value, i) => value === shown[i] || isOwnId(value, shown[i] ?? "0"));
+const isOwnId = (submitted: string, shown: string): boolean =>
+  OWN_ID.test(submitted) && /^[0-9]{1,20}$/.test(shown);
+const OWN_ID = /^\{\{(job\.id|job\.run_id|task\.run_id)\}\}$/;
 
 const Payload = z.object({
   tasks: z

@@ -48,6 +48,11 @@ export type SubmitPlan = {
 };
 
 const TASK_KEY = "main";
+/**
+ * What the platform puts in place of these is the run's own id in Databricks: the executor's second
+ * to fourth parameter.
+ */
+const OWN_IDS = ["{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"] as const;
 const ENVIRONMENT_KEY = "default";
 
 /**
@@ -59,11 +64,14 @@ export function submitBodyOf(plan: SubmitPlan): Readonly<Record<string, unknown>
   const runAs = recipe.run_as ?? plan.runAs;
   const task = {
     task_key: TASK_KEY,
-    spark_python_task: { python_file: plan.executorPath, parameters: [plan.manifestPath] },
+    spark_python_task: {
+      python_file: plan.executorPath,
+      parameters: [plan.manifestPath, ...OWN_IDS],
+    },
     max_retries: 0,
     disable_auto_optimization: true,
     timeout_seconds: manifest.limits.timeout_seconds,
-    ...computeOf(recipe.task.compute, recipe.task.env),
+    ...computeOf(recipe.task.compute, { ...secretVariables(recipe), ...recipe.task.env }),
     ...(recipe.task.libraries.length > 0 && { libraries: recipe.task.libraries }),
   };
   return {
@@ -74,6 +82,17 @@ export function submitBodyOf(plan: SubmitPlan): Readonly<Record<string, unknown>
     ...(runAs !== undefined && { run_as: { service_principal_name: runAs } }),
   };
 }
+
+/**
+ * A cluster that is made for the attempt resolves secrets itself, and does not start without one.
+ * So those that may be missing are left to the executor, as all are on other compute.
+ */
+const secretVariables = ({ secrets = [] }: Recipe): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    secrets.flatMap(({ scope, key, env, required }) =>
+      env === undefined || !required ? [] : [[env, `{{secrets/${scope}/${key}}}`]],
+    ),
+  );
 
 function computeOf(compute: Compute, env: Readonly<Record<string, string>>) {
   if ("serverless" in compute) return { environment_key: ENVIRONMENT_KEY };

@@ -1,7 +1,7 @@
 // A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries
 // power.
 import * as z from "zod";
-import { Gate, JsonObject, Limits, VolumePath } from "./contract.ts";
+import { Gate, JsonObject, Limits, SecretAddress, VolumePath } from "./contract.ts";
 import { parseSchedule } from "./schedule-expression.ts";
 
 const Name = z
@@ -101,6 +101,31 @@ const Planner = z
     message: "must name each file once, and not the artifact, which is there anyway",
   });
 
+/**
+ * Names that a program takes as orders to itself: a secret under one of them would be power that
+ * nobody reviewed as such.
+ */
+const TAKEN = /^(PATH|HOME|TMPDIR|TRACEPARENT|PYTHON.*|LD_.*|DYLD_.*|SIGNALBOX_.*|WORKSPACE_.*)$/;
+
+const Secrets = z
+  .array(
+    SecretAddress.extend({ required: z.boolean().default(true) }).refine(
+      ({ env }) => env === undefined || !TAKEN.test(env),
+      {
+        path: ["env"],
+        message: "must not be a variable that Python, the shell or the executor obeys",
+      },
+    ),
+  )
+  .max(50)
+  .refine((secrets) => isDistinct(secrets.map(({ key }) => key)), {
+    message: "must name each key once: code asks for a secret by its key",
+  })
+  .refine((secrets) => isDistinct(secrets.flatMap(({ env }) => env ?? [])), {
+    message: "must name each environment variable once",
+  });
+const isDistinct = (names: readonly string[]): boolean => new Set(names).size === names.length;
+
 /** How a workload is planned and submitted: on which compute, as whom, within which limits. */
 export const Recipe = z.strictObject({
   v: z.literal(1),
@@ -122,6 +147,8 @@ export const Recipe = z.strictObject({
     })
     .optional(),
   limits: Limits,
+  /** What the executed code may ask for by `context.secret("key")`, or finds in its environment. */
+  secrets: Secrets.optional(),
   /** Tables that the artifact may report as written. */
   writes: z.array(z.string()).default([]),
   /** Top-level modules beside the standard library and the company codebase; null: any. */

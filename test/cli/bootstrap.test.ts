@@ -11,7 +11,7 @@ import type { TicketFact } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
 import { at, limits, recipe } from "../domain/examples.ts";
-import { ioTo } from "./io.ts";
+import { ioTo, typed } from "./io.ts";
 
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
@@ -69,7 +69,7 @@ async function type(name: string, ...more: readonly string[]) {
     }),
   };
   const args = ["--stage", name, "--stages", stages, ...more];
-  const code = await bootstrap.run(args, ioTo(lines, environment));
+  const code = await typed(bootstrap, args, ioTo(lines, environment));
   return { code, lines };
 }
 

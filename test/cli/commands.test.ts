@@ -7,14 +7,23 @@ import { bootstrap } from "../../cli/commands/bootstrap.ts";
 import { cancel } from "../../cli/commands/cancel.ts";
 import { deadLetters } from "../../cli/commands/dead-letters.ts";
 import { doctor } from "../../cli/commands/doctor.ts";
+import { logs } from "../../cli/commands/logs.ts";
+import { newWorkload } from "../../cli/commands/new.ts";
 import { retry } from "../../cli/commands/retry.ts";
-import { agoOf, linesOf, longestSilentFirst, runs } from "../../cli/commands/runs.ts";
+import { openColumns, runs } from "../../cli/commands/runs.ts";
+import { submit } from "../../cli/commands/submit.ts";
+import { commands } from "../../cli/commands.ts";
+import { linesOf } from "../../cli/frame/columns.ts";
+import { programOf } from "../../cli/frame/command-line.ts";
+import { agoOf, lengthOf } from "../../cli/frame/words.ts";
+import { longestSilentFirst, type OpenRun } from "../../cli/run/select-runs.ts";
 import { loginOf } from "../../cli/stage-context.ts";
+import { terminalOf } from "../../cli/terminal.ts";
 import { UsageError } from "../../cli/usage.ts";
 import type { Marker } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { stageOf, stageText } from "../infra/support.ts";
-import { ioTo } from "./io.ts";
+import { ioTo, typed } from "./io.ts";
 
 describe("runs", () => {
   const nowMs = Date.parse("2026-11-21T06:10:00.000Z");
@@ -23,14 +32,20 @@ describe("runs", () => {
     ...freshMarker({ run_id, chapter: 2 }, touchedMs),
     heals,
   });
+  const shown = (open: readonly OpenRun[]) => {
+    const lines: string[] = [];
+    const { print } = terminalOf((line) => lines.push(line));
+    for (const line of linesOf(openColumns, open, undefined)) print(line);
+    return lines;
+  };
 
   test("an open run shows its last sign of life", () => {
     const marker = { ...markerOf("ORD-4711", nowMs - 10 * minute), iter_n: 1, attempt: 3 };
-    expect(linesOf(longestSilentFirst([marker], 1, nowMs))).toEqual([
-      "RUN       CHAPTER  ATTEMPT  LAST SIGN OF LIFE",
-      "ORD-4711  2        1.3      10 min ago",
+    const open = longestSilentFirst([marker], 1, nowMs);
+    expect(shown(open.map((run) => ({ ...run, workload: "cars" })))).toEqual([
+      "RUN       CHAPTER  WORKLOAD  ATTEMPT  LAST SIGN OF LIFE",
+      "ORD-4711  2        cars      1.3      10 min ago",
     ]);
-    expect(linesOf([])).toEqual(["no run is open"]);
   });
 
   test("a heal is no sign of life: the run that has been silent for longest stands first", () => {
@@ -39,10 +54,12 @@ describe("runs", () => {
       markerOf("QUEUED-1", nowMs - 29 * minute),
       markerOf("DEAD-1", nowMs - minute, 2),
     ];
-    expect(linesOf(longestSilentFirst(markers, 1, nowMs)).slice(1)).toEqual([
-      "DEAD-1    2        not submitted  over 91 min ago    healed 2 times",
-      "QUEUED-1  2        not submitted  29 min ago",
-      "ALIVE-1   2        not submitted  5 min ago",
+    const [dead, queued, alive] = longestSilentFirst(markers, 1, nowMs);
+    const submitted = { ...queued!, is_submitted: true };
+    expect(shown([dead!, submitted, alive!]).slice(1)).toEqual([
+      "DEAD-1    2                  not submitted  over 91 min ago    healed 2 times",
+      "QUEUED-1  2                  submitted      29 min ago",
+      "ALIVE-1   2                  not submitted  5 min ago",
     ]);
   });
 
@@ -54,6 +71,15 @@ describe("runs", () => {
     { seconds: 4 * 86_400, expected: "4.0 days" },
   ])("$seconds s is $expected", ({ seconds, expected }) => {
     expect(agoOf(seconds)).toBe(expected);
+  });
+
+  test.each([
+    { seconds: 42.46, expected: "42.5 s" },
+    { seconds: 200, expected: "3 min 20 s" },
+    { seconds: 3_600, expected: "1 h" },
+    { seconds: 7_500, expected: "2 h 5 min" },
+  ])("a length of $seconds s is $expected", ({ seconds, expected }) => {
+    expect(lengthOf(seconds)).toBe(expected);
   });
 });
 
@@ -108,10 +134,16 @@ describe("who we are", () => {
 });
 
 describe("the command line", () => {
-  const type = async (args: readonly string[]) => {
+  const type = async (args: readonly string[], environment: NodeJS.ProcessEnv = {}) => {
     const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
+    const env = {
+      ...process.env,
+      SIGNALBOX_STAGE: "",
+      SIGNALBOX_LOCAL: "/nowhere",
+      ...environment,
+    };
     try {
-      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
+      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env });
       return { code: 0, answered: stdout, complaint: "" };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -120,16 +152,22 @@ describe("the command line", () => {
   };
 
   test.each([
-    { args: [], says: /^signalbox <command>/ },
-    { args: ["fly"], says: /^there is no command "fly"\nsignalbox <command>/ },
-    { args: ["constructor"], says: /^there is no command "constructor"/ },
-    { args: ["doctor"], says: /^--stage is missing\nusage: signalbox doctor --stage/ },
+    { args: [], says: /^Usage: signalbox <command>/ },
+    { args: ["fly"], says: /^unknown command 'fly'\nusage: signalbox <command>/ },
+    { args: ["ru"], says: /^unknown command 'ru' \(Did you mean runs\?\)/ },
+    { args: ["constructor"], says: /^unknown command 'constructor'/ },
     { args: ["doctor", "--stage", "moon"], says: /there is no stage "moon"/ },
+    { args: ["runs", "--stage", "local"], says: /^no plane runs on this machine: start one/ },
     {
       args: ["runs", "--stage", "dev", "--stages", "/nope"],
       says: /^the stages cannot be read: ENOENT.*'\/nope': name their folder \(--stages, /,
     },
-    { args: ["runs", "extra", "--stage", "dev"], says: /extra.*\n*usage: signalbox runs/s },
+    {
+      args: ["runs", "extra", "--stage", "dev"],
+      says: /too many arguments.*\nusage: signalbox runs/s,
+    },
+    { args: ["runs", "--jsn"], says: /^unknown option '--jsn' \(Did you mean --json\?\)/ },
+    { args: ["dead-letters", "list", "--lim"], says: /usage: signalbox dead-letters list / },
   ])("$args is typed wrongly, and says what to type", async ({ args, says }) => {
     const { code, complaint } = await type(args);
     expect(complaint).toMatch(says);
@@ -137,14 +175,38 @@ describe("the command line", () => {
   });
 
   test.each([
-    { args: ["help"], answers: /^signalbox <command>\n.*signalbox retry /s },
-    { args: ["-h"], answers: /^signalbox <command>/ },
-    { args: ["cancel", "-h"], answers: /^stops a run.*\nusage: signalbox cancel <run_id>/ },
-    { args: ["dead-letters", "list", "--help"], answers: /\nusage: signalbox dead-letters list/ },
+    { args: ["help"], answers: /^Usage: signalbox <command>.*\n {2}retry /s },
+    { args: ["-h"], answers: /^Usage: signalbox <command>/ },
+    { args: ["--version"], answers: /^[0-9]+\.[0-9]+\.[0-9]+\n$/ },
+    { args: ["cancel", "-h"], answers: /^Usage: signalbox cancel .*Examples:\n.*Exit codes: 3/s },
+    { args: ["help", "cancel"], answers: /^Usage: signalbox cancel / },
+    { args: ["dead-letters", "list", "--help"], answers: /^Usage: signalbox dead-letters list / },
+    { args: ["complete", "--", "dead-letters", "re"], answers: /^replay\n$/ },
   ])("$args is answered, and no error", async ({ args, answers }) => {
     const { code, answered } = await type(args);
     expect(answered).toMatch(answers);
     expect(code).toBe(0);
+  });
+
+  test("what was typed does not move the cursor when it is repeated", async () => {
+    const { complaint } = await type(["\u001b[31mred\u0007"]);
+    expect(complaint).toContain("unknown command");
+    expect(complaint.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+  });
+
+  test("the stage may be a default of the shell", async () => {
+    const { complaint } = await type(["runs"], { SIGNALBOX_STAGE: "moon" });
+    expect(complaint).toMatch(/^there is no stage "moon"/);
+  });
+
+  test("whoever reads the output may have had enough", async () => {
+    const main = join(import.meta.dirname, "..", "..", "cli", "main.ts");
+    const line = `'${process.execPath}' '${main}' help | head -1`;
+    const { stdout, stderr } = await promisify(execFile)("bash", [
+      "-c",
+      `set -o pipefail; ${line}`,
+    ]);
+    expect([stdout.split("\n").length, stderr]).toEqual([2, ""]);
   });
 });
 
@@ -152,26 +214,17 @@ const io = ioTo([]);
 
 test.each([
   { command: bootstrap, args: [], says: /of somebody who owns the catalog/ },
-  {
-    command: deadLetters,
-    args: ["discard"],
-    says: /^name the letters by --message, --run or --error, or say --all/,
-  },
-  {
-    command: deadLetters,
-    args: ["toString"],
-    says: /^dead-letters toString: say list, show, replay or discard/,
-  },
-  {
-    command: deadLetters,
-    args: ["list", "all"],
-    says: /^"all" is too much: only list, show, replay or discard is wanted there/,
-  },
+  { command: deadLetters, args: ["discard"], says: /^name the letters by --run, .*or say --all/ },
+  { command: deadLetters, args: ["toString"], says: /^unknown command 'toString'/ },
+  { command: deadLetters, args: ["list", "all"], says: /^too many arguments for 'list'/ },
   {
     command: deadLetters,
     args: ["list", "--queue", "polls"],
     says: /^--queue polls: there are tickets, .*failed-starts, example/,
   },
+  { command: deadLetters, args: ["show", "--message", "abc"], says: /at least its first 8 char/ },
+  { command: deadLetters, args: ["list", "--since", "soon"], says: /must be a time such as/ },
+  { command: deadLetters, args: ["replay", "--all", "--set", "x"], says: /say <key>=<value>/ },
   {
     command: doctor,
     args: ["--workload", "weather-report"],
@@ -182,44 +235,109 @@ test.each([
     args: ["--probe", "--workload", "moon"],
     says: /^--workload moon: there are weather-model, weather-report$/,
   },
-  { command: cancel, args: [], says: /<run_id> is missing/ },
-  { command: cancel, args: ["R-1"], says: /--reason is missing/ },
-  { command: cancel, args: ["bad id!"], says: /^<run_id> "bad id!": must begin with a letter/ },
+  { command: cancel, args: [], says: /required option '--reason <text>' not specified/ },
+  { command: cancel, args: ["--reason", "r"], says: /^name one run, or select many by --workload/ },
   {
     command: cancel,
-    args: ["R-1", "R-2"],
-    says: /^"R-2" is too much: only <run_id> is wanted there/,
+    args: ["R-1", "--all", "--reason", "r"],
+    says: /^name one run, or select many/,
   },
+  { command: cancel, args: ["bad id!", "--reason", "r"], says: /must begin with a letter/ },
+  { command: cancel, args: ["R-1", "R-2", "--reason", "r"], says: /^too many arguments/ },
   ...["abc", "1.5", "0"].map((chapter) => ({
     command: cancel,
     args: ["R-1", "--reason", "r", "--chapter", chapter],
-    says: /^--chapter "[^"]+": must be a whole number from 1$/,
+    says: /must be a whole number from 1/,
   })),
+  { command: retry, args: ["../../x", "--reason", "r"], says: /must begin with a letter/ },
+  { command: retry, args: ["R-1", "--reason", "r".repeat(1_001)], says: /^--reason .*: Too big/ },
+  { command: retry, args: ["R-1", "--reason", "r", "--set", "a=1"], says: /^--set: .*"a"/ },
   {
     command: retry,
-    args: ["../../x"],
-    says: /^<run_id> "\.\.\/\.\.\/x": must begin with a letter/,
+    args: ["--outcome", "fine", "--reason", "r"],
+    says: /Allowed choices are succ/,
   },
-  { command: retry, args: ["R-1", "--reason", "r".repeat(1_001)], says: /^--reason .*: Too big/ },
+  {
+    command: runs,
+    args: ["--open", "--outcome", "failed"],
+    says: /^a run that is open has no out/,
+  },
+  { command: logs, args: ["R-1", "--attempt", "2"], says: /^--attempt is the number within/ },
+  { command: submit, args: [], says: /^name the workload, or a file/ },
+  { command: submit, args: ["--file", "/nope"], says: /^the file \/nope cannot be read/ },
+  { command: submit, args: ["cars", "-p", "year"], says: /^--param year: say <name>=<value>/ },
+  {
+    command: submit,
+    args: ["--file", "-", "--id", "A"],
+    says: /^a ticket of a file is sent as it is/,
+  },
+  { command: newWorkload, args: ["My Cars"], says: /^<name> "My Cars": must be at most 48/ },
 ])("$args is refused before anything is asked", async ({ command, args, says }) => {
-  const typed = command.run([...args, "--stage", "dev"], io);
-  await expect(typed).rejects.toBeInstanceOf(UsageError);
-  await expect(typed).rejects.toThrow(says);
+  const [first = "", ...rest] = args;
+  const isGroup = command === deadLetters;
+  const words = isGroup ? [first, ...rest, "--stage", "dev"] : [...args, "--stage", "dev"];
+  const answer = typed(command, words, io);
+  await expect(answer).rejects.toBeInstanceOf(UsageError);
+  await expect(answer).rejects.toThrow(says);
 });
 
-test.each([bootstrap, cancel, deadLetters, doctor, retry, runs])(
-  "every option of a command is in its usage: $usage",
-  async ({ usage, run }) => {
-    const known = [
-      ...["stage", "stages", "workloads", "reason", "chapter", "queue", "message", "run", "error"],
-      ...["all", "dry-run", "json", "no-aws", "no-warehouse", "probe", "workload"],
-    ];
-    for (const option of known) {
-      // Without a stage no command goes on; an option that it does not know is said before that.
-      const complaint = await run([`--${option}`], io).catch(String);
-      const isKnown = !String(complaint).includes(`Unknown option '--${option}'`);
-      const isSaid = new RegExp(`--${option}(?![a-z-])`).test(usage);
-      expect(`${option} ${isSaid}`).toBe(`${option} ${isKnown}`);
+const every = (command: ReturnType<typeof programOf>): readonly ReturnType<typeof programOf>[] => [
+  command,
+  ...command.commands.flatMap(every),
+];
+
+test("the help of every command fits 80 columns, ends its sentences alike, and has examples", () => {
+  const lines: string[] = [];
+  const program = programOf("1.2.3", commands, ioTo(lines));
+  for (const command of every(program)) {
+    const from = lines.length;
+    command.outputHelp();
+    const help = lines.slice(from);
+    expect(help[0]).toMatch(/^Usage: signalbox/);
+    for (const line of help.filter((each) => !each.startsWith("  signalbox ")))
+      expect(line.length, line).toBeLessThanOrEqual(80);
+    if (command !== program) expect(help).toContain("Examples:");
+    for (const { long, description } of command.options) {
+      expect(description, `${command.name()} ${long}`).not.toBe("");
+      expect(description, `${command.name()} ${long}`).not.toMatch(/\.$/);
     }
-  },
-);
+  }
+});
+
+test("every example can be typed", () => {
+  const program = programOf("1.2.3", commands, ioTo([]));
+  const examples = every(program).flatMap((command) => {
+    const lines: string[] = [];
+    const own = programOf("1.2.3", commands, ioTo(lines));
+    every(own)
+      .find((each) => pathOf(each) === pathOf(command))
+      ?.outputHelp();
+    return lines.flatMap((line) => /^ {2}signalbox ([^#]+)/.exec(line)?.[1]?.trim() ?? []);
+  });
+  expect(examples.length).toBeGreaterThan(30);
+  for (const example of examples) expect(faultIn(program, example)).toBeUndefined();
+});
+
+const pathOf = (command: ReturnType<typeof programOf>): string =>
+  command.parent === null ? "" : `${pathOf(command.parent)} ${command.name()}`;
+
+/** What the parser would refuse, without running anything. */
+function faultIn(program: ReturnType<typeof programOf>, line: string): string | undefined {
+  const words = line.split(/\s+/);
+  let command = program;
+  for (const word of words) {
+    const next = command.commands.find((each) => each.name() === word);
+    if (next === undefined) break;
+    command = next;
+  }
+  if (command === program) return `${line}: no such command`;
+  const flags = words.filter((word) => /^--?[a-z]/.test(word));
+  const unknown = flags.find(
+    (flag) => !command.options.some(({ long, short }) => long === flag || short === flag),
+  );
+  if (unknown !== undefined) return `${line}: ${unknown}`;
+  const missing = command.options.find(
+    ({ mandatory, long }) => mandatory && !flags.includes(long ?? ""),
+  );
+  return missing === undefined ? undefined : `${line}: ${missing.long} is missing`;
+}

@@ -1,25 +1,27 @@
 // `signalbox dead-letters` on a real SQS API: what it shows, what it sends, and what is left when it fails half-way.
 import { execFile } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
   DeleteQueueCommand,
+  GetQueueAttributesCommand,
   type Message,
   type MessageAttributeValue,
+  SendMessageBatchCommand,
   SendMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { deadLetters } from "../../cli/commands/dead-letters.ts";
-import { deadLetterQueuesOf } from "../../cli/dead-letter-queues.ts";
-import { REGION } from "../../local/aws/account.ts";
+import { deadLetterQueuesOf } from "../../cli/letters/queues.ts";
+import { REGION } from "../../local/aws/queue-shape.ts";
 import { type SqsServer, startSqs } from "../../local/aws/sqs-server.ts";
 import { topology } from "../../shared/topology.ts";
 import { stageText } from "../infra/support.ts";
-import { clientFor, receiveAll } from "../local/aws-fixture.ts";
-import { ioTo } from "./io.ts";
+import { clientFor, receiveAll, until } from "../local/aws-fixture.ts";
+import { ioTo, typed } from "./io.ts";
 
 const STACK = "signalbox-test";
 /** What the embedded SQS says of who has the key "test". */
@@ -33,6 +35,18 @@ const dlqOf = (name: string) => {
 
 let server: SqsServer;
 let sqs: SQSClient;
+const workloads = mkdtempSync(join(tmpdir(), "signalbox-recipes-"));
+mkdirSync(join(workloads, "nightly-report"));
+writeFileSync(join(workloads, "nightly-report", "main.py"), "");
+writeFileSync(
+  join(workloads, "nightly-report", "recipe.yaml"),
+  `v: 1
+planner: { kind: artifact, artifact: main.py }
+task: { kind: spark_python_task, compute: { serverless: { environment_version: "4" } } }
+limits: { iterations: 1, attempts: 3, timeout_seconds: 600, queue_seconds: 600 }
+parameters: { year: null }
+`,
+);
 const stages = mkdtempSync(join(tmpdir(), "signalbox-letters-"));
 writeFileSync(join(stages, "test.yaml"), stageText.replace("eu-central-1", REGION));
 
@@ -78,16 +92,25 @@ async function put(
   return reply.MessageId ?? "";
 }
 
+/** The letters are judged by messages and recipes; by facts, see letters-by-facts.test.ts. */
 async function type(...args: string[]) {
   const lines: string[] = [];
-  const run = async () =>
-    await deadLetters.run([...args, "--stage", "test", "--stages", stages], ioTo(lines));
+  const complaints: string[] = [];
+  const facts = args[0] === "replay" ? ["--no-facts", "--workloads", workloads] : [];
+  const words = [...args, ...facts, "--stage", "test", "--stages", stages];
+  const io = ioTo(lines, {}, { complain: (line) => complaints.push(line), interrupts });
+  const run = () => typed(deadLetters, words, io);
   try {
-    return { code: await run(), lines, error: undefined };
+    return { code: await run(), lines, complaints, error: undefined };
   } catch (error) {
-    return { code: undefined, lines, error: error as Error };
+    return { code: undefined, lines, complaints, error: error as Error };
   }
 }
+let ctrlC = new AbortController();
+const interrupts = () => ({ signal: ctrlC.signal, [Symbol.dispose]: () => {} });
+beforeEach(() => {
+  ctrlC = new AbortController();
+});
 
 const bodiesIn = async (queue: string): Promise<readonly unknown[]> =>
   (await receiveAll(sqs, server.queueUrl(`${STACK}-${queue}`))).map(({ Body = "" }) =>
@@ -110,7 +133,7 @@ const turn = (run_id: string) => ({
   by: { ticket: true },
   tries: 1000,
 });
-const ticket = { ticket_id: "R-2", workload: "weather-report" };
+const ticket = { ticket_id: "R-2", workload: "nightly-report" };
 const start = (scheduled_time: string) => ({
   schedule: "workload",
   workload: "nightly-report",
@@ -152,7 +175,7 @@ describe("the letters of all queues", () => {
     await sqs.send(
       new DeleteQueueCommand({ QueueUrl: server.queueUrl(dlqOf("workloads").queueName) }),
     );
-    expect(await type("list")).toMatchObject({ code: 0, lines: ["no dead letters"] });
+    expect(await type("list")).toMatchObject({ code: 3, lines: ["no dead letters"] });
     expect((await type("list", "--queue", "workloads")).error?.message).toMatch(
       /the queue signalbox-test-schedule-workloads-dead-letters cannot be found/,
     );
@@ -168,20 +191,26 @@ describe("a replay", () => {
     await put("workloads", start("<aws.scheduler.scheduled-time>"), {
       SCHEDULED_TIME: "2026-11-22T06:00:00Z",
     });
-    const { code, lines } = await type("replay", "--all");
+    const { code, lines } = await type("replay", "--all", "--yes");
     expect(code).toBe(1);
-    expect(lines.map((line) => line.replace(/ [0-9a-f-]{36}/, ""))).toEqual([
-      expect.stringMatching(/^stays: tickets : it would come back: the message is not JSON/),
-      "replayed: turns R-1",
+    const shown = lines.map((line) => line.replace(/ [0-9a-f-]{36}/, ""));
+    expect(shown.slice(0, 5).toSorted()).toEqual([
+      expect.stringMatching(/^replayed: failed-starts nightly-report-20261121T0600Z: starts a run/),
+      expect.stringMatching(/^replayed: turns R-1: is handled again/),
+      expect.stringMatching(/^replayed: workloads nightly-report-20261122T0600Z: starts a run/),
       "stays: sweep : the next sweep does the same: discard it",
-      "replayed: workloads nightly-report-20261122T0600Z",
-      "replayed: failed-starts nightly-report-20261121T0600Z",
+      expect.stringMatching(/^stays: tickets : it would come back: the message is not JSON/),
     ]);
+    expect(shown[5]).toBe(
+      "2 start a run: each at most 3 attempts of 10 min in each iteration; 1 goes on where it was; 1 has nothing to do; 1 would come straight back",
+    );
     expect(await bodiesIn("turns")).toMatchObject([{ run_id: "R-1", tries: 0 }]);
-    expect(await bodiesIn("tickets")).toEqual([
-      { ticket_id: "nightly-report-20261122T0600Z", workload: "nightly-report" },
-      { ticket_id: "nightly-report-20261121T0600Z", workload: "nightly-report" },
-    ]);
+    expect(await bodiesIn("tickets")).toEqual(
+      expect.arrayContaining([
+        { ticket_id: "nightly-report-20261122T0600Z", workload: "nightly-report" },
+        { ticket_id: "nightly-report-20261121T0600Z", workload: "nightly-report" },
+      ]),
+    );
     const notes = await bodiesIn("orders");
     expect(notes).toHaveLength(3);
     for (const note of notes) expect(note).not.toHaveProperty("by");
@@ -199,24 +228,44 @@ describe("a replay", () => {
     ] as const)
       ids.push(await put(dlq, body, { failed_at: `2026-11-21T06:00:0${ids.length}.000Z` }));
     await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-turns`) }));
-    const { error, lines } = await type("replay", "--all");
+    const { error } = await type("replay", "--all", "--yes");
     expect(error?.message).toMatch(/the queue signalbox-test-turns cannot be found/);
-    expect(lines).toEqual([`replayed: tickets ${ids[0]} R-2`]);
-    expect(await bodiesIn("orders")).toMatchObject([
-      { action: "dead-letter replay", run_id: "R-2", detail: { message_id: ids[0] } },
-    ]);
-    expect(await lettersIn("tickets")).toEqual([]);
+    // Queues are worked through at once: the ticket was either replayed and noted, or is still there.
+    const left = await lettersIn("tickets");
+    const notes = await bodiesIn("orders");
+    expect([left, notes]).toEqual(
+      left.length === 1
+        ? [[ids[0]], []]
+        : [
+            [],
+            [
+              expect.objectContaining({
+                ...{ action: "dead-letter replay", run_id: "R-2" },
+                detail: expect.objectContaining({ message_id: ids[0] }),
+              }),
+            ],
+          ],
+    );
     expect((await lettersIn("turns")).toSorted()).toEqual(ids.slice(1).toSorted());
   });
 
-  test("that is only tried changes nothing", async () => {
-    await put("turns", turn("R-1"));
-    const { code, lines } = await type("replay", "--all", "--dry-run");
-    expect(code).toBe(0);
-    expect(lines).toEqual([expect.stringMatching(/^would replay: turns/)]);
-    expect(await bodiesIn("turns")).toEqual([]);
-    expect(await lettersIn("turns")).toHaveLength(1);
-  });
+  test.each([[], ["--dry-run"], ["--yes", "--dry-run"]])(
+    "that is only tried (%s) changes nothing",
+    async (...more) => {
+      await put("turns", turn("R-1"));
+      const { code, lines } = await type("replay", "--all", ...more);
+      expect(code).toBe(0);
+      expect(lines).toEqual([
+        expect.stringMatching(/^would replay: turns/),
+        "1 goes on where it was",
+        expect.stringMatching(/^judged by the facts: none/),
+        expect.stringMatching(/^nothing was changed; say the same with --yes to do it/),
+      ]);
+      expect(await bodiesIn("orders")).toEqual([]);
+      expect(await bodiesIn("turns")).toEqual([]);
+      expect(await lettersIn("turns")).toHaveLength(1);
+    },
+  );
 });
 
 describe("whose a message was", () => {
@@ -268,7 +317,7 @@ describe("whose a message was", () => {
       sent_by: "AROAOWN:orchestrator",
       traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     });
-    expect((await type("replay", "--run", "R-1")).code).toBe(0);
+    expect((await type("replay", "--run", "R-1", "--yes")).code).toBe(0);
     const [message] = (await receiveAll(sqs, server.queueUrl(`${STACK}-orders`))).filter(
       ({ Body = "" }) => Body.includes('"cancel"'),
     );
@@ -307,7 +356,7 @@ test("what a letter says of itself neither moves the cursor nor forges a line", 
   await put("workloads", start("2026-11-21T06:00:00Z"), {
     ...{ ERROR_MESSAGE: hostile, ERROR_CODE: hostile },
   });
-  for (const args of [["list"], ["show"], ["replay", "--all", "--dry-run"], ["discard", "--all"]]) {
+  for (const args of [["list"], ["show"], ["replay", "--all"], ["discard", "--all", "--yes"]]) {
     const { lines } = await type(...args);
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) {
@@ -321,7 +370,7 @@ describe("a discard", () => {
   test("takes the letters that are meant, and notes each", async () => {
     const gone = await put("sweep", { schedule: "sweep" }, { ERROR_CODE: "429" });
     const stays = await put("failed-starts", lambdaRecord({ schedule: "sweep" }));
-    expect((await type("discard", "--error", "429")).code).toBe(0);
+    expect((await type("discard", "--error", "429", "--yes")).code).toBe(0);
     expect(await lettersIn("sweep")).toEqual([]);
     expect(await lettersIn("failed-starts")).toEqual([stays]);
     expect(await bodiesIn("orders")).toMatchObject([
@@ -329,13 +378,238 @@ describe("a discard", () => {
     ]);
   });
 
+  test("keeps the whole body with its note", async () => {
+    await put("tickets", { ...ticket, priority: 1 });
+    expect((await type("discard", "--all")).lines.at(-1)).toBe(
+      "would discard 1 letter; say the same with --yes to do it",
+    );
+    expect((await type("discard", "--all", "--yes")).code).toBe(0);
+    expect(await bodiesIn("orders")).toMatchObject([
+      { detail: { body: JSON.stringify({ ...ticket, priority: 1 }) } },
+    ]);
+  });
+
+  test("of what a note cannot keep asks for a file", async () => {
+    const body = JSON.stringify({ ...ticket, parameters: { year: '"'.repeat(30_000) } });
+    const id = await put("tickets", body);
+    const refused = await type("discard", "--all", "--yes");
+    expect(refused.code).toBe(1);
+    expect(refused.lines[0]).toMatch(/^stays: .*too large for the note: name a file \(--export\)$/);
+    const file = join(stages, "large.jsonl");
+    expect((await type("discard", "--all", "--yes", "--export", file)).code).toBe(0);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ messageId: id, body });
+    expect(await bodiesIn("orders")).toMatchObject([{ detail: { message_id: id, body: null } }]);
+  });
+
   test("that cannot be noted discards nothing", async () => {
     const id = await put("sweep", { schedule: "sweep" });
     await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-orders`) }));
-    expect((await type("discard", "--all")).error?.message).toMatch(/signalbox-test-orders/);
+    expect((await type("discard", "--all", "--yes")).error?.message).toMatch(
+      /signalbox-test-orders/,
+    );
     expect(await lettersIn("sweep")).toEqual([id]);
   });
 });
+
+describe("a letter is meant by", () => {
+  const at = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const put2 = async () => {
+    const young = { failed_at: at(5), error_name: "PoisonMessageError", run_id: "R-1" };
+    const old = { failed_at: at(300), error_name: "PlatformTroubleError", run_id: "R-2" };
+    return [
+      await put("turns", turn("R-1"), { ...young, reason: 'there is no workload "x"' }),
+      await put("turns", turn("R-2"), { ...old, reason: "waited 1000 times" }),
+    ] as const;
+  };
+  const meant = async (...args: string[]) => {
+    const { lines } = await type("list", "--json", ...args);
+    return (JSON.parse(lines.join("")) as { runId: string }[]).map(({ runId }) => runId);
+  };
+
+  test("its run, error, reason, time or message", async () => {
+    const [first] = await put2();
+    for (const args of [
+      ["--run", "R-1"],
+      ["--error", "PoisonMessageError"],
+      ["--reason", "NO WORKLOAD"],
+      ["--since", "1h"],
+      ["--message", first.slice(0, 8)],
+      ["--queue", "turns", "--since", "1h", "--reason", "no"],
+    ])
+      expect(await meant(...args)).toEqual(["R-1"]);
+    expect(await meant("--until", "1h")).toEqual(["R-2"]);
+    expect((await meant("--run", "R-1", "--run", "R-2")).toSorted()).toEqual(["R-1", "R-2"]);
+    expect(await meant("--limit", "1")).toHaveLength(1);
+  });
+
+  test("nothing that is there: that is no success, for whatever is asked", async () => {
+    await put2();
+    for (const action of ["list", "show", "replay", "discard"])
+      expect((await type(action, "--run", "NOPE")).code).toBe(3);
+    expect((await type("discard", "--run", "NOPE", "--yes")).code).toBe(3);
+  });
+});
+
+test("what others hold is said, instead of saying that there is nothing", async () => {
+  await put("turns", turn("R-1"));
+  await receiveAll(sqs, server.queueUrl(dlqOf("turns").queueName));
+  const { lines, complaints } = await type("list");
+  expect(lines).toEqual(["no dead letters"]);
+  expect(complaints).toEqual([
+    "about 1 more is in somebody else's hands at this moment: look again in a minute",
+  ]);
+});
+
+describe("a mended letter", () => {
+  const tooMuch = { ...ticket, limits: { attempts: 9 } };
+
+  test("is judged as it is sent, and the old body is kept with the new one", async () => {
+    await put("tickets", tooMuch, { reason: "too many" });
+    const before = await type("replay", "--run", "R-2", "--yes");
+    expect(before.code).toBe(1);
+    expect(before.lines[0]).toMatch(
+      /^stays: .*limits.attempts is 9, but the recipe allows at most 3/,
+    );
+    const mended = await type("replay", "--run", "R-2", "--set", "limits.attempts=2", "--yes");
+    expect(mended.code).toBe(0);
+    expect(await bodiesIn("tickets")).toMatchObject([{ ...ticket, limits: { attempts: 2 } }]);
+    const [note] = (await bodiesIn("orders")) as { detail: { body: string; after: string } }[];
+    expect(JSON.parse(note?.detail.body ?? "")).toEqual(tooMuch);
+    expect(JSON.parse(note?.detail.after ?? "")).toMatchObject({ limits: { attempts: 2 } });
+  });
+
+  test("may be one that nobody could read, if a person writes it anew", async () => {
+    await put("tickets", { ...ticket, priority: 1 });
+    expect((await type("replay", "--run", "R-2", "--set", "priority=", "--yes")).code).toBe(0);
+    expect(await bodiesIn("tickets")).toMatchObject([ticket]);
+  });
+
+  test("with a slip of the hand is told what was meant", async () => {
+    await put("tickets", { ...ticket, parameters: { yaer: 2015 } });
+    await put("tickets", { ...ticket, ticket_id: "R-3", workload: "nightly-reprot" });
+    const { lines } = await type("replay", "--all");
+    expect(lines.join("\n")).toMatch(/parameters\.yaer is no parameter.*did you mean year\?/);
+    expect(lines.join("\n")).toMatch(/no workload "nightly-reprot": did you mean nightly-report\?/);
+  });
+});
+
+test("Ctrl-C lets go of what is in hand, and says that the rest is where it was", async () => {
+  for (let i = 0; i < 30; i++) await put("turns", turn(`R-${i}`));
+  const acting = type("replay", "--all", "--yes", "--rate", "20");
+  await until("the first are replayed", async () => (await bodiesIn("turns")).length > 0);
+  ctrlC.abort();
+  const { code, complaints, lines } = await acting;
+  expect(code).toBe(130);
+  expect(complaints.at(-1)).toMatch(/^interrupted: .* all other letters are where they were$/);
+  const done = lines.filter((line) => line.startsWith("replayed")).length;
+  expect(done).toBeGreaterThan(0);
+  ctrlC = new AbortController();
+  expect((await type("list", "--json")).lines.filter((line) => line.startsWith("{"))).toHaveLength(
+    30 - done,
+  );
+  // The same words again do the rest.
+  ctrlC = new AbortController();
+  expect((await type("replay", "--all", "--yes")).code).toBe(0);
+  expect(await lettersIn("turns")).toEqual([]);
+});
+
+describe("a mess of 200 letters in five kinds", () => {
+  const many = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+  const spill = async () => {
+    const send = (i: number, body: unknown, reason: string, error_name: string) =>
+      put("tickets", body, { reason, error_name, run_id: `M-${i}` });
+    const of = (i: number, more: object = {}) => ({
+      ticket_id: `M-${i}`,
+      workload: "nightly-report",
+      ...more,
+    });
+    for (const i of many(0, 60))
+      await send(
+        i,
+        of(i, { workload: "nightly" }),
+        'there is no workload "nightly"',
+        "PoisonMessageError",
+      );
+    for (const i of many(60, 40))
+      await send(
+        i,
+        of(i, { limits: { attempts: 5 } }),
+        `limits.attempts is 5, but the recipe allows at most 3`,
+        "PoisonMessageError",
+      );
+    for (const i of many(100, 40))
+      await send(
+        i,
+        of(i, { tries: 1000 }),
+        `waited 1000 times for the platform: ${i}`,
+        "PoisonMessageError",
+      );
+    for (const i of many(140, 40))
+      await send(
+        i,
+        `{"ticket_id": "M-${i}"`,
+        `the message is not JSON: Unterminated ${i}`,
+        "PoisonMessageError",
+      );
+    for (const i of many(180, 20)) await put("turns", turn(`M-${i}`));
+  };
+
+  test("is told apart by one command, and away after five more", async () => {
+    await spill();
+    const grouped = await type("list", "--group");
+    expect(grouped.lines).toHaveLength(1 + 5);
+    expect(grouped.lines[1]).toMatch(/^60 +tickets +PoisonMessageError .*there is no workload/);
+    const commands = [
+      ["replay", "--reason", "no workload", "--set", "workload=nightly-report", "--yes"],
+      ["replay", "--reason", "limits.attempts", "--set", "limits.attempts=3", "--yes"],
+      ["replay", "--reason", "waited", "--yes"],
+      ["discard", "--reason", "not JSON", "--yes"],
+      ["replay", "--error", "ReceivesSpent", "--yes"],
+    ];
+    expect(1 + commands.length).toBeLessThanOrEqual(8);
+    for (const words of commands) expect((await type(...words)).code).toBe(0);
+    expect((await type("list")).lines).toEqual(["no dead letters"]);
+    expect(await countIn("tickets")).toBe(140);
+    expect(await countIn("turns")).toBe(20);
+    expect(await countIn("orders")).toBe(200);
+  }, 120_000);
+});
+
+describe("many letters", () => {
+  test("are all seen, and their number does not decide what is kept of them", async () => {
+    const count = 6_000;
+    const QueueUrl = server.queueUrl(dlqOf("turns").queueName);
+    for (let at = 0; at < count; at += 10)
+      await sqs.send(
+        new SendMessageBatchCommand({
+          QueueUrl,
+          Entries: Array.from({ length: 10 }, (_, i) => ({
+            ...{
+              Id: String(i),
+              MessageBody: JSON.stringify({ ...turn(`R-${at + i}`), said: "x".repeat(4_000) }),
+            },
+          })),
+        }),
+      );
+    const grouped = await type("list", "--group", "--json");
+    expect(JSON.parse(grouped.lines.join(""))).toMatchObject([{ queue: "turns", count }]);
+    expect((await type("list")).lines.at(-1)).toBe(
+      `and ${count - 200} more: --group shows the kinds, --limit more lines`,
+    );
+    expect(await countIn("turns-dead-letters")).toBe(count);
+  }, 120_000);
+});
+
+/** About how many are visible. */
+async function countIn(queue: string): Promise<number> {
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: server.queueUrl(`${STACK}-${queue}`),
+      AttributeNames: ["ApproximateNumberOfMessages"],
+    }),
+  );
+  return Number(Attributes?.ApproximateNumberOfMessages);
+}
 
 test("the region may have the name that CDK knows, too", async () => {
   const id = await put("sweep", { schedule: "sweep" });

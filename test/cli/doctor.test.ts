@@ -10,14 +10,15 @@ import {
   type Answer,
   type Check,
   fail,
-  isHealthy,
+  healthOf,
   linesOf,
   lookAtAll,
   ok,
+  sentenceOf,
   skipped,
+  type WorkspaceCheckOptions,
   warn,
 } from "../../cli/doctor/check.ts";
-import type { WorkspaceCheckOptions } from "../../cli/doctor/workspace-check-options.ts";
 import { workspaceChecks } from "../../cli/doctor/workspace-checks.ts";
 import { letSubmitAs } from "../../cli/principal-roles.ts";
 import { type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
@@ -26,7 +27,7 @@ import type { Stage } from "../../infra/stage.ts";
 import { usualScratchpad } from "../../infra/workloads.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
 import { stageOf, stageText } from "../infra/support.ts";
-import { ioTo } from "./io.ts";
+import { ioTo, typed } from "./io.ts";
 
 let access: WorkspaceAccess;
 let operator: WorkspaceClient;
@@ -418,7 +419,7 @@ describe("where nothing can be reached", () => {
   });
 
   /** The whole command, on a machine from which AWS cannot be reached. */
-  async function typed(auth: string, ...args: string[]) {
+  async function typedWith(auth: string, ...args: string[]) {
     const stages = mkdtempSync(join(tmpdir(), "signalbox-stages-"));
     const text = stageText.replace("{ kind: oauth-m2m, secret: signalbox/test/databricks }", auth);
     writeFileSync(join(stages, "test.yaml"), text);
@@ -426,8 +427,8 @@ describe("where nothing can be reached", () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     const lines: string[] = [];
-    const command = ["--stage", "test", "--stages", stages, "--json", ...args];
-    const code = await doctor.run(command, ioTo(lines));
+    const words = ["--stage", "test", "--stages", stages, "--json", ...args];
+    const code = await typed(doctor, words, ioTo(lines));
     vi.unstubAllEnvs();
     const { answers } = JSON.parse(lines.join("")) as { answers: Answer[] };
     return { code, answers: new Map(answers.map((answer) => [answer.id, answer])) };
@@ -435,7 +436,9 @@ describe("where nothing can be reached", () => {
   const all = async () => [...(await answersOf({ stage: stageFor("whole") })).keys()].toSorted();
 
   test("with a stored secret, neither side can be looked at, and each says so once", async () => {
-    const { code, answers } = await typed("{ kind: oauth-m2m, secret: signalbox/test/databricks }");
+    const { code, answers } = await typedWith(
+      "{ kind: oauth-m2m, secret: signalbox/test/databricks }",
+    );
     expect(code).toBe(1);
     expect(idsOf(answers.values(), "fail")).toEqual(["credentials", "aws account"]);
     for (const id of ["credentials", "aws account"])
@@ -446,7 +449,7 @@ describe("where nothing can be reached", () => {
   });
 
   test("federation has no secret to borrow, which is no fault: the sweep is the proof", async () => {
-    const { answers } = await typed("{ kind: federation, audience: a }");
+    const { answers } = await typedWith("{ kind: federation, audience: a }");
     expect(idsOf(answers.values(), "fail")).toEqual(["aws account"]);
     expect(answers.get("credentials")).toMatchObject({
       status: "skipped",
@@ -456,7 +459,7 @@ describe("where nothing can be reached", () => {
   });
 
   test("without the sweep nothing proves that federation works", async () => {
-    const { code, answers } = await typed("{ kind: federation, audience: a }", "--no-aws");
+    const { code, answers } = await typedWith("{ kind: federation, audience: a }", "--no-aws");
     expect(idsOf(answers.values(), "fail")).toEqual(["credentials"]);
     expect(code).toBe(1);
   });
@@ -504,12 +507,18 @@ describe("answers", () => {
   test.each([
     "AccessDeniedException",
     "AuthorizationErrorException", // SNS
-  ])("not being allowed to look (%s) is no fault of the plane", async (name) => {
-    const denied = Object.assign(new Error("no"), { name });
-    const answers = await lookAtAll([check("one", () => Promise.reject(denied))], () => {});
-    expect(answers[0]?.status).toBe("skipped");
-    expect(isHealthy(answers)).toBe(true);
-  });
+  ])(
+    "not being allowed to look (%s) is no fault of the plane, and nobody calls that healthy",
+    async (name) => {
+      const denied = Object.assign(new Error("no"), { name });
+      const answers = await lookAtAll([check("one", () => Promise.reject(denied))], () => {});
+      expect(answers[0]?.status).toBe("skipped");
+      expect(healthOf(answers)).toEqual({ kind: "unseen", unseen: ["one"] });
+      expect(sentenceOf(healthOf(answers), 1)).toBe(
+        "nothing wrong in what you may look at; 1 of 1 checks could not be made: one",
+      );
+    },
+  );
 
   test.each([
     { answer: { id: "a", ...ok("fine") }, lines: ["ok    a: fine"], healthy: true },
@@ -525,6 +534,6 @@ describe("answers", () => {
     },
   ])("$answer.status is shown with what to do", ({ answer, lines, healthy }) => {
     expect(linesOf(answer as Answer)).toEqual(lines);
-    expect(isHealthy([answer as Answer])).toBe(healthy);
+    expect(healthOf([answer as Answer]).kind).toBe(healthy ? "healthy" : "unhealthy");
   });
 });

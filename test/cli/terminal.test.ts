@@ -2,11 +2,15 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { longestSilentFirst, linesOf as runsLines } from "../../cli/commands/runs.ts";
+import { openColumns, overColumns } from "../../cli/commands/runs.ts";
 import { fail, linesOf, warn } from "../../cli/doctor/check.ts";
+import { linesOf as rowLines } from "../../cli/frame/columns.ts";
+import { momentLines, wrapped } from "../../cli/run/moment-lines.ts";
+import { longestSilentFirst } from "../../cli/run/select-runs.ts";
 import { table, terminalOf } from "../../cli/terminal.ts";
 import { logLineOf, progressLine } from "../../local/plane/progress.ts";
 import { tableOf } from "../../local/plane/table.ts";
+import type { OutcomeFact } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 
 const C0 = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)).join("");
@@ -75,9 +79,32 @@ describe.each(hostile)("$given", ({ text }) => {
     areHarmless(seen);
   });
 
-  test("in the runs that are open", () => {
-    const marker = freshMarker({ run_id: text, chapter: 1 }, 0);
-    areHarmless(runsLines(longestSilentFirst([marker], 1, 1)));
+  test.each([undefined, 80])("in the runs that are open or over, on a screen of %s", (width) => {
+    const { seen, ...terminal } = screen();
+    const open = longestSilentFirst([freshMarker({ run_id: text, chapter: 1 }, 0)], 1, 1);
+    for (const line of rowLines(openColumns, [{ ...open[0]!, workload: text }], width))
+      terminal.print(line);
+    const over = { run_id: text, workload: text, outcome: "failed", reason: text, ended_at: text };
+    for (const line of rowLines(overColumns, [over as unknown as OutcomeFact], width))
+      terminal.print(line);
+    expect(seen).toHaveLength(4);
+    areHarmless(seen);
+  });
+
+  test("in a moment of a run, in as many lines as the screen needs", () => {
+    const { seen, ...terminal } = screen();
+    const moment = { at: text, what: "ticket", chapter: 1, attempt: text, sentence: text } as const;
+    for (const columns of [undefined, 80])
+      for (const line of momentLines({ ...moment, tone: "bad" }, { columns })) terminal.print(line);
+    for (const line of wrapped(text, { columns: 20 })) terminal.print(line);
+    areHarmless(seen);
+  });
+
+  test("in colour, where only the colour is obeyed", () => {
+    const seen: string[] = [];
+    const terminal = terminalOf((line) => seen.push(line), { hasColours: true });
+    terminal.print(["a ", { text, tone: "bad" }]);
+    areHarmless(seen.map((line) => line.replaceAll("\u001b[31m", "").replaceAll("\u001b[39m", "")));
   });
 
   test("in the log, as the local plane shows it", () => {
@@ -111,6 +138,6 @@ test("nothing else writes to the screen", () => {
   // Our own words, or through the one function.
   for (const line of written)
     expect(line).toMatch(
-      /terminalOf\(|shownLine\(|shownText\(|USAGE|allUsages\(\)|usageOf\(|log\(text\)/,
+      /terminalOf\(|shownLine\(|shownText\(|USAGE|log\(text\)|const \{ stdout, stderr|stdout\.on\(|complain: \(line\) =>/,
     );
 });

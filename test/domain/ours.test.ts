@@ -105,6 +105,23 @@ test("the controllers' principals of before are ours, too", () => {
   expect(isCreatedByUs({ ...rest, creator: controllers }, [])).toBe(false);
 });
 
+test.each([
+  { shown: [manifest, "{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"], isOurs: true },
+  { shown: [manifest, "11", "22", "33"], isOurs: true },
+  { shown: [manifest], isOurs: true }, // submitted by the plane of before a deploy
+  { shown: [manifest, "11", "--debug", "33"], isOurs: false },
+  { shown: [manifest, "11", "22", "33", "44"], isOurs: false },
+  { shown: ["11", "11", "22", "33"], isOurs: false },
+])("a run may show its own ids in their places, and nothing else: $shown", ({ shown, isOurs }) => {
+  const parameters = [manifest, "{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"];
+  const payload = accepted.payload.replace(JSON.stringify([manifest]), JSON.stringify(parameters));
+  const strangeness = strangenessOf(
+    { ...ours, tasks: [{ ...task, parameters: shown }] },
+    { ...expected, payload },
+  );
+  expect(strangeness === undefined).toBe(isOurs);
+});
+
 describe("what is kept of a run", () => {
   test("is what was really run", () => {
     expect(seenOf(ours)).toEqual({

@@ -42,6 +42,26 @@ test.each<{ given: string; more: object; fault: string }>([
       "task.env: environment variables need compute.new_cluster (spark_env_vars); elsewhere use parameters",
   },
   {
+    given: "a secret in a variable that Python obeys",
+    more: { secrets: [{ scope: "s", key: "k", env: "PYTHONPATH" }] },
+    fault: "secrets.0.env: must not be a variable that Python, the shell or the executor obeys",
+  },
+  {
+    given: "a secret twice",
+    more: {
+      secrets: [
+        { scope: "s", key: "k" },
+        { scope: "t", key: "k" },
+      ],
+    },
+    fault: "secrets: must name each key once: code asks for a secret by its key",
+  },
+  {
+    given: "a secret's value for its key",
+    more: { secrets: [{ scope: "s", key: "a b/c" }] },
+    fault: "secrets.0.key: must be a secret's key: letters, digits, - _ ., at most 128",
+  },
+  {
     given: "libraries on serverless compute",
     more: { task: { ...task, libraries: [{ pypi: { package: "numpy" } }] } },
     fault:

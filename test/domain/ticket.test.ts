@@ -168,7 +168,10 @@ test("what is submitted: one task, no retries of Databricks' own, a timeout, a q
     tasks: [
       {
         task_key: "main",
-        spark_python_task: { python_file: "/Volumes/run.py", parameters: ["/Volumes/m.json"] },
+        spark_python_task: {
+          python_file: "/Volumes/run.py",
+          parameters: ["/Volumes/m.json", "{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"],
+        },
         max_retries: 0,
         disable_auto_optimization: true,
         timeout_seconds: 600,
@@ -181,6 +184,24 @@ test("what is submitted: one task, no retries of Databricks' own, a timeout, a q
     timeout_seconds: 600,
     queue: { enabled: true },
   });
+});
+
+test("secrets travel by their address, and a cluster of the attempt's own resolves them itself", () => {
+  const secrets = [
+    { scope: "s", key: "a", env: "A", required: true },
+    { scope: "s", key: "b", env: "B", required: false },
+    { scope: "s", key: "c", required: true },
+  ];
+  const on = (compute: Recipe["task"]["compute"]) => {
+    const { recipe: with_, ...rest } = withCompute({ compute });
+    return submitBodyOf({ ...rest, recipe: { ...with_, secrets } });
+  };
+  expect(on({ new_cluster: { num_workers: 1 } })).toMatchObject({
+    tasks: [{ new_cluster: { spark_env_vars: { A: "{{secrets/s/a}}" } } }],
+  });
+  // What may be missing would keep a cluster from starting; elsewhere the executor reads all.
+  expect(JSON.stringify(on({ new_cluster: { num_workers: 1 } }))).not.toContain("secrets/s/b");
+  expect(JSON.stringify(on({ existing_cluster_id: "1-2" }))).not.toContain("secrets");
 });
 
 test("a recipe's principal outranks the stage's", () => {

@@ -4,7 +4,7 @@ import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, test } from "vitest";
-import { createApp } from "../../infra/create-app.ts";
+import { createApp } from "../../infra/control-plane-stack.ts";
 import { createStack, ownKeyText, scheduledExample, stageOf, stageText } from "./support.ts";
 
 const federation = stageText.replace(

@@ -6,12 +6,9 @@ import * as Scheduler from "@aws-sdk/client-scheduler";
 import * as SecretsManager from "@aws-sdk/client-secrets-manager";
 import * as Sqs from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
-import { bootstrap } from "../../cli/commands/bootstrap.ts";
-import { cancel } from "../../cli/commands/cancel.ts";
-import { deadLetters } from "../../cli/commands/dead-letters.ts";
-import { doctor } from "../../cli/commands/doctor.ts";
-import { retry } from "../../cli/commands/retry.ts";
-import { runs } from "../../cli/commands/runs.ts";
+import { commands } from "../../cli/commands.ts";
+import { programOf } from "../../cli/frame/command-line.ts";
+import { ioTo } from "../cli/io.ts";
 import { resourcesOf, templateOf } from "./support.ts";
 
 const runbook = readFileSync(join(import.meta.dirname, "..", "..", "infra", "runbook.md"), "utf8");
@@ -69,12 +66,7 @@ test.each([
   expect(alarms.filter((alarm) => name.test(alarm.name))).toHaveLength(count);
 });
 
-const usages = new Map(
-  [bootstrap, cancel, deadLetters, doctor, retry, runs].map(({ usage }) => [
-    usage.split(" ")[0],
-    usage,
-  ]),
-);
+const program = programOf("0.0.0", commands, ioTo([]));
 const root = join(import.meta.dirname, "..", "..");
 const documents = [
   "README.md",
@@ -89,12 +81,18 @@ const typed = (text: string) =>
 test.each([...new Set([...typed(runbook), ...documents.flatMap(typed)])])(
   "signalbox %s can be typed",
   (words) => {
-    const [command, ...rest] = words.split(/\s+/);
-    const usage = usages.get(command) ?? "";
-    expect(usage).not.toBe("");
-    for (const flag of rest.filter((word) => word.startsWith("--"))) expect(usage).toContain(flag);
-    expect(rest).toContain("--stage");
-    if (/^(cancel|retry)/.test(words)) expect(rest).toContain("--reason");
+    const rest = words.split(/\s+/);
+    let command = program;
+    for (const word of rest)
+      command = command.commands.find((each) => each.name() === word) ?? command;
+    expect(command).not.toBe(program);
+    const known = command.options.flatMap(({ long }) => long ?? []);
+    const flags = rest.filter((word) => word.startsWith("--"));
+    expect(known).toEqual(expect.arrayContaining(flags));
+    const needed = command.options.flatMap(({ mandatory, long }) =>
+      mandatory ? (long ?? []) : [],
+    );
+    expect(flags).toEqual(expect.arrayContaining(needed));
   },
 );
 

@@ -3,8 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Template } from "aws-cdk-lib/assertions";
-import { ControlPlaneStack } from "../../infra/control-plane-stack.ts";
-import { createApp } from "../../infra/create-app.ts";
+import { ControlPlaneStack, createApp } from "../../infra/control-plane-stack.ts";
 import { parseStage, type Stage } from "../../infra/stage.ts";
 import type { ScheduledWorkload } from "../../infra/workloads.ts";
 

@@ -7,10 +7,9 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import type { Context, SQSEvent } from "aws-lambda";
-import { REGION } from "../../local/aws/account.ts";
 import { type Invocation, startMapping } from "../../local/aws/event-source-mapping.ts";
 import { lambdaFunction } from "../../local/aws/lambda-function.ts";
-import { queueArn } from "../../local/aws/queue-shape.ts";
+import { queueArn, REGION } from "../../local/aws/queue-shape.ts";
 import { startSqs } from "../../local/aws/sqs-server.ts";
 
 export const QUEUE_ARN = queueArn("work");

@@ -10,9 +10,8 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { REGION } from "../../local/aws/account.ts";
 import { createPrincipals } from "../../local/aws/principals.ts";
-import { queueShapes } from "../../local/aws/queue-shape.ts";
+import { queueShapes, REGION } from "../../local/aws/queue-shape.ts";
 import { type SqsServer, startSqs } from "../../local/aws/sqs-server.ts";
 import { type Aws, startAws } from "../../local/aws/start-aws.ts";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";

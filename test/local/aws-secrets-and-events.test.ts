@@ -8,9 +8,9 @@ import {
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { REGION } from "../../local/aws/account.ts";
 import { type AwsJsonServer, startAwsJsonServer } from "../../local/aws/aws-json-server.ts";
 import { type BusEvent, eventBridge } from "../../local/aws/event-bridge.ts";
+import { REGION } from "../../local/aws/queue-shape.ts";
 import { createSecretsManager, type SecretsManager } from "../../local/aws/secrets-manager.ts";
 
 const credentials = { accessKeyId: "test", secretAccessKey: "test" };

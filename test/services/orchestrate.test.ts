@@ -216,6 +216,7 @@ test("a plan holds what the ticket asked for, by the recipe of its day", async (
     single_iteration: true,
     allow_failures: true,
     scratchpad: manifest.scratchpad.replace("/scratchpad/", "/churn_files/"),
+    state_path: "/Volumes/main/ops/churn_files/run_ORD-1/state",
   });
 });
 

@@ -14,6 +14,9 @@ const name = attemptName(planeId, first);
 const watched = ["send watches 1.1 #0 in 5 s", "send records 1.1 submission"];
 const ticket = { ticket: ticketFact };
 
+/** What the platform puts its ids in place of. */
+const ownIds = ["{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"];
+
 test("a submission says what was sent, by whom it is known, and until when it may run", async () => {
   const plane = createPlane();
   await plane.given({ ...ticket, manifest });
@@ -42,7 +45,10 @@ test("a submission says what was sent, by whom it is known, and until when it ma
         {
           task_key: "main",
           python_file: settings.executorPath,
-          parameters: [`${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`],
+          parameters: [
+            `${settings.plansVolume}/run_ORD-1/iter_001.attempt_001.manifest.json`,
+            ...ownIds,
+          ],
         },
       ],
     },
@@ -70,7 +76,11 @@ test("a submission says what was sent, by whom it is known, and until when it ma
   const runName = `signalbox/${planeId}/ORD-1/1.1 ${manifest.traceparent}`;
   expect(requests).toEqual([{ runName, idempotencyToken, payload }]);
   expect(JSON.parse(payload)).toMatchObject({
-    tasks: [{ spark_python_task: { parameters: [expect.stringMatching(/1\.manifest\.json$/)] } }],
+    tasks: [
+      {
+        spark_python_task: { parameters: [expect.stringMatching(/1\.manifest\.json$/), ...ownIds] },
+      },
+    ],
     run_as: { service_principal_name: settings.runAs },
   });
 });

@@ -35,6 +35,12 @@ type Foreign = {
   readonly endsMs?: number;
 };
 
+type Search = {
+  readonly namePrefix: string;
+  readonly sinceMs: number;
+  readonly untilMs?: number | undefined;
+};
+
 export type Databricks = {
   /** Of this plane, by what they were told to run; a workspace has others. */
   readonly runs: readonly Run[];
@@ -43,7 +49,7 @@ export type Databricks = {
   readonly submit: (request: SubmitRequest, caller: Caller) => SubmitReply;
   readonly get: (id: string, caller: Caller) => RunLook;
   readonly output: (taskRunId: string, caller: Caller) => TaskOutput;
-  readonly find: (namePrefix: string, sinceMs: number, untilMs?: number) => readonly NamedRun[];
+  readonly find: (search: Search, caller: Caller) => readonly NamedRun[];
   readonly listActive: (namePrefix: string) => readonly NamedRun[];
   readonly cancel: (id: string, caller: Caller) => void;
   /** By somebody else; undefined where the token has a run already. */
@@ -57,6 +63,7 @@ export type Databricks = {
   readonly onAccept: ((run: Run, caller: Caller, key: AttemptKey) => void)[];
   readonly onSubmit: ((request: SubmitRequest, caller: Caller) => void)[];
   readonly onLook: ((run: Run, caller: Caller) => void)[];
+  readonly onFind: ((search: Search, caller: Caller) => void)[];
   readonly onStart: ((run: Run, caller: Caller) => void)[];
   readonly onCancel: ((run: Run, caller: Caller) => void)[];
 };
@@ -99,8 +106,10 @@ export function createDatabricks(deps: Deps): Databricks {
         return { kind: "absent", message: "Run output is not available." };
       return outputOf(run.output, printedBy(deps, run));
     },
-    find: (namePrefix, sinceMs, untilMs = NEVER) =>
-      everybodys
+    find: (search, caller) => {
+      const { namePrefix, sinceMs, untilMs = NEVER } = search;
+      for (const listener of self.onFind) listener(search, caller);
+      return everybodys
         .filter(
           (run) =>
             run.name.startsWith(namePrefix) &&
@@ -108,7 +117,8 @@ export function createDatabricks(deps: Deps): Databricks {
             run.startedMs + weather.runsSkewMs <= untilMs + SKEW_MS &&
             isListed(run),
         )
-        .map((run) => namedOf(run, weather.runsSkewMs)),
+        .map((run) => namedOf(run, weather.runsSkewMs));
+    },
     listActive: (namePrefix) =>
       everybodys
         .filter((run) => self.isActive(run) && run.name.startsWith(namePrefix) && isListed(run))
@@ -157,6 +167,7 @@ export function createDatabricks(deps: Deps): Databricks {
     onAccept: [],
     onSubmit: [],
     onLook: [],
+    onFind: [],
     onStart: [],
     onCancel: [],
   };
@@ -384,8 +395,8 @@ export function orderedBy(payload: string): {
 /** What a submission says of its one task. */
 function taskIn(payload: string): Run["task"] {
   const pythonFile = /"python_file":"([^"]*)"/.exec(payload)?.[1] ?? "";
-  const parameters = /"parameters":\["([^"]*)"\]/.exec(payload)?.[1];
-  return { pythonFile, parameters: parameters === undefined ? [] : [parameters] };
+  const parameters = /"parameters":(\["[^\]]*"\])/.exec(payload)?.[1];
+  return { pythonFile, parameters: JSON.parse(parameters ?? "[]") as string[] };
 }
 
 /** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */

@@ -117,6 +117,10 @@ function checkPlan(deps: SafetyDeps, plan: Manifest): void {
     ],
     code_paths: [plan.code_paths, [settings.codebaseVolume]],
     scratchpad: [plan.scratchpad, scratchpadOf(plan, generationOf(deps.files, plan.run_id))],
+    state_path: [
+      plan.state_path,
+      stateOf(scratchpadOf(plan, generationOf(deps.files, plan.run_id))),
+    ],
     plane_id: [plan.plane_id, deps.planeId],
     submittable: [msOf(plan.submit_before) - msOf(plan.created_at), 7 * DAY],
     files: [plan.files, ticket.files.map(readable)],
@@ -124,6 +128,10 @@ function checkPlan(deps: SafetyDeps, plan: Manifest): void {
     traceparent: [plan.traceparent, ticket.traceparent],
   });
 }
+
+/** All attempts of one run share it, and no run has another's. */
+const stateOf = (scratchpad: string): string =>
+  scratchpad.replace(/\/iter_[0-9]+\/attempt_[0-9]+$/, "/state");
 
 /** What is planned is for executors, who may not read the facts: there, only tickets of before have their code. */
 const readable = (file: TicketFact["files"][number]) => ({

@@ -226,7 +226,7 @@ function jobPorts({ call, databricks, stats, controllers }: PortDeps, env: Envir
         call(
           env,
           "jobs.find",
-          () => databricks.find(prefix, sinceMs, untilMs),
+          (caller) => databricks.find({ namePrefix: prefix, sinceMs, untilMs }, caller),
           () => prefix,
         ),
       listActive: (prefix) => call(env, "jobs.listActive", () => databricks.listActive(prefix)),

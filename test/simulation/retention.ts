@@ -24,7 +24,7 @@ export function watchRetention(deps: LivenessDeps): void {
   const reborn = new Set<string>();
   files.onRemoved.push((path, isAncient) => {
     const owner = ancient.find(({ run_id }) => ownerOf(path) === run_id);
-    if (isStep(path)) return;
+    if (isStep(path)) return checkStepsLeft(deps, path);
     const isLitter = owner !== undefined && !reborn.has(owner.run_id);
     const isOldEntry =
       isOver(path) && (path.split("/")[1] ?? "") < expiredBefore(clock.nowMs(), DAYS);
@@ -53,6 +53,15 @@ export function watchRetention(deps: LivenessDeps): void {
     const [left] = remainsOf(files, run_id);
     if (left !== undefined) violate("a run began on the remains of another", left);
   });
+}
+
+/** Where only steps are left, the last of them goes last: without it they would tell of deleting that has only begun. */
+function checkStepsLeft({ files, violate }: LivenessDeps, path: string): void {
+  const run_id = ownerOf(path) ?? "";
+  if (!path.endsWith("/retired_3.json") || remainsOf(files, run_id).length > 0) return;
+  const isLeft = (step: 1 | 2): boolean =>
+    files.get(factRef.retired({ run_id, step })) !== undefined;
+  if (isLeft(1) || isLeft(2)) violate("what is left of the steps looks like an earlier one", path);
 }
 
 /** What others may read goes with its run. */

@@ -95,7 +95,8 @@ const shownAs = (run: Run, words: Words, nowMs: number): DatabricksRun => ({
 });
 
 function taskOf(run: Run, { task, resultState, lifeCycleState }: Words): DatabricksTask {
-  const { pythonFile, parameters } = run.task;
+  const { pythonFile } = run.task;
+  const parameters = shownParameters(run);
   const isOver = lifeCycleState === "TERMINATED";
   const own = task === "none" ? undefined : task;
   return {
@@ -113,6 +114,17 @@ function taskOf(run: Run, { task, resultState, lifeCycleState }: Words): Databri
     terminationCode: undefined,
   };
 }
+
+/** Whether a workspace shows its references, or what it has put in their places, nobody promises. */
+export const shownParameters = ({ task, shows, id, taskRunId }: Run): readonly string[] =>
+  shows === "dbfs"
+    ? task.parameters.map((text) =>
+        text
+          .replace("{{job.id}}", "1")
+          .replace("{{job.run_id}}", id)
+          .replace("{{task.run_id}}", taskRunId),
+      )
+    : task.parameters;
 
 export const urlOf = ({ id }: Pick<Run, "id">): string =>
   `https://workspace.example/?o=1#job/1/run/${id}`;

@@ -2,6 +2,7 @@
 import { createHmac } from "node:crypto";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { factRef } from "../../shared/domain/facts.ts";
+import { attemptName } from "../../shared/domain/payload.ts";
 import { msOf } from "../../shared/domain/time.ts";
 import type { SubmitRequest } from "../../shared/ports.ts";
 import { DAY, MINUTE } from "./clock.ts";
@@ -10,7 +11,7 @@ import { sayDifference } from "./difference.ts";
 import { sha256Of } from "./digest.ts";
 import type { FactEntry } from "./files.ts";
 import { attemptText } from "./ledger.ts";
-import { isHidden } from "./runs.ts";
+import { isHidden, shownParameters } from "./runs.ts";
 import { generationOf, planOf, type SafetyDeps } from "./view.ts";
 import { CLOCKS_OFF_MS_MAX } from "./weather.ts";
 import { executorAfterDeploy, settings } from "./workloads.ts";
@@ -38,7 +39,26 @@ export function watchSubmissions(deps: SafetyDeps): void {
     checkRefusal(deps, submission, { refused, strange });
     checkAccepted(deps, submission, acceptedMs);
   });
+  watchSearches(deps);
 }
+
+/** A call that was under way when the attempt was refused may still have started a run. */
+function watchSearches({ databricks, files, planeId, violate }: SafetyDeps): void {
+  const refusedMs = new Map<string, number>();
+  files.onFact.push(({ ref, fact }) => {
+    if (ref.kind !== "submission" || !("refused" in fact)) return;
+    refusedMs.set(attemptName(planeId, fact), msOf(fact.refused_at));
+  });
+  databricks.onFind.push(({ namePrefix, untilMs }, { purpose }) => {
+    const atMs = refusedMs.get(namePrefix);
+    if (purpose !== "reports" || atMs === undefined || untilMs === undefined) return;
+    if (untilMs < atMs + CALLS_LIVE_MS)
+      violate("a run that a refused call started would not be found", namePrefix);
+  });
+}
+
+/** No call of ours lives longer. */
+const CALLS_LIVE_MS = 2 * MINUTE;
 
 type Asked = {
   readonly tasks: readonly Readonly<Record<string, unknown>>[];
@@ -71,7 +91,12 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
         python_file: payload.includes(executorAfterDeploy)
           ? executorAfterDeploy
           : settings.executorPath,
-        parameters: [copyPath(plan, generationOf(deps.files, key.run_id))],
+        parameters: [
+          copyPath(plan, generationOf(deps.files, key.run_id)),
+          "{{job.id}}",
+          "{{job.run_id}}",
+          "{{task.run_id}}",
+        ],
       },
     ],
   });
@@ -163,7 +188,7 @@ function checkAccepted(
       ...(seen.tasks.length > 0 && {
         parameters: [
           seen.tasks.map(({ parameters }) => parameters),
-          [run.task.parameters],
+          [shownParameters(run)],
         ] as const,
       }),
     });

@@ -101,6 +101,10 @@ class ExecutorTest(unittest.TestCase):
     def command(self) -> list[str]:
         return [sys.executable, str(SOURCE / "run_executor.py")]
 
+    def arguments(self) -> list[str]:
+        """What the platform gives it besides the manifest."""
+        return []
+
     def environment(self, fault: str = "") -> dict[str, str]:
         return {
             **os.environ,
@@ -113,7 +117,7 @@ class ExecutorTest(unittest.TestCase):
     def start(self, manifest: Any, fault: str = "", **options: Any) -> "subprocess.Popen[bytes]":
         """Starts the executor and does not wait for it."""
         process = subprocess.Popen(
-            [*self.command(), self.put_manifest(manifest)],
+            [*self.command(), self.put_manifest(manifest), *self.arguments()],
             env=self.environment(fault),
             stdin=subprocess.DEVNULL,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},

@@ -116,11 +116,11 @@ class ManifestTest(ExecutorTest):
                 self.assertIn(f"the manifest {path} cannot be read", ran.stderr)
 
     def test_it_takes_one_parameter(self) -> None:
-        for parameters in ([], ["a", "b"]):
+        for parameters in ([], ["a", "b"], ["a", "b", "c", "d", "e"]):
             ran = self.called(*parameters)
             self.assertEqual(ran.code, 2)
             self.assertIn(
-                f"one parameter is needed, the manifest's path; there are {len(parameters)}",
+                f"three ids of the run; there are {len(parameters)}",
                 ran.stderr,
             )
 

@@ -157,7 +157,7 @@ class SuccessTest(ExecutorTest):
         self.assertEqual(self.real(f"{folder}again.txt").read_bytes(), b"new")
         self.assertEqual(
             sorted(os.listdir(self.real(SCRATCHPAD))),
-            ["artifacts", "result.json", "stderr.log", "stdout.log"],
+            ["artifacts", "progress.json", "result.json", "stderr.log", "stdout.log"],
         )
 
     def test_files_of_the_same_name_in_different_folders_are_both_kept(self) -> None:

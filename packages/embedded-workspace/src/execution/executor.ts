@@ -9,7 +9,8 @@ import { resolveReferences, UnresolvedReferenceError } from "../runs/references.
 import { prepareCompute } from "./compute.ts";
 import { createSlots } from "./slots.ts";
 import { runTaskProcess } from "./task-process.ts";
-import { TaskSpecError, taskSpec } from "./task-spec.ts";
+import { taskSpec } from "./task-spec.ts";
+import { TaskSpecError } from "./task-spec-error.ts";
 
 export type Executor = {
   /** Never rejects for what a task does; when it resolves, no process of the attempt is left. */

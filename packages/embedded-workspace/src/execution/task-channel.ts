@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import * as z from "zod";
+import type { NotebookPlace } from "./notebook-place.ts";
 
 const Said = z.discriminatedUnion("kind", [
   z.object({
@@ -20,6 +21,14 @@ const Said = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("secretKeys"), scope: z.string() }),
   z.object({ kind: z.literal("secretScopes") }),
   z.object({ kind: z.literal("credentials") }),
+  z.object({ kind: z.literal("context"), path: z.string().nullish() }),
+  z.object({ kind: z.literal("notebook"), path: z.string() }),
+  z.object({
+    kind: z.literal("runNotebook"),
+    path: z.string(),
+    arguments: z.record(z.string(), z.string()),
+    timeoutSeconds: z.int().min(0),
+  }),
 ]);
 type Said = z.infer<typeof Said>;
 export type TaskReport = Extract<Said, { kind: "outcome" }>;
@@ -31,7 +40,15 @@ export type TaskQuestions = {
   readonly secretScopes: () => readonly string[];
   /** By which an SDK inside of the task calls the workspace, as the run's identity. */
   readonly credentials: () => { readonly host: string; readonly token: string };
+  /** What the notebook's context tells. */
+  readonly context: (path: string | undefined) => unknown;
+  /** Where a notebook lies, by the path that another one calls it by. */
+  readonly notebook: (path: string) => NotebookPlace;
+  /** dbutils.notebook.run: its exit value. Rejects when it fails or its time is over. */
+  readonly runNotebook: (wanted: WantedNotebook) => Promise<{ readonly result: string }>;
 };
+
+export type WantedNotebook = Omit<Extract<Said, { kind: "runNotebook" }>, "kind">;
 
 export type TaskChannel = {
   /** The last thing a task says, if it got so far. */
@@ -65,33 +82,48 @@ export function listenToTask(channel: Duplex, questions: TaskQuestions): TaskCha
         return questions.secretScopes();
       case "credentials":
         return questions.credentials();
+      case "context":
+        return questions.context(said.path ?? undefined);
+      case "notebook":
+        return questions.notebook(said.path);
+      case "runNotebook":
+        return questions.runNotebook(said);
     }
   };
-  channel.on("error", () => undefined); // a task may die in the middle of a line
-  createInterface({ input: channel }).on("line", (line) => {
+  const lines = createInterface({ input: channel });
+  // A task may die in the middle of a line, and the reader of lines says so once more.
+  for (const stream of [channel, lines]) stream.on("error", () => undefined);
+  lines.on("line", (line) => {
     const message = parse(line);
     if (message === undefined) return;
-    const reply = attempt(() => answer(message.said));
-    if (message.asks) channel.write(`${JSON.stringify(reply)}\n`);
+    const { said, ask } = message;
+    const reply = attempt(() => answer(said));
+    if (ask === undefined) return;
+    void reply.then((how) => channel.write(`${JSON.stringify({ ask, ...how })}\n`));
   });
   return { report: () => report, taskValues: () => values };
 }
 
-function attempt(answer: () => unknown): { value?: unknown; error?: string } {
+/** Begins at once, so that what a task says counts in the order in which it says it. */
+async function attempt(answer: () => unknown): Promise<{ value?: unknown; error?: string }> {
   try {
-    return { value: answer() };
+    return { value: await answer() };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function parse(line: string): { readonly said: Said; readonly asks: boolean } | undefined {
+function parse(line: string): { readonly said: Said; readonly ask?: number } | undefined {
   try {
     const value: unknown = JSON.parse(line);
     const said = Said.safeParse(value);
-    const asks = typeof value === "object" && value !== null && "ask" in value;
-    return said.success ? { said: said.data, asks } : undefined;
+    if (!said.success) return undefined;
+    const asked = Asked.safeParse(value);
+    return { said: said.data, ...(asked.success && { ask: asked.data.ask }) };
   } catch {
     return undefined;
   }
 }
+
+/** The number of a question comes back with its answer. */
+const Asked = z.object({ ask: z.int() });

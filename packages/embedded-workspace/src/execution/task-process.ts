@@ -1,15 +1,23 @@
 // The process of one attempt, from its folder to its log.
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
 import type { Principal } from "../route.ts";
 import { misconfigured, success, timedOut, workloadFailed } from "../runs/endings.ts";
 import type { JobLimits } from "../runs/limits.ts";
-import type { Execution, Outcome } from "../runs/model.ts";
+import { type Execution, type Outcome, type ProcessMark, succeeded } from "../runs/model.ts";
 import type { Task } from "../runs/task-schema.ts";
 import { createLogTail } from "./log-tail.ts";
+import { contextOf } from "./notebook-context.ts";
+import { notebookAt } from "./notebook-place.ts";
 import { type Exit, type GroupProcess, startGroup } from "./process-group.ts";
 import { findPython } from "./python-runtime.ts";
-import { listenToTask, type TaskQuestions, type TaskReport } from "./task-channel.ts";
+import {
+  listenToTask,
+  type TaskQuestions,
+  type TaskReport,
+  type WantedNotebook,
+} from "./task-channel.ts";
 import { createTaskFolder, type TaskFolder } from "./task-folder.ts";
 import { keepLog } from "./task-logs.ts";
 import type { TaskSpec } from "./task-spec.ts";
@@ -34,10 +42,41 @@ const siteFolder = join(import.meta.dirname, "python");
 
 /** Resolves when no process of the attempt is left. @throws Error when it cannot be started */
 export async function runTaskProcess(given: TaskProcess): Promise<Outcome> {
-  const { context, limits, execution, spec } = given;
-  const python = await findPython();
-  const folder = createTaskFolder(context, given.principal, execution.attempt.runId);
+  const { context, limits, execution } = given;
   const log = createLogTail();
+  const tooLong = AbortSignal.timeout(limits.processSecondsMax * 1000);
+  try {
+    const outcome = await runProcess({
+      ...given,
+      id: execution.attempt.runId,
+      depth: 0,
+      signal: AbortSignal.any([given.signal, tooLong]),
+      onStart: (process) => execution.onRunning({ process, resolved: resolvedValues(given.task) }),
+      onOutput: log.add,
+      secrets: new Set(),
+    });
+    return tooLong.aborted ? { ...outcome, ending: timedOut(limits.processSecondsMax) } : outcome;
+  } finally {
+    keepLog(context, execution.attempt.runId, log.bytes(), log.truncated());
+  }
+}
+
+/** A process of an attempt: the task's own, or that of a notebook that it runs. */
+type OneProcess = TaskProcess & {
+  /** Names its folder on this machine. */
+  readonly id: string;
+  /** How many notebooks run each other above this one. */
+  readonly depth: number;
+  readonly onStart: (process: ProcessMark) => void;
+  readonly onOutput: (chunk: Buffer) => void;
+  /** What the attempt has read: notebooks do not show it. */
+  readonly secrets: Set<string>;
+};
+
+async function runProcess(given: OneProcess): Promise<Outcome> {
+  const { context, spec } = given;
+  const python = await findPython();
+  const folder = createTaskFolder(context, given.principal, given.id);
   try {
     const process = await startGroup({
       executable: python.executable,
@@ -49,21 +88,82 @@ export async function runTaskProcess(given: TaskProcess): Promise<Outcome> {
       folder: folder.working,
       label: folder.path,
       environment: environmentOf(given, folder),
-      onOutput: log.add,
+      onOutput: given.onOutput,
     });
-    const channel = listenToTask(process.channel, questionsOf(given));
-    execution.onRunning({ process: process.mark, resolved: resolvedValues(given.task) });
-    const tooLong = AbortSignal.timeout(limits.processSecondsMax * 1000);
-    const signal = AbortSignal.any([given.signal, tooLong]);
-    const { code } = await supervise(process, signal, given.graceMs);
-    const outcome = outcomeOf(code, channel.report());
-    const taskValues = channel.taskValues();
-    if (!tooLong.aborted) return { ...outcome, taskValues };
-    return { ...outcome, taskValues, ending: timedOut(limits.processSecondsMax) };
+    const ended = new AbortController();
+    const signal = AbortSignal.any([given.signal, ended.signal]);
+    const others = new Set<Promise<unknown>>();
+    const channel = listenToTask(process.channel, {
+      ...questionsOf(given),
+      runNotebook: (wanted) => {
+        const other = runNotebook({ ...given, signal }, wanted);
+        others.add(other);
+        return other.finally(() => others.delete(other));
+      },
+    });
+    given.onStart(process.mark);
+    const { code } = await supervise(process, given.signal, given.graceMs);
+    ended.abort(); // notebooks that it ran end with it
+    await Promise.allSettled(others);
+    const outcome = { ...outcomeOf(code, channel.report()), taskValues: channel.taskValues() };
+    return spec.kind === "notebook" && given.depth === 0
+      ? redacted(outcome, given.secrets)
+      : outcome;
   } finally {
-    keepLog(context, execution.attempt.runId, log.bytes(), log.truncated());
     folder.remove();
   }
+}
+
+const notebooksDeepMax = 16;
+
+/**
+ * dbutils.notebook.run: a process of its own, as the platform makes a run of its own. It has the
+ * libraries of the task, and neither its names nor its task values.
+ */
+async function runNotebook(
+  given: OneProcess,
+  { path, arguments: widgets, timeoutSeconds }: WantedNotebook,
+): Promise<{ readonly result: string }> {
+  if (given.depth === notebooksDeepMax)
+    throw new Error(`dbutils.notebook.run goes ${notebooksDeepMax} notebooks deep.`);
+  const place = notebookAt(given.context, path);
+  if (place.language !== "PYTHON")
+    throw new Error(`dbutils.notebook.run executes Python notebooks; "${path}" is in SQL.`);
+  const timeout = timeoutSeconds === 0 ? [] : [AbortSignal.timeout(timeoutSeconds * 1000)];
+  const outcome = await runProcess({
+    ...given,
+    id: `${given.id}-${randomUUID()}`,
+    depth: given.depth + 1,
+    spec: { kind: "notebook", ...place, widgets, libraries: given.spec.libraries },
+    signal: AbortSignal.any([given.signal, ...timeout]),
+    onStart: () => undefined,
+  });
+  const { error, notebookResult = "" } = outcome.output;
+  if (timeout.some((signal) => signal.aborted))
+    throw new Error(`${failedNotebook}: TIMEDOUT: "${path}" took more than ${timeoutSeconds} s`);
+  if (!succeeded(outcome.ending))
+    throw new Error(`${failedNotebook}: FAILED: ${error ?? outcome.ending.message}`);
+  return { result: notebookResult };
+}
+
+const failedNotebook = "com.databricks.NotebookExecutionException";
+
+/** What notebooks show of secrets (docs/facts/databricks.md#notebooks-redact-secrets). */
+function redacted(outcome: Outcome, secrets: ReadonlySet<string>): Outcome {
+  const hidden = (text: string): string =>
+    [...secrets].reduce((left, secret) => left.replaceAll(secret, "[REDACTED]"), text);
+  const { ending, output } = outcome;
+  const { error, errorTrace, notebookResult } = output;
+  return {
+    ...outcome,
+    ending: { ...ending, message: hidden(ending.message) },
+    output: {
+      ...output,
+      ...(error !== undefined && { error: hidden(error) }),
+      ...(errorTrace !== undefined && { errorTrace: hidden(errorTrace) }),
+      ...(notebookResult !== undefined && { notebookResult: hidden(notebookResult) }),
+    },
+  };
 }
 
 async function supervise(
@@ -96,6 +196,7 @@ function environmentOf(given: TaskProcess, folder: TaskFolder): Record<string, s
     ...given.environment,
     PYTHONPATH: siteFolder,
     WORKSPACE_MOUNTS: folder.mountsFile,
+    WORKSPACE_PACKAGES: folder.packages,
   };
 }
 
@@ -107,13 +208,20 @@ function chosenVariables({ execution, task }: TaskProcess): Readonly<Record<stri
   return chosen?.spec?.variables ?? {};
 }
 
-function questionsOf({ context, execution, principal }: TaskProcess): TaskQuestions {
+function questionsOf(given: OneProcess): Omit<TaskQuestions, "runNotebook"> {
+  const { context, execution, principal, secrets } = given;
   return {
     taskValue: (taskKey, key) => execution.scope().run.taskValues[taskKey]?.[key],
-    secret: (scope, key) => context.secrets.get(scope, key, principal),
+    secret: (scope, key) => {
+      const secret = context.secrets.get(scope, key, principal);
+      if (secret.length > 0) secrets.add(secret.toString("utf8"));
+      return secret;
+    },
     secretKeys: (scope) => context.secrets.keys(scope, principal),
     secretScopes: () => context.secrets.readableScopes(principal),
     credentials: () => ({ host: context.url, token: context.principals.issueToken(principal) }),
+    context: (path) => contextOf(given, path),
+    notebook: (path) => notebookAt(context, path),
   };
 }
 

@@ -3,6 +3,8 @@ import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
 import type { RunRecord } from "../runs/model.ts";
 import type { Task } from "../runs/task-schema.ts";
+import { type NotebookPlace, notebookAt } from "./notebook-place.ts";
+import { TaskSpecError } from "./task-spec-error.ts";
 
 /** What python/launcher.py reads. */
 export type TaskSpec = {
@@ -15,21 +17,12 @@ export type TaskSpec = {
   readonly package_name?: string;
   readonly entry_point?: string;
   readonly named_parameters?: Readonly<Record<string, string>>;
+  readonly notebook_path?: string;
+  readonly language?: NotebookPlace["language"];
   readonly widgets?: Readonly<Record<string, string>>;
   /** Requirement lines and paths of wheels. */
   readonly libraries: readonly string[];
 };
-
-/** The task cannot be started as it is written. */
-export class TaskSpecError extends Error {
-  override readonly name = "TaskSpecError";
-  /** The termination code. */
-  readonly code: string;
-  constructor(message: string, options: { readonly cause?: unknown; readonly code?: string } = {}) {
-    super(message, { cause: options.cause });
-    this.code = options.code ?? "INVALID_RUN_CONFIGURATION";
-  }
-}
 
 /** `task` has its references resolved. @throws TaskSpecError */
 export function taskSpec(
@@ -89,8 +82,7 @@ function notebookSpec(
 ): TaskSpec {
   return {
     kind: "notebook",
-    file: notebookFile(context, notebook.notebook_path),
-    shown_file: notebook.notebook_path,
+    ...pythonNotebook(context, notebook.notebook_path),
     widgets: {
       ...notebook.base_parameters,
       ...jobParameters(run),
@@ -133,18 +125,13 @@ function pythonFile(context: WorkspaceContext, given: string, principal: Princip
   return object.path;
 }
 
-function notebookFile(context: WorkspaceContext, path: string): string {
-  const object = context.workspaceFiles.resolve(path);
-  if (object === undefined || object.objectType === "DIRECTORY")
-    throw new TaskSpecError(`Unable to access the notebook "${path}": it does not exist.`, {
-      code: "RESOURCE_NOT_FOUND",
-    });
-  if (object.language !== undefined && object.language !== "PYTHON")
-    throw new TaskSpecError(
-      `The notebook "${path}" is in ${object.language}: the embedded workspace executes Python notebooks.`,
-      { code: "FEATURE_DISABLED" },
-    );
-  return object.path;
+function pythonNotebook(context: WorkspaceContext, path: string): NotebookPlace {
+  const place = notebookAt(context, path);
+  if (place.language === "PYTHON") return place;
+  throw new TaskSpecError(
+    `The notebook "${path}" is in SQL: give its task a warehouse_id, by which it is executed.`,
+    { code: "FEATURE_DISABLED" },
+  );
 }
 
 function taskLibraries(task: Task): string[] {

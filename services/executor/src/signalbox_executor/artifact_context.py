@@ -77,6 +77,61 @@ class Context:
         return self._planned("attempt")
 
     @property
+    def databricks_run_id(self) -> str | None:
+        """The id of this run in Databricks; None where the platform did not say it."""
+        return self._planned("databricks_run_id")
+
+    @property
+    def task_run_id(self) -> str | None:
+        """The id of this task's run in Databricks."""
+        return self._planned("task_run_id")
+
+    @property
+    def job_id(self) -> str | None:
+        """The id of the job in Databricks. A submitted run has a job of its own."""
+        return self._planned("job_id")
+
+    @property
+    def state_path(self) -> str:
+        """A folder of this run, in a Volume: what an attempt left there, the next one finds. No
+        append, no seek and no rename there; a file is written whole. Other code of the same
+        principal may write it, too.
+        """
+        path = self._planned("state_path")
+        if path is None:
+            raise RuntimeError("this attempt was planned before runs had a folder of their own")
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def secret(self, key: str) -> str:
+        """A secret that the recipe names under `secrets`, by its key. What is printed of it is
+        masked; what is written to files is not.
+        """
+        secrets: dict[str, str] = self._planned("secrets")
+        if key not in secrets:
+            raise KeyError(
+                f"{_shown(key)} is no secret of this attempt; there are "
+                f"{', '.join(secrets) or 'none'}: name it under secrets in the recipe. One with "
+                "required: false may be missing: ask `key in context.secrets`"
+            )
+        return secrets[key]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys of the secrets that this attempt was given."""
+        return tuple(self._planned("secrets"))
+
+    def progress(self, fraction: float | None, text: str = "") -> None:
+        """How far it is, from 0 to 1 (None: nobody knows), and a line for people. It decides
+        nothing, and the last one counts.
+        """
+        if fraction is not None and not 0 <= fraction <= 1:
+            raise ValueError(f"a fraction must be a number from 0 to 1, not {_shown(fraction)}")
+        line = head(str(text), 4 * SUMMARY_CHARS_MAX)
+        number = None if fraction is None else float(fraction)
+        self._tell({"report": "progress", "fraction": number, "text": line})
+
+    @property
     def traceparent(self) -> str:
         """W3C trace context; also in the environment variable TRACEPARENT."""
         return self._planned("traceparent")

@@ -8,9 +8,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from .heartbeat import Heartbeat
 from .logs import BoundedLog
+from .masking import masking
 from .reports import Reports
 from .result import failure_of, without_secrets
+from .secret_source import SecretError, read_secrets
 from .stop_signal import Events, Stopped, StopSignal
 from .supervise import End, run_artifact
 from .volume import FileMismatchError, copy_verified, open_at_once, retried
@@ -30,6 +33,7 @@ class Ending:
 
 def run_attempt(
     manifest: dict[str, Any],
+    ids: dict[str, str | None],
     stop: StopSignal,
     events: Events,
     stdout: BoundedLog,
@@ -42,10 +46,11 @@ def run_attempt(
     try:
         # A real path, because the artifact's files are told by the folder that they are in.
         root = os.path.realpath(tempfile.mkdtemp(prefix="signalbox-"))
-        plan = _prepared(manifest, root, stop)
+        plan = {**_prepared(manifest, root, stop), **ids, **_secrets(manifest)}
         work = os.path.join(root, "work")
         seconds = manifest["policy"]["timeout_seconds"]
-        end = run_artifact(plan, work, seconds, stop, events, reports, stdout, stderr)
+        with Heartbeat(manifest, ids, reports.progress):
+            end = run_artifact(plan, work, seconds, stop, events, reports, stdout, stderr)
         error = _judged(end, stop, reports, seconds)
         if end.how == "stopped":
             stopped_by = stop.signal_number
@@ -56,6 +61,8 @@ def run_attempt(
     except Stopped as stopped:
         stopped_by = stopped.signal_number
         error = _terminated(stopped.signal_number, when)
+    except SecretError as missing:
+        error = failure_of("SecretError", str(missing))
     except FileMismatchError as mismatch:
         error = failure_of("FileMismatch", str(mismatch))
     except Exception as unexpected:
@@ -89,11 +96,23 @@ def _prepared(manifest: dict[str, Any], root: str, stop: StopSignal) -> dict[str
             for name in ("run_id", "workload", "iter_n", "attempt", "parameters", "capsule")
         },
         **{name: manifest[name] for name in ("entry", "code_paths", "scratchpad", "traceparent")},
+        "state_path": manifest.get("state_path"),
         "writes": manifest["policy"]["writes"],
         "allowed_modules": manifest["policy"]["allowed_modules"],
         "files": {file["name"]: os.path.join(files, file["name"]) for file in manifest["files"]},
         "outbox": outbox,
     }
+
+
+def _secrets(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The values by their keys and by their variables. From here on this process masks them."""
+    wanted = manifest.get("secrets", [])
+    values = read_secrets(wanted, manifest.get("run_as", "<its application id>"))
+    for value in values.values():
+        masking.hide(value)
+    named = {each["env"]: each["key"] for each in wanted if "env" in each}
+    variables = {name: values[key] for name, key in named.items() if key in values}
+    return {"secrets": values, "variables": variables}
 
 
 def _judged(

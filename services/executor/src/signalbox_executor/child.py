@@ -22,6 +22,7 @@ from .limits import (
     SUMMARY_CHARS_MAX,
     TRACE_CHARS_MAX,
 )
+from .masking import masking
 from .redact import redacted_and_cut
 from .text import head, head_and_tail
 
@@ -35,6 +36,7 @@ def main(report_fd: int) -> NoReturn:
     """Reads the plan from stdin, runs the artifact, reports its end, and exits at once."""
     plan = json.load(sys.stdin.buffer)  # cut short, if the executor died: then nothing runs
     _settle(report_fd)
+    _take_secrets(plan)
     send = _sender(report_fd)
     own_pid = os.getpid()
     context = signalbox_executor.context
@@ -86,6 +88,13 @@ def run_entry(plan: dict[str, Any]) -> dict[str, Any] | None:
 def _compiled(entry: str) -> CodeType:
     with open(entry, "rb") as file:
         return compile(file.read(), entry, "exec", dont_inherit=True)
+
+
+def _take_secrets(plan: dict[str, Any]) -> None:
+    """Into the environment only now: what a process was started with, its neighbours may read."""
+    for value in plan["secrets"].values():
+        masking.hide(value)
+    os.environ.update(plan["variables"])
 
 
 def _settle(report_fd: int) -> None:

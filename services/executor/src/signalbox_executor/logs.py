@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from .limits import FORWARD_BYTES_MAX, LOG_BYTES_MAX
+from .masking import MaskedStream, masking
 from .text import tail
 
 _CHUNK_BYTES = 64 * 1024
@@ -91,8 +92,10 @@ def pump(fd: int, log: BoundedLog) -> threading.Thread:
     """Reads a pipe to its end in a thread of its own."""
 
     def read() -> None:
+        masked = MaskedStream(masking)
         while chunk := os.read(fd, _CHUNK_BYTES):
-            log.add(chunk)
+            log.add(masked.take(chunk))
+        log.add(masked.end())
 
     thread = threading.Thread(target=read, name=f"pump-{fd}", daemon=True)
     thread.start()

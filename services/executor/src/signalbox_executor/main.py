@@ -19,6 +19,7 @@ from . import volume
 from .attempt import Ending, run_attempt
 from .evidence import block
 from .harmless import harmless
+from .heartbeat import run_ids
 from .limits import LOG_TAIL_CHARS_MAX
 from .logs import BoundedLog
 from .manifest import ManifestError, ManifestFile, identity_of, parse_manifest, read_manifest_file
@@ -80,8 +81,11 @@ def main(arguments: list[str]) -> Exit:
     clock = Clock(datetime.now(timezone.utc), time.monotonic())
     make_undumpable()
     own = Own(OwnStream(sys.stdout), OwnStream(sys.stderr))
-    if len(arguments) != 1:
-        sentence = f"one parameter is needed, the manifest's path; there are {len(arguments)}"
+    if len(arguments) not in (1, 4):
+        sentence = (
+            "one parameter is needed, the manifest's path, or it and three ids of the run; there "
+            f"are {len(arguments)}"
+        )
         return own.say(Exit(EXIT_MANIFEST, sentence))
     events: Events = queue.SimpleQueue()
     with StopSignal(events) as stop:
@@ -93,7 +97,7 @@ def main(arguments: list[str]) -> Exit:
             manifest = parse_manifest(file)
         except ManifestError as error:
             return _refuse_manifest(own, file, error, clock)
-        return _run(own, manifest, file, clock, stop, events)
+        return _run(own, manifest, file, clock, run_ids(arguments[1:]), stop, events)
 
 
 def _run(
@@ -101,6 +105,7 @@ def _run(
     manifest: dict[str, Any],
     file: ManifestFile,
     clock: Clock,
+    ids: dict[str, str | None],
     stop: StopSignal,
     events: Events,
 ) -> Exit:
@@ -115,7 +120,7 @@ def _run(
         sentence = f"the scratchpad cannot be used, so nothing was run: {error}"
         return own.say(Exit(EXIT_NOT_WRITTEN, sentence))
     stdout, stderr = BoundedLog(own.stdout.forward), BoundedLog(own.stderr.forward)
-    ending = run_attempt(manifest, stop, events, stdout, stderr)
+    ending = run_attempt(manifest, ids, stop, events, stdout, stderr)
     exit, content = _conclude(own, manifest, file, clock, ending, stdout, stderr)
     stdout.forward_rest()
     stderr.forward_rest()

@@ -9,7 +9,8 @@ import os
 import re
 from collections.abc import Callable
 
-MASK = "[REDACTED]"
+from .masking import MASK, masking
+
 CONTEXT_CHARS = 4_096
 """How much more than is kept should be looked at where a text is cut: half a secret is hard to
 recognize.
@@ -46,6 +47,7 @@ _shapes = [re.compile(shape) for shape in _SHAPES]
 
 def redacted(text: str) -> str:
     """The same text, with [REDACTED] in the place of each secret that is recognized."""
+    text = masking.text(text)
     for value in _secret_values():
         text = text.replace(value, MASK)
     for shape in _shapes:

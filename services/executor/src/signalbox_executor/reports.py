@@ -8,14 +8,17 @@ import os
 import threading
 from typing import Any
 
+from .heartbeat import Progress
 from .json_value import NotJsonError, capsule_of, output_of
 from .limits import (
     ARTIFACTS_MAX,
     METRICS_MAX,
     REPORT_LINE_BYTES_MAX,
+    SUMMARY_CHARS_MAX,
     TABLES_MAX,
 )
-from .text import is_metric_name, is_misleading
+from .masking import masking
+from .text import head, is_metric_name, is_misleading
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -35,6 +38,7 @@ class Reports:
         """Threads that the main program left running when it came to its end."""
         self.end: dict[str, Any] | None = None
         """The last report: how the artifact ended. None: it never came to its end."""
+        self.progress = Progress()
         self._writes = writes
 
     def take(self, line: bytes) -> None:
@@ -50,7 +54,11 @@ class Reports:
         self._refuse(f"a report of the artifact is longer than {REPORT_LINE_BYTES_MAX:,} bytes")
 
     def _take(self, kind: str, report: dict[str, Any]) -> None:
-        if kind == "metric":
+        if kind == "progress":
+            self.progress.say(report["fraction"], report["text"])
+        elif masking.text(str(report.get("name"))) != str(report.get("name")):
+            self._refuse(f"the name of a {kind} holds a secret: names are public")
+        elif kind == "metric":
             self._metric(report["name"], report["value"])
         elif kind == "table":
             self._table(str(report["name"]))
@@ -109,10 +117,13 @@ class Reports:
     def _end(self, report: dict[str, Any]) -> None:
         """The artifact may have written this report itself, past the context that checks it."""
         self.end = {**report, "capsule": {}, "output": None}
+        for name in ("summary", "finished"):
+            if isinstance(text := report.get(name), str):
+                self.end[name] = head(masking.text(text), SUMMARY_CHARS_MAX)
         try:
             if report["error"] is None:
-                self.end["capsule"] = capsule_of(report["capsule"])
-            self.end["output"] = output_of(report["output"])
+                self.end["capsule"] = capsule_of(masking.json(report["capsule"]))
+            self.end["output"] = output_of(masking.json(report["output"]))
         except NotJsonError as error:
             self._refuse(str(error))
 

@@ -89,6 +89,12 @@ def write_file(path: str, content: bytes) -> None:
     retried(write)
 
 
+def write_once(path: str, content: bytes) -> None:
+    """The same in one try, for what is written again anyway. Raises OSError."""
+    with _created(path, "wb") as file:
+        file.write(content)
+
+
 def write_result(path: str, content: bytes) -> None:
     """Creates result.json, once, and reads it back. The same content may be there already.
 

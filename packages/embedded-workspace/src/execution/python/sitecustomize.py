@@ -1,4 +1,5 @@
-"""Runs in each Python process of a task before anything else: shows it /Volumes and /Workspace.
+"""Runs in each Python process of a task before anything else: shows it /Volumes and /Workspace, and
+the libraries of the task.
 
 Found through PYTHONPATH. The program gets its environment back as it was; children get ours again
 (children.py).
@@ -12,6 +13,7 @@ _here = os.path.dirname(os.path.abspath(__file__))
 
 def _start():
     policy = os.environ.pop("WORKSPACE_MOUNTS", None)
+    folder = os.environ.pop("WORKSPACE_PACKAGES", "")
     run = os.environ.pop("WORKSPACE_TASK_RUN", "")
     leader = int(os.environ.pop("WORKSPACE_TASK_LEADER", os.getpid()))  # the first is the launcher
     entries = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
@@ -19,9 +21,10 @@ def _start():
     if rest:
         os.environ["PYTHONPATH"] = os.pathsep.join(rest)
     if policy is not None:
-        from _workspace import install
+        from _workspace import install, packages
 
-        install.install(policy, _here, run, leader)
+        install.install(policy, _here, folder, run, leader)
+        packages.put_on_path(packages.path_entries(folder), folder)
     sys.path[:] = [entry for entry in sys.path if entry != _here]
 
 

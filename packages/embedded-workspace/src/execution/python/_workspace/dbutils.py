@@ -2,10 +2,12 @@
 
 import base64
 import json
+import posixpath
 
 from _workspace.channel import WorkspaceError
+from _workspace.context import EntryPoint, NotebookContext
 from _workspace.dbutils_fs import FileSystem
-from _workspace.notebook import run_notebook
+from _workspace.widgets import Widgets
 
 
 class NotebookExit(BaseException):
@@ -16,16 +18,12 @@ class NotebookExit(BaseException):
         self.value = value
 
 
-class InputWidgetNotDefined(Exception):
-    """The platform's name for a widget that is not there."""
-
-
 class DBUtils:
     def __init__(self, channel, spec):
         self.secrets = Secrets(channel)
         self.jobs = Jobs(channel)
         self.widgets = Widgets(spec.get("widgets", {}))
-        self.notebook = Notebook(self, spec)
+        self.notebook = Notebook(channel, spec)
         self.fs = FileSystem()
         self.library = Library()
         self.credentials = lambda: channel.ask("credentials")
@@ -104,130 +102,64 @@ class TaskValues:
         return default
 
 
-class Widgets:
-    def __init__(self, given):
-        self._given = given
-        self._defined = {}
-
-    def _define(self, name, defaultValue):
-        self._defined[name] = defaultValue
-
-    def text(self, name, defaultValue="", label=None):
-        self._define(name, defaultValue)
-
-    def dropdown(self, name, defaultValue, choices, label=None):
-        self._define(name, defaultValue)
-
-    combobox = dropdown
-    multiselect = dropdown
-
-    def get(self, name):
-        for values in (self._given, self._defined):
-            if name in values:
-                return values[name]
-        raise InputWidgetNotDefined(f"No input widget named {name} is defined")
-
-    getArgument = get
-
-    def getAll(self):
-        return {**self._defined, **self._given}
-
-    def remove(self, name):
-        self._defined.pop(name, None)
-        self._given.pop(name, None)
-
-    def removeAll(self):
-        self._defined.clear()
-        self._given.clear()
-
-
 class Notebook:
-    def __init__(self, dbutils, spec):
-        self._dbutils = dbutils
+    def __init__(self, channel, spec):
+        self._channel = channel
         self._spec = spec
+        self._context = NotebookContext(channel, spec)
 
     @property
     def entry_point(self):
-        """The old way to the context, through Py4J:
-        `entry_point.getDbutils().notebook().getContext()`.
-        """
         return EntryPoint(self)
 
     def getContext(self):
-        return NotebookContext(self._dbutils, self._spec)
+        return self._context
 
     def exit(self, value):
         raise NotebookExit(str(value))
 
+    def find(self, path, caller=None):
+        """`{file, notebook_path, language}`; a relative path is one beside the caller.
+
+        @raise WorkspaceError where there is no such notebook
+        """
+        caller = (caller or self._spec).get("notebook_path", "/")
+        absolute = posixpath.normpath(posixpath.join(posixpath.dirname(caller), path))
+        return self._channel.ask("notebook", path=absolute)
+
     def run(self, path, timeout_seconds=0, arguments=None):
-        """Runs another notebook in this process, with its own widgets. Returns its exit value."""
-        inner = {
-            **self._spec,
-            "file": _beside(self._spec["file"], path),
-            "widgets": dict(arguments or {}),
-        }
-        utils = DBUtils.__new__(DBUtils)
-        vars(utils).update(vars(self._dbutils))
-        utils.widgets = Widgets(inner["widgets"])
-        utils.notebook = Notebook(utils, inner)
+        """Runs another notebook in a process of its own, as the platform does in a run of its own.
+        Returns its exit value.
+
+        @raise WorkflowException when it fails, or its time is over
+        """
         try:
-            run_notebook(inner, utils)
-        except NotebookExit as exit:
-            return exit.value
-        return ""
+            found = self.find(path)
+            given = {str(name): str(value) for name, value in (arguments or {}).items()}
+            answer = self._channel.ask(
+                "runNotebook",
+                path=found["notebook_path"],
+                arguments=given,
+                timeoutSeconds=max(0, int(timeout_seconds)),
+            )
+        except WorkspaceError as error:
+            raise WorkflowException(str(error)) from None
+        return answer["result"]
 
 
-class EntryPoint:
-    def __init__(self, notebook):
-        self._notebook = notebook
-
-    def getDbutils(self):
-        return self
-
-    def notebook(self):
-        return self._notebook
-
-
-class NotebookContext:
-    """What programs read from it: where they are, and a token. Values come in boxes, as Scala's
-    Option.
-    """
-
-    def __init__(self, dbutils, spec):
-        self._dbutils = dbutils
-        self._spec = spec
-
-    def apiUrl(self):
-        return Box(self._dbutils.credentials()["host"])
-
-    def apiToken(self):
-        return Box(self._dbutils.credentials()["token"])
-
-    def notebookPath(self):
-        return Box(self._spec.get("shown_file"))
-
-
-class Box:
-    def __init__(self, value):
-        self._value = value
-
-    def get(self):
-        return self._value
-
-
-def _beside(file, path):
-    import os
-
-    return (
-        path
-        if path.startswith("/")
-        else os.path.normpath(os.path.join(os.path.dirname(file), path))
-    )
+class WorkflowException(Exception):
+    """What `dbutils.notebook.run` raises, whatever the other notebook raised."""
 
 
 class Library:
+    def __init__(self):
+        self._restart = False
+
     def restartPython(self):
-        """Nothing to restart: libraries are there before the task begins."""
+        """When the cell is over, the notebook goes on as in a new Python: without its names."""
+        self._restart = True
 
-
-__all__ = ["DBUtils", "NotebookExit", "WorkspaceError"]
+    def take_restart(self):
+        """Whether somebody has asked for it since the last time."""
+        asked, self._restart = self._restart, False
+        return asked

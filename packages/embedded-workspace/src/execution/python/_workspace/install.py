@@ -13,9 +13,10 @@ import sys
 from _workspace import children, files, guards, mounts, paths
 
 
-def install(policy_file, site_folder, run, leader):
+def install(policy_file, site_folder, packages, run, leader):
     cover = {
         "WORKSPACE_MOUNTS": policy_file,
+        "WORKSPACE_PACKAGES": packages,
         "WORKSPACE_TASK_RUN": run,
         "WORKSPACE_TASK_LEADER": str(leader),
         "PYTHONPATH": site_folder,

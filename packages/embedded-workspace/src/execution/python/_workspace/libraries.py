@@ -1,47 +1,51 @@
 """The libraries of a task. Wheels are unpacked; anything from a package index must already be
 installed.
+
+Each wheel gets a folder of its own below the task's packages. Every Python process of the task has
+all of them on its path (sitecustomize.py), as each sees the environment on the platform.
 """
 
 import importlib.metadata
 import os
 import re
-import sys
 import zipfile
+
+from _workspace import packages, requirements
+from _workspace.requirements import RequirementError, Wanted
 
 
 class LibraryError(Exception):
     """A library cannot be had."""
 
 
-def install(libraries, folder):
-    """Requirement lines and paths of wheels, in order. The unpacked ones go first on sys.path."""
-    lines = [line for library in libraries for line in _lines(library)]
-    wheels = [line for line in lines if line.endswith(".whl")]
-    if wheels:
-        os.makedirs(folder, exist_ok=True)
-        sys.path.insert(0, folder)
-    needed = [need for wheel in wheels for need in _unpack(wheel, folder)]
-    importlib.invalidate_caches() if wheels else None
-    for line in [line for line in lines if not line.endswith(".whl")] + needed:
-        _check_installed(line)
+def install_lines(lines, folder):
+    """Libraries of a task: lines as a requirements file has them."""
+    _install(requirements.of_lines, lines, folder)
 
 
-def _lines(library):
-    line = library.strip()
-    if not line or line.startswith("#"):
-        return []
-    if line.startswith("-r") or line.endswith("requirements.txt"):
-        path = line.removeprefix("-r").strip()
-        try:
-            with open(path, encoding="utf-8") as file:
-                return [each for content in file for each in _lines(content)]
-        except OSError as error:
-            raise LibraryError(f"Library installation failed for {path}: {error}") from None
-    return [line]
+def install_words(words, folder):
+    """What stands behind `%pip install`."""
+    _install(requirements.of_words, words, folder)
 
 
-def _unpack(path, folder):
+def _install(read, asked, folder):
+    try:
+        wanted, constraints = read(asked)
+        for each in [each for each in wanted if each.wheel is not None]:
+            wanted += _unpack(each, folder)
+        for each in (each for each in wanted if each.name is not None):
+            requirements.check(each, _installed(each))
+        for each in constraints:
+            _check_constraint(each)
+    except RequirementError as error:
+        raise LibraryError(f"Library installation failed for {error}") from None
+
+
+def _unpack(wanted, folder):
     """Unpacks a wheel (PEP 427) and returns what it requires."""
+    path = wanted.wheel
+    os.makedirs(folder, exist_ok=True)
+    target = os.path.join(folder, f"{len(os.listdir(folder)):04}")
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -49,27 +53,23 @@ def _unpack(path, folder):
                 (name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), None
             )
             if metadata is None:
-                raise LibraryError(
-                    f"Library installation failed for {path}: it is not a wheel (no METADATA)"
-                )
+                raise RequirementError(f"{path}: it is not a wheel (no METADATA)")
             for name in names:
-                _extract(archive, name, folder)
+                _extract(archive, name, target)
             text = archive.read(metadata).decode("utf-8", "replace")
     except (OSError, zipfile.BadZipFile) as error:
-        raise LibraryError(f"Library installation failed for {path}: {error}") from None
+        raise RequirementError(f"{path}: {error}") from None
+    packages.put_on_path([target], folder)
+    importlib.invalidate_caches()
     head = text.split("\n\n")[0]
     needs = re.findall(r"^Requires-Dist:\s*(.+)$", head, re.MULTILINE)
-    # What a marker says (an extra, a platform, a version) cannot be decided without pip; only plain
-    # needs are checked.
-    return [need for need in needs if ";" not in need]
+    return [requirements.wanted(need) for need in needs]
 
 
 def _extract(archive, name, folder):
     parts = name.split("/")
     if name.startswith("/") or ".." in parts:
-        raise LibraryError(
-            f"Library installation failed: the wheel has a file outside of itself, {name}"
-        )
+        raise RequirementError(f"{archive.filename}: it has a file outside of itself, {name}")
     if name.endswith("/"):
         return
     # `x.data/purelib/…` belongs beside the packages; scripts and headers are of no use to a task.
@@ -84,24 +84,22 @@ def _extract(archive, name, folder):
             file.write(data)
 
 
-def _check_installed(line):
-    found = re.match(
-        r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:\(?\s*==\s*([\w.!+-]+)\s*\)?)?", line
-    )
-    if found is None or "/" in line:
-        raise LibraryError(
-            f"Library installation failed for {line}: the embedded workspace installs "
-            "wheels from volumes and workspace folders only"
-        )
-    name, exact = found.groups()
+def _installed(wanted):
     try:
-        version = importlib.metadata.version(name)
+        return importlib.metadata.version(wanted.name)
     except importlib.metadata.PackageNotFoundError:
-        raise LibraryError(
-            f"Library installation failed for {line}: {name} is not installed in this "
-            "workspace's Python, and the embedded workspace downloads nothing"
+        raise RequirementError(
+            f"{wanted.text}: {wanted.name} is not installed in this workspace's Python, and the "
+            "embedded workspace downloads nothing"
         ) from None
-    if exact is not None and exact != version:
-        raise LibraryError(
-            f"Library installation failed for {line}: version {version} is installed here"
-        )
+
+
+def _check_constraint(wanted: Wanted):
+    """A constraint binds what is there; it asks for nothing."""
+    if wanted.name is None:
+        return
+    try:
+        version = importlib.metadata.version(wanted.name)
+    except importlib.metadata.PackageNotFoundError:
+        return
+    requirements.check(wanted, version)

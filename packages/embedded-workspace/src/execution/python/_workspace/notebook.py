@@ -1,38 +1,152 @@
-"""Notebooks: Python source (`# Databricks notebook source`) and .ipynb."""
+"""Runs Python notebooks, cell by cell."""
 
 import ast
-import json
+import asyncio
+import inspect
+import linecache
 import os
-import re
-import subprocess
 import sys
 import types
 
+from _workspace.cells import cells_of, run_target
+from _workspace.channel import WorkspaceError
 from _workspace.errors import TaskError
-from _workspace.libraries import install
+from _workspace.ipython import to_python
 from _workspace.runtime import globals_of
+from _workspace.shell import Shell
 
-_HEADER = "# Databricks notebook source"
-_CELL = re.compile(r"^# COMMAND -+[ \t]*$", re.MULTILINE)
-_MAGIC = re.compile(r"^# MAGIC ?", re.MULTILINE)
+_RUNS_DEEP_MAX = 50
 
 
 def run_notebook(spec, dbutils):
     """Runs the cells in one namespace. `dbutils.notebook.exit` leaves as NotebookExit."""
-    path = spec["file"]
-    namespace = _namespace(path, dbutils)
-    folder = os.path.dirname(path)
+    folder = os.path.dirname(spec["file"])
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    _run_cells(path, namespace)
+    os.chdir(folder)
+    Runner(spec, dbutils).run(spec)
 
 
-def _namespace(path, dbutils):
-    main = types.ModuleType("__main__")
-    vars(main).update(globals_of(dbutils, path))
-    vars(main).update(display=_display, displayHTML=_display)
-    sys.modules["__main__"] = main
-    return vars(main)
+class Runner:
+    """The Python of a notebook and of those that it takes in by %run."""
+
+    def __init__(self, spec, dbutils):
+        self._dbutils = dbutils
+        main = types.ModuleType("__main__")
+        self._names = vars(main)
+        self._shell = Shell(self._names, dbutils, spec["packages"], self._run_in_magic)
+        self._loop = None
+        self._stack = []
+        self._modules = set(sys.modules)
+        sys.modules["__main__"] = main
+        self._fill()
+
+    def _fill(self):
+        names = globals_of(self._dbutils, None)
+        names.update(
+            display=_display,
+            displayHTML=_display,
+            get_ipython=lambda: self._shell,
+            getArgument=self._dbutils.widgets.getArgument,
+        )
+        self._names.update(names)
+
+    def run(self, notebook):
+        """`{file, notebook_path, language}` of the workspace."""
+        if len(self._stack) == _RUNS_DEEP_MAX:
+            raise TaskError(f"%run goes {_RUNS_DEEP_MAX} notebooks deep: do they run each other?")
+        self._stack.append(notebook)
+        try:
+            for cell in cells_of(_read(notebook["file"]), notebook["language"]):
+                self._name = f"{notebook['file']}: command {cell.number}"
+                self._run_cell(cell)
+                self._restart()
+        finally:
+            self._stack.pop()
+
+    def _run_cell(self, cell):
+        match cell.language:
+            case "python":
+                self._run_source(cell.source)
+            case "run":
+                self._run_other(cell.source)
+            case "sh":
+                self._shell.run_script(cell.source)
+            case "sql":
+                self._run_sql(cell.source)
+            case "md" | "md-sandbox" | "skip":
+                pass
+            case other:
+                raise TaskError(
+                    f"The magic command %{other} does not exist in the embedded workspace: it "
+                    "executes Python."
+                )
+
+    def _run_other(self, source):
+        try:
+            path, arguments = run_target(source)
+            found = self._dbutils.notebook.find(path, self._stack[-1])
+        except (ValueError, WorkspaceError) as error:
+            raise TaskError(str(error), "RESOURCE_NOT_FOUND") from None
+        widgets = self._dbutils.widgets
+        widgets.give(
+            {
+                name: widgets.get(value[1:]) if value.startswith("$") else value
+                for name, value in arguments.items()
+            }
+        )
+        self.run(found)
+
+    def _run_sql(self, source):
+        """Needs pyspark: the embedded warehouse answers SQL clients and SQL notebooks."""
+        self._names["_sqldf"] = self._names["spark"].sql(source)
+        self._names["_sqldf"].show()
+
+    def _run_in_magic(self, source):
+        """What `%%time` and its like run: a text of its own, so that traces show the right lines."""
+        outer, self._name = self._name, f"{self._name}, in a magic"
+        try:
+            self._run_source(source)
+        finally:
+            self._name = outer
+
+    def _run_source(self, cell):
+        """As in a notebook, the value of a last expression is shown."""
+        name, source = self._name, to_python(cell)
+        tree = ast.parse(source, name)
+        last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body.pop().value)
+        _remember(name, cell if cell.count("\n") == source.rstrip("\n").count("\n") else source)
+        self._execute(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True))
+        if last is None:
+            return
+        value = self._execute(compile(last, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True))
+        if value is not None:
+            self._names["_"] = value
+            print(repr(value))
+
+    def _execute(self, code):
+        value = eval(code, self._names)
+        if not code.co_flags & inspect.CO_COROUTINE:
+            return value
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(value)
+
+    def _restart(self):
+        """After a cell that called restartPython: all names are gone, and what was imported from
+        libraries and files is imported anew.
+        """
+        if not self._dbutils.library.take_restart():
+            return
+        self._names.clear()
+        self._names.update(__name__="__main__", __doc__=None)
+        self._fill()
+        for name in set(sys.modules) - self._modules:
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(("/Workspace/", "/Volumes/", self._shell.packages + os.sep)):
+                del sys.modules[name]
 
 
 def _display(*values, **_):
@@ -40,107 +154,11 @@ def _display(*values, **_):
         print(value)
 
 
-def _run_cells(path, namespace):
-    for number, cell in enumerate(cells(_read(path)), start=1):
-        _run_cell(cell, f"{path}: command {number}", path, namespace)
-
-
 def _read(path):
-    for name in (path, f"{path}.py", f"{path}.ipynb"):
-        if os.path.isfile(name):
-            with open(name, encoding="utf-8") as file:
-                return file.read()
-    raise TaskError(f"Notebook not found: {path}", "RESOURCE_NOT_FOUND")
-
-
-def cells(text):
-    """The source of each cell, with a magic first line where it has one."""
-    if text.lstrip().startswith("{"):
-        found = json.loads(text)["cells"]
-        return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
-    if not text.startswith(_HEADER):
-        raise TaskError(f"Not a Python notebook: its first line is not `{_HEADER}`.")
-    body = text[len(_HEADER) :].lstrip("\n")
-    return [_plain(cell.strip("\n")) for cell in _CELL.split(body)]
-
-
-def _plain(cell):
-    lines = [line for line in cell.split("\n") if not line.startswith("# DBTITLE ")]
-    return _MAGIC.sub("", "\n".join(lines))
-
-
-def _run_cell(cell, name, path, namespace):
-    stripped = cell.lstrip()
-    if not stripped.startswith("%"):
-        _execute(cell, name, namespace)
-        return
-    magic, _, rest = stripped.partition("\n")
-    word, _, argument = magic[1:].partition(" ")
-    body = "\n".join(filter(None, [argument, rest]))
-    _magics().get(word, _unknown(word))(body, name, path, namespace)
-
-
-def _magics():
-    return {
-        "md": lambda *_: None,
-        "md-sandbox": lambda *_: None,
-        "python": lambda body, name, path, namespace: _execute(body, name, namespace),
-        "run": _run_other,
-        "sh": _run_shell,
-        "pip": _pip,
-        "sql": _sql,
-    }
-
-
-def _unknown(word):
-    def refuse(*_):
-        raise TaskError(f"The magic command %{word} does not exist in the embedded workspace.")
-
-    return refuse
-
-
-def _run_other(body, _name, path, namespace):
-    target = body.strip().strip('"')
-    if not target.startswith("/"):
-        target = os.path.normpath(os.path.join(os.path.dirname(path), target))
-    _run_cells(target, namespace)
-
-
-def _run_shell(body, *_):
-    sys.stdout.flush()
-    subprocess.run(["/bin/bash", "-c", body], check=False)
-
-
-def _pip(body, *_):
-    words = body.split()
-    if not words or words[0] != "install":
-        raise NotImplementedError(f"%pip {body}: only %pip install is there")
-    folder = os.path.join(os.environ.get("TMPDIR", "/tmp"), "pip")
-    install([word for word in words[1:] if not word.startswith("-") or word == "-r"], folder)
-
-
-def _sql(body, _name, _path, namespace):
-    """Needs pyspark: the embedded warehouse answers SQL clients, not notebooks."""
-    namespace["_sqldf"] = namespace["spark"].sql(body)
-    namespace["_sqldf"].show()
-
-
-def _execute(source, name, namespace):
-    """Runs a cell; as in a notebook, the value of a last expression is shown."""
-    tree = ast.parse(source, name)
-    last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
-        last = ast.Expression(tree.body.pop().value)
-    _remember(name, source)
-    exec(compile(tree, name, "exec"), namespace)
-    if last is not None:
-        value = eval(compile(last, name, "eval"), namespace)
-        if value is not None:
-            print(repr(value))
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _remember(name, source):
     """So that tracebacks show the lines of a cell."""
-    import linecache
-
     linecache.cache[name] = (len(source), None, [f"{line}\n" for line in source.split("\n")], name)

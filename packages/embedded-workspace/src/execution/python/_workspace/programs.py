@@ -25,7 +25,9 @@ def run_file(spec, dbutils):
     vars(main).update(globals_of(dbutils, path))
     sys.modules["__main__"] = main
     sys.argv = [path, *spec["parameters"]]
-    sys.path.insert(0, os.path.dirname(path))
+    folder = os.path.dirname(path)
+    sys.path.insert(0, folder)
+    os.chdir(folder)  # as on the platform since runtime 14
     run(path, vars(main))
 
 

@@ -44,5 +44,6 @@ def _namespace_of(dbutils):
 
 
 def globals_of(dbutils, file):
-    """What a program finds without importing it."""
-    return {"dbutils": dbutils, "spark": LazySpark(), "__file__": file}
+    """What a program finds without importing it. A notebook has no `__file__`."""
+    names = {"dbutils": dbutils, "spark": LazySpark()}
+    return names if file is None else {**names, "__file__": file}

@@ -8,7 +8,7 @@ from _workspace import notebook, programs, runtime
 from _workspace.channel import Channel
 from _workspace.dbutils import DBUtils, NotebookExit
 from _workspace.errors import TaskError
-from _workspace.libraries import LibraryError, install
+from _workspace.libraries import LibraryError, install_lines
 
 TEXT_MAX = 1024 * 1024
 RESULT_MAX = 5 * 1024 * 1024
@@ -25,7 +25,7 @@ def run(spec, channel_fd):
     channel = Channel(channel_fd)
     outcome = {}
     try:
-        install(spec["libraries"], spec["packages"])
+        install_lines(spec["libraries"], spec["packages"])
         dbutils = DBUtils(channel, spec)
         runtime.offer(dbutils)
         outcome["result"] = _BODIES[spec["kind"]](spec, dbutils)

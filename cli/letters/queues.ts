@@ -2,12 +2,16 @@
 // would send.
 import type { Message } from "@aws-sdk/client-sqs";
 import * as z from "zod";
-import { deadLetterQueueName, eventBusName, scheduleDeadLetterQueueName } from "../infra/names.ts";
-import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../shared/domain/body.ts";
-import { ScheduledStart, senderCharsMax } from "../shared/domain/messages.ts";
-import { oneLine } from "../shared/domain/text.ts";
-import { scheduledTicketId } from "../shared/domain/ticket.ts";
-import { ERROR_NAME, FIRST_BY, type QueueName, SENT_BY, topology } from "../shared/topology.ts";
+import {
+  deadLetterQueueName,
+  eventBusName,
+  scheduleDeadLetterQueueName,
+} from "../../infra/names.ts";
+import { checked, faultsOf, jsonOf, jsonOrNothing, messageOf } from "../../shared/domain/body.ts";
+import { ScheduledStart, senderCharsMax } from "../../shared/domain/messages.ts";
+import { oneLine } from "../../shared/domain/text.ts";
+import { scheduledTicketId } from "../../shared/domain/ticket.ts";
+import { ERROR_NAME, FIRST_BY, type QueueName, SENT_BY, topology } from "../../shared/topology.ts";
 
 export type DeadLetterQueue = {
   /** The name in `--queue`, and in the alarm `dead-letters-<name>`. */
@@ -26,6 +30,8 @@ export type Description = {
   readonly reason: string;
   readonly errorName: string;
   readonly failedAt: string;
+  /** When it was first sent, by SQS' clock; empty if SQS does not say. */
+  readonly sentAt: string;
   readonly runId: string;
   readonly runUrl: string;
   /**
@@ -86,6 +92,7 @@ function describeMessage(queue: QueueName, message: Message): Description {
     reason: attribute("reason") ?? "SQS put it here after its receives were spent: see the logs",
     errorName: attribute(ERROR_NAME) ?? "ReceivesSpent",
     failedAt: attribute("failed_at") ?? "",
+    sentAt: sentAt(message),
     runId: attribute("run_id") ?? runIdIn(body),
     runUrl: attribute("run_url") ?? "",
     firstBy: oneLine(attribute(FIRST_BY) ?? senderOf(message), senderCharsMax - 1),
@@ -117,7 +124,7 @@ const astray: ReadonlyMap<string, string> = new Map([
   ["audited", "notes of what people did come by the queue orders, as their own: discard it"],
 ]);
 
-function replayOf(queue: QueueName, body: string): Replay {
+export function replayOf(queue: QueueName, body: string): Replay {
   try {
     const value: unknown = jsonOf(body);
     const why = queue === "orders" ? undefined : astray.get(typeIn(value));
@@ -164,6 +171,7 @@ function describeUndeliveredStart(message: Message): Description {
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "EventBridge Scheduler does not say why",
     errorName: attributeOf(message, "ERROR_CODE") ?? "StartNotDelivered",
     failedAt: sentAt(message),
+    sentAt: sentAt(message),
     ...startFields(jsonOrNothing(bodyWithTime(message))),
   };
 }
@@ -195,6 +203,7 @@ function describeFailedStart(message: Message): Description {
     reason: responsePayload?.errorMessage ?? `Lambda gave up: ${condition}`,
     errorName: responsePayload?.errorType ?? requestContext?.condition ?? "StartFailed",
     failedAt: timestamp ?? sentAt(message),
+    sentAt: sentAt(message),
     ...startFields(requestPayload),
   };
 }
@@ -231,6 +240,7 @@ function describeUndeliveredEvent(message: Message): Description {
     reason: attributeOf(message, "ERROR_MESSAGE") ?? "the example's listener did not take it",
     errorName: attributeOf(message, "ERROR_CODE") ?? "ReceivesSpent",
     failedAt: sentAt(message),
+    sentAt: sentAt(message),
     runId: event.data?.detail.run_id ?? "",
     replay: { kind: "no", why: "nobody depends on the example's listener: discard it" },
   };

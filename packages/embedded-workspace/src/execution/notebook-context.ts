@@ -1,0 +1,48 @@
+// What a notebook's context tells of its place (docs/facts/databricks.md#notebook-context).
+import type { WorkspaceContext } from "../context.ts";
+import type { Principal } from "../route.ts";
+import type { Execution } from "../runs/model.ts";
+import type { Task } from "../runs/task-schema.ts";
+
+type Asked = {
+  readonly context: WorkspaceContext;
+  readonly execution: Execution;
+  /** With its references resolved. */
+  readonly task: Task;
+  readonly principal: Principal;
+};
+
+/** `tags()` and `extraContext()`: all values are text. */
+export function contextOf(
+  { context, execution, task, principal }: Asked,
+  path: string | undefined,
+): { readonly tags: Record<string, string>; readonly extra: Record<string, string> } {
+  const { run, attempt } = execution;
+  const notebook = path === undefined ? undefined : context.workspaceFiles.resolve(path);
+  const notebookId = notebook === undefined ? {} : { notebookId: String(notebook.objectId) };
+  return {
+    tags: {
+      user: principal.id,
+      orgId: context.workspaceId,
+      browserHostName: new URL(context.url).hostname,
+      clusterId: task.existing_cluster_id ?? clusterIdOf(attempt.runId),
+      jobId: run.jobId,
+      jobName: execution.scope().jobName,
+      jobType: "NORMAL",
+      jobTriggerType: "manual",
+      runId: attempt.runId,
+      multitaskParentRunId: run.runId,
+      taskKey: attempt.taskKey,
+      jobGroup: `job-${run.jobId}-run-${attempt.runId}`,
+      ...notebookId,
+    },
+    extra: {
+      api_url: context.url,
+      ...(path !== undefined && { notebook_path: path }),
+      ...("notebookId" in notebookId && { notebook_id: notebookId.notebookId }),
+    },
+  };
+}
+
+/** Compute that is made for a task has an id in the platform's form. */
+const clusterIdOf = (attemptId: string): string => `0101-000000-${attemptId.slice(-8)}`;
