@@ -64,6 +64,8 @@ export type Route = {
   readonly path: string;
   /** No token needed (discovery documents, the token endpoint). */
   readonly open?: boolean;
+  /** For browsers: they are asked to sign in, and may come from other sites. */
+  readonly page?: boolean;
   /**
    * What `*name` takes may have its slashes encoded (`%2F`), as the CLI sends the paths of
    * workspace files.

@@ -108,10 +108,10 @@ describe("runs/submit", () => {
   });
 
   test("a task that this workspace cannot execute answers 501", async () => {
-    const tasks = [{ task_key: "main", for_each_task: { inputs: "[1]", task: {} } }];
+    const tasks = [{ task_key: "main", dbt_task: { commands: ["dbt run"] } }];
     const answer = await submitAnswer({ tasks });
     expect(answer.status).toBe(501);
-    expect(answer.json.message).toContain("for_each_task");
+    expect(answer.json.message).toContain("dbt_task");
   });
 
   test("the form without tasks[] is still taken, and its output is asked for by the run id", async () => {

@@ -353,3 +353,63 @@ describe("what a notebook is", () => {
     expect(await resultOf(["%run ./plain.py"])).toContain(words);
   });
 });
+
+describe("notebooks of Jupyter", () => {
+  const cell = (cell_type: string, source: string | readonly string[]) => ({ cell_type, source });
+  const book = JSON.stringify({
+    cells: [
+      cell("markdown", "# Title"),
+      cell("code", ["x = 1\n", "!echo hi"]),
+      cell("raw", "not to be run"),
+      cell("code", "%pip install pip\ny = x + 1"),
+      cell("code", "%sh\necho from the shell"),
+      cell("code", "dbutils.notebook.exit(str(y))"),
+    ],
+    metadata: { language_info: { name: "python" } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  });
+  const exported = async (path: string, format: string) => {
+    const { json } = await jobs.client.get(
+      `/api/2.0/workspace/export?path=${path}&format=${format}`,
+    );
+    return { ...json, content: Buffer.from(json.content, "base64").toString() };
+  };
+
+  test.each([
+    ["JUPYTER", "/Shared/imported", { format: "JUPYTER" }],
+    ["AUTO", "/Shared/book.ipynb", { format: "AUTO" }],
+  ])(
+    "imported as %s they run by the path without an extension, and with it",
+    async (_, path, how) => {
+      await importText(path, book, how);
+      const plain = path.replace(".ipynb", "");
+      for (const asked of [plain, `${plain}.ipynb`]) {
+        const { output } = await runPath(asked);
+        expect(output.notebook_output.result).toBe("2");
+      }
+      const status = await jobs.client.get(`/api/2.0/workspace/get-status?path=${plain}`);
+      expect(status.json).toMatchObject({ object_type: "NOTEBOOK", language: "PYTHON" });
+    },
+  );
+
+  test("as a bundle uploads them, too", async () => {
+    const path = "/api/2.0/workspace-files/import-file/Shared%2Fsent.ipynb?overwrite=true";
+    expect((await jobs.client.post(path, Buffer.from(book))).status).toBe(200);
+    expect((await runPath("/Shared/sent")).output.notebook_output.result).toBe("2");
+  });
+
+  test("exported as source and as JUPYTER they say the same, and come back", async () => {
+    await importText("/Shared/imported", book, { format: "JUPYTER" });
+    const source = await exported("/Shared/imported", "SOURCE");
+    expect(source.content.split("\n")[0]).toBe("# Databricks notebook source");
+    const jupyter = await exported("/Shared/imported", "JUPYTER");
+    expect(jupyter.file_type).toBe("ipynb");
+    const { cells, nbformat } = JSON.parse(jupyter.content);
+    expect(nbformat).toBe(4);
+    expect(cells[0]).toEqual({ cell_type: "markdown", metadata: {}, source: ["# Title"] });
+    expect(cells[1].source).toEqual(["x = 1\n", "!echo hi"]);
+    await importText("/Shared/again", jupyter.content, { format: "JUPYTER" });
+    expect((await exported("/Shared/again", "SOURCE")).content).toBe(source.content);
+  });
+});

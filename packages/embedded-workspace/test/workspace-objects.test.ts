@@ -122,9 +122,21 @@ test("workspace/import takes the form that the Python SDK uploads", async () => 
 });
 
 test("formats of notebooks that are missing answer 501 and say so", async () => {
-  expect((await importFile(`${home}/book.ipynb`, "{}")).status).toBe(501);
-  const jupyter = await client.get(`${W}/export?path=${home}/report&format=JUPYTER`);
-  expect(jupyter).toMatchObject({ status: 501, json: { error_code: "NOT_IMPLEMENTED" } });
+  const html = await client.get(`${W}/export?path=${home}/report&format=HTML`);
+  expect(html).toMatchObject({ status: 501, json: { error_code: "NOT_IMPLEMENTED" } });
+});
+
+test("what is no notebook of Jupyter is refused", async () => {
+  for (const text of [
+    "{}",
+    "no JSON",
+    `{"cells": 1}`,
+    `{"cells": [], "metadata": {"language_info": {"name": "julia"}}}`,
+  ]) {
+    const { status: code, json } = await importFile(`${home}/book.ipynb`, text);
+    expect(code).toBe(400);
+    expect(json.error_code).toBe("INVALID_PARAMETER_VALUE");
+  }
 });
 
 test("a directory is listed, and deleted only when empty or recursively", async () => {

@@ -2,6 +2,8 @@
 import * as z from "zod";
 import type { WorkspaceContext } from "../context.ts";
 import { identityFor } from "../jobs/access.ts";
+import { executeForEach } from "../jobs/for-each.ts";
+import { requireKnownDefaults } from "../jobs/requests/known-references.ts";
 import { requireReferences, requireTasks, requireToken } from "../jobs/requests/new-run.ts";
 import { merged, savedSettings } from "../jobs/saved/job-settings.ts";
 import { jobView } from "../jobs/saved/job-view.ts";
@@ -14,15 +16,17 @@ import type { JobRecord } from "../runs/model.ts";
 import { Id, withoutNulls } from "../runs/task-schema.ts";
 import { addJobsAdminRoutes } from "./jobs-admin.ts";
 import { permissionRoutes } from "./jobs-permissions.ts";
+import { pageRoutes } from "./pages.ts";
 import { type ApiVersion, runsRoutes } from "./runs.ts";
 
 export function jobsRoutes(context: WorkspaceContext): Route[] {
-  const jobs = createJobsService(context, executeJob);
+  const jobs = createJobsService(context, { runJob: executeJob, forEach: executeForEach });
   addJobsAdminRoutes(jobs);
   return [
     ...(["2.1", "2.2"] as const).flatMap((version) => routesOf(jobs, version)),
     ...runsRoutes(jobs),
     ...permissionRoutes(jobs),
+    ...pageRoutes(jobs),
   ];
 }
 
@@ -80,6 +84,7 @@ async function create(
 /** A job may be saved without tasks; with them, they must make a graph. */
 function requireSound(settings: JobSettings, version: ApiVersion): void {
   const tasks = settings.tasks ?? [];
+  requireKnownDefaults(settings.parameters ?? []);
   if (tasks.length === 0) return;
   requireTasks(tasks, version);
   requireReferences(tasks, settings);

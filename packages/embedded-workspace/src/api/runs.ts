@@ -9,6 +9,7 @@ import {
   requireTasks,
   requireToken,
   tasksMaxIn21,
+  withNested,
 } from "../jobs/requests/new-run.ts";
 import { submitOf } from "../jobs/requests/single-task.ts";
 import { listRuns } from "../jobs/run-list.ts";
@@ -16,9 +17,9 @@ import type { JobsService } from "../jobs/service.ts";
 import { outputView } from "../jobs/shown/output.ts";
 import { runView, taskRunView } from "../jobs/shown/views.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
-import { Repair, type Submit } from "../runs/job-schema.ts";
+import { Repair } from "../runs/job-schema.ts";
 import type { RunRecord } from "../runs/model.ts";
-import { Id, withoutNulls } from "../runs/task-schema.ts";
+import { Id, type Task, withoutNulls } from "../runs/task-schema.ts";
 
 export type ApiVersion = "2.1" | "2.2";
 
@@ -77,7 +78,7 @@ async function submit(
   const tasks = given.tasks ?? [];
   requireTasks(tasks, version);
   requireReferences(tasks, given);
-  requireClusters(jobs, tasks);
+  requireClusters(jobs, withNested(tasks));
   const runAs = identityFor(context, request.principal, given.run_as);
   const run = jobs.startOnce(given.idempotency_token, request.principal, () => ({
     type: "SUBMIT_RUN",
@@ -101,7 +102,7 @@ async function submit(
   return { status: 200, body: { run_id: BigInt(run.runId) } };
 }
 
-function requireClusters({ context }: JobsService, tasks: NonNullable<Submit["tasks"]>): void {
+function requireClusters({ context }: JobsService, tasks: readonly Task[]): void {
   for (const { existing_cluster_id } of tasks)
     if (
       existing_cluster_id !== undefined &&
@@ -137,7 +138,8 @@ async function getRun(
   const found = jobs.store.attempt(runId);
   if (found === undefined) throw missingRun(jobs, runId);
   requireUseRun(jobs.context, request.principal, found.run, "view", runId);
-  return { status: 200, body: taskRunView(jobs.context, found.run, found.attempt) };
+  const iterations = (found.attempt.loop?.runIds ?? []).flatMap((id) => jobs.store.run(id) ?? []);
+  return { status: 200, body: taskRunView(jobs.context, found.run, found.attempt, iterations) };
 }
 
 async function getOutput(jobs: JobsService, request: ApiRequest): Promise<ApiReply> {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { WorkspaceContext, WorkspaceObject } from "../context.ts";
 import { parseQuery } from "../http/json.ts";
 import { ApiError, type ApiReply, type ApiRequest, type Route } from "../route.ts";
+import { jupyterOfSource } from "../state/jupyter.ts";
 import type { WorkspaceTree, WriteOptions } from "../state/workspace-files.ts";
 
 const MIB = 1024 ** 2;
@@ -111,8 +112,12 @@ function infoOf(object: WorkspaceObject, asked: string) {
 function exported(tree: WorkspaceTree, { query, principal }: ApiRequest): ApiReply {
   const { path, format, direct_download } = parseQuery(query, ExportQuery);
   const object = tree.require(path, principal);
-  const content = tree.read(path, principal);
-  if (format !== "SOURCE" && format !== "AUTO" && format !== "RAW") throw onlySource(format);
+  const stored = tree.read(path, principal);
+  const { language } = object;
+  const jupyter = format === "JUPYTER" && language !== undefined;
+  if (!jupyter && format !== "SOURCE" && format !== "AUTO" && format !== "RAW")
+    throw onlySource(format);
+  const content = jupyter ? Buffer.from(jupyterOfSource(stored.toString(), language)) : stored;
   if (direct_download === "true")
     return {
       status: 200,
@@ -124,7 +129,7 @@ function exported(tree: WorkspaceTree, { query, principal }: ApiRequest): ApiRep
     status: 200,
     body: {
       content: content.toString("base64"),
-      ...(object.language !== undefined && { file_type: extension[object.language] }),
+      ...(language !== undefined && { file_type: jupyter ? "ipynb" : extension[language] }),
     },
   };
 }
@@ -179,8 +184,9 @@ function notebookOf({ format, language, path }: Input): Pick<WriteOptions, "note
         "INVALID_PARAMETER_VALUE",
         "language is needed to import a notebook in the format SOURCE; for a file use AUTO or RAW.",
       );
-    case "HTML":
     case "JUPYTER":
+      return { notebook: "jupyter" };
+    case "HTML":
     case "DBC":
     case "R_MARKDOWN":
       throw onlySource(format);
@@ -189,7 +195,6 @@ function notebookOf({ format, language, path }: Input): Pick<WriteOptions, "note
 
 async function importedFile(tree: WorkspaceTree, request: ApiRequest): Promise<ApiReply> {
   const path = request.params["path"] ?? "";
-  if (path.toLowerCase().endsWith(".ipynb")) throw onlySource("JUPYTER");
   tree.write(path, request.principal, await request.body(), {
     overwrite: request.query.get("overwrite") === "true",
     notebook: "auto",
@@ -201,5 +206,5 @@ const onlySource = (format: string) =>
   new ApiError(
     501,
     "NOT_IMPLEMENTED",
-    `The embedded workspace has no notebooks in the format ${format}; it has source notebooks (a .py file whose first line is '# Databricks notebook source').`,
+    `The embedded workspace has no notebooks in the format ${format}; it has source notebooks (a .py file whose first line is '# Databricks notebook source') and JUPYTER.`,
   );

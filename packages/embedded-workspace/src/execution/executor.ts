@@ -1,12 +1,13 @@
 // Executes one attempt: waits for its compute and a free slot, runs its process, and says what it
 // came to.
 import type { WorkspaceContext } from "../context.ts";
-import { ApiError, type Principal } from "../route.ts";
+import { ApiError } from "../route.ts";
 import { failed, misconfigured, workloadFailed } from "../runs/endings.ts";
 import type { JobLimits } from "../runs/limits.ts";
-import type { Ending, Execution, Outcome, RunRecord } from "../runs/model.ts";
-import { resolveReferences, UnresolvedReferenceError } from "../runs/references.ts";
+import type { Ending, Execution, Outcome } from "../runs/model.ts";
+import { UnresolvedReferenceError } from "../runs/references.ts";
 import { prepareCompute } from "./compute.ts";
+import { resolvedTask } from "./resolved-task.ts";
 import { createSlots } from "./slots.ts";
 import { runTaskProcess } from "./task-process.ts";
 import { taskSpec } from "./task-spec.ts";
@@ -27,11 +28,9 @@ export function createExecutor(context: WorkspaceContext, limits: JobLimits): Ex
     await Promise.all(executing);
   });
   const execute = async (execution: Execution): Promise<Outcome> => {
-    const { run } = execution;
     const signal = AbortSignal.any([execution.signal, closing.signal]);
     try {
-      const task = resolveReferences(execution.task, execution.scope());
-      const principal = principalOf(context, run);
+      const { task, run, principal } = resolvedTask(context, execution);
       const compute = { context, limits, run, task, principal, signal };
       const environment = await prepareCompute(compute);
       using _slot = await slots.take(signal);
@@ -55,16 +54,6 @@ export function createExecutor(context: WorkspaceContext, limits: JobLimits): Ex
       return done.finally(() => executing.delete(done));
     },
   };
-}
-
-/** The identity that code runs as. It may have been removed since the run was accepted. */
-function principalOf(context: WorkspaceContext, run: RunRecord): Principal {
-  const principal = context.principals.byId(run.runAs);
-  if (principal === undefined)
-    throw new TaskSpecError(`The run's identity ${run.runAs} does not exist.`, {
-      code: "UNAUTHORIZED_ERROR",
-    });
-  return principal;
 }
 
 /** The task did not get as far as a process. */

@@ -17,7 +17,8 @@ export function contextOf(
   { context, execution, task, principal }: Asked,
   path: string | undefined,
 ): { readonly tags: Record<string, string>; readonly extra: Record<string, string> } {
-  const { run, attempt } = execution;
+  const { attempt } = execution;
+  const { run, jobName } = execution.scope();
   const notebook = path === undefined ? undefined : context.workspaceFiles.resolve(path);
   const notebookId = notebook === undefined ? {} : { notebookId: String(notebook.objectId) };
   return {
@@ -27,7 +28,7 @@ export function contextOf(
       browserHostName: new URL(context.url).hostname,
       clusterId: task.existing_cluster_id ?? clusterIdOf(attempt.runId),
       jobId: run.jobId,
-      jobName: execution.scope().jobName,
+      jobName,
       jobType: "NORMAL",
       jobTriggerType: "manual",
       runId: attempt.runId,

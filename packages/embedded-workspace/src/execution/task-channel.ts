@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import * as z from "zod";
+import { jsonOf, keptValue } from "../runs/task-values.ts";
 import type { NotebookPlace } from "./notebook-place.ts";
 
 const Said = z.discriminatedUnion("kind", [
@@ -15,7 +16,7 @@ const Said = z.discriminatedUnion("kind", [
     /** The termination code of a task that could not be run as described. */
     refused: z.string().optional(),
   }),
-  z.object({ kind: z.literal("setTaskValue"), key: z.string(), value: z.unknown() }),
+  z.object({ kind: z.literal("setTaskValue"), key: z.string(), json: z.string() }),
   z.object({ kind: z.literal("taskValue"), taskKey: z.string(), key: z.string() }),
   z.object({ kind: z.literal("secret"), scope: z.string(), key: z.string() }),
   z.object({ kind: z.literal("secretKeys"), scope: z.string() }),
@@ -68,11 +69,11 @@ export function listenToTask(channel: Duplex, questions: TaskQuestions): TaskCha
         report ??= said;
         return undefined;
       case "setTaskValue":
-        values[said.key] = said.value;
+        values[said.key] = keptValue(said.json);
         return undefined;
       case "taskValue": {
         const value = questions.taskValue(said.taskKey, said.key);
-        return value === undefined ? {} : { value };
+        return value === undefined ? {} : { json: jsonOf(value) };
       }
       case "secret":
         return questions.secret(said.scope, said.key).toString("base64");

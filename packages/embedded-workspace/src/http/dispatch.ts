@@ -58,7 +58,28 @@ export async function dispatch(
   call: Call,
 ): Promise<ApiReply> {
   if ("refusal" in lookup) return errorReply(lookup.refusal);
-  return replyOf(options, call, () => callRoute(options, lookup.found, call));
+  const { page } = lookup.found.route;
+  return replyOf(
+    options,
+    call,
+    () => callRoute(options, lookup.found, call),
+    (error) => (page === true && error.status === 401 ? signIn : {}),
+  );
+}
+
+const signIn = { headers: { "www-authenticate": 'Basic realm="embedded workspace"' } };
+
+/**
+ * A browser that has signed in for a page sends its credentials along whoever asks. Programs do not
+ * send this header. @throws ApiError 403
+ */
+function refuseOtherSites(site: string | string[] | undefined): void {
+  if (site === "cross-site" || site === "same-site")
+    throw new ApiError(
+      403,
+      "PERMISSION_DENIED",
+      "Pages of other sites may not call the workspace.",
+    );
 }
 
 /** A call to the admin: no principal, no limits of rate. */
@@ -79,11 +100,12 @@ async function replyOf(
   { log }: DispatchOptions,
   { exchange }: Call,
   work: () => Promise<ApiReply>,
+  extra: (error: ApiError) => Partial<ApiReply> = () => ({}),
 ): Promise<ApiReply> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ApiError) return errorReply(error);
+    if (error instanceof ApiError) return { ...errorReply(error), ...extra(error) };
     // A client that went away in the middle of its body is no fault of the workspace.
     if (!exchange.request.destroyed)
       log(`internal error: ${error instanceof Error ? error.stack : String(error)}`);
@@ -97,6 +119,8 @@ async function callRoute(options: DispatchOptions, found: Found, call: Call): Pr
   const { authenticate, limiter, settings } = options;
   const { route } = found;
   const { authorization } = call.exchange.request.headers;
+  const { headers } = call.exchange.request;
+  if (route.page !== true) refuseOtherSites(headers["sec-fetch-site"]);
   const principal = route.open ? anonymous : authenticate(authorization);
   call.notes.principal = principal.displayName;
   if (settings.rateLimits && !limiter.admit(route)) return tooManyRequests(route, settings);

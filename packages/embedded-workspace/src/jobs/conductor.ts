@@ -126,13 +126,18 @@ export class Conductor {
       timeScale: context.clock.timeScale,
       newId: runs.newId,
       scriptFor: scripts.scriptFor,
-      scopeOf: (run, attempt) => ({
-        run,
-        attempt,
-        jobName: runs.job(run.jobId)?.settings.name ?? run.name,
-        workspaceId: context.workspaceId,
-        workspaceUrl: context.url,
-      }),
+      scopeOf: (given, attempt) => {
+        // What an iteration refers to is the run that it belongs to.
+        const run = given.loop === undefined ? given : (runs.run(given.loop.runId) ?? given);
+        return {
+          run,
+          attempt,
+          jobName: runs.job(run.jobId)?.settings.name ?? run.name,
+          workspaceId: context.workspaceId,
+          workspaceUrl: context.url,
+          ...(given.loop !== undefined && { input: { value: given.loop.input } }),
+        };
+      },
     };
   }
 

@@ -5,7 +5,7 @@ import type { RunRecord } from "../runs/model.ts";
 import { latestAttempts, succeeded } from "../runs/model.ts";
 import type { Task } from "../runs/task-schema.ts";
 import { requireUseRun } from "./access.ts";
-import { overridingOf, taskParametersOf } from "./requests/parameters.ts";
+import { overridingOf, requireParameters, taskParametersOf } from "./requests/parameters.ts";
 import type { JobsService } from "./service.ts";
 
 /**
@@ -15,6 +15,7 @@ import type { JobsService } from "./service.ts";
  */
 export function repairRun(jobs: JobsService, principal: Principal, request: Repair): ApiReply {
   const { store, conductor, context } = jobs;
+  requireParameters(request);
   const run = store.run(request.run_id);
   if (run === undefined) throw invalid(`Run ${request.run_id} does not exist.`);
   requireUseRun(context, principal, run, "manage");

@@ -13,6 +13,7 @@ export type RunStore = {
   readonly attempt: (
     attemptId: string,
   ) => { readonly run: RunRecord; readonly attempt: Attempt } | undefined;
+  /** Without iterations of for_each_tasks, which only their task shows. */
   readonly runs: () => readonly RunRecord[];
   /** Runs without an ending, oldest first. */
   readonly activeRuns: () => readonly RunRecord[];
@@ -63,6 +64,17 @@ export function createRunStore(context: WorkspaceContext): RunStore {
     [...ids].flatMap((runId) => runs.get(runId) ?? []);
   for (const [, run] of runs.entries()) index(run);
 
+  const remove = (runId: string): void => {
+    const run = runs.get(runId);
+    if (run === undefined) return;
+    unindex(run);
+    tokens.outlive(run);
+    runs.delete(runId);
+    for (const attempt of run.attempts) {
+      dropLog(context, attempt.runId);
+      for (const iteration of attempt.loop?.runIds ?? []) remove(iteration);
+    }
+  };
   return {
     run: runs.get,
     putRun: (run) => {
@@ -70,20 +82,14 @@ export function createRunStore(context: WorkspaceContext): RunStore {
       runs.put(run.runId, run);
       index(run);
     },
-    removeRun: (runId) => {
-      const run = runs.get(runId);
-      if (run === undefined) return;
-      unindex(run);
-      tokens.outlive(run);
-      runs.delete(runId);
-      for (const attempt of run.attempts) dropLog(context, attempt.runId);
-    },
+    removeRun: remove,
     attempt: (attemptId) => {
       const run = runs.get(parentOf.get(attemptId) ?? "");
       const attempt = run?.attempts.find((each) => each.runId === attemptId);
       return run === undefined || attempt === undefined ? undefined : { run, attempt };
     },
-    runs: () => Array.from(runs.entries(), ([, run]) => run),
+    runs: () =>
+      Array.from(runs.entries(), ([, run]) => run).filter(({ loop }) => loop === undefined),
     activeRuns: () => named(active),
     activeCount: () => active.size,
     queuedRuns: () => named(queued),

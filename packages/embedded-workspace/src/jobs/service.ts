@@ -1,6 +1,7 @@
 // The jobs service: composes store, scripts, executor and conductor, and makes runs.
 import type { WorkspaceContext } from "../context.ts";
 import { createExecutor, type Executor } from "../execution/executor.ts";
+import { executeOnWarehouse, isForWarehouse } from "../execution/sql-task.ts";
 import { ApiError, type Principal } from "../route.ts";
 import { defaultJobLimits, type JobLimits } from "../runs/limits.ts";
 import type { Execution, Outcome, RunRecord } from "../runs/model.ts";
@@ -29,12 +30,13 @@ export type JobsService = {
   readonly countCreated: () => void;
 };
 
-/** Executes a task that is a run of another job. */
-type RunJob = (
-  jobs: JobsService,
-  execution: Execution,
-  body: NonNullable<Task["run_job_task"]>,
-) => Promise<Outcome>;
+type Executes<Body> = (jobs: JobsService, execution: Execution, body: Body) => Promise<Outcome>;
+
+/** Executes tasks that are runs themselves: of another job, or one for each element. */
+export type RunsOfTasks = {
+  readonly runJob: Executes<NonNullable<Task["run_job_task"]>>;
+  readonly forEach: Executes<NonNullable<Task["for_each_task"]>>;
+};
 
 /** A run before it has ids, times and attempts. */
 type NewRun = Omit<
@@ -46,17 +48,20 @@ type NewRun = Omit<
   readonly only?: readonly string[];
 };
 
-export function createJobsService(context: WorkspaceContext, runJob: RunJob): JobsService {
+export function createJobsService(context: WorkspaceContext, tasks: RunsOfTasks): JobsService {
   const store = createRunStore(context);
   const limits = defaultJobLimits();
   const scripts = createScripts();
   recoverRuns(context, store);
   const processes = createExecutor(context, limits);
   const executor: Executor = {
-    execute: (execution) =>
-      execution.task.run_job_task === undefined
-        ? processes.execute(execution)
-        : runJob(service, execution, execution.task.run_job_task),
+    execute: (execution) => {
+      const { run_job_task: other, for_each_task: loop } = execution.task;
+      if (other !== undefined) return tasks.runJob(service, execution, other);
+      if (loop !== undefined) return tasks.forEach(service, execution, loop);
+      if (isForWarehouse(execution.task)) return executeOnWarehouse(context, execution);
+      return processes.execute(execution);
+    },
   };
   const conductor = new Conductor({ context, runs: store, limits, scripts, executor });
   const created: number[] = [];

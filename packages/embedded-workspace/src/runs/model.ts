@@ -29,6 +29,14 @@ export type TaskOutput = {
   readonly notebookResult?: string;
   readonly notebookTruncated?: boolean;
   readonly runJobRunId?: string;
+  /** What a sql_task's last statement answered, by column: what references can name. */
+  readonly sqlRows?: readonly Readonly<Record<string, unknown>>[];
+  /** What a warehouse executed. */
+  readonly sqlQuery?: {
+    readonly warehouseId: string;
+    readonly text: string;
+    readonly statementKeys: readonly string[];
+  };
 };
 
 /** A process of this machine. The start tells it from a later process with the same pid. */
@@ -72,6 +80,11 @@ export type Attempt = {
   readonly script?: ScriptedAttempt;
   readonly output?: TaskOutput;
   readonly resolved?: Readonly<Record<string, unknown>>;
+  /** Of a for_each_task: the runs of its iterations, as they began, and its `stats`. */
+  readonly loop?: {
+    readonly runIds: readonly string[];
+    readonly stats: Readonly<Record<string, unknown>>;
+  };
 };
 
 type RepairRecord = {
@@ -95,6 +108,7 @@ export type TaskParameters = {
   readonly notebookParams?: Readonly<Record<string, string>>;
   readonly pythonParams?: readonly string[];
   readonly pythonNamedParams?: Readonly<Record<string, string>>;
+  readonly sqlParams?: Readonly<Record<string, string>>;
 };
 
 export type RunRecord = {
@@ -143,6 +157,13 @@ export type RunRecord = {
   readonly stop?: StopRequest;
   readonly ending?: Ending;
   readonly repairs: readonly RepairRecord[];
+  /** An iteration of a for_each_task: of which run and attempt, and with what. */
+  readonly loop?: {
+    readonly runId: string;
+    readonly attemptId: string;
+    readonly index: number;
+    readonly input: unknown;
+  };
 };
 
 export type JobRecord = {
@@ -168,6 +189,8 @@ export type ReferenceScope = {
   readonly jobName: string;
   readonly workspaceId: string;
   readonly workspaceUrl: string;
+  /** Of an iteration of a for_each_task. */
+  readonly input?: { readonly value: unknown };
 };
 
 /** What is to be executed: one attempt of a task of a run. */

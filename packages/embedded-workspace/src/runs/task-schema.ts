@@ -77,6 +77,19 @@ const ConditionTask = z.strictObject({
   right: z.string(),
 });
 export type ConditionTask = z.infer<typeof ConditionTask>;
+const SqlTask = z.strictObject({
+  warehouse_id: z.string().min(1),
+  parameters: Texts.optional(),
+  file: z
+    .strictObject({
+      path: z.string().min(1),
+      source: z.enum(["WORKSPACE", "GIT"]).optional(),
+    })
+    .optional(),
+  query: Anything.optional(),
+  alert: Anything.optional(),
+  dashboard: Anything.optional(),
+});
 const RunJobTask = z.looseObject({ job_id: Id, job_parameters: Texts.optional() });
 
 /** Bodies that this workspace executes. */
@@ -86,6 +99,8 @@ export const executableBodies = [
   "notebook_task",
   "condition_task",
   "run_job_task",
+  "for_each_task",
+  "sql_task",
 ] as const;
 
 /** Bodies that the platform has and this workspace has not: they answer 501. */
@@ -97,21 +112,19 @@ export const missingBodies = [
   "dbt_cloud_task",
   "dbt_platform_task",
   "dbt_task",
-  "for_each_task",
   "gen_ai_compute_task",
   "pipeline_task",
   "power_bi_task",
   "python_operator_task",
   "spark_jar_task",
   "spark_submit_task",
-  "sql_task",
 ] as const;
 
 const missingBodyFields = Object.fromEntries(
   missingBodies.map((name) => [name, z.unknown().optional()]),
 );
 
-export const Task = z.strictObject({
+const taskFields = {
   task_key: TaskKey,
   depends_on: z
     .array(z.strictObject({ task_key: TaskKey, outcome: z.string().optional() }))
@@ -140,6 +153,20 @@ export const Task = z.strictObject({
   notebook_task: NotebookTask.optional(),
   condition_task: ConditionTask.optional(),
   run_job_task: RunJobTask.optional(),
+  sql_task: SqlTask.optional(),
   ...missingBodyFields,
+};
+
+const ForEachTask = z.strictObject({
+  /** JSON text of an array, or references that make one. */
+  inputs: z.string().max(10_000),
+  concurrency: z.int().min(1).max(100).optional(),
+  task: z.strictObject({
+    ...taskFields,
+    for_each_task: z.undefined("a for_each_task cannot be nested").optional(),
+  }),
 });
+export type ForEachTask = z.infer<typeof ForEachTask>;
+
+export const Task = z.strictObject({ ...taskFields, for_each_task: ForEachTask.optional() });
 export type Task = z.infer<typeof Task>;

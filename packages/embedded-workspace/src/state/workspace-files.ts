@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import type { Clock, Principals, WorkspaceFiles, WorkspaceObject } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
 import type { Store } from "../store.ts";
+import { sourceOfJupyter } from "./jupyter.ts";
 
 type Language = NonNullable<WorkspaceObject["language"]>;
 
@@ -31,8 +32,9 @@ export type WriteOptions = {
   readonly overwrite: boolean;
   /**
    * A notebook in this language; `auto` looks at the extension and the header line; absent: a file.
+   * `jupyter` is converted, and says its language itself.
    */
-  readonly notebook?: Language | "auto";
+  readonly notebook?: Language | "auto" | "jupyter";
 };
 
 type Remembered = {
@@ -69,7 +71,7 @@ export function createWorkspaceFiles(
       const plain = plainPath(path);
       const found = objectAt(plain);
       if (found !== undefined) return found;
-      const notebook = objectAt(plain.replace(/\.(py|sql|scala|r)$/i, ""));
+      const notebook = objectAt(plain.replace(/\.(py|sql|scala|r|ipynb)$/i, ""));
       return notebook?.objectType === "NOTEBOOK" ? notebook : undefined;
     },
     children: (path, principal) => {
@@ -177,13 +179,13 @@ function write(
   bytes: Buffer,
   { overwrite, notebook }: WriteOptions,
 ): void {
-  const { plain, language } = placed(given, bytes, notebook);
+  const { plain, language, source = bytes } = placed(given, bytes, notebook);
   requireParent(root, plain);
   const before = objectAt(plain);
   const kind = language === undefined ? "FILE" : "NOTEBOOK";
   if (before !== undefined && before.objectType !== kind) throw typeMismatch(path);
   if (before !== undefined && !overwrite) throw alreadyExists(path, kind);
-  writeFileSync(join(root, plain), bytes);
+  writeFileSync(join(root, plain), source);
   remember(plain, language);
 }
 
@@ -223,14 +225,19 @@ const headers = { PYTHON: "#", SQL: "--", SCALA: "//", R: "#" } as const satisfi
 >;
 
 /**
- * A source file whose first line is the header of a notebook becomes one, and loses its extension.
+ * A source file whose first line is the header of a notebook becomes one, as each .ipynb does, and
+ * loses its extension.
  */
 function placed(
   plain: string,
   bytes: Buffer,
   notebook: WriteOptions["notebook"],
-): { readonly plain: string; readonly language?: Language } {
+): { readonly plain: string; readonly language?: Language; readonly source?: Buffer } {
   if (notebook === undefined) return { plain };
+  if (notebook === "jupyter" || (notebook === "auto" && /\.ipynb$/i.test(plain))) {
+    const { language, source } = sourceOfJupyter(bytes);
+    return { plain: plain.replace(/\.ipynb$/i, ""), language, source: Buffer.from(source) };
+  }
   if (notebook !== "auto") return { plain, language: notebook };
   const match = /^(.*)\.(py|sql|scala|r)$/i.exec(plain);
   const [, stem = "", extension = ""] = match ?? [];

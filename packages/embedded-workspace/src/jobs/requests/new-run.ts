@@ -2,6 +2,8 @@
 import { ApiError } from "../../route.ts";
 import type { Submit } from "../../runs/job-schema.ts";
 import { executableBodies, missingBodies, type Task } from "../../runs/task-schema.ts";
+import { requireKnownReferences } from "./known-references.ts";
+import { requireTaskParameters } from "./parameters.ts";
 
 const runNameBytesMax = 4096;
 const tasksMax = 1000;
@@ -41,9 +43,17 @@ export function requireTasks(tasks: readonly Task[], version: string): void {
       throw invalid(`Duplicate task_key '${task_key}': task keys must be unique.`);
     keys.add(task_key);
   }
-  for (const task of tasks) requireTask(task, keys);
+  for (const task of withNested(tasks)) requireTask(task, keys);
   requireNoCycle(tasks);
+  requireKnownReferences(tasks);
 }
+
+/** With the tasks that for_each_tasks repeat. */
+export const withNested = (tasks: readonly Task[]): readonly Task[] =>
+  tasks.flatMap((task) => [
+    task,
+    ...(task.for_each_task === undefined ? [] : [task.for_each_task.task]),
+  ]);
 
 function requireTask(task: Task, keys: ReadonlySet<string>): void {
   for (const { task_key } of task.depends_on ?? [])
@@ -64,11 +74,12 @@ function requireTask(task: Task, keys: ReadonlySet<string>): void {
     throw invalid(
       `Task '${task.task_key}' must have exactly one task body (${executableBodies.join(", ")}, …); it has ${bodies.length}.`,
     );
-  if ((task.spark_python_task ?? task.notebook_task)?.source === "GIT")
+  const sql = task.sql_task;
+  if (sql !== undefined && sql.file === undefined)
     throw new ApiError(
       501,
       "NOT_IMPLEMENTED",
-      `Task '${task.task_key}': source GIT is not built in the embedded workspace.`,
+      `Task '${task.task_key}': a sql_task of the embedded workspace executes a file of SQL (sql_task.file.path); it has no saved queries, alerts and dashboards.`,
     );
   const wheel = task.python_wheel_task;
   if (wheel?.parameters !== undefined && wheel.named_parameters !== undefined)
@@ -78,7 +89,25 @@ function requireTask(task: Task, keys: ReadonlySet<string>): void {
     throw invalid(
       `Task '${task.task_key}': base_parameters has ${bytes} bytes as JSON; it must have at most ${baseParametersBytesMax}.`,
     );
+  requireTaskParameters(task);
   requireCompute(task);
+}
+
+/**
+ * Tasks take their files from git where they say so, or say nothing and the run has a git_source.
+ * @throws ApiError 501
+ */
+function requireNoGit(tasks: readonly Task[], hasGitSource: boolean): void {
+  for (const task of tasks) {
+    const body = task.spark_python_task ?? task.notebook_task ?? task.sql_task?.file;
+    if (body === undefined || (body.source ?? (hasGitSource ? "GIT" : "WORKSPACE")) !== "GIT")
+      continue;
+    throw new ApiError(
+      501,
+      "NOT_IMPLEMENTED",
+      `Task '${task.task_key}': git_source is not built in the embedded workspace, which downloads nothing. Import the files (databricks workspace import-dir, or a bundle), name them by paths below /Workspace, and leave git_source out or say source: WORKSPACE.`,
+    );
+  }
 }
 
 function requireCompute(task: Task): void {
@@ -120,16 +149,17 @@ function requireNoCycle(tasks: readonly Task[]): void {
 /** Environments and job clusters that tasks name must be there. @throws ApiError 400 */
 export function requireReferences(
   tasks: readonly Task[],
-  settings: Pick<Submit, "environments" | "environment_variables"> & {
+  settings: Pick<Submit, "environments" | "environment_variables" | "git_source"> & {
     readonly job_clusters?: readonly { readonly job_cluster_key: string }[] | undefined;
   },
 ): void {
+  requireNoGit(withNested(tasks), settings.git_source !== undefined);
   const environments = new Set(settings.environments?.map((each) => each.environment_key));
   const clusters = new Set(settings.job_clusters?.map((each) => each.job_cluster_key));
   const variables = new Set(
     settings.environment_variables?.map((each) => each.environment_variables_key),
   );
-  for (const task of tasks) {
+  for (const task of withNested(tasks)) {
     const key = task.environment_variables_key;
     if (key !== undefined && !variables.has(key))
       throw invalid(`Task '${task.task_key}': there are no environment variables '${key}'.`);

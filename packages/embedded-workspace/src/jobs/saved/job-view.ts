@@ -2,7 +2,7 @@
 import type { JobRecord } from "../../runs/model.ts";
 import type { Task } from "../../runs/task-schema.ts";
 import { pageOf } from "../shown/paging.ts";
-import { elementsMax } from "../shown/views.ts";
+import { elementsMax, taskBodyView } from "../shown/views.ts";
 
 type Json = Record<string, unknown>;
 
@@ -46,13 +46,9 @@ const jobHead = (job: JobRecord): Json => ({
   created_time: job.createdMs,
 });
 
-function taskView(task: Task): Json {
-  const runJob = task.run_job_task;
-  return {
-    run_if: "ALL_SUCCESS",
-    timeout_seconds: 0,
-    email_notifications: {},
-    ...task,
-    ...(runJob !== undefined && { run_job_task: { ...runJob, job_id: BigInt(runJob.job_id) } }),
-  };
-}
+const taskView = (task: Task): Json => ({
+  run_if: "ALL_SUCCESS",
+  timeout_seconds: 0,
+  email_notifications: {},
+  ...taskBodyView(task),
+});

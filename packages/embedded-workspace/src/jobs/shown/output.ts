@@ -21,11 +21,20 @@ export function outputView(
     ...(output.errorTrace !== undefined && { error_trace: output.errorTrace }),
     ...(log !== undefined && { logs: log.bytes.toString("utf8"), logs_truncated: log.truncated }),
     ...(task?.notebook_task !== undefined && { notebook_output: notebookOutput(output) }),
+    ...(output.sqlQuery !== undefined && { sql_output: sqlOutput(output.sqlQuery) }),
     ...(output.runJobRunId !== undefined && {
       run_job_output: { run_id: BigInt(output.runJobRunId) },
     }),
   };
 }
+
+const sqlOutput = ({ warehouseId, text, statementKeys }: NonNullable<TaskOutput["sqlQuery"]>) => ({
+  query_output: {
+    query_text: text,
+    warehouse_id: warehouseId,
+    sql_statements: statementKeys.map((lookup_key) => ({ lookup_key })),
+  },
+});
 
 function notebookOutput(output: TaskOutput): Record<string, unknown> {
   return {

@@ -1,7 +1,7 @@
 // Runs as clients see them, derived from what is remembered.
 import type { WorkspaceContext } from "../../context.ts";
 import type { Attempt, RunRecord } from "../../runs/model.ts";
-import type { Task } from "../../runs/task-schema.ts";
+import type { ForEachTask, Task } from "../../runs/task-schema.ts";
 import { pageOf } from "./paging.ts";
 import { shownOfAttempt, shownOfEnding, shownOfRun, stateAndStatus } from "./states.ts";
 
@@ -111,8 +111,27 @@ function attemptView(
     ...(task?.condition_task !== undefined && {
       condition_task: { ...task.condition_task, ...attempt.resolved },
     }),
+    ...(task?.for_each_task !== undefined &&
+      attempt.loop !== undefined && {
+        for_each_task: { ...loopView(task.for_each_task), stats: attempt.loop.stats },
+      }),
   };
 }
+
+const loopView = (loop: ForEachTask): Json => ({ ...loop, task: bodyView(loop.task) });
+
+/** Ids are numbers on the wire. */
+function bodyView<T extends Pick<Task, "run_job_task">>(settings: T): Json {
+  const runJob = settings.run_job_task;
+  if (runJob === undefined) return settings;
+  return { ...settings, run_job_task: { ...runJob, job_id: BigInt(runJob.job_id) } };
+}
+
+/** What a client gave as a task, as it comes back. */
+export const taskBodyView = (settings: Task): Json => ({
+  ...bodyView(settings),
+  ...(settings.for_each_task !== undefined && { for_each_task: loopView(settings.for_each_task) }),
+});
 
 function resolvedView(task: Task | undefined, resolved: Json): Json {
   if (task?.condition_task === undefined) return { resolved_values: resolved };
@@ -134,13 +153,8 @@ function attemptTimes(attempt: Attempt): Json {
 }
 
 function taskSettingsView(task: Task): Json {
-  const { task_key: _, health: __, ...settings } = task; // `RunTask` has no health
-  const runJob = task.run_job_task;
-  return {
-    ...settings,
-    run_if: task.run_if ?? "ALL_SUCCESS",
-    ...(runJob !== undefined && { run_job_task: { ...runJob, job_id: BigInt(runJob.job_id) } }),
-  };
+  const { task_key: _, health: __, ...settings } = taskBodyView(task); // `RunTask` has no health
+  return { ...settings, run_if: task.run_if ?? "ALL_SUCCESS" };
 }
 
 function computeView(task: Task, attempt: Attempt): Json {
@@ -169,15 +183,23 @@ function repairView(context: WorkspaceContext, run: RunRecord, index: number): J
   };
 }
 
-/** runs/get of a task's own run id: the same run, with the one task. */
-export function taskRunView(context: WorkspaceContext, run: RunRecord, attempt: Attempt): Json {
+/**
+ * runs/get of a task's own run id: the same run, with the one task, and the newest attempts of what
+ * it iterates over.
+ */
+export function taskRunView(
+  context: WorkspaceContext,
+  run: RunRecord,
+  attempt: Attempt,
+  iterations: readonly RunRecord[] = [],
+): Json {
   const entry = attemptView(context, run, attempt);
   const task = run.tasks.find(({ task_key }) => task_key === attempt.taskKey);
   const first = run.attempts.find(({ taskKey }) => taskKey === attempt.taskKey) ?? attempt;
   return {
     ...runHead(context, run),
     run_id: BigInt(attempt.runId),
-    job_run_id: BigInt(run.runId),
+    job_run_id: BigInt(run.loop?.runId ?? run.runId),
     number_in_job: BigInt(attempt.runId),
     original_attempt_run_id: BigInt(first.runId),
     attempt_number: attempt.attempt,
@@ -187,6 +209,12 @@ export function taskRunView(context: WorkspaceContext, run: RunRecord, attempt: 
     ...stateAndStatus(shownOfAttempt(context, attempt)),
     ...(task !== undefined && { cluster_spec: clusterSpec(task), ...computeView(task, attempt) }),
     tasks: [entry],
+    ...(attempt.loop !== undefined && {
+      iterations: iterations.flatMap((each) => {
+        const last = each.attempts.at(-1);
+        return last === undefined ? [] : [attemptView(context, each, last)];
+      }),
+    }),
   };
 }
 

@@ -9,8 +9,9 @@ import {
   type RunRecord,
   type ScriptedAttempt,
 } from "../../runs/model.ts";
-import { resolveReferences, UnresolvedReferenceError } from "../../runs/references.ts";
-import type { ConditionTask, Task } from "../../runs/task-schema.ts";
+import { UnresolvedReferenceError } from "../../runs/references.ts";
+import type { Task } from "../../runs/task-schema.ts";
+import { decide } from "./condition.ts";
 import { readiness } from "./dag.ts";
 
 export type Command =
@@ -147,9 +148,9 @@ function decided(
   { run, around }: Pass,
 ): Attempt {
   try {
-    const resolved = resolveReferences(condition, around.scopeOf(run, attempt));
-    const outcome = String(conditionHolds(resolved));
-    return { ...over(attempt, success, around.nowMs), resolved: { ...resolved, outcome } };
+    const { outcome, ...operands } = decide(condition, around.scopeOf(run, attempt));
+    const resolved = { ...operands, outcome: String(outcome) };
+    return { ...over(attempt, success, around.nowMs), resolved };
   } catch (error) {
     if (!(error instanceof UnresolvedReferenceError)) throw error;
     return over(attempt, misconfigured("INVALID_RUN_CONFIGURATION", error.message), around.nowMs);
@@ -183,25 +184,4 @@ function shownAs(attempt: Attempt, state: string, nowMs: number): Attempt {
   const phase = state === "PENDING" || state === "TERMINATING" ? state : "RUNNING";
   const runningMs = phase === "PENDING" || attempt.runningMs !== 0 ? attempt.runningMs : nowMs;
   return { ...attempt, phase, shown: state, runningMs };
-}
-
-/**
- * EQUAL_TO and NOT_EQUAL compare text; the others compare numbers, and false is the answer for what
- * is none.
- */
-function conditionHolds({ op, left, right }: ConditionTask): boolean {
-  switch (op) {
-    case "EQUAL_TO":
-      return left === right;
-    case "NOT_EQUAL":
-      return left !== right;
-    case "GREATER_THAN":
-      return Number(left) > Number(right);
-    case "GREATER_THAN_OR_EQUAL":
-      return Number(left) >= Number(right);
-    case "LESS_THAN":
-      return Number(left) < Number(right);
-    case "LESS_THAN_OR_EQUAL":
-      return Number(left) <= Number(right);
-  }
 }

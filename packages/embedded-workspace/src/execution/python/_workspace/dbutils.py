@@ -84,17 +84,17 @@ class TaskValues:
         self._channel = channel
 
     def set(self, key, value):
-        text = json.dumps(value)
+        text = json.dumps(value, allow_nan=False)  # NaN is no JSON, and would be lost on its way
         if len(text.encode()) > self.VALUE_MAX:
             raise ValueError(
                 f"the value of task value {key!r} has more than {self.VALUE_MAX} bytes of JSON"
             )
-        self._channel.tell("setTaskValue", key=key, value=value)
+        self._channel.tell("setTaskValue", key=key, json=text)
 
     def get(self, taskKey, key, default=None, debugValue=None):
         answer = self._channel.ask("taskValue", taskKey=taskKey, key=key)
-        if "value" in answer:
-            return answer["value"]
+        if "json" in answer:
+            return json.loads(answer["json"])
         if default is None:
             raise ValueError(
                 f"the task {taskKey!r} has not set a value {key!r}, and there is no default"
