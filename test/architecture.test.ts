@@ -39,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "shared/topology.ts",
     // Stages and recipes are read as strictly as the services read recipes.
     "shared/adapters/strict-yaml.ts",
+    "shared/adapters/workload-folder.ts",
     "shared/domain",
     "node:",
     "aws-cdk-lib",
@@ -60,6 +61,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "cli/check": [
     ...words,
     "shared/adapters/strict-yaml.ts",
+    "shared/adapters/workload-folder.ts",
     "shared/domain",
     "yaml",
     "node:",
