@@ -62,8 +62,8 @@ export type LocalStage = Stage & {
 };
 
 /**
- * The plane that runs on this machine: in the named folder, or in `.local/plane` or `.local/demo` of
- * the working folder, of a folder above it, or of this project. Undefined if none runs.
+ * The plane that runs on this machine: in the named folder, or in `.local/plane` or `.local/demo`
+ * of the working folder, of a folder above it, or of this project. Undefined if none runs.
  * @throws StageError if its file cannot be used
  */
 export function findLocalStage(from: {

@@ -52,8 +52,29 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // The embedded workspace is a package of its own: it knows nothing of Signalbox.
   "packages/embedded-workspace/src": ["node:", "@databricks/sql", "@duckdb/node-api", "zod"],
   "local/aws": ["shared/topology.ts", "shared/domain", "node:", "@aws-sdk/", "aws-lambda", "zod"],
-  "local/plane": [""],
-  "local/main.ts": [""],
+  // A plane is put together from what a deployment is made of; of the command line it takes the
+  // bootstrap, the ways to a workspace, and the screen.
+  "local/plane": [
+    "local/aws",
+    ...["bootstrap", "login", "secret-scope", "terminal", "workspace-client"].map(
+      (name) => `cli/${name}.ts`,
+    ),
+    ...["executor", "local-stage", "names", "workloads"].map((name) => `infra/${name}.ts`),
+    "shared/adapters",
+    "shared/domain",
+    "shared/topology.ts",
+    "embedded-databricks-workspace",
+    "@aws-sdk/client-sqs",
+    "node:",
+    "zod",
+  ],
+  "local/main.ts": [
+    "local/plane",
+    "cli/terminal.ts",
+    "infra/executor.ts",
+    "shared/domain",
+    "node:",
+  ],
   // The frame knows what a command line is, and nothing of Signalbox.
   "cli/frame": ["cli/terminal.ts", "cli/usage.ts", "shared/domain", "@commander-js/", "node:"],
   "cli/terminal.ts": ["shared/domain", "node:"],

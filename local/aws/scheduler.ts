@@ -32,8 +32,6 @@ export type ScheduleShape = {
 
 export type SchedulerOptions = {
   readonly sqs: SQSClient;
-  /** Called with each tick, at its time. */
-  readonly onTick?: (name: string, scheduledMs: number) => void;
   readonly onTrouble?: (sentence: string) => void;
 };
 
@@ -66,7 +64,6 @@ export function startScheduler(
   const inHand = new Set<Promise<void>>();
   const ticking = new Map<string, { readonly key: string; readonly stop: () => void }>();
   const fire = (schedule: ScheduleShape, scheduledMs: number): void => {
-    options.onTick?.(schedule.name, scheduledMs);
     const work: Promise<void> = deliver(schedule, scheduledMs, options, stopping.signal)
       .catch((error: unknown) =>
         options.onTrouble?.(`the schedule ${schedule.name} lost a tick: ${messageOf(error)}`),

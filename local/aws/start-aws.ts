@@ -123,37 +123,12 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   const onTrouble = options.onTrouble ?? ((sentence: string) => console.error(sentence));
   await using started = new AsyncDisposableStack();
   const { stack } = options;
-  const shapes = [
-    ...queueShapes(stack),
-    ...startDeadLetters.map((of) => deadLetterShape(stack, `schedule-${of}`)),
-    ...listenerShapes(stack),
-  ];
   const principals = createPrincipals(stack, options.keys);
-  const { principalOf } = principals;
-  let endpoint = "";
-  const sqsService = started.use(createSqs({ file: options.messages, endpoint: () => endpoint }));
-  for (const shape of shapes) sqsService.create(shape);
-  // Nobody but the functions receives from these, and those that did are gone.
-  for (const queue of queueNames) sqsService.store.release(sourceQueueName(stack, queue));
-  const secrets = createSecretsManager(options.secrets ?? {});
-  const server = started.use(
-    await startAwsJsonServer(
-      [
-        sqsService.service,
-        secrets.service,
-        // As the example of a rule in the stack: everything, to a queue of its own.
-        eventBridge(options.eventBus, (event) =>
-          sqsService.put(listenerQueueName(stack), JSON.stringify(event)),
-        ),
-      ],
-      { port: options.port, principalOf },
-    ),
-  );
-  endpoint = server.endpoint;
-  const sqsServer: Place = {
-    endpoint,
-    queueUrl: (name) => `${endpoint}/${ACCOUNT_ID}/${name}`,
-  };
+  const {
+    sqsService,
+    secrets,
+    place: sqsServer,
+  } = await startServices(options, principals, started);
   const environment = environmentOf(options, sqsServer);
   const clientOf = (who: Parameters<Principals["keysOf"]>[0]) =>
     started.adopt(clientFor(sqsServer.endpoint, principals.keysOf(who)), (client) =>
@@ -181,7 +156,7 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     deadLetterUrl: (of) => sqsServer.queueUrl(deadLetterQueueName(options.stack, of)),
     putSecret: secrets.put,
     keys: principals.keys,
-    port: Number(new URL(endpoint).port),
+    port: Number(new URL(sqsServer.endpoint).port),
     listenerUrl: sqsServer.queueUrl(listenerQueueName(stack)),
     depth: sqsService.store.depth,
     renew: (service) => functions[service].renew(),
@@ -189,6 +164,39 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     invoke: (service, event) => functions[service].invoke(event),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** The services of AWS that have an address, all at one. */
+async function startServices(
+  options: AwsOptions,
+  { principalOf }: Principals,
+  started: AsyncDisposableStack,
+) {
+  const { stack } = options;
+  const shapes = [
+    ...queueShapes(stack),
+    ...startDeadLetters.map((of) => deadLetterShape(stack, `schedule-${of}`)),
+    ...listenerShapes(stack),
+  ];
+  let endpoint = "";
+  const sqsService = started.use(createSqs({ file: options.messages, endpoint: () => endpoint }));
+  for (const shape of shapes) sqsService.create(shape);
+  // Nobody but the functions receives from these, and those that did are gone.
+  for (const queue of queueNames) sqsService.store.release(sourceQueueName(stack, queue));
+  const secrets = createSecretsManager(options.secrets ?? {});
+  // As the example of a rule in the stack: every event, to a queue of its own.
+  const events = eventBridge(options.eventBus, (event) =>
+    sqsService.put(listenerQueueName(stack), JSON.stringify(event)),
+  );
+  const server = started.use(
+    await startAwsJsonServer([sqsService.service, secrets.service, events], {
+      port: options.port,
+      principalOf,
+    }),
+  );
+  endpoint = server.endpoint;
+  const place: Place = { endpoint, queueUrl: (name) => `${endpoint}/${ACCOUNT_ID}/${name}` };
+  return { sqsService, secrets, place };
 }
 
 const clientFor = (endpoint: string, credentials: Keys): SQSClient =>

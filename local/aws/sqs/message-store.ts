@@ -47,8 +47,8 @@ export type MessageStore = Disposable & {
   readonly remove: (queue: string, receipt: string) => boolean;
   readonly hide: (queue: string, receipt: string, seconds: number) => boolean;
   /**
-   * Shows again what somebody held who is gone. That receive does not count: it was the machine that
-   * ended, and not the message that failed.
+   * Shows again what somebody held who is gone. That receive does not count: the machine ended, and
+   * not the message failed.
    */
   readonly release: (queue: string) => void;
   readonly expire: (queue: string, retentionSeconds: number) => void;
