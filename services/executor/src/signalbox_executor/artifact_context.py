@@ -20,6 +20,7 @@ from .limits import (
 from .measures import Measured, MeasureError, check_name, check_samples
 from .redact import redacted_and_cut
 from .text import clean, head
+from .thin_spark import spark_session
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -54,6 +55,7 @@ class Context:
         self._measures = Measured()  # which names there are, not their values
         self._tables: set[str] = set()
         self._artifacts: dict[str, str] = {}
+        self._session: Any = None
 
     def _begin(self, plan: dict[str, Any], send: Send) -> None:
         """The executor brings the context to life before it runs the artifact."""
@@ -122,6 +124,9 @@ class Context:
         """The keys of the secrets that this attempt was given."""
         return tuple(self._planned("secrets"))
 
+    def _secret_scopes(self) -> dict[str, str]:
+        return self._planned("scopes")
+
     def progress(self, fraction: float | None, text: str = "") -> None:
         """How far it is, from 0 to 1 (None: nobody knows), and a line for people. It decides
         nothing, and the last one counts.
@@ -131,6 +136,15 @@ class Context:
         line = head(str(text), 4 * SUMMARY_CHARS_MAX)
         number = None if fraction is None else float(fraction)
         self._tell({"report": "progress", "fraction": number, "text": line})
+
+    @property
+    def spark(self) -> Any:
+        """A Spark session: the platform's, or where there is no pyspark a thin client of the
+        workspace's SQL, which says what it lacks.
+        """
+        if self._session is None:
+            self._session = spark_session(self._planned("access"), self.table)
+        return self._session
 
     @property
     def traceparent(self) -> str:
