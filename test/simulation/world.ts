@@ -7,7 +7,7 @@ import { isoOf } from "../../shared/domain/time.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { layAncient } from "./ancient.ts";
 import { type Dark, strikeBlackout } from "./blackout.ts";
-import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
+import { createClock, DAY, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import { createControllers } from "./controllers.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
 import { createDatabricks } from "./databricks.ts";
@@ -163,10 +163,13 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     onError,
     isOutdated,
   });
-  // Nobody can help them, and they come first, because they have been silent for longest.
+  // Nobody can help them, and they come first, because they have been silent for longest, or for
+  // the shortest time: the sweep takes old and young ones in turns.
   const isTorn = weather.isFaulty && (random.chance(0.2) || weather.outages.reads !== undefined);
-  const torn = isTorn ? 4 : 0;
-  for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
+  for (let n = 0; isTorn && n < 4; n++) {
+    files.layTorn(`torn-old-${n}`, START - DAY);
+    files.layTorn(`torn-young-${n}`, START + random.between(0, 3 * HOUR));
+  }
   const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
   const elders = layElders({ ...common, files, databricks, sqs });
   const people = createPeople({
