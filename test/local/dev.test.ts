@@ -128,11 +128,6 @@ test.each([
     argv: () => ["--folder", join(import.meta.filename, "plane")],
     sign: /cannot be the plane's folder, because a part of that path is a file: name another/,
   },
-  {
-    given: "a folder where none can be made",
-    argv: () => ["--folder", "/proc/nowhere/plane"],
-    sign: /cannot be the plane's folder, because it cannot be made there .* --folder/,
-  },
   { given: "data that is not there", argv: () => ["--data", "/nowhere"], sign: /--data \/nowhere/ },
   {
     given: "secrets that are not there",

@@ -72,7 +72,7 @@ export async function torture(options: TortureOptions): Promise<Tortured> {
     const ready = isEarly ? undefined : await stageOf(rig, child);
     if (ready === undefined) killedWhileStarting++;
     else await refill(rig, ready, sent, tickets);
-    await sleep(rig.random.between(50, isEarly ? 1_800 : 4_000));
+    await sleep(rig.random.between(50, isEarly ? 1_800 : 8_000));
     child.kill("SIGKILL");
     await once(child, "close");
     const over = sent.filter((id) => isOver(rig, id)).length;
