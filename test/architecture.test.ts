@@ -51,33 +51,21 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   // The embedded workspace is a package of its own: it knows nothing of Signalbox.
   "packages/embedded-workspace/src": ["node:", "@databricks/sql", "@duckdb/node-api", "zod"],
-  "local/aws": [
-    "shared/topology.ts",
-    "shared/domain",
-    "node:",
-    "@aws-sdk/",
-    "aws-lambda",
-    "fauxqs",
-    "zod",
-  ],
-  // The plane of one machine is prepared as a stage is, by the same code.
+  "local/aws": ["shared/topology.ts", "shared/domain", "node:", "@aws-sdk/", "aws-lambda", "zod"],
+  // A plane is put together from what a deployment is made of; of the command line it takes the
+  // bootstrap, the ways to a workspace, and the screen.
   "local/plane": [
     "local/aws",
-    "cli/bootstrap.ts",
-    "cli/login.ts",
-    "cli/secret-scope.ts",
-    "cli/terminal.ts",
-    "cli/workspace-client.ts",
-    "infra/executor.ts",
-    "infra/local-stage.ts",
-    "infra/names.ts",
-    "infra/workloads.ts",
+    ...["bootstrap", "login", "secret-scope", "terminal", "workspace-client"].map(
+      (name) => `cli/${name}.ts`,
+    ),
+    ...["executor", "local-stage", "names", "workloads"].map((name) => `infra/${name}.ts`),
     "shared/adapters",
     "shared/domain",
     "shared/topology.ts",
-    "node:",
-    "@aws-sdk/client-sqs",
     "embedded-databricks-workspace",
+    "@aws-sdk/client-sqs",
+    "node:",
     "zod",
   ],
   "local/main.ts": [
