@@ -1,4 +1,5 @@
-// `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it leaves alone, how it ends.
+// `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it
+// leaves alone, how it ends.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +57,10 @@ const usual = (): Principals => ({
   executors: access.executorsId,
 });
 
-/** `signalbox bootstrap --stage <name>` by the operator, on a machine without the `databricks` command line. */
+/**
+ * `signalbox bootstrap --stage <name>` by the operator, on a machine without the `databricks`
+ * command line.
+ */
 async function type(name: string, ...more: readonly string[]) {
   const { credentials, caFile } = access.operator;
   const lines: string[] = [];
@@ -128,7 +132,8 @@ test("a volume of another stack is refused before anything is granted on it", as
   writeStage("first", "shared", usual());
   expect((await type("first")).code).toBe(0);
   const before = await grantsOn("shared");
-  // The other stack's executors would write the facts, and its controllers read what they may not see.
+  // The other stack's executors would write the facts, and its controllers read what they may not
+  // see.
   writeStage("second", "shared", {
     controllers: access.executorsId,
     executors: access.controllersId,

@@ -107,7 +107,9 @@ function allowedNext(fact: DecisionFact, manifest: Manifest, run: Run | undefine
   }
 }
 
-/** The capsule travels on only from a success; what is said of the result is what the result says. */
+/**
+ * The capsule travels on only from a success; what is said of the result is what the result says.
+ */
 function checkSaid(
   deps: SafetyDeps,
   fact: DecisionFact,
@@ -157,7 +159,10 @@ function checkSaid(
     deps.violate("a success without its result", attemptText(fact));
 }
 
-/** What was judged is kept, byte by byte, where executors cannot write; and it was there before the decision that names it. */
+/**
+ * What was judged is kept, byte by byte, where executors cannot write; and it was there before the
+ * decision that names it.
+ */
 function checkKept(
   { files, violate }: SafetyDeps,
   { result, result_path, ...key }: DecisionFact,

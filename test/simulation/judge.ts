@@ -1,4 +1,5 @@
-// What must always be true. A violation is a sentence; the first of each kind is kept, with the time.
+// What must always be true. A violation is a sentence; the first of each kind is kept, with the
+// time.
 import type { VirtualClock } from "./clock.ts";
 import { type Trace, timeOf } from "./trace.ts";
 
