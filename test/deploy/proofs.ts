@@ -1,4 +1,4 @@
-// What must be seen of the deployed plane.
+// The proofs that the deployed plane must give.
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";

@@ -1,4 +1,5 @@
-// What decisions and outcomes must say, worked out from the plan and from the truth about the run.
+// The words that decisions and outcomes must have, worked out from the plan and from the truth
+// about the run.
 import {
   type DecisionFact,
   factRef,
