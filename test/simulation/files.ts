@@ -1,5 +1,6 @@
-// The volumes: facts that are created once and read strongly, markers that are overwritten, listings that show the world as it was
-// some seconds ago, and what executors and people leave elsewhere.
+// The volumes: facts that are created once and read strongly, markers that are overwritten,
+// listings that show the world as it was some seconds ago, and what executors and people leave
+// elsewhere.
 import { factText } from "../../shared/adapters/fact-text.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
@@ -62,7 +63,10 @@ export type Files = {
   readonly remove: (path: string) => void;
   /** When a fact was deleted. */
   readonly removedMs: (path: string) => number | undefined;
-  /** An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of it. */
+  /**
+   * An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of
+   * it.
+   */
   readonly layTorn: (run_id: string, touchedMs: number) => void;
   /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
   readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
