@@ -3,7 +3,8 @@
 /** The nearest of the words, if it is near enough to be a slip of the hand. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const [best] = words
-    // As many letters have to come or go. Foreign words may be long, and comparing costs their product.
+    // As many letters have to come or go. Foreign words may be long, and comparing costs their
+    // product.
     .filter((each) => Math.abs(each.length - word.length) <= slipsMax(each))
     .map((each) => ({ each, distance: distanceOf(word.toLowerCase(), each.toLowerCase()) }))
     .filter(({ each, distance }) => distance <= slipsMax(each))
