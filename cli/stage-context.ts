@@ -131,7 +131,8 @@ const placeOf = ({ databricks }: Stage, { environment }: LoginIo) => ({
 });
 
 /** The executors' own credentials, for an operator who tries what executed code may do. */
-export function executorsLogin(stage: StageInUse, io: LoginIo): Login | undefined {
+export function executorsLogin(stage: StageInUse, given: LoginIo): Login | undefined {
+  const io = ofStage(stage, given);
   const own = {
     DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
     DATABRICKS_CLIENT_SECRET: io.environment["DATABRICKS_EXECUTOR_CLIENT_SECRET"],

@@ -584,3 +584,11 @@ describe("what a verdict leaves of a result", () => {
     expect(borneOut(verdict, reading)).toEqual(left);
   });
 });
+
+test("an error in a result that says SUCCESS is no reason of a failure", () => {
+  const error = { type: "Forged", summary: "words of a neighbour", trace: "" };
+  const forged = { kind: "valid", result: { ...result, error }, text: "" } as ResultReading;
+  const look = words("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR");
+  const judgement = verdictOf(ofRun({ ...look, message: "it broke" }, { result: forged }));
+  expect(judgement).toEqual({ kind: "verdict", verdict: "task_failed", reason: "it broke" });
+});
