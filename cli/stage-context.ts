@@ -43,7 +43,7 @@ function named(name: string, stages: string | undefined): Stage {
   const folder = stages ?? OWN_STAGES;
   if (name === LOCAL && !stageNames(folder).includes(LOCAL))
     throw new UsageError(
-      "no plane runs on this machine: start one (npm start -- --stay), or name its folder by SIGNALBOX_LOCAL",
+      "no plane runs on this machine: start one (npm run dev), or name its folder by SIGNALBOX_LOCAL",
     );
   const [stage] = readStages(folder, name);
   if (stage === undefined) throw new Error("the stage is not there");

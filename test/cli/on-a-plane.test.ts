@@ -1,4 +1,5 @@
-// The command line against a plane on this machine, as people use it: it finds the plane by itself, and what it says is what happened.
+// The command line against a plane on this machine, as people use it: it finds the plane by itself,
+// and what it says is what happened.
 import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

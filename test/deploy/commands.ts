@@ -1,4 +1,5 @@
-// What people do with the signalbox command: operators before and after a deploy, on-call engineers at night.
+// What people do with the signalbox command: operators before and after a deploy, on-call engineers
+// at night.
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PutFunctionRecursionConfigCommand } from "@aws-sdk/client-lambda";
@@ -25,8 +26,9 @@ function planeIn({ code, printed }: Typed): string {
 }
 
 /**
- * The emulator's CloudFormation passes over RecursiveLoop (MiniStack 1.5.33; the template has it, as is asserted elsewhere): just what
- * the doctor is for. It fails, its remedy is followed, and it finds nothing more than the one letter that nobody has looked at.
+ * The emulator's CloudFormation passes over RecursiveLoop (MiniStack 1.5.33; the template has it,
+ * as is asserted elsewhere): just what the doctor is for. It fails, its remedy is followed, and it
+ * finds nothing more than the one letter that nobody has looked at.
  */
 export async function doctorIsFollowed({ context, onCall }: Scene): Promise<void> {
   deepEqual(await complaintsAfterRemedies(context, typist(context, administrator(context.cloud))), [
@@ -155,7 +157,10 @@ export async function lettersComeTooEarly({ urlOf, producer, listener }: Scene):
     );
 }
 
-/** With on-call's keys and policy: what was mended runs to its outcome, what would only come back stays until it is discarded. */
+/**
+ * With on-call's keys and policy: what was mended runs to its outcome, what would only come back
+ * stays until it is discarded.
+ */
 export async function onCallReplays({ context, onCall, listener }: Scene): Promise<void> {
   const type = typist(context, onCall);
   const replayed = await type("dead-letters", "replay", "--all", "--yes");

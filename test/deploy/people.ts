@@ -1,4 +1,5 @@
-// An upstream system and an on-call engineer, each with the stack's policy and nothing else; and the administrator.
+// An upstream system and an on-call engineer, each with the stack's policy and nothing else; and
+// the administrator.
 import { Agent } from "node:https";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import {
@@ -48,7 +49,10 @@ const personOf = (cloud: MiniStack, keys: Keys): Person => ({
 const administratorsKeys = { accessKeyId: "test", secretAccessKey: "test" };
 export const administrator = (cloud: MiniStack): Person => personOf(cloud, administratorsKeys);
 
-/** Somebody with this policy alone. Leaving takes user and key away again, so that the policy can be deleted. */
+/**
+ * Somebody with this policy alone. Leaving takes user and key away again, so that the policy can be
+ * deleted.
+ */
 export async function hire(
   cloud: MiniStack,
   UserName: string,

@@ -559,7 +559,8 @@ describe("the full product of what may be said", () => {
                       if (isSuccess) succeeded++;
                     }
     expect(rows).toBeGreaterThan(1_000_000);
-    // (3 plain pairs × 2 manifests + 3 lenient) × the (life cycle, state) pairs that say TERMINATED and nothing else × 3 times
+    // (3 plain pairs × 2 manifests + 3 lenient) × the (life cycle, state) pairs that say TERMINATED
+    // and nothing else × 3 times
     expect(succeeded).toBe((3 * 2 + 3) * (1 + states.length) * 3);
   });
 });

@@ -25,7 +25,9 @@ function start(argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
 const endOf = async (child: ChildProcess): Promise<number> =>
   Number((await once(child, "close"))[0]);
 
-/** A process, and all that it and its children started; what they run for is not written on them. */
+/**
+ * A process, and all that it and its children started; what they run for is not written on them.
+ */
 function familyOf(pid: number): readonly number[] {
   const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
