@@ -1,4 +1,4 @@
-// What of a workload's folder goes to a run: the folder as it is, without a list by hand.
+// The files of a workload that go to a run: the folder as it is, without a list by hand.
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
