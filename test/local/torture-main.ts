@@ -1,4 +1,5 @@
-// `npm run torture [-- --kills 100 --tickets 30 --seed N]`: the long version of a test.
+// `npm run torture [-- --kills 100 --tickets 30 --seed N]`: the long version. The short one is a
+// test.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
