@@ -15,6 +15,8 @@ export type Login = {
   readonly credentials: Credentials;
   /** The authority of the host's certificate, if that is not a public one. */
   readonly caFile?: string;
+  /** Where the credentials come from, for sentences about them; absent: the environment. */
+  readonly from?: string;
 };
 
 const text = z.string().trim().min(1);

@@ -215,7 +215,7 @@ async function storedLogin(stage: StageInUse, name: string, io: LoginIo): Promis
           DATABRICKS_CLIENT_ID: secret.data.client_id,
           DATABRICKS_CLIENT_SECRET: secret.data.client_secret,
         };
-  return loginFrom({ ...placeOf(stage, io), ...credentials });
+  return { ...loginFrom({ ...placeOf(stage, io), ...credentials }), from: name };
 }
 
 /** AWS knows the caller, and the secret is not for them. */

@@ -51,14 +51,14 @@ export function workspaceClient(login: Login): WorkspaceClient {
 const userAgent = "signalbox";
 
 /** The services keep their credentials as a secret; a person's are at hand, in the same form. */
-function tokensOf({ credentials }: Login, wire: ReturnType<typeof createWire>): TokenSource {
+function tokensOf({ credentials, from }: Login, wire: ReturnType<typeof createWire>): TokenSource {
   const text = secretOf(credentials);
   const read = async () => text;
   return createTokenSource({
     ...systemClock,
     wire,
     secrets: { read, reread: read },
-    auth: { kind: credentials.kind, secretId: "the environment's credentials" },
+    auth: { kind: credentials.kind, secretId: from ?? "the environment's credentials" },
     webIdentityToken: () => Promise.reject(new Error("a person has no role's token")),
   });
 }

@@ -13,8 +13,8 @@ export const LOCAL = "local";
 const LOCAL_STACK = "signalbox-local";
 /** The name of the file in a plane's folder. It holds keys, so it is its owner's alone (0600). */
 const LOCAL_STAGE_FILE = "stage.json";
-/** The folder of a plane below a project's. */
-const PLANE_FOLDER = join(".local", "plane");
+/** The folders of a plane below a project's: that of `npm run dev`, and that of `npm start`. */
+const PLANE_FOLDERS = ["plane", "demo"].map((name) => join(".local", name));
 
 const LocalStageFile = z.strictObject({
   v: z.literal(1),
@@ -62,8 +62,8 @@ export type LocalStage = Stage & {
 };
 
 /**
- * The plane that runs on this machine: in the named folder, or in `.local/plane` of the working
- * folder, of a folder above it, or of this project. Undefined if none runs.
+ * The plane that runs on this machine: in the named folder, or in `.local/plane` or `.local/demo`
+ * of the working folder, of a folder above it, or of this project. Undefined if none runs.
  * @throws StageError if its file cannot be used
  */
 export function findLocalStage(from: {
@@ -73,12 +73,15 @@ export function findLocalStage(from: {
 }): LocalStage | undefined {
   const folders =
     from.named === undefined
-      ? [...above(from.workingFolder), join(import.meta.dirname, "..")].map((folder) =>
-          join(folder, PLANE_FOLDER),
+      ? [...above(from.workingFolder), join(import.meta.dirname, "..")].flatMap((folder) =>
+          PLANE_FOLDERS.map((below) => join(folder, below)),
         )
       : [resolve(from.named)];
-  const folder = folders.find((each) => existsSync(join(each, LOCAL_STAGE_FILE)));
-  return folder === undefined ? undefined : readLocalStage(folder);
+  for (const folder of folders) {
+    const stage = existsSync(join(folder, LOCAL_STAGE_FILE)) ? readLocalStage(folder) : undefined;
+    if (stage !== undefined) return stage;
+  }
+  return undefined;
 }
 
 function above(folder: string): readonly string[] {

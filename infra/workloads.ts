@@ -2,6 +2,7 @@
 // orchestrator's bundle contains the folder itself.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { withWholeFolder } from "../shared/adapters/workload-folder.ts";
 import { faultsOf, messageOf } from "../shared/domain/body.ts";
 import { Recipe, WorkloadName } from "../shared/domain/recipe.ts";
 import type { Stage } from "./stage.ts";
@@ -124,11 +125,20 @@ function readRecipe(folder: string, name: string): Recipe {
   );
   const parsed = Recipe.safeParse(value);
   if (!parsed.success) throw new WorkloadError(`${path} is no recipe: ${faultsOf(parsed.error)}`);
-  const { planner } = parsed.data;
+  const recipe = taken(path, () => withWholeFolder(join(folder, name), parsed.data));
+  const { planner } = recipe;
   for (const file of [planner.artifact, ...planner.files])
     if (!existsSync(join(folder, name, file)))
       throw new WorkloadError(
         `${path} names ${file}, which is not beside it: add it, or correct the name`,
       );
-  return parsed.data;
+  return recipe;
+}
+
+function taken(path: string, read: () => Recipe): Recipe {
+  try {
+    return read();
+  } catch (error) {
+    throw new WorkloadError(`${path}: ${messageOf(error)}`, { cause: error });
+  }
 }

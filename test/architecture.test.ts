@@ -39,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "shared/topology.ts",
     // Stages and recipes are read as strictly as the services read recipes.
     "shared/adapters/strict-yaml.ts",
+    "shared/adapters/workload-folder.ts",
     "shared/domain",
     "node:",
     "aws-cdk-lib",
@@ -50,17 +51,30 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   // The embedded workspace is a package of its own: it knows nothing of Signalbox.
   "packages/embedded-workspace/src": ["node:", "@databricks/sql", "@duckdb/node-api", "zod"],
-  "local/aws": [
-    "shared/topology.ts",
+  "local/aws": ["shared/topology.ts", "shared/domain", "node:", "@aws-sdk/", "aws-lambda", "zod"],
+  // A plane is put together from what a deployment is made of; of the command line it takes the
+  // bootstrap, the ways to a workspace, and the screen.
+  "local/plane": [
+    "local/aws",
+    ...["bootstrap", "login", "secret-scope", "terminal", "workspace-client"].map(
+      (name) => `cli/${name}.ts`,
+    ),
+    ...["executor", "local-stage", "names", "workloads"].map((name) => `infra/${name}.ts`),
+    "shared/adapters",
     "shared/domain",
+    "shared/topology.ts",
+    "embedded-databricks-workspace",
+    "@aws-sdk/client-sqs",
     "node:",
-    "@aws-sdk/",
-    "aws-lambda",
-    "fauxqs",
     "zod",
   ],
-  "local/plane": [""],
-  "local/main.ts": [""],
+  "local/main.ts": [
+    "local/plane",
+    "cli/terminal.ts",
+    "infra/executor.ts",
+    "shared/domain",
+    "node:",
+  ],
   // The frame knows what a command line is, and nothing of Signalbox.
   "cli/frame": ["cli/terminal.ts", "cli/usage.ts", "shared/domain", "@commander-js/", "node:"],
   "cli/terminal.ts": ["shared/domain", "node:"],
@@ -68,6 +82,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "cli/check": [
     ...words,
     "shared/adapters/strict-yaml.ts",
+    "shared/adapters/workload-folder.ts",
     "shared/domain",
     "yaml",
     "node:",

@@ -3,10 +3,11 @@
 import * as z from "zod";
 import { faultsOf, messageOf } from "../../shared/domain/body.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
+import { nearest } from "../../shared/domain/nearest.ts";
+import { parameterFaults } from "../../shared/domain/parameters.ts";
 import type { Recipe } from "../../shared/domain/recipe.ts";
 import { limitsWithin } from "../../shared/domain/ticket.ts";
 import { keysAt } from "./keys.ts";
-import { nearest } from "./nearest.ts";
 
 export type Recipes = {
   readonly names: readonly string[];
@@ -28,7 +29,7 @@ export function ticketFaults(value: unknown, recipes: Recipes): readonly string[
   return [
     ...limitFaults(recipe, ticket),
     ...artifactFaults(recipe, ticket),
-    ...parameterFaults(recipe, ticket),
+    ...parameterFaults(recipe, ticket.parameters),
   ];
 }
 
@@ -76,19 +77,4 @@ function artifactFaults({ planner }: Recipe, { artifact, workload }: Ticket): re
   return planner.codebase.length > 0
     ? []
     : [`artifact.path: the workload ${workload} runs its own code only (planner.codebase)`];
-}
-
-/** A misspelt parameter would be passed on unread, and the wrong thing would succeed. */
-function parameterFaults(
-  { parameters: known }: Recipe,
-  { parameters, workload }: Ticket,
-): readonly string[] {
-  const names = Object.keys(known);
-  if (names.length === 0) return [];
-  return Object.keys(parameters)
-    .filter((name) => !Object.hasOwn(known, name))
-    .map((name) => {
-      const guess = nearest(name, names);
-      return `parameters.${name} is no parameter of ${workload}${guess === undefined ? `; there is ${names.join(", ")}` : `: did you mean ${guess}?`}`;
-    });
 }

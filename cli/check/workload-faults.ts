@@ -2,9 +2,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { strictYaml } from "../../shared/adapters/strict-yaml.ts";
+import { withWholeFolder } from "../../shared/adapters/workload-folder.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import { nearest } from "../../shared/domain/nearest.ts";
 import { Recipe, WorkloadName } from "../../shared/domain/recipe.ts";
-import { nearest } from "./nearest.ts";
 import { ticketFaults } from "./ticket-faults.ts";
 import { type Fault, yamlFaults } from "./yaml-faults.ts";
 
@@ -43,13 +44,24 @@ export function examineWorkload(folder: string, name: string): Examined {
   const faults = yamlFaults(path, text, Recipe);
   const parsed = faults.length === 0 ? Recipe.safeParse(strictYaml(text)) : undefined;
   if (!parsed?.success) return { faults, python: [] };
-  const files = [parsed.data.planner.artifact, ...parsed.data.planner.files];
+  const files = filesTaken(place, parsed.data);
+  if (typeof files === "string") return one(path, files);
   return {
     faults: [...missingFiles(path, place, text, files), ...exampleFaults(place, name, parsed.data)],
     python: files
       .map((file) => join(place, file))
       .filter((file) => /\.py$/.test(file) && isFile(file)),
   };
+}
+
+/** The files that go to a run, or why they cannot. */
+function filesTaken(place: string, recipe: Recipe): readonly string[] | string {
+  try {
+    const { artifact, files } = withWholeFolder(place, recipe).planner;
+    return [artifact, ...files];
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 const one = (file: string, sentence: string): Examined => ({

@@ -3,9 +3,9 @@ import { isMap, isNode, isPair, LineCounter, type ParsedNode, parseDocument } fr
 import type * as z from "zod";
 import { strictYaml } from "../../shared/adapters/strict-yaml.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import { nearest } from "../../shared/domain/nearest.ts";
 import { oneLine } from "../../shared/domain/text.ts";
 import { keysAt } from "./keys.ts";
-import { nearest } from "./nearest.ts";
 
 export type Fault = {
   readonly file: string;

@@ -5,6 +5,7 @@ import { agoOf, lengthOf } from "../frame/words.ts";
 import { runIdArgument } from "../run/arguments.ts";
 import { jobOf } from "../run/databricks-state.ts";
 import { momentLines, wrapped } from "../run/moment-lines.ts";
+import { type Progress, progressOfRun, progressSentence } from "../run/progress-of.ts";
 import {
   type AttemptStory,
   lastChapter,
@@ -42,8 +43,9 @@ export const status: CommandOf = (io) =>
         return io.exit(3);
       }
       const job = await jobOf(facts.client, story);
-      if (options.json) io.printJson(jsonOf(story, job), 2);
-      else printStory(story, job, io);
+      const progress = await progressOfRun(facts.client.files, story);
+      if (options.json) io.printJson({ ...jsonOf(story, job), progress: progress ?? null }, 2);
+      else printStory(story, job, progress, io);
     });
 
 /** What Databricks says now of the run's last attempt, while it is not decided. */
@@ -92,7 +94,7 @@ function attemptJson(attempt: AttemptStory) {
   };
 }
 
-function printStory(story: RunStory, job: Job, io: Io): void {
+function printStory(story: RunStory, job: Job, progress: Progress | undefined, io: Io): void {
   printHead(story, io);
   io.print("");
   let day = "";
@@ -109,6 +111,7 @@ function printStory(story: RunStory, job: Job, io: Io): void {
     io.print("");
     io.print(`Databricks says now: ${job.state}`);
   }
+  if (progress !== undefined) io.print(`its code says: ${progressSentence(progress, Date.now())}`);
   printEnd(story, io);
 }
 

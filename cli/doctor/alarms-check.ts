@@ -7,7 +7,7 @@ import { alarmTopicName } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { jsonOrNothing } from "../../shared/domain/body.ts";
 import { awsOptionsOf } from "../stage-context.ts";
-import { type Check, type Finding, ok, warn } from "./check.ts";
+import { type Check, type Finding, ok, restoring, warn } from "./check.ts";
 
 /** As GetTopicAttributes has them: all of them text. */
 export type TopicAttributes = Readonly<Record<string, string>>;
@@ -50,7 +50,7 @@ export function topicFinding(stage: Stage, topicArn: string, topic: TopicAttribu
     return warn(
       `the policy of ${topicArn} does not let CloudWatch publish: nobody hears them`,
       isOwn
-        ? `npx cdk deploy ${stage.stack} restores it`
+        ? restoring(stage)
         : "allow sns:Publish to the service cloudwatch.amazonaws.com there (aws sns set-topic-attributes --attribute-name Policy)",
     );
   const confirmed = Number(topic["SubscriptionsConfirmed"] ?? 0);

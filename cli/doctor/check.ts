@@ -2,7 +2,9 @@
 // right one.
 import type { Stage } from "../../infra/stage.ts";
 import type { Scratchpad } from "../../infra/workloads.ts";
+import { DatabricksError } from "../../shared/adapters/databricks-error.ts";
 import { messageOf } from "../../shared/domain/body.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import type { WorkspaceClient } from "../workspace-client.ts";
 
 export type Finding =
@@ -101,17 +103,36 @@ const found = ({ remedy, look }: Check): Promise<Finding> =>
 export const afterTheFirst = ([first, ...others]: readonly Check[]): readonly Check[] =>
   first === undefined ? [] : [first, ...others.map((check) => ({ needs: first.id, ...check }))];
 
-/** Not being allowed to look says nothing about what is there. */
+/**
+ * Not being allowed to look says nothing about what is there; a platform that does not answer
+ * says nothing about the stage, either, but runs would not end as they must.
+ */
 function ofError(error: unknown, remedy: string): Finding {
-  const isDenied =
-    error instanceof Error && /AccessDenied|NotAuthorized|AuthorizationError/.test(error.name);
-  return isDenied
-    ? skipped(
-        `you may not look: ${error.message}`,
-        "run the doctor as somebody who may read the stack",
-      )
-    : fail(messageOf(error), remedy);
+  if (isDenied(error))
+    return skipped(
+      `you may not look: ${error.message}`,
+      "run the doctor as somebody who may read the stack",
+    );
+  return fail(messageOf(error), isOutage(error) ? WAIT : remedy);
 }
+
+export const isDenied = (error: unknown): error is Error =>
+  error instanceof Error && /AccessDenied|NotAuthorized|AuthorizationError/.test(error.name);
+
+const isOutage = (error: unknown): boolean =>
+  error instanceof PlatformTroubleError &&
+  error.cause instanceof DatabricksError &&
+  (error.cause.status >= 500 || error.cause.status === 429);
+
+const WAIT =
+  "Databricks itself is in trouble or too busy (https://status.databricks.com), and nothing of the stage need be wrong: look again when it answers";
+
+/**
+ * What brings back what somebody changed by hand. A deploy without that flag compares templates
+ * alone: it finds no changes, and changes nothing.
+ */
+export const restoring = ({ stack }: Pick<Stage, "stack">): string =>
+  `npx cdk deploy ${stack} --revert-drift restores it (without the flag, a deploy sees no change)`;
 
 /**
  * For people: a sign, the answer, and the remedy below it. The remedy is not repeated for checks

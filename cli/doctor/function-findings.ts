@@ -4,7 +4,7 @@ import { instancesOf, queueNames, shapeOf } from "../../infra/constructs/traffic
 import { functionName, queueName } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
 import type { QueueName, ServiceName } from "../../shared/topology.ts";
-import { type Finding, fail, ok, warn } from "./check.ts";
+import { type Finding, fail, ok, restoring, warn } from "./check.ts";
 
 export const services: readonly ServiceName[] = ["orchestrator", "run-poller", "ingester"];
 
@@ -13,6 +13,8 @@ const deployOf = ({ stack }: Stage): string => `npx cdk deploy ${stack}`;
 export type FunctionFacts = {
   readonly recursiveLoop: string | undefined;
   readonly runtime: string | undefined;
+  /** What Lambda calls: a file of the code, and a name in it. */
+  readonly handler: string | undefined;
   /** `Failed` if Lambda could not start it (because a subnet is gone, for instance). */
   readonly state: string | undefined;
   readonly stateReason: string | undefined;
@@ -23,6 +25,7 @@ export type FunctionFacts = {
 };
 
 const RUNTIME = "nodejs24.x";
+const HANDLER = "handler.handler";
 
 /** `executorHere`: the path that this checkout would deploy. */
 export function functionFinding(
@@ -41,7 +44,15 @@ export function functionFinding(
   if (facts.state !== undefined && facts.state !== "Active" && facts.state !== "Inactive")
     return fail(`it is ${facts.state}: ${facts.stateReason ?? "Lambda says no more"}`, deploy);
   if (facts.runtime !== RUNTIME)
-    return fail(`it runs on ${facts.runtime}, and its code is for ${RUNTIME}`, deploy);
+    return fail(
+      `it runs on ${facts.runtime}, and its code is for ${RUNTIME}`,
+      `aws lambda update-function-configuration --function-name ${name} --runtime ${RUNTIME}`,
+    );
+  if (facts.handler !== HANDLER)
+    return fail(
+      `it starts ${facts.handler}, and its code has ${HANDLER}: every message fails`,
+      `aws lambda update-function-configuration --function-name ${name} --handler ${HANDLER}`,
+    );
   const needed = instancesOf(stage, service);
   if (facts.reserved !== undefined && facts.reserved < needed)
     return fail(
@@ -90,9 +101,22 @@ export function mappingsFinding(stage: Stage, mappings: readonly MappingFacts[])
     );
   const faults = present.flatMap(({ queue, mapping }) => mappingFaults(stage, queue, mapping));
   return faults.length > 0
-    ? fail(faults.join("; "), `${deployOf(stage)} restores it`)
+    ? fail(faults.join("; "), mendMappings(stage, present))
     : ok(`all ${present.length} queues start their function, with the stage's numbers`);
 }
+
+/** The commands that set the numbers of the mappings that differ. */
+const mendMappings = (
+  stage: Stage,
+  present: readonly { readonly queue: QueueName; readonly mapping: MappingFacts }[],
+): string =>
+  present
+    .filter(({ queue, mapping }) => mappingFaults(stage, queue, mapping).length > 0)
+    .map(({ queue, mapping: { uuid } }) => {
+      const { batchSize, windowSeconds, concurrencyMax } = shapeOf(stage, queue);
+      return `aws lambda update-event-source-mapping --uuid ${uuid} --batch-size ${batchSize} --maximum-batching-window-in-seconds ${windowSeconds} --scaling-config MaximumConcurrency=${concurrencyMax} --function-response-types ReportBatchItemFailures`;
+    })
+    .join(" && ");
 
 function mappingFaults(stage: Stage, queue: QueueName, mapping: MappingFacts): readonly string[] {
   const shape = shapeOf(stage, queue);
@@ -152,7 +176,7 @@ export function schedulesFinding(
   });
   return faults.length === 0
     ? ok(`${wanted.map(({ name }) => name).join(", ")}: enabled, and they start the orchestrator`)
-    : fail(faults.join("; "), `${deployOf(stage)} restores schedules that were changed by hand`);
+    : fail(faults.join("; "), restoring(stage));
 }
 
 const SECRET_DAYS_WARNED = 640;

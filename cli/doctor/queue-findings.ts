@@ -1,8 +1,9 @@
 // Finds faults in a queue of the loop, from its attributes.
 import { shapeOf } from "../../infra/constructs/traffic.ts";
+import { queueName } from "../../infra/names.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { type QueueName, retentionSeconds } from "../../shared/topology.ts";
-import { type Finding, fail, ok, warn } from "./check.ts";
+import { type Finding, fail, ok, restoring, warn } from "./check.ts";
 
 /** As GetQueueAttributes has them: all of them text. */
 export type Attributes = Readonly<Record<string, string>>;
@@ -20,9 +21,27 @@ export function queueFinding(
     ...policyFaults("the dead letters", deadLetters),
     ...(queue === "orders" ? ordersFaults(stage, source) : []),
   ];
-  if (faults.length > 0)
-    return fail(faults.join("; "), `npx cdk deploy ${stage.stack} restores what it made`);
-  return crowdFinding(stage, queue, source, deadLetters);
+  if (faults.length === 0) return crowdFinding(stage, queue, source, deadLetters);
+  const crowd = crowdFinding(stage, queue, source, deadLetters);
+  const said = [...faults, ...(crowd.status === "ok" ? [] : [crowd.sentence])];
+  return fail(said.join("; "), remedyOf(stage, queue, source, faults.length));
+}
+
+/** One command, if numbers of the queue are all that differs; otherwise all of it anew. */
+function remedyOf(stage: Stage, queue: QueueName, source: Attributes, faults: number): string {
+  const shape = shapeOf(stage, queue);
+  const wanted = {
+    VisibilityTimeout: shape.visibilitySeconds,
+    MessageRetentionPeriod: retentionSeconds.source,
+    DelaySeconds: 0,
+  };
+  const changed = Object.entries(wanted).filter(
+    ([name, value]) => String(source[name] ?? 0) !== String(value),
+  );
+  if (changed.length !== faults) return restoring(stage);
+  const name = queueName(stage.stack, queue);
+  const attributes = changed.map(([key, value]) => `${key}=${value}`).join(",");
+  return `aws sqs set-queue-attributes --queue-url "$(aws sqs get-queue-url --queue-name ${name} --query QueueUrl --output text)" --attributes ${attributes}`;
 }
 
 function sourceFaults(

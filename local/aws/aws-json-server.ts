@@ -1,13 +1,20 @@
-// An HTTP server on 127.0.0.1 that speaks AWS JSON 1.1: one POST, the operation in X-Amz-Target,
-// errors by `__type`.
+// An HTTP server on 127.0.0.1 that speaks AWS JSON: one POST, the operation in X-Amz-Target, errors
+// by `__type`.
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageOf } from "../../shared/domain/body.ts";
 import { type Act, accessKeyIn, anybody, type Principal, type PrincipalOf } from "./principals.ts";
 
-/** Answers one operation of a caller. @throws AwsError if the service would refuse it */
-type Operation = (input: Readonly<Record<string, unknown>>, caller: Principal) => unknown;
+/**
+ * Answers one operation of a caller, who may be gone before the answer is there.
+ * @throws AwsError if the service would refuse it
+ */
+type Operation = (
+  input: Readonly<Record<string, unknown>>,
+  caller: Principal,
+  signal: AbortSignal,
+) => unknown;
 
 export type AwsService = {
   /** The name that people use. */
@@ -16,6 +23,8 @@ export type AwsService = {
   readonly targetPrefix: string;
   /** The service in the credential scope of a signature. */
   readonly signingName: string;
+  /** SQS speaks JSON 1.0, and has names of its own for errors. Default: JSON 1.1. */
+  readonly wire?: "sqs";
   readonly operations: Readonly<Record<string, Operation>>;
 };
 
@@ -32,20 +41,33 @@ export class AwsError extends Error {
 
 export type AwsJsonServer = AsyncDisposable & { readonly endpoint: string };
 
-const BODY_BYTES_MAX = 2 * 1024 * 1024;
+// A message of SQS has at most 1 MiB, and JSON's escapes make up to six of one byte.
+const BODY_BYTES_MAX = 7 * 1024 * 1024;
 
+export type ServerOptions = {
+  /** 0 (default): any free one. */
+  readonly port?: number | undefined;
+  /** Default: every caller is accepted, and may do anything. */
+  readonly principalOf?: PrincipalOf;
+};
+
+/** @throws Error in one sentence if the port is taken */
 export async function startAwsJsonServer(
   services: readonly AwsService[],
-  principalOf: PrincipalOf = anybody,
+  { port = 0, principalOf = anybody }: ServerOptions = {},
 ): Promise<AwsJsonServer> {
   const server = createServer((request, response) => {
-    void answer(services, principalOf, request)
-      .then((body) => reply(response, 200, body))
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    void answer(services, principalOf, request, gone.signal)
+      .then((body) => reply(request, response, 200, body))
       .catch((error: unknown) => replyError(request, response, error));
   });
+  // Clients keep their connections: the next call must not meet one that is just being closed.
+  server.keepAliveTimeout = 65_000;
   const listening = Promise.withResolvers<void>();
-  server.once("error", listening.reject);
-  server.listen(0, "127.0.0.1", listening.resolve);
+  server.once("error", (error) => listening.reject(portError(port, error)));
+  server.listen(port, "127.0.0.1", listening.resolve);
   await listening.promise;
   const { port: bound } = server.address() as AddressInfo;
   return {
@@ -59,17 +81,26 @@ export async function startAwsJsonServer(
   };
 }
 
+const portError = (port: number, error: Error): Error =>
+  new Error(
+    "code" in error && error.code === "EADDRINUSE"
+      ? `port ${port} is in use on 127.0.0.1: end what listens there, or name another with --port`
+      : `port ${port} cannot be listened on: ${messageOf(error)}`,
+    { cause: error },
+  );
+
 async function answer(
   services: readonly AwsService[],
   principalOf: PrincipalOf,
   request: IncomingMessage,
+  signal: AbortSignal,
 ): Promise<unknown> {
   const body = await bodyOf(request);
   const target = request.headers["x-amz-target"];
   if (request.method !== "POST" || typeof target !== "string")
     throw new AwsError(
       "UnknownOperationException",
-      `the embedded AWS does not have this service; it has ${names(services)} and SQS`,
+      `the embedded AWS does not have this service; it has ${names(services)}`,
       501,
     );
   const [prefix = "", operationName = ""] = target.split(".");
@@ -81,12 +112,13 @@ async function answer(
   checkSignature(service, authorization);
   const caller = principalOf(accessKeyIn(authorization) ?? "");
   if (caller === undefined)
-    throw new AwsError(
-      "UnrecognizedClientException",
-      "The security token included in the request is invalid.",
-    );
-  return operation(inputOf(body), caller) ?? {};
+    throw service.wire === "sqs"
+      ? new AwsError("InvalidClientTokenId", INVALID_TOKEN, 403)
+      : new AwsError("UnrecognizedClientException", INVALID_TOKEN);
+  return (await operation(inputOf(body), caller, signal)) ?? {};
 }
+
+const INVALID_TOKEN = "The security token included in the request is invalid.";
 
 const absent = (services: readonly AwsService[], target: string): string =>
   `the embedded AWS does not have ${target}; it has ${services
@@ -101,7 +133,9 @@ const names = (services: readonly AwsService[]): string =>
  */
 function checkSignature(service: AwsService, authorization: string | undefined): void {
   if (authorization === undefined)
-    throw new AwsError("MissingAuthenticationTokenException", "Missing Authentication Token");
+    throw service.wire === "sqs"
+      ? new AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+      : new AwsError("MissingAuthenticationTokenException", "Missing Authentication Token");
   const scope = /^AWS4-HMAC-SHA256 .*Credential=[^/]+\/[0-9]{8}\/[^/]+\/([^/]+)\/aws4_request/.exec(
     authorization,
   );
@@ -140,14 +174,36 @@ function parsed(body: string): unknown {
   }
 }
 
-function reply(response: ServerResponse, status: number, body: unknown, code?: string): void {
+/** Of SQS, as its clients tell it: by the operation that they call. */
+const isSqs = ({ headers }: IncomingMessage): boolean =>
+  String(headers["x-amz-target"] ?? "").startsWith("AmazonSQS.");
+
+function reply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  code?: string,
+): void {
   response.writeHead(status, {
-    "content-type": "application/x-amz-json-1.1",
+    "content-type": `application/x-amz-json-${isSqs(request) ? "1.0" : "1.1"}`,
     "x-amzn-requestid": randomUUID(),
-    ...(code !== undefined && { "x-amzn-errortype": code }),
+    ...(code !== undefined && {
+      "x-amzn-errortype": code,
+      // Clients from before SQS spoke JSON know its errors by these names.
+      ...(isSqs(request) && { "x-amzn-query-error": `${OLD_NAMES[code] ?? code};Sender` }),
+    }),
   });
   response.end(JSON.stringify(body));
 }
+
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  QueueDoesNotExist: "AWS.SimpleQueueService.NonExistentQueue",
+  EmptyBatchRequest: "AWS.SimpleQueueService.EmptyBatchRequest",
+  TooManyEntriesInBatchRequest: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+  BatchEntryIdsNotDistinct: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+  BatchRequestTooLong: "AWS.SimpleQueueService.BatchRequestTooLong",
+};
 
 function replyError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
   const { code, status, message } =
@@ -161,7 +217,8 @@ function replyError(request: IncomingMessage, response: ServerResponse, error: u
     return;
   }
   // Services disagree on the case of "message"; SDKs read either.
-  reply(response, status, { __type: code, message, Message: message }, code);
+  const __type = isSqs(request) ? `com.amazonaws.sqs#${code}` : code;
+  reply(request, response, status, { __type, message, Message: message }, code);
 }
 
 /** @throws AwsError if the caller's policies do not allow the act */

@@ -40,7 +40,11 @@ const Input = z.object({ Entries: z.array(Entry).min(1).max(10) });
 // The limit of PutEvents for the sum of a request's entries.
 const ENTRIES_BYTES_MAX = 1024 * 1024;
 
-export function eventBridge(bus: EventBusShape): AwsService {
+/** @param target the queue of a rule that takes everything */
+export function eventBridge(
+  bus: EventBusShape,
+  target: (event: BusEvent) => void = () => {},
+): AwsService {
   const putEvents = (value: unknown, caller: Principal) => {
     const input = Input.safeParse(value);
     if (!input.success)
@@ -56,7 +60,7 @@ export function eventBridge(bus: EventBusShape): AwsService {
         "ValidationException",
         "Total size of the entries in the request is over the limit.",
       );
-    const Entries = input.data.Entries.map((entry) => put(bus, entry));
+    const Entries = input.data.Entries.map((entry) => put(bus, entry, target));
     return { FailedEntryCount: Entries.filter((entry) => "ErrorCode" in entry).length, Entries };
   };
   return {
@@ -78,7 +82,7 @@ type Put =
   | { readonly ErrorCode: string; readonly ErrorMessage: string };
 
 /** One entry: stored, or refused by itself while the request succeeds, as PutEvents does. */
-function put(bus: EventBusShape, entry: Entry): Put {
+function put(bus: EventBusShape, entry: Entry, target: (event: BusEvent) => void): Put {
   const detail = objectOf(entry.Detail);
   const { Source: source, DetailType: detailType } = entry;
   if (source === undefined || source === "") return required("Source");
@@ -110,6 +114,7 @@ function put(bus: EventBusShape, entry: Entry): Put {
     detail,
   };
   if (bus.file !== undefined) appendFileSync(bus.file, `${JSON.stringify(event)}\n`);
+  target(event);
   bus.listener?.(event);
   return { EventId: event.id };
 }

@@ -26,6 +26,8 @@ export type FunctionShape = {
   readonly variables?: Readonly<Record<string, string>>;
   /** Each line that the environment writes. */
   readonly onLine?: (line: string) => void;
+  /** Called before each invocation: the moment to renew it. */
+  readonly beforeInvoked?: () => void;
 };
 
 export type LambdaFunction = AsyncDisposable & {
@@ -33,6 +35,8 @@ export type LambdaFunction = AsyncDisposable & {
   readonly timeoutSeconds: number;
   /** Resolves when the code is loaded. @throws the error of loading it */
   readonly ready: () => Promise<void>;
+  /** Like a deployment: the next invocation meets new code; what runs ends with the old. */
+  readonly renew: () => void;
   /** Runs the handler once. @throws the error of the handler, or FunctionTimeoutError */
   readonly invoke: (event: unknown) => Promise<unknown>;
 };
@@ -56,7 +60,9 @@ export function lambdaFunction(shape: FunctionShape): LambdaFunction {
     name,
     timeoutSeconds,
     ready: runner.ready,
+    renew: runner.renew,
     invoke: async (event) => {
+      shape.beforeInvoked?.();
       const invocation = {
         functionName: name,
         functionArn: functionArn(name),
@@ -76,7 +82,7 @@ export const functionArn = (name: string): string =>
   `arn:aws:lambda:${REGION}:${ACCOUNT_ID}:function:${name}`;
 
 type Runner = Pick<FunctionEnvironment, "run" | "kill"> &
-  AsyncDisposable & { readonly ready: () => Promise<void> };
+  AsyncDisposable & { readonly ready: () => Promise<void>; readonly renew: () => void };
 
 const runnerOf = (shape: FunctionShape): Runner =>
   shape.code instanceof URL ? inEnvironment(shape, shape.code) : inProcess(shape.code);
@@ -90,14 +96,37 @@ function inEnvironment(shape: FunctionShape, module: URL): Runner {
       onLine: shape.onLine ?? ((line) => console.error(line)),
     });
   let environment = start();
+  const running = new Map<FunctionEnvironment, number>();
+  const count = (of: FunctionEnvironment, more: 1 | -1): void => {
+    const left = (running.get(of) ?? 0) + more;
+    if (left > 0) running.set(of, left);
+    else running.delete(of);
+    if (left === 0 && of !== environment) void of[Symbol.asyncDispose]();
+  };
   return {
     ready: () => environment.ready,
+    renew: () => {
+      const old = environment;
+      environment = start();
+      if (!running.has(old)) void old[Symbol.asyncDispose]();
+    },
     run: async (event, invocation) => {
       if (environment.isOver()) environment = start();
-      return await environment.run(event, invocation);
+      const own = environment;
+      count(own, 1);
+      try {
+        return await own.run(event, invocation);
+      } finally {
+        count(own, -1);
+      }
     },
-    kill: (reason) => environment.kill(reason),
-    [Symbol.asyncDispose]: () => environment[Symbol.asyncDispose](),
+    kill: (reason) => {
+      for (const each of new Set([environment, ...running.keys()])) each.kill(reason);
+    },
+    [Symbol.asyncDispose]: async () => {
+      const all = new Set([environment, ...running.keys()]);
+      await Promise.all([...all].map((each) => each[Symbol.asyncDispose]()));
+    },
   };
 }
 
@@ -107,6 +136,7 @@ function inEnvironment(shape: FunctionShape, module: URL): Runner {
  */
 const inProcess = (handler: LambdaHandler): Runner => ({
   ready: async () => {},
+  renew: () => {},
   run: async (event, invocation) =>
     JSON.stringify(await handler(JSON.parse(event) as never, contextOf(invocation))),
   kill: () => {},

@@ -4,7 +4,12 @@
 import { randomBytes } from "node:crypto";
 import { detailTypes } from "../../shared/domain/events.ts";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
-import { deadLetterQueueName, queueNames, sourceQueueName } from "./queue-shape.ts";
+import {
+  deadLetterQueueName,
+  listenerQueueName,
+  queueNames,
+  sourceQueueName,
+} from "./queue-shape.ts";
 
 /** A call that may be denied: an action of IAM, and its resource. */
 export type Act = {
@@ -42,13 +47,19 @@ type Who = ServiceName | "on-call" | "upstream" | "aws";
 export type Principals = {
   readonly principalOf: PrincipalOf;
   readonly keysOf: (who: Who) => Keys;
+  /** All of them, for a plane that is kept. */
+  readonly keys: KeyRing;
   /** The ids of the functions' roles, without a session. */
   readonly ownRoles: readonly string[];
 };
 
 const services = ["orchestrator", "run-poller", "ingester"] as const satisfies ServiceName[];
 
-export function createPrincipals(stack: string): Principals {
+/** Keys by who has them, as a plane that is kept remembers them. */
+export type KeyRing = Readonly<Record<string, Keys>>;
+
+/** @param kept the keys of before; a principal without one gets a random one */
+export function createPrincipals(stack: string, kept: KeyRing = {}): Principals {
   const principals: Readonly<Record<Who, Principal>> = {
     orchestrator: functionOf(stack, "orchestrator"),
     "run-poller": functionOf(stack, "run-poller"),
@@ -62,13 +73,14 @@ export function createPrincipals(stack: string): Principals {
       name: "upstream",
       senderId: idOf("AIDA", "upstream"),
       may: ({ action, on }) =>
-        (action === "sqs:SendMessage" || action === "sqs:GetQueueUrl") &&
-        openTo("anyone").some((queue) => on === sourceQueueName(stack, queue)),
+        ((action === "sqs:SendMessage" || action === "sqs:GetQueueUrl") &&
+          openTo("anyone").some((queue) => on === sourceQueueName(stack, queue))) ||
+        (on === listenerQueueName(stack) && LOOK_AND_DISCARD.includes(action)),
     },
     aws: { name: "aws", senderId: `${idOf("AROA", "aws")}:local`, may: () => true },
   };
   const keys = Object.fromEntries(
-    Object.keys(principals).map((who) => [who, freshKeys()]),
+    Object.keys(principals).map((who) => [who, kept[who] ?? freshKeys()]),
   ) as Record<Who, Keys>;
   const byKey = new Map(
     Object.entries(keys).map(([who, { accessKeyId }]) => [accessKeyId, principals[who as Who]]),
@@ -76,6 +88,7 @@ export function createPrincipals(stack: string): Principals {
   return {
     principalOf: (accessKeyId) => byKey.get(accessKeyId),
     keysOf: (who) => keys[who],
+    keys,
     ownRoles: services.map((service) => idOf("AROA", service)),
   };
 }
@@ -144,7 +157,8 @@ function onCallMay(stack: string): Principal["may"] {
   return ({ action, on }) =>
     sources.has(on)
       ? ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"].includes(action)
-      : on.endsWith("-dead-letters") && LOOK_AND_DISCARD.includes(action);
+      : (on.endsWith("-dead-letters") || on === listenerQueueName(stack)) &&
+        LOOK_AND_DISCARD.includes(action);
 }
 
 /** The access key in the header of a signature of version 4. */

@@ -49,3 +49,19 @@ export const deadLetterShape = (stack: string, of: string): QueueShape => ({
   visibilitySeconds: DEAD_LETTER_VISIBILITY_SECONDS,
   retentionSeconds: retentionSeconds.deadLetters,
 });
+
+/** The queue of the stack's example of a listener: every event of the bus, kept for a day. */
+export const listenerQueueName = (stack: string): string => `${stack}-outcomes-example`;
+
+export function listenerShapes(stack: string): readonly QueueShape[] {
+  const deadLetters = deadLetterShape(stack, "outcomes-example");
+  return [
+    deadLetters,
+    {
+      name: listenerQueueName(stack),
+      visibilitySeconds: 30,
+      retentionSeconds: 24 * 3600,
+      deadLetters: { name: deadLetters.name, receivesMax: 5 },
+    },
+  ];
+}

@@ -21,18 +21,27 @@ export type ScheduleShape = {
   /** Further tries if the target fails. */
   readonly retriesMax: number;
   readonly deadLetterUrl: string;
+  /** When it was made, in epoch milliseconds: a rate counts from there. Absent: now. */
+  readonly createdMs?: number | undefined;
+  /**
+   * Ticks in the plane's own time: at 0.1 a rate of ten minutes ticks every minute, and its time is
+   * the real one. Default 1: the time of day.
+   */
+  readonly timeScale?: number;
 };
 
 export type SchedulerOptions = {
   readonly sqs: SQSClient;
-  /**
-   * At 0.1 a rate of ten minutes ticks every minute. Crons are wall-clock times and do not scale.
-   */
-  readonly timeScale: number;
   readonly onTrouble?: (sentence: string) => void;
 };
 
 export type Scheduler = {
+  /**
+   * Takes these schedules instead of those before. One that has not changed goes on ticking as it
+   * did.
+   * @throws Error with one sentence if an expression cannot be read; then nothing has changed
+   */
+  readonly replace: (schedules: readonly ScheduleShape[]) => void;
   /** Stops ticking, and resolves when the started invocations have ended. */
   readonly stop: () => Promise<void>;
 };
@@ -44,8 +53,8 @@ const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 60_000;
 
 /**
- * Starts the schedules. A rate ticks at once, and then at its period, as Scheduler does without a
- * StartDate.
+ * Starts the schedules. A rate that is new ticks at once, and then at its period, as Scheduler does
+ * without a StartDate; what was missed before the start is missed.
  */
 export function startScheduler(
   schedules: readonly ScheduleShape[],
@@ -53,6 +62,7 @@ export function startScheduler(
 ): Scheduler {
   const stopping = new AbortController();
   const inHand = new Set<Promise<void>>();
+  const ticking = new Map<string, { readonly key: string; readonly stop: () => void }>();
   const fire = (schedule: ScheduleShape, scheduledMs: number): void => {
     const work: Promise<void> = deliver(schedule, scheduledMs, options, stopping.signal)
       .catch((error: unknown) =>
@@ -61,45 +71,65 @@ export function startScheduler(
       .finally(() => inHand.delete(work));
     inHand.add(work);
   };
-  // All or none: the first unreadable expression stops the start before anything ticks.
-  for (const schedule of schedules) ticksOf(schedule.expression, 0);
-  for (const schedule of schedules) tick(schedule, options.timeScale, stopping.signal, fire);
+  const stopOne = (name: string): void => {
+    ticking.get(name)?.stop();
+    ticking.delete(name);
+  };
+  const replace = (wanted: readonly ScheduleShape[]): void => {
+    // All or none: the first unreadable expression stops the change before anything ticks.
+    for (const { expression } of wanted) ticksOf(expression, 0);
+    const names = new Set(wanted.map(({ name }) => name));
+    for (const name of [...ticking.keys()]) if (!names.has(name)) stopOne(name);
+    for (const schedule of wanted) {
+      const key = `${schedule.expression} ${schedule.input}`;
+      if (ticking.get(schedule.name)?.key === key) continue;
+      stopOne(schedule.name);
+      ticking.set(schedule.name, { key, stop: tick(schedule, fire) });
+    }
+  };
+  replace(schedules);
   return {
+    replace,
     stop: async () => {
       stopping.abort();
+      replace([]);
       await Promise.all(inHand);
     },
   };
 }
 
+/** @returns what stops it */
 function tick(
   schedule: ScheduleShape,
-  timeScale: number,
-  signal: AbortSignal,
   fire: (schedule: ScheduleShape, scheduledMs: number) => void,
-): void {
-  const { expression } = schedule;
+): () => void {
+  const { expression, timeScale: scale = 1 } = schedule;
   const startMs = Date.now();
-  const isRate = expression.startsWith("rate");
-  // A rate follows the plane's own time: this many of its milliseconds have passed since the start.
-  const scale = isRate ? timeScale : 1;
+  const createdMs = schedule.createdMs ?? startMs;
+  // This many of the plane's milliseconds have passed since the start.
   const planeNow = () => startMs + (Date.now() - startMs) / scale;
-  const next = ticksOf(expression, startMs);
+  const next = ticksOf(expression, createdMs);
   let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
   const wait = (dueMs: number | undefined): void => {
-    if (dueMs === undefined || signal.aborted) return;
+    if (dueMs === undefined || isStopped) return;
     const leftMs = (dueMs - planeNow()) * scale;
     timer = setTimeout(
       () => {
         if (planeNow() < dueMs) return wait(dueMs);
-        fire(schedule, isRate ? Date.now() : dueMs);
-        wait(next(planeNow()));
+        // A tick has the time for which it was planned: a late one, or one that comes twice, is the
+        // same tick. Where the plane's own time runs faster there is no such time.
+        fire(schedule, scale === 1 ? dueMs : Date.now());
+        wait(next(Math.max(dueMs, planeNow())));
       },
       Math.min(Math.max(0, Math.ceil(leftMs)), SLEEP_MS_MAX),
     );
   };
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  wait(next(startMs - 1));
+  wait(next(schedule.createdMs === undefined ? startMs - 1 : startMs));
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
 }
 
 async function deliver(
@@ -120,7 +150,7 @@ async function deliver(
         await deadLetter(options.sqs, letter);
         return;
       }
-      const waitMs = Math.min(RETRY_MS * 2 ** retry, RETRY_MS_MAX) * options.timeScale;
+      const waitMs = Math.min(RETRY_MS * 2 ** retry, RETRY_MS_MAX) * (schedule.timeScale ?? 1);
       await sleep(waitMs, undefined, { signal }).catch(() => {});
     }
   }

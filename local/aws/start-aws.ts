@@ -6,22 +6,30 @@ import { startAwsJsonServer } from "./aws-json-server.ts";
 import { type EventBusShape, eventBridge } from "./event-bridge.ts";
 import { type EventSourceMapping, type Invocation, startMapping } from "./event-source-mapping.ts";
 import { type LambdaFunction, type LambdaHandler, lambdaFunction } from "./lambda-function.ts";
-import { createPrincipals, type Keys, type Principals } from "./principals.ts";
+import { createPrincipals, type KeyRing, type Keys, type Principals } from "./principals.ts";
 import {
+  ACCOUNT_ID,
   deadLetterQueueName,
   deadLetterShape,
+  listenerQueueName,
+  listenerShapes,
   queueArn,
   queueNames,
   queueShapes,
   REGION,
   sourceQueueName,
 } from "./queue-shape.ts";
-import { type Scheduler, startScheduler } from "./scheduler.ts";
+import { type ScheduleShape, startScheduler } from "./scheduler.ts";
 import { createSecretsManager } from "./secrets-manager.ts";
-import { type SqsServer, startSqs } from "./sqs-server.ts";
+import type { MessageStore } from "./sqs/message-store.ts";
+import { createSqs } from "./sqs/sqs-service.ts";
 
 /** The part of a function's environment that a deployment sets for AWS. */
 type Environment = Readonly<Record<string, string>>;
+
+/** As in a deployment: the sweep's, those of workloads, and those that Lambda had taken already. */
+const startDeadLetters = ["sweep", "workloads", "failed-starts"] as const;
+type StartDeadLetters = (typeof startDeadLetters)[number];
 
 export type Schedule = {
   readonly name: string;
@@ -34,6 +42,12 @@ export type Schedule = {
   readonly input: unknown;
   /** Further tries if the function fails; then the input is a dead letter. Default 2. */
   readonly retriesMax?: number;
+  /** The queue of failed starts: `schedule-<name>`. */
+  readonly deadLetters: StartDeadLetters;
+  /** When it was made, if that was before. */
+  readonly createdMs?: number | undefined;
+  /** See ScheduleShape. */
+  readonly timeScale?: number;
 };
 
 export type AwsOptions = {
@@ -55,13 +69,14 @@ export type AwsOptions = {
   /** The texts of secrets, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly eventBus: EventBusShape;
-  /**
-   * At 0.1 a rate of ten minutes ticks every minute. Queues are never scaled, because SQS is not
-   * either.
-   */
-  readonly timeScale?: number;
-  /** The port of SQS; 0: any free one. */
-  readonly port?: number;
+  /** The port of all services; 0 (default): any free one. */
+  readonly port?: number | undefined;
+  /** The file of SQS' messages. Absent: they are gone with the process. */
+  readonly messages?: string;
+  /** The keys of before, of a plane that is kept. */
+  readonly keys?: KeyRing | undefined;
+  /** Called before each invocation: the moment to renew a function. */
+  readonly beforeInvoked?: (service: ServiceName) => void;
   readonly onInvoked?: (invocation: Invocation) => void;
   /** Each line that a function writes, as CloudWatch Logs would get it. */
   readonly onLine?: (service: ServiceName, line: string) => void;
@@ -85,6 +100,17 @@ export type Aws = AsyncDisposable & {
   /** The dead-letter queue of a queue, or of a schedule: `schedule-<name>`. */
   readonly deadLetterUrl: (of: string) => string;
   readonly putSecret: (name: string, text: string) => void;
+  /** All keys, for a plane that is kept. */
+  readonly keys: KeyRing;
+  readonly port: number;
+  /** The queue that hears every event of the bus. */
+  readonly listenerUrl: string;
+  /** How many messages a queue holds, by its name with the stack's. */
+  readonly depth: MessageStore["depth"];
+  /** The next invocation of it meets its code and its files as they are now. */
+  readonly renew: (service: ServiceName) => void;
+  /** Takes these schedules instead of those before. @throws Error with one sentence */
+  readonly reschedule: (schedules: readonly Schedule[]) => void;
   /** Starts a function directly, as a person with the console would. */
   readonly invoke: (service: ServiceName, event: unknown) => Promise<unknown>;
 };
@@ -96,19 +122,14 @@ export type Aws = AsyncDisposable & {
 export async function startAws(options: AwsOptions): Promise<Aws> {
   const onTrouble = options.onTrouble ?? ((sentence: string) => console.error(sentence));
   await using started = new AsyncDisposableStack();
-  const schedules = options.schedules ?? [];
-  const shapes = [
-    ...queueShapes(options.stack),
-    ...schedules.map(({ name }) => deadLetterShape(options.stack, `schedule-${name}`)),
-  ];
-  const principals = createPrincipals(options.stack);
-  const { principalOf } = principals;
-  const sqsServer = started.use(await startSqs(shapes, { port: options.port, principalOf }));
-  const secrets = createSecretsManager(options.secrets ?? {});
-  const json = started.use(
-    await startAwsJsonServer([secrets.service, eventBridge(options.eventBus)], principalOf),
-  );
-  const environment = environmentOf(options, sqsServer, json.endpoint);
+  const { stack } = options;
+  const principals = createPrincipals(stack, options.keys);
+  const {
+    sqsService,
+    secrets,
+    place: sqsServer,
+  } = await startServices(options, principals, started);
+  const environment = environmentOf(options, sqsServer);
   const clientOf = (who: Parameters<Principals["keysOf"]>[0]) =>
     started.adopt(clientFor(sqsServer.endpoint, principals.keysOf(who)), (client) =>
       client.destroy(),
@@ -122,7 +143,8 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
   const settings = { ...options, onTrouble };
   const mappings = startMappings(pollers, sqsServer, functions, settings);
   started.defer(async () => void (await Promise.all(mappings.map((mapping) => mapping.stop()))));
-  const scheduler = startSchedules(pollers, sqsServer, functions, settings);
+  const shapesOf = scheduleShapes(sqsServer, functions, stack);
+  const scheduler = startScheduler(shapesOf(options.schedules ?? []), { sqs: pollers, onTrouble });
   started.defer(() => scheduler.stop());
   const running = started.move();
   return {
@@ -133,9 +155,48 @@ export async function startAws(options: AwsOptions): Promise<Aws> {
     queueUrl: (queue) => sqsServer.queueUrl(sourceQueueName(options.stack, queue)),
     deadLetterUrl: (of) => sqsServer.queueUrl(deadLetterQueueName(options.stack, of)),
     putSecret: secrets.put,
+    keys: principals.keys,
+    port: Number(new URL(sqsServer.endpoint).port),
+    listenerUrl: sqsServer.queueUrl(listenerQueueName(stack)),
+    depth: sqsService.store.depth,
+    renew: (service) => functions[service].renew(),
+    reschedule: (schedules) => scheduler.replace(shapesOf(schedules)),
     invoke: (service, event) => functions[service].invoke(event),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** The services of AWS that have an address, all at one. */
+async function startServices(
+  options: AwsOptions,
+  { principalOf }: Principals,
+  started: AsyncDisposableStack,
+) {
+  const { stack } = options;
+  const shapes = [
+    ...queueShapes(stack),
+    ...startDeadLetters.map((of) => deadLetterShape(stack, `schedule-${of}`)),
+    ...listenerShapes(stack),
+  ];
+  let endpoint = "";
+  const sqsService = started.use(createSqs({ file: options.messages, endpoint: () => endpoint }));
+  for (const shape of shapes) sqsService.create(shape);
+  // Nobody but the functions receives from these, and those that did are gone.
+  for (const queue of queueNames) sqsService.store.release(sourceQueueName(stack, queue));
+  const secrets = createSecretsManager(options.secrets ?? {});
+  // As the example of a rule in the stack: every event, to a queue of its own.
+  const events = eventBridge(options.eventBus, (event) =>
+    sqsService.put(listenerQueueName(stack), JSON.stringify(event)),
+  );
+  const server = started.use(
+    await startAwsJsonServer([sqsService.service, secrets.service, events], {
+      port: options.port,
+      principalOf,
+    }),
+  );
+  endpoint = server.endpoint;
+  const place: Place = { endpoint, queueUrl: (name) => `${endpoint}/${ACCOUNT_ID}/${name}` };
+  return { sqsService, secrets, place };
 }
 
 const clientFor = (endpoint: string, credentials: Keys): SQSClient =>
@@ -147,7 +208,10 @@ const keyVariables = ({ accessKeyId, secretAccessKey }: Keys): Environment => ({
   AWS_SECRET_ACCESS_KEY: secretAccessKey,
 });
 
-function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string): Environment {
+/** Where the embedded AWS is found. */
+type Place = { readonly endpoint: string; readonly queueUrl: (name: string) => string };
+
+function environmentOf(options: AwsOptions, sqs: Place): Environment {
   const urls = queueNames.flatMap((queue) => [
     [`QUEUE_URL_${queue.toUpperCase()}`, sqs.queueUrl(sourceQueueName(options.stack, queue))],
     [
@@ -160,11 +224,8 @@ function environmentOf(options: AwsOptions, sqs: SqsServer, jsonEndpoint: string
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: jsonEndpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: jsonEndpoint,
-    // Calls to any other service end here with a clear error, and never at the real one.
-    AWS_ENDPOINT_URL: jsonEndpoint,
+    // Calls to any other service end here with a clear error, too, and never at the real one.
+    AWS_ENDPOINT_URL: sqs.endpoint,
     EVENT_BUS_NAME: options.eventBus.name,
     ...Object.fromEntries(urls),
   };
@@ -175,7 +236,7 @@ function functionsOf(
   environment: Environment,
   { keysOf, ownRoles }: Principals,
 ): Functions {
-  const { stack, onLine } = options;
+  const { stack, onLine, beforeInvoked } = options;
   const functionOf = (service: ServiceName) =>
     lambdaFunction({
       name: `${stack}-${service}`,
@@ -190,6 +251,7 @@ function functionsOf(
         NODE_ENV: "production",
       },
       ...(onLine !== undefined && { onLine: (line: string) => onLine(service, line) }),
+      ...(beforeInvoked !== undefined && { beforeInvoked: () => beforeInvoked(service) }),
     });
   return {
     orchestrator: functionOf("orchestrator"),
@@ -211,7 +273,7 @@ type Settings = AwsOptions & { readonly onTrouble: (sentence: string) => void };
 
 const startMappings = (
   client: SQSClient,
-  sqs: SqsServer,
+  sqs: Place,
   functions: Functions,
   { stack, onInvoked, onTrouble }: Settings,
 ): readonly EventSourceMapping[] =>
@@ -229,20 +291,16 @@ const startMappings = (
     });
   });
 
-const startSchedules = (
-  client: SQSClient,
-  sqs: SqsServer,
-  functions: Functions,
-  { stack, schedules = [], timeScale = 1, onTrouble }: Settings,
-): Scheduler =>
-  startScheduler(
+const scheduleShapes =
+  (sqs: Place, functions: Functions, stack: string) =>
+  (schedules: readonly Schedule[]): readonly ScheduleShape[] =>
     schedules.map((schedule) => ({
       name: `${stack}-${schedule.name}`,
       expression: schedule.expression,
       target: functions[schedule.target],
       input: JSON.stringify(schedule.input),
       retriesMax: schedule.retriesMax ?? 2,
-      deadLetterUrl: sqs.queueUrl(deadLetterQueueName(stack, `schedule-${schedule.name}`)),
-    })),
-    { sqs: client, timeScale, onTrouble },
-  );
+      createdMs: schedule.createdMs,
+      ...(schedule.timeScale !== undefined && { timeScale: schedule.timeScale }),
+      deadLetterUrl: sqs.queueUrl(deadLetterQueueName(stack, `schedule-${schedule.deadLetters}`)),
+    }));

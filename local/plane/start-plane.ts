@@ -5,30 +5,36 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { bootstrap } from "../../cli/bootstrap.ts";
+import { prepareSecretScope } from "../../cli/secret-scope.ts";
 import { secretOf, type WorkspaceClient, workspaceClient } from "../../cli/workspace-client.ts";
 import type { SourceFile } from "../../infra/executor.ts";
 import { eventBusName } from "../../infra/names.ts";
-import { readWorkloads, scheduledOf, scratchpadsOf } from "../../infra/workloads.ts";
+import { scratchpadsOf } from "../../infra/workloads.ts";
 import type { Row } from "../../shared/adapters/databricks-sql.ts";
-import { type ServiceName, sweepEverySeconds } from "../../shared/topology.ts";
+import type { ServiceName } from "../../shared/topology.ts";
 import type { BusEvent } from "../aws/event-bridge.ts";
 import type { Invocation } from "../aws/event-source-mapping.ts";
-import { type Aws, type Schedule, startAws } from "../aws/start-aws.ts";
-import { claimFolder, releaseFolder } from "./folder.ts";
+import { type Aws, startAws } from "../aws/start-aws.ts";
+import { claimFolder } from "./folder.ts";
+import { type Kept, readKept, writeKept } from "./kept.ts";
+import { putSecrets } from "./own-secrets.ts";
+import { keptSchedules, schedulesOf } from "./schedules.ts";
+import { SECRET_ID, STACK, variablesOf } from "./variables.ts";
+import { openWorkloadFolder, type WorkloadChange, type WorkloadFolder } from "./workload-folder.ts";
 import type { WorkspaceAccess } from "./workspace-access.ts";
 
-const STACK = "signalbox-local";
-const SECRET_ID = "signalbox/local/databricks";
 const root = join(import.meta.dirname, "..", "..");
 
 export type PlaneOptions = {
-  /** Emptied at the start, kept at the end. */
+  /** Emptied at the start, unless the plane in it is kept. */
   readonly folder: string;
   /**
-   * Goes on with the plane in the folder: its facts, its runs, its workspace. Messages in queues
-   * are lost.
+   * Goes on with the plane in the folder, if there is one: its messages, facts, runs, workspace,
+   * schedules, keys and port.
    */
   readonly keeps?: boolean | undefined;
+  /** The port of the embedded AWS. Default: the one of before, or any free one. */
+  readonly port?: number | undefined;
   /** Called once the folder exists. */
   readonly workspace: (folder: string) => Promise<WorkspaceAccess> | WorkspaceAccess;
   /** Multiplies the plane's own waits. Default 0.02: the first look comes after a second. */
@@ -37,8 +43,12 @@ export type PlaneOptions = {
   readonly workloads?: string;
   /** Reviewed code and data for company_codebase. */
   readonly codebase?: readonly SourceFile[];
-  /** Called with each step of the bootstrap, as a line of text. */
+  /** Put into the secret scope of the stack, by name, for executed code to read. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
+  /** Called with each step of the start, as a line of text. What it throws ends the start. */
   readonly say?: (line: string) => void;
+  /** Called when workloads have changed, or cannot be taken as they are now. */
+  readonly onWorkloads?: (change: WorkloadChange) => void;
   /** Called with each log line of the services, parsed if it is JSON. */
   readonly onLog?: (service: ServiceName, line: string) => void;
   readonly onEvent?: (event: BusEvent) => void;
@@ -49,6 +59,8 @@ export type Plane = AsyncDisposable & {
   readonly planeId: string;
   /** Absolute. */
   readonly folder: string;
+  /** The folder of its workloads. */
+  readonly workloads: string;
   readonly access: WorkspaceAccess;
   /** A client of the operator. */
   readonly client: WorkspaceClient;
@@ -66,35 +78,22 @@ export type Plane = AsyncDisposable & {
 /** Starts a plane. Disposing waits for the work in hand, and ends every process that it started. */
 export async function startPlane(options: PlaneOptions): Promise<Plane> {
   await using started = new AsyncDisposableStack();
-  const { folder, isEmptied } = claimFolder(options.folder, options.keeps);
-  if (isEmptied)
+  const workloads = openWorkloadFolder(options.workloads ?? join(root, "workloads"));
+  const claimed = started.use(claimFolder(options.folder, options.keeps !== true));
+  const { folder } = claimed;
+  if (claimed.isEmptied)
     options.say?.(
-      `emptied ${folder}: the plane of before is gone, with its facts and runs (--keep goes on with one)`,
+      `emptied ${folder}: the plane of before is gone, with its facts and runs (npm run dev keeps its own)`,
     );
-  started.defer(() => releaseFolder(folder));
   const access = started.use(await options.workspace(join(folder, "workspace")));
   const client = started.use(workspaceClient(access.operator));
-  const { planeId, executorPath } = await bootstrap(client, {
-    stack: STACK,
-    catalog: access.catalog,
-    schema: access.schema,
-    controllers: access.controllersId,
-    executors: [access.executorsId],
-    scratchpads: scratchpadsOf(
-      { executor: access.executorsId, volume: "scratchpad" },
-      readWorkloads(options.workloads ?? join(root, "workloads")),
-    ),
-    onCall: access.onCallId,
-    planeId: randomUUID(),
-    nowIso: new Date().toISOString(),
-    codebase: options.codebase ?? [],
-    ...(options.say !== undefined && { say: options.say }),
-  });
-  const aws = started.use(await startServices(options, { folder, access, executorPath }));
+  const { planeId, executorPath } = await prepare(options, { access, client, workloads });
+  const aws = await startServices(options, { folder, access, executorPath, workloads }, started);
   const running = started.move();
   return {
     planeId,
     folder,
+    workloads: options.workloads ?? join(root, "workloads"),
     access,
     client,
     aws,
@@ -116,88 +115,127 @@ export async function startPlane(options: PlaneOptions): Promise<Plane> {
   };
 }
 
+type Prepared = {
+  readonly access: WorkspaceAccess;
+  readonly client: WorkspaceClient;
+  readonly workloads: WorkloadFolder;
+};
+
+async function prepare(options: PlaneOptions, { access, client, workloads }: Prepared) {
+  const { executorsId: executor } = access;
+  const { planeId, executorPath } = await bootstrap(client, {
+    stack: STACK,
+    catalog: access.catalog,
+    schema: access.schema,
+    controllers: access.controllersId,
+    executors: [executor],
+    scratchpads: scratchpadsOf({ executor, volume: "scratchpad" }, workloads.current()),
+    onCall: access.onCallId,
+    planeId: randomUUID(),
+    nowIso: new Date().toISOString(),
+    codebase: options.codebase ?? [],
+    ...(options.say !== undefined && { say: options.say }),
+  });
+  await prepareSecretScope(client.http, STACK, [executor]);
+  for (const line of await putSecrets(client.http, STACK, options.secrets ?? {}))
+    options.say?.(line);
+  return { planeId, executorPath };
+}
+
 type Context = {
   readonly folder: string;
   readonly access: WorkspaceAccess;
   readonly executorPath: string;
+  readonly workloads: WorkloadFolder;
 };
 
-function startServices(options: PlaneOptions, context: Context): Promise<Aws> {
-  const { folder } = context;
+// How often the folder of workloads is looked at while no message comes. Each message looks, too.
+const LOOK_EVERY_MS = 500;
+
+async function startServices(
+  options: PlaneOptions,
+  context: Context,
+  started: AsyncDisposableStack,
+): Promise<Aws> {
+  const { folder, workloads } = context;
   const timeScale = options.timeScale ?? 0.02;
-  const workloads = options.workloads ?? join(root, "workloads");
-  return startAws({
+  let kept = readKept(folder);
+  const keep = (change: Partial<Kept>): void => {
+    kept = { ...kept, ...change };
+    writeKept(folder, kept);
+  };
+  const schedules = () => schedulesOf(workloads.current(), kept.schedules, timeScale);
+  const look = (): void => {
+    const change = workloads.look();
+    if (change === undefined) return;
+    if (change.kind === "taken") {
+      aws?.renew("orchestrator");
+      aws?.reschedule(schedules());
+      keep({ schedules: keptSchedules(change.workloads, kept.schedules, Date.now()) });
+    }
+    options.onWorkloads?.(change);
+  };
+  let aws: Aws | undefined;
+  const running = await startOn(options.port ?? kept.port, options.port !== undefined, (port) =>
+    startAws({
+      ...awsOptionsOf(options, context, timeScale),
+      schedules: schedules(),
+      port,
+      keys: kept.keys,
+      beforeInvoked: (service) => void (service === "orchestrator" && look()),
+    }),
+  );
+  aws = started.use(running);
+  keep({
+    port: running.port,
+    keys: running.keys,
+    schedules: keptSchedules(workloads.current(), kept.schedules, Date.now()),
+  });
+  const looking = setInterval(look, LOOK_EVERY_MS);
+  started.defer(() => clearInterval(looking));
+  return running;
+}
+
+/** The port of before is a convenience, one that was asked for is not. */
+async function startOn(
+  port: number | undefined,
+  isAsked: boolean,
+  start: (port: number) => Promise<Aws>,
+): Promise<Aws> {
+  if (port === undefined || isAsked) return await start(port ?? 0);
+  try {
+    return await start(port);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes("is in use")) throw error;
+    return await start(0);
+  }
+}
+
+function awsOptionsOf(options: PlaneOptions, context: Context, timeScale: number) {
+  const { folder, access } = context;
+  const { onLog, onEvent, onInvoked } = options;
+  return {
     stack: STACK,
     functions: {
       orchestrator: new URL("../../services/orchestrator/handler.ts", import.meta.url),
       "run-poller": new URL("../../services/run-poller/handler.ts", import.meta.url),
       ingester: new URL("../../services/ingester/handler.ts", import.meta.url),
     },
-    variables: variablesOf(context, timeScale, workloads),
-    schedules: schedulesOf(workloads),
-    secrets: { [SECRET_ID]: secretOf(context.access.controllers.credentials) },
+    variables: variablesOf(
+      { ...context, workloads: options.workloads ?? join(root, "workloads") },
+      timeScale,
+    ),
+    messages: join(folder, "messages.sqlite"),
+    secrets: { [SECRET_ID]: secretOf(access.controllers.credentials) },
     eventBus: {
       name: eventBusName(STACK),
       file: join(folder, "events.jsonl"),
-      ...(options.onEvent !== undefined && { listener: options.onEvent }),
+      ...(onEvent !== undefined && { listener: onEvent }),
     },
-    timeScale,
-    onLine: (service, line) => {
+    onLine: (service: ServiceName, line: string) => {
       appendFileSync(join(folder, "log.jsonl"), `${line}\n`);
-      options.onLog?.(service, line);
+      onLog?.(service, line);
     },
-    ...(options.onInvoked !== undefined && { onInvoked: options.onInvoked }),
-  });
-}
-
-/** The variables that a deployment sets in the functions' environment. */
-const variablesOf = (
-  { access, executorPath }: Context,
-  timeScale: number,
-  workloads: string,
-): Readonly<Record<string, string>> => ({
-  DATABRICKS_HOST: access.controllers.host,
-  DATABRICKS_AUTH: access.controllers.credentials.kind,
-  DATABRICKS_SECRET_ID: SECRET_ID,
-  DATABRICKS_HTTP_PATH: access.controllers.httpPath,
-  ...(access.controllers.caFile !== undefined && {
-    SIGNALBOX_CA_FILE: access.controllers.caFile,
-  }),
-  SIGNALBOX_CATALOG: access.catalog,
-  SIGNALBOX_SCHEMA: access.schema,
-  SIGNALBOX_STACK: STACK,
-  SIGNALBOX_RUN_AS: access.executorsId,
-  SIGNALBOX_CONTROLLERS: access.controllersId,
-  SIGNALBOX_EXECUTOR_PATH: executorPath,
-  SIGNALBOX_TIME_SCALE: String(timeScale),
-  SIGNALBOX_WORKLOADS: workloads,
-  // Here one environment does the work that Lambda would spread over many, so the share of all of
-  // them is its own.
-  SIGNALBOX_INSTANCES: "1",
-});
-
-/**
- * The sweep, and one schedule for each workload whose recipe has one; as the CDK app makes them.
- */
-function schedulesOf(workloads: string): readonly Schedule[] {
-  const sweep: Schedule = {
-    name: "sweep",
-    expression: `rate(${sweepEverySeconds / 60} minutes)`,
-    target: "orchestrator",
-    input: { schedule: "sweep" },
-    retriesMax: 0, // a tick that is late is useless: the next one comes
+    ...(onInvoked !== undefined && { onInvoked }),
   };
-  const ofWorkloads = scheduledOf(readWorkloads(workloads)).map(
-    ({ workload, schedule }): Schedule => ({
-      name: workload,
-      expression: schedule,
-      target: "orchestrator",
-      input: {
-        schedule: "workload",
-        workload,
-        scheduled_time: "<aws.scheduler.scheduled-time>",
-      },
-    }),
-  );
-  return [sweep, ...ofWorkloads];
 }

@@ -9,9 +9,11 @@ import { type Plane, type PlaneOptions, startPlane } from "./start-plane.ts";
 
 export type WatchOptions = Pick<
   PlaneOptions,
-  "folder" | "keeps" | "workspace" | "timeScale" | "codebase"
+  "folder" | "keeps" | "workspace" | "timeScale" | "codebase" | "workloads" | "port" | "secrets"
 > & {
   readonly print: (line: string) => void;
+  /** Ends the start, and the story, early. */
+  readonly signal: AbortSignal;
   /** The caller owns the plane, and ends it. */
   readonly onStarted: (plane: Plane) => void;
 };
@@ -19,8 +21,6 @@ export type WatchOptions = Pick<
 export type StoryOptions = WatchOptions & {
   /** The time limit of the whole story. */
   readonly limitSeconds: number;
-  /** Ends the story early. */
-  readonly signal: AbortSignal;
 };
 
 export type Story = {
@@ -47,7 +47,11 @@ async function watchPlane(
   const events: BusEvent[] = [];
   const plane = await startPlane({
     ...options,
-    say: (line) => say(`bootstrap: ${line}`),
+    say: (line) => {
+      options.signal.throwIfAborted();
+      if (options.keeps !== true) say(`bootstrap: ${line}`);
+    },
+    onWorkloads: ({ sentence }) => say(sentence),
     onLog: (_service, text) => {
       const line = logLineOf(text);
       const shown = line === undefined ? text : progressLine(seconds(), line);
@@ -71,7 +75,10 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
     if (isRunning(line)) running.resolve(true);
   });
   say(`sends ${tickets.length} messages to ${plane.aws.queueUrl("tickets")}`);
-  for (const ticket of tickets) await plane.send(ticket);
+  for (const ticket of tickets) {
+    options.signal.throwIfAborted();
+    await plane.send(ticket);
+  }
   const cancelled = running.promise.then((seen) => (seen ? plane.order(cancellation) : undefined));
   await untilOver(plane, events, endsMs, options.signal);
   running.resolve(false);
@@ -79,17 +86,14 @@ export async function playScenario(options: StoryOptions): Promise<Story> {
   return { plane, events, seconds: seconds() };
 }
 
-/**
- * Goes on with an older plane: the sweep picks up its unfinished work, because messages are not
- * kept.
- */
+/** Starts a plane that is kept, or goes on with it. */
 export async function goOn(options: WatchOptions): Promise<Plane> {
-  const { plane, say } = await watchPlane({ ...options, keeps: true });
+  const { plane, say } = await watchPlane(options);
   const open = await openMarkersOf(plane);
   say(
     open.length === 0
-      ? `goes on with plane ${plane.planeId}: no run is open`
-      : `goes on with plane ${plane.planeId}: ${open.length} runs are open (${open.join(", ")}), and the sweep sends what they wait for`,
+      ? `ready: plane ${plane.planeId}, no run is open`
+      : `ready: plane ${plane.planeId} goes on with ${open.length} open runs (${open.slice(0, 20).join(", ")})`,
   );
   return plane;
 }

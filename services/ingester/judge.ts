@@ -115,7 +115,6 @@ async function manifestOf({ facts }: FactsPort, ended: AttemptKey): Promise<Mani
 }
 
 /**
-/**
  * Decides whether a refusal counts: it must be older than any call can live, and no run may have
  * the attempt's name, because the same request may have started one before it was refused. Such a
  * run is cancelled, and the refusal waits for it.

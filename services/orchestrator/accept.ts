@@ -11,6 +11,7 @@ import {
 } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { type Retry, recordOf, type Ticket, turnOf } from "../../shared/domain/messages.ts";
+import { parameterFaults } from "../../shared/domain/parameters.ts";
 import { isWithin, mayComeFromCodebase, type Recipe } from "../../shared/domain/recipe.ts";
 import { mayBeReopened } from "../../shared/domain/retention.ts";
 import { limitsWithin, sameTicket } from "../../shared/domain/ticket.ts";
@@ -163,6 +164,8 @@ async function ticketFactOf(
       `there is no workload "${ticket.workload}"; there are: ${deps.workloads.names().join(", ")}`,
     );
   const limits = limitsWithin(recipe.limits, ticket.limits);
+  const faults = parameterFaults(recipe, ticket.parameters);
+  if (faults.length > 0) throw new PoisonMessageError(faults.join("; "));
   const code = await codeOf(deps, ticket, recipe);
   const files: PlannedFile[] = [];
   for (const { name, content, isReviewed } of code) {

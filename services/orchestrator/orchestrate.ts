@@ -284,6 +284,7 @@ async function plan(
     submit_before: isoOf(nowMs + SUBMIT_BEFORE_SECONDS * 1000),
     files: await filesOf(deps, ticket),
     entry: ticket.entry,
+    ...(recipe.planner.run !== undefined && { run: recipe.planner.run }),
     code_paths: [deps.settings.codebaseVolume],
     parameters: { ...recipe.parameters, ...ticket.ticket.parameters },
     policy: {

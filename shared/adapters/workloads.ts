@@ -7,6 +7,7 @@ import { faultsOf, messageOf } from "../domain/body.ts";
 import { Recipe, WorkloadName } from "../domain/recipe.ts";
 import type { WorkloadsPort } from "../ports.ts";
 import { strictYaml } from "./strict-yaml.ts";
+import { withWholeFolder } from "./workload-folder.ts";
 
 /**
  * @param folder the bundled folder beside the handler, or the one in the source tree
@@ -48,7 +49,7 @@ function workloadNames(folder: string): readonly string[] {
 function loadWorkload(folder: string): Workload {
   const path = join(folder, "recipe.yaml");
   if (!existsSync(path)) throw new Error(`${folder} has no recipe.yaml: every workload has one`);
-  const recipe = recipeOf(path, readFileSync(path, "utf8"));
+  const recipe = withWholeFolder(folder, recipeOf(path, readFileSync(path, "utf8")));
   const files = new Map<string, Uint8Array>();
   for (const name of [recipe.planner.artifact, ...recipe.planner.files]) {
     const file = join(folder, name);

@@ -43,7 +43,13 @@ export const JsonObject = z.record(z.string(), json);
 
 /** A file that the attempt uses, by its content. */
 export const PlannedFile = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/),
+  name: z
+    .string()
+    .max(255)
+    .regex(
+      /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,9}$/,
+      "must be a plain file name, or a path below the workload's folder",
+    ),
   path: VolumePath,
   sha256: Sha256,
   bytes: z.int().min(0),
@@ -76,6 +82,15 @@ export const SecretAddress = z.strictObject({
   required: z.boolean(),
 });
 export type SecretAddress = z.infer<typeof SecretAddress>;
+
+/** What Python runs: a module, or a function of it after a colon. */
+export const CodeReference = z
+  .string()
+  .max(255)
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?$/,
+    "must be a module such as package.module, or a function of it, package.module:main",
+  );
 
 /** The bounds within which the executor runs the entry point. */
 const Policy = z.strictObject({
@@ -147,6 +162,8 @@ export const ExecutorManifest = z.strictObject({
   files: z.array(PlannedFile).min(1).max(100),
   /** The file that is run. */
   entry: z.string(),
+  /** What of the files is run, where it is not the entry's text itself. */
+  run: CodeReference.optional(),
   /** Folders that go on sys.path, in order. */
   code_paths: z.array(VolumePath).max(10),
   parameters: JsonObject,

@@ -1,16 +1,23 @@
 // A workload's recipe: the reviewed half of a ticket. A ticket carries data, the recipe carries
 // power.
 import * as z from "zod";
-import { Gate, JsonObject, Limits, SecretAddress, VolumePath } from "./contract.ts";
+import {
+  CodeReference,
+  Gate,
+  JsonObject,
+  Limits,
+  PlannedFile,
+  SecretAddress,
+  VolumePath,
+} from "./contract.ts";
 import { parseSchedule } from "./schedule-expression.ts";
 
 const Name = z
   .string()
   // A scheduled ticket's id is the name and 16 characters of time, and a run's id has at most 64.
   .regex(/^[a-z0-9][a-z0-9-]{0,47}$/, "must be at most 48 lower-case letters, digits and dashes");
-const FileName = z
-  .string()
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "must be a plain file name");
+/** A file of the workload's folder, also in a folder below it. */
+export const CodePath = PlannedFile.shape.name;
 
 /**
  * A service principal's application id. It is lower-case from here on, so that two ids can be
@@ -77,9 +84,14 @@ const Planner = z
      * The entry point: a file in the workload's folder. A ticket may name another one in the
      * company codebase.
      */
-    artifact: FileName,
-    /** Further files of the folder that are put beside it. */
-    files: z.array(FileName).max(50).default([]),
+    artifact: CodePath,
+    /**
+     * What is run, where it is not the file itself: a module (`package.module`, as `python -m`
+     * does) or a function of it (`package.module:main`, as an entry point of a wheel names it).
+     */
+    run: CodeReference.optional(),
+    /** Further files of the folder that are put beside it. None: the folder as it is. */
+    files: z.array(CodePath).max(99).default([]),
     /** Whether a ticket may carry its code as text. */
     inline: z.boolean().default(false),
     /**
@@ -95,6 +107,10 @@ const Planner = z
       )
       .max(50)
       .default([]),
+  })
+  .refine(({ run, inline, codebase }) => run === undefined || (!inline && codebase.length === 0), {
+    path: ["run"],
+    message: "names code of this folder, so no ticket may bring its own (inline, codebase)",
   })
   .refine(({ artifact, files }) => new Set([artifact, ...files]).size === files.length + 1, {
     path: ["files"],
@@ -155,8 +171,13 @@ export const Recipe = z.strictObject({
   allowed_modules: z.array(z.string()).nullable().default(null),
   result: z.literal("executor").default("executor"),
   allow_failures: z.boolean().default(false),
-  /** Parameters that a ticket may override, key by key. */
+  /**
+   * Parameters that a ticket may override, key by key. A value's kind is that of its default; null
+   * takes every kind.
+   */
   parameters: JsonObject.default({}),
+  /** Whether a ticket may bring parameters that are not named here. */
+  open_parameters: z.boolean().default(false),
   /** The times at which a ticket is sent by itself. */
   schedule: Schedule.optional(),
   gate: Gate.default([]),

@@ -50,7 +50,7 @@ test.each([
     alarms: byMail,
     topic: { Policy: tlsAlone, ...confirmed },
     sentence: /does not let CloudWatch publish/,
-    remedy: /^npx cdk deploy signalbox-test restores it$/,
+    remedy: /^npx cdk deploy signalbox-test --revert-drift restores it/,
   },
   {
     given: "no policy, on a topic of the operator's",

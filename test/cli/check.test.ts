@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { keysAt } from "../../cli/check/keys.ts";
-import { nearest } from "../../cli/check/nearest.ts";
 import { check } from "../../cli/commands/check.ts";
 import { StageFile } from "../../infra/stage-schema.ts";
+import { nearest } from "../../shared/domain/nearest.ts";
 import { Recipe } from "../../shared/domain/recipe.ts";
 import { stageText } from "../infra/support.ts";
 import { ioTo, typed } from "./io.ts";
@@ -51,6 +51,16 @@ const changed = (from: string, to: string): Files => ({
 });
 
 test.each([
+  {
+    given: "a file that no run can take",
+    files: { ...changed(", files: [helper.py]", ""), "a b.py": "" },
+    says: /a b\.py: a file's name has letters, digits, .*: rename it, or name it in \.signalboxignore$/,
+  },
+  {
+    given: "broken Python that no recipe lists, and that goes along",
+    files: { ...changed(", files: [helper.py]", ""), "helper.py": "def f(:\n" },
+    says: /helper\.py/,
+  },
   {
     given: "a slip in a key",
     files: changed("parameters:", "paramters:"),
@@ -122,7 +132,7 @@ test.each([
       ...usual,
       "ticket.json": '{"ticket_id": "C-1", "workload": "cars", "parameters": {"yaer": 1}}',
     },
-    says: "ticket.json: parameters.yaer is no parameter of cars: did you mean year?",
+    says: "ticket.json: parameters.yaer is no parameter of this workload: did you mean year?",
   },
   {
     given: "an example that is no JSON",

@@ -233,7 +233,7 @@ test.each([
   {
     command: doctor,
     args: ["--probe", "--workload", "moon"],
-    says: /^--workload moon: there are weather-model, weather-report$/,
+    says: /^--workload moon: there are evaluation-agent, weather-model, weather-report$/,
   },
   { command: cancel, args: [], says: /required option '--reason <text>' not specified/ },
   { command: cancel, args: ["--reason", "r"], says: /^name one run, or select many by --workload/ },

@@ -59,7 +59,7 @@ beforeEach(async () => {
   const shape = { visibilitySeconds: 30, retentionSeconds: 600 };
   server = await startSqs(named.map((name) => ({ name, ...shape })));
   sqs = clientFor(server.endpoint);
-  vi.stubEnv("AWS_ENDPOINT_URL_SQS", server.endpoint);
+  vi.stubEnv("AWS_ENDPOINT_URL", server.endpoint);
   vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
 });

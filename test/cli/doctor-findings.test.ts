@@ -1,4 +1,7 @@
 // What the doctor makes of what it sees: a table for each finding, each with the sentence and the remedy.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Finding } from "../../cli/doctor/check.ts";
 import {
@@ -438,7 +441,7 @@ describe("queues", () => {
     Policy: policy(),
   };
   const open = { Effect: "Allow", Principal: { AWS: "*" }, Action: "sqs:SendMessage" };
-  const restores = /cdk deploy signalbox-test restores/;
+  const restores = /^npx cdk deploy signalbox-test --revert-drift restores it/;
   test.each([
     { given: "as deployed", status: "ok", says: /no dead letters/ },
     {
@@ -446,7 +449,16 @@ describe("queues", () => {
       source: { VisibilityTimeout: "30" },
       status: "fail",
       says: /visibility is 30, and must be 360/,
-      remedy: restores,
+      remedy:
+        /^aws sqs set-queue-attributes .*--queue-name signalbox-test-tickets .* --attributes VisibilityTimeout=360$/,
+    },
+    {
+      given: "another visibility, and dead letters",
+      source: { VisibilityTimeout: "30" },
+      letters: { ApproximateNumberOfMessages: "2" },
+      status: "fail",
+      says: /^visibility is 30, and must be 360; 2 dead letters$/,
+      remedy: /VisibilityTimeout=360$/,
     },
     {
       given: "too few receives",
@@ -460,7 +472,7 @@ describe("queues", () => {
       source: { DelaySeconds: "900" },
       status: "fail",
       says: /delay of every message is 900/,
-      remedy: restores,
+      remedy: /--attributes DelaySeconds=0$/,
     },
     {
       given: "dead letters that are forgotten early",
@@ -563,10 +575,16 @@ describe("queues", () => {
   });
 });
 
+test("the flag that a remedy names is one that the installed CDK knows", () => {
+  const cdk = createRequire(import.meta.url).resolve("aws-cdk/package.json");
+  expect(readFileSync(join(dirname(cdk), "lib", "index.js"), "utf8")).toContain("revert-drift");
+});
+
 describe("functions", () => {
   const facts: FunctionFacts = {
     recursiveLoop: "Allow",
     runtime: "nodejs24.x",
+    handler: "handler.handler",
     state: "Active",
     stateReason: undefined,
     modified: "2026-11-21",
@@ -592,7 +610,14 @@ describe("functions", () => {
       change: { runtime: "nodejs20.x" },
       status: "fail",
       says: /runs on nodejs20\.x/,
-      remedy: /cdk deploy/,
+      remedy:
+        /update-function-configuration --function-name signalbox-test-ingester --runtime nodejs24/,
+    },
+    {
+      change: { handler: "nope.handler" },
+      status: "fail",
+      says: /^it starts nope\.handler, and its code has handler\.handler: every message fails$/,
+      remedy: /--function-name signalbox-test-ingester --handler handler\.handler$/,
     },
     {
       change: { reserved: 3 },
@@ -651,14 +676,16 @@ describe("mappings", () => {
       found: change("watches", { concurrencyMax: 1000 }),
       status: "fail",
       says: /watches: concurrency is 1000, and must be 2/,
-      remedy: /restores/,
+      remedy:
+        /^aws lambda update-event-source-mapping --uuid uuid-watches --batch-size 10 --maximum-batching-window-in-seconds 0 --scaling-config MaximumConcurrency=2 --function-response-types ReportBatchItemFailures$/,
     },
     {
       given: "no partial failures",
       found: change("reports", { responses: [] }),
       status: "fail",
       says: /reports: failures of single messages are not reported/,
-      remedy: /restores/,
+      remedy:
+        /^aws lambda update-event-source-mapping --uuid uuid-reports --batch-size 10 .*ReportBatchItemFailures$/,
     },
   ] as const)("$given: $status", ({ found, ...expected }) => {
     expectFinding(mappingsFinding(stage, found), expected);

@@ -26,6 +26,8 @@ import { executorPath, executorSources } from "../../infra/executor.ts";
 import type { Stage } from "../../infra/stage.ts";
 import { usualScratchpad } from "../../infra/workloads.ts";
 import { embeddedWorkspace, type WorkspaceAccess } from "../../local/plane/workspace-access.ts";
+import { DatabricksError } from "../../shared/adapters/databricks-error.ts";
+import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { stageOf, stageText } from "../infra/support.ts";
 import { ioTo, typed } from "./io.ts";
 
@@ -519,6 +521,17 @@ describe("answers", () => {
       );
     },
   );
+
+  test("an outage is no wrong secret: what helps is to wait", async () => {
+    const said = { status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "later" };
+    const cause = Object.assign(Object.create(DatabricksError.prototype), said) as DatabricksError;
+    const outage = new PlatformTroubleError("Databricks gives no token", { cause });
+    const answers = await lookAtAll([check("one", () => Promise.reject(outage))], () => {});
+    expect(answers[0]).toMatchObject({
+      status: "fail",
+      remedy: expect.stringMatching(/^Databricks itself is in trouble or too busy/),
+    });
+  });
 
   test.each([
     { answer: { id: "a", ...ok("fine") }, lines: ["ok    a: fine"], healthy: true },

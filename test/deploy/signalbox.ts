@@ -22,7 +22,8 @@ export const typist =
     const command = [join(projectRoot, "cli", "main.ts"), ...args];
     const stage = ["--stage", named, "--stages", context.app.stages];
     const { workloads } = context.app;
-    const recipes = /^(bootstrap|doctor)$/.test(args[0] ?? "") ? ["--workloads", workloads] : [];
+    const takesRecipes = /^(bootstrap|doctor|dead-letters replay)\b/.test(args.join(" "));
+    const recipes = takesRecipes ? ["--workloads", workloads] : [];
     const env = {
       ...person.environment,
       SIGNALBOX_CA_FILE: context.access.controllers.caFile ?? "",

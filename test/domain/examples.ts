@@ -206,5 +206,6 @@ export const recipe: Recipe = {
   result: "executor",
   allow_failures: false,
   parameters: {},
+  open_parameters: true,
   gate: [],
 };

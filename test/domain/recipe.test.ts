@@ -12,17 +12,29 @@ test.each<{ given: string; more: object; fault: string }>([
   {
     given: "an entry point in another folder",
     more: { planner: { ...planner, artifact: "../main.py" } },
-    fault: "planner.artifact: must be a plain file name",
+    fault: "planner.artifact: must be a plain file name, or a path below the workload's folder",
   },
   {
     given: "a further file in another folder",
-    more: { planner: { ...planner, files: ["lib/helper.py"] } },
-    fault: "planner.files.0: must be a plain file name",
+    more: { planner: { ...planner, files: ["lib/../../helper.py"] } },
+    fault: "planner.files.0: must be a plain file name, or a path below the workload's folder",
   },
   {
     given: "a further file twice",
     more: { planner: { ...planner, files: ["a.py", "a.py"] } },
     fault: "planner.files: must name each file once, and not the artifact, which is there anyway",
+  },
+  {
+    given: "a command for a module",
+    more: { planner: { ...planner, run: "weather report --all" } },
+    fault:
+      "planner.run: must be a module such as package.module, or a function of it, package.module:main",
+  },
+  {
+    given: "a module of its own where tickets may bring code",
+    more: { planner: { ...planner, run: "weather.cli", inline: true } },
+    fault:
+      "planner.run: names code of this folder, so no ticket may bring its own (inline, codebase)",
   },
   {
     given: "its artifact among the further files",

@@ -94,11 +94,11 @@ test("what is not signed is refused, and so is every other door", async () => {
   for (const reply of [
     await send(json, message),
     await send(form, query),
-    await send({}, "", "/_fauxqs/queues", "GET"),
+    await send({}, "", "/queues", "GET"),
     await send({}, "", "/health", "GET"),
     await send({}, "", "/bucket/object", "GET"),
   ])
-    expect(reply.status).toBe(400);
+    expect(reply.status).toBe(501);
 });
 
 test("upstream systems and people take nothing from the loop, and list or empty no queue", async () => {

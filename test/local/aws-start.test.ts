@@ -140,6 +140,7 @@ test("a schedule starts its function directly, and a person can, too", async () 
         name: "sweep",
         expression: "rate(5 minutes)",
         target: "orchestrator",
+        deadLetters: "sweep",
         input: { schedule: "sweep" },
       },
     ],
@@ -153,7 +154,15 @@ test("a schedule starts its function directly, and a person can, too", async () 
 test("a schedule that nobody can read stops the start", async () => {
   const starting = startAws({
     ...options,
-    schedules: [{ name: "bad", expression: "rate(often)", target: "orchestrator", input: {} }],
+    schedules: [
+      {
+        name: "bad",
+        deadLetters: "workloads",
+        expression: "rate(often)",
+        target: "orchestrator",
+        input: {},
+      },
+    ],
   });
   await expect(starting).rejects.toThrow('"rate(often)" is no schedule');
 });

@@ -16,6 +16,7 @@ const PROBE = `v: 1
 planner: { kind: artifact, artifact: probe.py, inline: true }
 task: { kind: spark_python_task, compute: { serverless: { environment_version: "4" } } }
 limits: { iterations: 1, attempts: 2, timeout_seconds: 120, queue_seconds: 600 }
+writes: [main.work.daily]
 `;
 
 /** Whose submission Databricks refuses for good. */
@@ -43,9 +44,8 @@ export type TestPlane = Plane & {
 export async function testPlane(): Promise<TestPlane> {
   const folder = mkdtempSync(join(tmpdir(), "plane-"));
   const workloads = join(folder, "workloads");
-  cpSync(join(root, "workloads", "weather-report"), join(workloads, "weather-report"), {
-    recursive: true,
-  });
+  for (const workload of ["weather-report", "evaluation-agent"])
+    cpSync(join(root, "workloads", workload), join(workloads, workload), { recursive: true });
   mkdirSync(join(workloads, "probe"));
   writeFileSync(join(workloads, "probe", "recipe.yaml"), PROBE);
   writeFileSync(join(workloads, "probe", "probe.py"), "");

@@ -39,7 +39,9 @@ export function drawTicket(random: Random, ticket_id: string): object {
     ticket_id,
     workload,
     ...(random.chance(0.2) && { mode: "DEV" }),
-    ...(random.chance(0.3) && { parameters: { city: "Seattle", ...odd } }),
+    ...(random.chance(0.3) && {
+      parameters: { city: "Seattle", ...(workload !== reviewedOnly && odd) },
+    }),
     ...(random.chance(0.3) && { limits: random.pick(lowered) }),
     ...(artifact !== undefined && { artifact }),
   };
@@ -68,6 +70,8 @@ export function bringRefused(
       { ticket_id, workload, artifact: { ...foreignArtifact, content: undefined } },
       { ticket_id, workload, artifact: { ...maintenanceArtifact, content: undefined } },
       { ticket_id, workload: reviewedOnly, artifact: { inline: "print(1)" } },
+      { ticket_id, workload: reviewedOnly, parameters: { ciyt: "Seattle" } },
+      { ticket_id, workload: reviewedOnly, parameters: { city: 7 } },
       // What a number cannot hold is not rounded, whatever its sign.
       `{"ticket_id":"${ticket_id}","workload":"${workload}","parameters":{"n":-9007199254740993}}`,
       `{"ticket_id":"${ticket_id}","workload":"${workload}","parameters":{"n":-1e-400}}`,

@@ -18,6 +18,7 @@ const recipeOf = (more: object, limits: object): Recipe =>
       },
       task: { kind: "spark_python_task", compute: { serverless: { environment_version: "4" } } },
       limits: { iterations: 3, attempts: 2, timeout_seconds: 1_800, queue_seconds: 600, ...limits },
+      open_parameters: true,
       ...more,
     }),
   );
@@ -44,7 +45,11 @@ const recipes: Recipes = {
   ),
   /** Long attempts, no gate: over when the code says that it is finished. */
   "train-slowly": recipeOf(
-    { planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] } },
+    {
+      planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] },
+      parameters: { city: "nowhere" },
+      open_parameters: false,
+    },
     { timeout_seconds: 16_200, queue_seconds: 1_200 },
   ),
   "report-once": recipeOf({ allow_failures: true }, { iterations: 1, attempts: 3 }),
@@ -54,14 +59,18 @@ const recipes: Recipes = {
 const recipesAfterDeploy: Recipes = {
   "fit-model": recipeOf({ gate }, { iterations: 2, attempts: 1, timeout_seconds: 900 }),
   "train-slowly": recipeOf(
-    { planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] } },
+    {
+      planner: { kind: "artifact", artifact: "main.py", codebase: ["models"] },
+      parameters: { city: "nowhere" },
+      open_parameters: false,
+    },
     { iterations: 1, attempts: 3, timeout_seconds: 3_600 },
   ),
   "report-once": recipeOf({}, { iterations: 1, attempts: 1, timeout_seconds: 1_200 }),
 };
 
 export const workloadNames = Object.keys(recipes);
-/** A workload whose tickets may bring no code of their own. */
+/** A workload whose tickets may bring no code of their own, and no parameters but its own. */
 export const reviewedOnly = "train-slowly";
 /** The workload that the scheduler starts. */
 export const scheduledWorkload = "report-once";

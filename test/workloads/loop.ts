@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parse } from "yaml";
+import { withWholeFolder } from "../../shared/adapters/workload-folder.ts";
 import type { Capsule } from "../../shared/domain/capsule.ts";
 import type { ExecutorManifest, Result } from "../../shared/domain/contract.ts";
 import { Recipe } from "../../shared/domain/recipe.ts";
@@ -20,7 +21,10 @@ export const dataset = (name: string): string =>
   readFileSync(join(root, "node_modules/vega-datasets/data", name), "utf8");
 
 export const recipeOf = (workload: string): Recipe =>
-  Recipe.parse(parse(readFileSync(join(workloadFolder(workload), "recipe.yaml"), "utf8")));
+  withWholeFolder(
+    workloadFolder(workload),
+    Recipe.parse(parse(readFileSync(join(workloadFolder(workload), "recipe.yaml"), "utf8"))),
+  );
 
 /** One run of a workload: its data where its recipe expects it, and the capsule where the last iteration left it. */
 export class Loop implements Disposable {
@@ -76,7 +80,7 @@ export class Loop implements Disposable {
   }
 
   #manifest(parameters: ExecutorManifest["parameters"]): ExecutorManifest {
-    const { planner, limits, writes, allowed_modules, gate } = this.#recipe;
+    const { planner, limits, writes, allowed_modules, gate, secrets } = this.#recipe;
     return {
       v: 1,
       plane_id: "0b8f2a52-6f0d-4f0e-9a3e-0d8d6a1d7c11",
@@ -90,6 +94,9 @@ export class Loop implements Disposable {
       submit_before: "2026-11-28T06:00:00.000Z",
       files: [planner.artifact, ...planner.files].map((name) => this.#planned(name)),
       entry: planner.artifact,
+      ...(planner.run !== undefined && { run: planner.run }),
+      ...(secrets !== undefined && { secrets }),
+      state_path: "/Volumes/main/ops/scratchpad/state",
       code_paths: [codebase],
       parameters,
       capsule: this.capsule,

@@ -1,4 +1,7 @@
 // for_each_task, and tasks that a warehouse executes.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { environments, type Jobs, pythonTask, runIdIn, startJobs, volume } from "./jobs-fixture.ts";
@@ -172,6 +175,43 @@ print(dbutils.jobs.taskValues.get("set", "v"))`;
     expect(run.state.result_state).toBe("CANCELED");
     const iterations = await iterationsOf(run);
     expect(iterations.map(({ state }) => state.result_state)).toEqual(["CANCELED", "CANCELED"]);
+  });
+
+  test("iterations need no place of their own where the workspace is full", async () => {
+    await using full = await startJobs();
+    await full.client.admin("PATCH", "/jobs/limits", { activeRunsMax: 1 });
+    const path = await full.file("one.py", "print(1)");
+    const tasks = [loop("[1,2]", pythonTask(path, [], "inner"), { concurrency: 2 })];
+    const run = await full.finished(
+      await full.submit({ environments, tasks, queue: { enabled: true } }),
+    );
+    expect(run.state.result_state).toBe("SUCCESS");
+  });
+
+  test("after a restart a loop is lost as any task is, and its iterations are not tried again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "loops-"));
+    try {
+      let runId = "";
+      {
+        await using first = await startJobs({ data: folder });
+        const path = await first.file("slow.py", "import time; time.sleep(60)");
+        const inner = { ...pythonTask(path, [], "inner"), max_retries: 3 };
+        runId = await first.submit({ environments, tasks: [loop("[1]", inner)] });
+        await first.until(
+          runId,
+          (run) => run.tasks[0].for_each_task?.stats?.task_run_stats.active_iterations === 1,
+        );
+      }
+      await using again = await startJobs({ data: folder });
+      const run = await again.finished(runId);
+      expect(run.state.state_message).toContain("The driver was lost");
+      const { iterations } = (await again.run(run.tasks[0].run_id)).json;
+      expect(iterations).toHaveLength(1);
+      expect(iterations[0].attempt_number).toBe(0);
+      expect(iterations[0].state.life_cycle_state).toBe("INTERNAL_ERROR");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test.each([

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { type Jobs, pythonTask, startJobs, volume } from "./jobs-fixture.ts";
+import { hasModule } from "./python.ts";
 import { wheel } from "./wheel.ts";
 
 let jobs: Jobs;
@@ -79,6 +80,8 @@ describe.concurrent("a cell runs as on the platform", () => {
     ],
     ["%%capture", ["%%capture c\nprint('in')", exit("c.stdout.strip()")], "in"],
     ["%fs", [`%fs ls ${volume}`, exit("1")], "1"],
+    ["%sh, whose end says nothing", ["# MAGIC %sh\n# MAGIC exit 3", exit("1")], "1"],
+    ["cells that say nothing", ["", "# a comment\n", "\n\n", exit("1")], "1"],
     ["%env", ["%env A=b", exit("__import__('os').environ['A']")], "b"],
     ["getArgument", [`dbutils.notebook.exit(getArgument("none", "a default"))`], "a default"],
     [
@@ -144,6 +147,17 @@ describe.concurrent("a cell runs as on the platform", () => {
       ]),
     ).toBe("['p']");
   });
+
+  test.skipIf(!hasModule("IPython"))(
+    "IPython itself knows the shell, and its dbutils",
+    async () => {
+      const cells = [
+        "from IPython import get_ipython as ask",
+        `ask().user_ns["dbutils"].notebook.exit(str(ask() is get_ipython()))`,
+      ];
+      expect(await resultOf(cells)).toBe("True");
+    },
+  );
 
   test("the trace of an error shows the line of the cell", async () => {
     const { output } = await runCells(["x = 0", "%time y = 1\nz = y / x"]);

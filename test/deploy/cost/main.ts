@@ -14,6 +14,7 @@ import type { WorkspaceAccess } from "../../../local/plane/workspace-access.ts";
 import { nextLook } from "../../../shared/domain/cadence.ts";
 import { Outcome } from "../../../shared/domain/facts.ts";
 import { metrics } from "../../../shared/domain/metrics.ts";
+import { learned, type Pace } from "../../../shared/domain/pace.ts";
 import { type ServiceName, sweepEverySeconds, topology } from "../../../shared/topology.ts";
 import { stageOf, templateOf } from "../../infra/support.ts";
 import { projectRoot } from "../tools.ts";
@@ -25,6 +26,7 @@ const EVERY_MS = 4_000;
 /** As if the workspace were in the same region. */
 const LATENCY_MS = 50;
 const DURATION_SECONDS = 600;
+const KNOWN_RUNS = 20;
 const TIME_SCALE = 0.1;
 /** One in three looks for strays as well. */
 const SWEEPS = 3;
@@ -42,11 +44,15 @@ console.log(
 console.log({ ...counts, looks, ...standing });
 for (const line of rowsOf(counts, standing, looks)) console.log(line);
 
-/** How often a run of an unknown workload is looked at. */
+/** How often a run is looked at, of a workload with runs behind it that took as long, more or less. */
 function looksOf(durationSeconds: number): number {
+  let run: Pace = {};
+  for (let i = 0; i < KNOWN_RUNS; i++)
+    run = learned(run, durationSeconds * (0.8 + (0.4 * (i % 5)) / 4));
+  const look = { phase: "running", pace: { before: {}, run }, jitter: 0.5 } as const;
   let looks = 0;
   for (let age = 0; age < durationSeconds; looks++)
-    age += nextLook({ ageSeconds: age, phase: "running", pace: undefined, jitter: 0.5 });
+    age += nextLook({ ...look, ageSeconds: age, ranSeconds: age });
   return looks;
 }
 

@@ -1,4 +1,6 @@
 // List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it costs"), and the formula over measured counts.
+import { awakeHours } from "../../../cli/doctor/warehouse-sleep.ts";
+import { topology } from "../../../shared/topology.ts";
 
 const prices = {
   sqsRequest: 0.4e-6,
@@ -47,8 +49,8 @@ const SWEEPS_PER_DAY = 288;
 const DAYS = 30.4;
 /** After the last statement a warehouse stays awake for its auto-stop. */
 const AUTO_STOP_MINUTES = 5;
-/** The records of a busy plane come in batches: no more merges than this a day, one in two seconds from two pollers. */
-const MERGES_PER_DAY_MAX = 86_400;
+/** A stage's own, where it says nothing else. */
+const WINDOW_MINUTES = 15;
 
 type Day = {
   readonly runs: number;
@@ -71,8 +73,8 @@ function dayOf(runs: number, counts: Counts, standing: Standing, looks: number):
   const sqsRequests = standing.mappings * IDLE_REQUESTS_OF_A_MAPPING + messages + 2 * batches;
   const total = (of: keyof Spent) =>
     runs * (counts.perRun[of] + looks * counts.perLook[of]) + SWEEPS_PER_DAY * counts.perSweep[of];
-  const merges = Math.min(runs * counts.mergesPerRun, MERGES_PER_DAY_MAX);
-  const warehouseHours = awakeHours(merges);
+  const merges = mergesOf(runs, counts);
+  const warehouseHours = awakeHours(runs, WINDOW_MINUTES, AUTO_STOP_MINUTES);
   return {
     runs,
     sqsRequests,
@@ -97,9 +99,12 @@ function dayOf(runs: number, counts: Counts, standing: Standing, looks: number):
   };
 }
 
-/** Merges that come at random: the warehouse sleeps while none has come for its auto-stop. */
-const awakeHours = (mergesPerDay: number): number =>
-  24 * (1 - Math.exp((-mergesPerDay / (24 * 60)) * AUTO_STOP_MINUTES));
+/** One for each window in which something ended, and for each full batch of records. */
+function mergesOf(runs: number, { mergesPerRun }: Counts): number {
+  const windows = (24 * 60) / WINDOW_MINUTES;
+  const used = windows * (1 - Math.exp(-runs / windows));
+  return Math.max(used, (runs * mergesPerRun) / topology.records.batchSize);
+}
 
 export function rowsOf(counts: Counts, standing: Standing, looks: number): readonly string[] {
   const number = (value: number) => Math.round(value).toLocaleString("en-US");

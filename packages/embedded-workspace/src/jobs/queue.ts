@@ -7,6 +7,7 @@ import type { RunStore } from "./run-store.ts";
 export type Place = "start" | { readonly code: string; readonly message: string };
 
 export function placeOf(run: RunRecord, runs: RunStore, limits: JobLimits): Place {
+  if (run.loop !== undefined) return "start"; // its own run has its place already, and waits for it
   const concurrentMax = maxConcurrentRuns(run, runs);
   if (runs.job(run.jobId) !== undefined && occupied(run, runs) >= concurrentMax)
     return {

@@ -7,6 +7,7 @@ import { removeFolder, taskFolderPath } from "../execution/task-folder.ts";
 import { lostDriver } from "../runs/endings.ts";
 import type { Attempt, RunRecord } from "../runs/model.ts";
 import type { RunStore } from "./run-store.ts";
+import { requestStop } from "./state-machine/advance.ts";
 
 /** The platform forgets runs, and answers for them as if they had never been. */
 const retentionMs = 60 * 24 * 3_600_000;
@@ -35,6 +36,10 @@ export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
       // somebody is still dying in there; the next restart removes it
     }
   for (const run of store.activeRuns()) store.putRun(settled(run, nowMs));
+  // Nobody waits for iterations any more: their loop was executing, and is lost.
+  const stop = { ending: lostDriver, why: "platform", lingerMs: 0 } as const;
+  for (const run of store.activeRuns())
+    if (run.loop !== undefined) store.putRun(requestStop(run, stop, nowMs));
 }
 
 const isExecuting = (attempt: Attempt): boolean => attempt.executing;

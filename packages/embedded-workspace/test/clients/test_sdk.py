@@ -266,11 +266,11 @@ class Statements(unittest.TestCase):
 class Runs(unittest.TestCase):
     def test_submit_and_result(self):
         script = "import sys, os\nprint('hello', sys.argv[1:])\n"
-        run = w.jobs.submit(run_name="sdk", tasks=[python_task(script, "a", "ü")]).result()
+        run = w.jobs.submit(run_name="sdk", tasks=[python_task(script, "a", "b c")]).result()
         self.assertEqual(run.state.life_cycle_state, RunLifeCycleState.TERMINATED)
         self.assertEqual(run.state.result_state, RunResultState.SUCCESS)
         output = w.jobs.get_run_output(run.tasks[0].run_id)
-        self.assertIn("hello ['a', 'ü']", output.logs)
+        self.assertIn("hello ['a', 'b c']", output.logs)
         with self.assertRaises(BadRequest):
             w.jobs.get_run_output(run.run_id)
 

@@ -19,6 +19,7 @@ from .limits import (
     TABLES_MAX,
 )
 from .text import clean, head, is_metric_name
+from .thin_spark import spark_session
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -53,6 +54,7 @@ class Context:
         self._metrics: set[str] = set()
         self._tables: set[str] = set()
         self._artifacts: dict[str, str] = {}
+        self._session: Any = None
 
     def _begin(self, plan: dict[str, Any], send: Send) -> None:
         """The executor brings the context to life before it runs the artifact."""
@@ -121,6 +123,9 @@ class Context:
         """The keys of the secrets that this attempt was given."""
         return tuple(self._planned("secrets"))
 
+    def _secret_scopes(self) -> dict[str, str]:
+        return self._planned("scopes")
+
     def progress(self, fraction: float | None, text: str = "") -> None:
         """How far it is, from 0 to 1 (None: nobody knows), and a line for people. It decides
         nothing, and the last one counts.
@@ -130,6 +135,15 @@ class Context:
         line = head(str(text), 4 * SUMMARY_CHARS_MAX)
         number = None if fraction is None else float(fraction)
         self._tell({"report": "progress", "fraction": number, "text": line})
+
+    @property
+    def spark(self) -> Any:
+        """A Spark session: the platform's, or where there is no pyspark a thin client of the
+        workspace's SQL, which says what it lacks.
+        """
+        if self._session is None:
+            self._session = spark_session(self._planned("access"), self.table)
+        return self._session
 
     @property
     def traceparent(self) -> str:

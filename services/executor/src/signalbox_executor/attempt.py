@@ -8,6 +8,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from .code_folder import local_path, unpack_wheels
 from .heartbeat import Heartbeat
 from .logs import BoundedLog
 from .masking import masking
@@ -16,6 +17,7 @@ from .result import failure_of, without_secrets
 from .secret_source import SecretError, read_secrets
 from .stop_signal import Events, Stopped, StopSignal
 from .supervise import End, run_artifact
+from .thin_spark import workspace_access
 from .volume import FileMismatchError, copy_verified, open_at_once, retried
 
 
@@ -82,7 +84,7 @@ def _prepared(manifest: dict[str, Any], root: str, stop: StopSignal) -> dict[str
     for folder in (files, outbox, work):
         os.mkdir(folder)
     for file in manifest["files"]:
-        target = os.path.join(files, file["name"])
+        target = local_path(files, file["name"])
         retried(
             lambda: copy_verified(file["path"], target, file["sha256"], file["bytes"], stop.check)
         )
@@ -90,6 +92,7 @@ def _prepared(manifest: dict[str, Any], root: str, stop: StopSignal) -> dict[str
         if not os.path.isdir(path):
             raise FileMismatchError(f"the code path {path} is no folder that the executor can see")
     stop.check()
+    paths = {file["name"]: local_path(files, file["name"]) for file in manifest["files"]}
     return {
         **{
             name: manifest[name]
@@ -99,7 +102,10 @@ def _prepared(manifest: dict[str, Any], root: str, stop: StopSignal) -> dict[str
         "state_path": manifest.get("state_path"),
         "writes": manifest["policy"]["writes"],
         "allowed_modules": manifest["policy"]["allowed_modules"],
-        "files": {file["name"]: os.path.join(files, file["name"]) for file in manifest["files"]},
+        "files": paths,
+        "folder": files,
+        "wheels": unpack_wheels(paths, os.path.join(root, "wheels"), stop.check),
+        "run": manifest.get("run"),
         "outbox": outbox,
     }
 
@@ -112,7 +118,12 @@ def _secrets(manifest: dict[str, Any]) -> dict[str, Any]:
         masking.hide(value)
     named = {each["env"]: each["key"] for each in wanted if "env" in each}
     variables = {name: values[key] for name, key in named.items() if key in values}
-    return {"secrets": values, "variables": variables}
+    scopes = {each["key"]: each["scope"] for each in wanted}
+    access = workspace_access()
+    if access is not None:
+        masking.hide(access["token"])
+    named_values = {"secrets": values, "variables": variables, "scopes": scopes}
+    return {**named_values, "access": access}
 
 
 def _judged(

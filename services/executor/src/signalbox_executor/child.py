@@ -3,13 +3,15 @@ the result.
 """
 
 import atexit
+import importlib
 import json
 import os
+import runpy
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any, NoReturn
 
 import signalbox_executor
@@ -23,6 +25,7 @@ from .limits import (
     TRACE_CHARS_MAX,
 )
 from .masking import masking
+from .notebook import Notebook, is_notebook
 from .redact import redacted_and_cut
 from .text import head, head_and_tail
 
@@ -67,17 +70,20 @@ def main(report_fd: int) -> NoReturn:
 
 def run_entry(plan: dict[str, Any]) -> dict[str, Any] | None:
     """Runs the entry point as the main program. Returns what it failed with, or None."""
-    entry = plan["files"][plan["entry"]]
-    folder = os.path.dirname(entry)
+    entry, folder = plan["files"][plan["entry"]], plan["folder"]
     source_folder = sys.path[0]
     sys.argv = [entry]
-    sys.path[:] = [folder, *plan["code_paths"], *sys.path[1:], source_folder]
-    import_policy.install(plan["allowed_modules"], folder, plan["code_paths"])
+    # Python's own order: beside the program first, then what is installed.
+    own = dict.fromkeys([os.path.dirname(entry), folder, *plan["wheels"]])
+    sys.path[:] = [*own, *plan["code_paths"], *sys.path[1:], source_folder]
+    _let_children_import([folder, *plan["wheels"]])
+    code_paths = [*plan["wheels"], *plan["code_paths"]]
+    import_policy.install(plan["allowed_modules"], folder, code_paths)
     try:
         main_module = ModuleType("__main__")
         main_module.__file__ = entry
         sys.modules["__main__"] = main_module
-        exec(_compiled(entry), main_module.__dict__)
+        _run_code(plan["run"], entry, main_module.__dict__)
     except SystemExit as stop:
         return _error_of_exit(stop, plan)
     except BaseException as error:  # KeyboardInterrupt and GeneratorExit end an artifact as well
@@ -85,14 +91,32 @@ def run_entry(plan: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _compiled(entry: str) -> CodeType:
+def _run_code(run: str | None, entry: str, namespace: dict[str, Any]) -> None:
+    if run is not None:
+        module, _, function = run.partition(":")
+        if function == "":
+            # Modules look for themselves under __main__, which runpy makes theirs.
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            return
+        sys.exit(getattr(importlib.import_module(module), function)())
     with open(entry, "rb") as file:
-        return compile(file.read(), entry, "exec", dont_inherit=True)
+        source = file.read()
+    if is_notebook(source):
+        Notebook(signalbox_executor.context, namespace).run(entry)
+    else:
+        exec(compile(source, entry, "exec", dont_inherit=True), namespace)
+
+
+def _let_children_import(folders: list[str]) -> None:
+    """Programs that the artifact starts see its packages and its wheels."""
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *([given] if given else [])])
 
 
 def _take_secrets(plan: dict[str, Any]) -> None:
     """Into the environment only now: what a process was started with, its neighbours may read."""
-    for value in plan["secrets"].values():
+    access = plan["access"] or {}
+    for value in [*plan["secrets"].values(), *filter(None, [access.get("token")])]:
         masking.hide(value)
     os.environ.update(plan["variables"])
 
@@ -173,7 +197,7 @@ def _error_of_exit(stop: SystemExit, plan: dict[str, Any]) -> dict[str, Any] | N
 def _error(error: BaseException, plan: dict[str, Any]) -> dict[str, Any]:
     return {
         **_described(error),
-        "trace": _trace(error, os.path.dirname(plan["files"][plan["entry"]])),
+        "trace": _trace(error, plan["folder"]),
     }
 
 

@@ -62,7 +62,7 @@ def _is_within(frame: FrameType | None, folder: str) -> bool:
     # them.
     while frame is not None and frame.f_code.co_filename.startswith("<"):
         frame = frame.f_back
-    return frame is not None and os.path.dirname(frame.f_code.co_filename) == folder
+    return frame is not None and frame.f_code.co_filename.startswith(folder + os.sep)
 
 
 def _holds(folder: str, module: str) -> bool:

@@ -7,7 +7,6 @@ enciphered: who may read a secret can tell it. This keeps accidents out of logs,
 
 import base64
 import json
-import re
 import urllib.parse
 from typing import Any
 
@@ -16,33 +15,33 @@ VALUE_CHARS_MIN = 6
 """A shorter value is in many an innocent word: it is handed out, and not masked."""
 _LINE_CHARS_MIN = 16
 _INNER_CHARS_MIN = 12
+_MASK_BYTES = MASK.encode()
 
 
 class Masking:
     """The values that are masked. One for a process; without any it changes nothing."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-        self._bytes: re.Pattern[bytes] | None = None
-        self._beginnings: list[bytes] = []
+        self._texts: list[str] = []
+        self._bytes: list[bytes] = []
 
     def hide(self, value: str) -> None:
         """From now on this value is masked, if it is long enough."""
         if len(value) < VALUE_CHARS_MIN:
             return
-        self._forms |= {form for form in _forms(value) if len(form) >= VALUE_CHARS_MIN}
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        self._beginnings = [form.encode("utf-8", "replace") for form in longest_first]
-        self._bytes = re.compile(b"|".join(map(re.escape, self._beginnings)))
+        forms = {form for form in _forms(value) if len(form) >= VALUE_CHARS_MIN}
+        # The longest first: one may be part of another.
+        self._texts = sorted({*self._texts, *forms}, key=len, reverse=True)
+        self._bytes = [form.encode("utf-8", "replace") for form in self._texts]
 
     def text(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        for form in self._texts:
+            text = text.replace(form, MASK)
+        return text
 
     def json(self, value: Any) -> Any:
         """The same JSON, with each text in it masked, names included."""
-        if self._pattern is None:
+        if not self._texts:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -56,21 +55,33 @@ class Masking:
         """What may be shown of a stream's next bytes, masked, and what must wait for more: its end
         may be the beginning of a secret.
         """
-        if self._bytes is None:
+        if not self._bytes:
             return data, b""
-        cut = len(data) - self._begun(data)
-        for found in self._bytes.finditer(data):
-            if found.start() < cut < found.end():
-                cut = found.end()  # whole already, and no longer value begins where it does
-        return self._bytes.sub(MASK.encode(), data[:cut]), data[cut:]
+        cut = len(data) - max(_begun(data, form) for form in self._bytes)
+        # What is whole already goes at once, and no longer value begins where it does.
+        cut = max([cut, *(_end_across(data, form, cut) for form in self._bytes)])
+        shown = data[:cut]
+        # Looked for one by one: an artifact may print gigabytes, and this costs little where
+        # nothing is found.
+        for form in self._bytes:
+            shown = shown.replace(form, _MASK_BYTES)
+        return shown, data[cut:]
 
-    def _begun(self, data: bytes) -> int:
-        longest = max(map(len, self._beginnings)) - 1
-        for length in range(min(longest, len(data)), 0, -1):
-            end = data[-length:]
-            if any(len(each) > length and each.startswith(end) for each in self._beginnings):
-                return length
-        return 0
+
+def _begun(data: bytes, form: bytes) -> int:
+    """How many bytes at the end may be the beginning of this form."""
+    at = data.find(form[:1], max(0, len(data) - len(form) + 1))
+    while at != -1:
+        if form.startswith(data[at:]):
+            return len(data) - at
+        at = data.find(form[:1], at + 1)
+    return 0
+
+
+def _end_across(data: bytes, form: bytes, cut: int) -> int:
+    """Where a whole one ends that begins before the cut and ends after it; else the cut."""
+    at = data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
+    return cut if at == -1 else at + len(form)
 
 
 class MaskedStream:

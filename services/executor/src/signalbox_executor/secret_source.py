@@ -60,7 +60,7 @@ def _value(secret: dict[str, Any], principal: str) -> str:
 
 def _readers() -> Iterator[Read]:
     """Each way to dbutils that this process may have, the documented one first."""
-    for find in (_of_the_sdk, _of_the_notebook, _of_spark):
+    for find in (_of_the_sdk, _of_the_runtime, _of_the_notebook, _of_spark):
         try:
             dbutils = find()
         except Exception:
@@ -71,6 +71,11 @@ def _readers() -> Iterator[Read]:
 
 def _of_the_sdk() -> Any:
     return importlib.import_module("databricks.sdk.runtime").dbutils
+
+
+def _of_the_runtime() -> Any:
+    runtime = importlib.import_module("dbruntime").UserNamespaceInitializer
+    return runtime.getOrCreate().get_namespace_globals()["dbutils"]
 
 
 def _of_the_notebook() -> Any:

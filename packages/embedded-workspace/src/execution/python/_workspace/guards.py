@@ -4,6 +4,8 @@ such file".
 
 import sys
 
+from _workspace.after_import import after_import
+
 NO_SPARK = (
     "pyspark is not installed in the Python of this workspace. The embedded workspace executes "
     "plain Python; install pyspark for that interpreter to use Spark here."
@@ -18,30 +20,6 @@ class _Finder:
         if name == "pyspark":
             raise ModuleNotFoundError(NO_SPARK, name=name)
         return None
-
-
-class _SqliteFinder:
-    """Asked first: wraps sqlite3.connect once the module is there."""
-
-    def __init__(self, mounts):
-        self._mounts = mounts
-
-    def find_spec(self, name, path=None, target=None):
-        if name != "sqlite3":
-            return None
-        from importlib.machinery import PathFinder
-
-        spec = PathFinder.find_spec(name, path)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def exec_module(module):
-            execute(module)
-            module.connect = _refusing(module, self._mounts)
-
-        spec.loader.exec_module = exec_module
-        return spec
 
 
 def _refusing(sqlite3, mounts):
@@ -73,4 +51,8 @@ def _path_of(database):
 
 def install(mounts):
     sys.meta_path.append(_Finder)
-    sys.meta_path.insert(0, _SqliteFinder(mounts))
+
+    def change(sqlite3):
+        sqlite3.connect = _refusing(sqlite3, mounts)
+
+    after_import("sqlite3", change)

@@ -8,6 +8,7 @@ import os
 import sys
 import types
 
+from _workspace.after_import import after_import
 from _workspace.cells import cells_of, run_target
 from _workspace.channel import WorkspaceError
 from _workspace.errors import TaskError
@@ -39,6 +40,11 @@ class Runner:
         self._stack = []
         self._modules = set(sys.modules)
         sys.modules["__main__"] = main
+        # Programs also ask IPython itself for the shell that they run in.
+        after_import(
+            "IPython.core.getipython",
+            lambda module: setattr(module, "get_ipython", lambda: self._shell),
+        )
         self._fill()
 
     def _fill(self):

@@ -69,9 +69,11 @@ class Shell:
         self.user_ns["_exit_code"] = done.returncode
 
     def run_script(self, script):
-        """A %sh cell: its text is the shell's alone."""
+        """A %sh cell: its text is the shell's alone. It fails with its script where it says `-e`."""
         sys.stdout.flush()
-        subprocess.run(["/bin/bash", "-c", script], check=False)
+        strict = re.match(r"-e(?=\s|$)", script)
+        body = script if strict is None else script[strict.end() :]
+        subprocess.run(["/bin/bash", "-c", body], check=strict is not None)
 
     def getoutput(self, command, split=True):
         done = subprocess.run(
