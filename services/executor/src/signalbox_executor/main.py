@@ -9,6 +9,7 @@ SUCCESS and could not be printed; 128 + n the platform stopped it with signal n.
 import os
 import queue
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -141,6 +142,9 @@ def _print_evidence(own: Own, content: bytes | None, exit: Exit) -> Exit:
     """
     if content is None:
         return exit
+    # A reader of a pipe that a process left behind holds open may fail while the interpreter ends.
+    # Its traceback would come after the result, and says nothing of the attempt.
+    threading.excepthook = lambda _failure: None
     try:
         own.stdout.print_evidence(block(content))
     except Exception as error:
