@@ -1,6 +1,7 @@
 // What people do with the signalbox command: operators before and after a deploy, on-call engineers
 // at night.
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PutFunctionRecursionConfigCommand } from "@aws-sdk/client-lambda";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
@@ -168,7 +169,9 @@ export async function lettersComeTooEarly({ urlOf, producer, listener }: Scene):
  * stays until it is discarded.
  */
 export async function onCallReplays({ context, onCall, listener }: Scene): Promise<void> {
-  const type = typist(context, onCall);
+  // A replay is judged by the recipes at hand, and those of the deploy are the later ones.
+  const workloads = join(context.folder, LATER_WORKLOADS);
+  const type = typist({ ...context, app: { ...context.app, workloads } }, onCall);
   const replayed = await type("dead-letters", "replay", "--all", "--yes");
   match(replayed.printed, /^replayed: tickets \S+ EARLY-1: starts a run/m);
   match(replayed.printed, /^stays: tickets .*: it would come back: .*not JSON/m);

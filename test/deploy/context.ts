@@ -149,9 +149,11 @@ function writeWorkloads(folder: string, name: string): string {
   return workloads;
 }
 
+export const LATER_WORKLOADS = "later-workloads";
+
 /** The project as it is after the next review: one workload more. */
 export function writeLaterWorkloads(folder: string): string {
-  const workloads = writeWorkloads(folder, "later-workloads");
+  const workloads = writeWorkloads(folder, LATER_WORKLOADS);
   cpSync(join(projectRoot, "workloads", "weather-report"), join(workloads, LATER), {
     recursive: true,
   });
