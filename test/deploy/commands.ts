@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PutFunctionRecursionConfigCommand } from "@aws-sdk/client-lambda";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { type Context, LATER, TWIN, uploadData } from "./context.ts";
+import { type Context, LATER, LATER_WORKLOADS, TWIN, uploadData } from "./context.ts";
 import { outcomeOf } from "./listener.ts";
 import { administrator } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
