@@ -142,8 +142,9 @@ def _print_evidence(own: Own, content: bytes | None, exit: Exit) -> Exit:
     """
     if content is None:
         return exit
-    # A reader of a pipe that a process left behind holds open may fail while the interpreter ends.
-    # Its traceback would come after the result, and says nothing of the attempt.
+    # Threads may outlive the attempt: the reader of a pipe that a process left behind holds open,
+    # a heartbeat on a mount that hangs. Where one of them fails while the interpreter ends, its
+    # traceback would come after the result, and says nothing of the attempt.
     threading.excepthook = lambda _failure: None
     try:
         own.stdout.print_evidence(block(content))
