@@ -1,7 +1,6 @@
 // The signalbox command, as a person would type it, in a process of its own.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Context, STAGE } from "./context.ts";
 import type { Person } from "./people.ts";
@@ -11,25 +10,8 @@ export type Typed = { readonly code: number; readonly printed: string };
 
 export type Typist = (...args: readonly string[]) => Promise<Typed>;
 
-/**
- * `signalbox <args> --stage <named>` by this person; `extra` are further variables of theirs. Where
- * the command asks to look again, because a letter is still held from before, the person does.
- */
+/** `signalbox <args> --stage <named>` by this person; `extra` are further variables of theirs. */
 export const typist =
-  (...person: Parameters<typeof typistOnce>): Typist =>
-  async (...args) => {
-    const type = typistOnce(...person);
-    let answer = await type(...args);
-    for (let n = 0; n < 24 && answer.code === 3 && HELD.test(answer.printed); n++) {
-      await sleep(5_000);
-      answer = await type(...args);
-    }
-    return answer;
-  };
-
-const HELD = /in somebody else's hands at this moment: look again/;
-
-const typistOnce =
   (
     context: Context,
     person: Person,
