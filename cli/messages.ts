@@ -86,6 +86,13 @@ export const noteOf = (action: Action): OrdersMessage & { readonly type: "audite
 export const audit = (queues: QueuesAccess, action: Action): Promise<void> =>
   sendOrder(queues, noteOf(action));
 
+export type Giving = {
+  /** Called before so many more are given. */
+  readonly wait?: (count: number) => Promise<void>;
+  /** Called with how many are given. */
+  readonly onGiven?: (count: number) => void;
+};
+
 /**
  * Gives orders with their notes, ten messages a call.
  * @throws Error that says how many were given
@@ -93,11 +100,12 @@ export const audit = (queues: QueuesAccess, action: Action): Promise<void> =>
 export async function giveOrders(
   queues: QueuesAccess,
   orders: readonly (readonly [OrdersMessage, Action])[],
-  onGiven: (count: number) => Promise<void> | void,
+  { wait, onGiven }: Giving = {},
 ): Promise<void> {
   const atOnce = BATCH_MAX / 2;
   for (let at = 0; at < orders.length; at += atOnce) {
     const batch = orders.slice(at, at + atOnce);
+    await wait?.(batch.length);
     const bodies = batch.flatMap(([order, action]) => [order, noteOf(action)]);
     const answers = await sendBatch(
       queues,
@@ -109,6 +117,6 @@ export async function giveOrders(
       throw new Error(
         `${at} of ${orders.length} orders were given, then SQS refused one (${fault}): say the same again, what was given is not given twice`,
       );
-    await onGiven(at + batch.length);
+    onGiven?.(at + batch.length);
   }
 }

@@ -12,17 +12,9 @@ export const REFERENCE = join(import.meta.dirname, "..", "docs", "cli.md");
 
 const HEAD = `# The command line
 
-This is what \`signalbox <command> --help\` says, written by \`npm run reference\`; a test fails where the two differ. What
-to do with it: [operate.md](operate.md), and at night [the runbook](../infra/runbook.md).
-
-- **Where it acts**: \`--stage\`, otherwise \`SIGNALBOX_STAGE\`, a plane that runs on this machine (\`npm start -- --stay\`),
-  or the only stage there is. On a stage it uses your own AWS credentials, and at Databricks \`DATABRICKS_CLIENT_ID\` with
-  \`DATABRICKS_CLIENT_SECRET\`, \`DATABRICKS_TOKEN\`, or the stage's principal for on-call.
-- **Exit codes**: 0 done · 1 not done, not healthy, or another outcome than \`succeeded\` · 2 typed wrongly, or a fault in
-  one of your files · 3 nothing matched; of \`doctor\`, not everything was looked at · 4 not over yet · 130 Ctrl-C.
-- **In scripts**: \`--json\` where it is named below. What goes into a pipe has no colours and is not cut; \`NO_COLOR\` is
-  heard. Complaints and progress go to standard error.
-- **Completion**: \`signalbox completion bash|zsh|fish\`.
+This is what \`signalbox <command> --help\` says, written by \`npm run reference\`; a test fails where the two differ.
+[operate.md](operate.md) says what to do with it, [where it acts](operate.md#where-a-command-acts) and [what the exit
+codes mean](operate.md#in-a-script); at night there is [the runbook](../infra/runbook.md).
 `;
 
 /** The whole document. */

@@ -43,7 +43,7 @@ function named(name: string, stages: string | undefined): Stage {
   const folder = stages ?? OWN_STAGES;
   if (name === LOCAL && !stageNames(folder).includes(LOCAL))
     throw new UsageError(
-      "no plane runs on this machine: start one (npm start -- --stay), or name its folder by SIGNALBOX_LOCAL",
+      "no plane runs on this machine: start one (npm run dev), or name its folder by SIGNALBOX_LOCAL",
     );
   const [stage] = readStages(folder, name);
   if (stage === undefined) throw new Error("the stage is not there");
@@ -131,7 +131,8 @@ const placeOf = ({ databricks }: Stage, { environment }: LoginIo) => ({
 });
 
 /** The executors' own credentials, for an operator who tries what executed code may do. */
-export function executorsLogin(stage: StageInUse, io: LoginIo): Login | undefined {
+export function executorsLogin(stage: StageInUse, given: LoginIo): Login | undefined {
+  const io = ofStage(stage, given);
   const own = {
     DATABRICKS_CLIENT_ID: io.environment["DATABRICKS_EXECUTOR_CLIENT_ID"],
     DATABRICKS_CLIENT_SECRET: io.environment["DATABRICKS_EXECUTOR_CLIENT_SECRET"],

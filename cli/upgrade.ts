@@ -2,17 +2,11 @@
 // the facts.
 
 import type { DatabricksSql } from "../shared/adapters/databricks-sql.ts";
+import { columnTypesOf } from "../shared/adapters/ledger-merges.ts";
 import { createFacts, createMarkers } from "../shared/adapters/volume-facts.ts";
 import type { VolumeFiles } from "../shared/adapters/volume-files.ts";
 import { factRef } from "../shared/domain/facts.ts";
-import type { LedgerTable } from "../shared/domain/ledger-rows.ts";
-
-/** Columns that are younger than their table. */
-const added: Readonly<Partial<Record<LedgerTable, Readonly<Record<string, string>>>>> = {
-  run_state: { generation: "STRING" },
-  execution_requests: { generation: "STRING" },
-  execution_results: { generation: "STRING" },
-};
+import { type LedgerTable, ledgerTables } from "../shared/domain/ledger-rows.ts";
 
 type Session = Awaited<ReturnType<DatabricksSql["open"]>>;
 
@@ -22,14 +16,17 @@ export type MissingColumn = {
   readonly type: string;
 };
 
-/** The columns that an older table does not have yet. */
+/**
+ * The columns that the ingester writes and an older table does not have yet, quoted where they must
+ * be.
+ */
 export async function missingColumns(session: Session): Promise<readonly MissingColumn[]> {
   const missing: MissingColumn[] = [];
-  for (const [table, columns] of Object.entries(added)) {
+  for (const table of Object.keys(ledgerTables) as LedgerTable[]) {
     const rows = await session.execute(`DESCRIBE TABLE ${table}`);
     const there = new Set(rows.map((row) => String(row["col_name"]).toLowerCase()));
-    for (const [column, type] of Object.entries(columns))
-      if (!there.has(column)) missing.push({ table, column, type });
+    for (const [column, type] of columnTypesOf(table))
+      if (!there.has(column.replaceAll("`", ""))) missing.push({ table, column, type });
   }
   return missing;
 }

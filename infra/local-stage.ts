@@ -1,6 +1,6 @@
 // The stage `local`: a plane on this machine says where it is in a small file of its folder. The
 // plane writes it when it is ready, and removes it at its end; the command line reads it.
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { faultsOf, jsonOrNothing } from "../shared/domain/body.ts";
@@ -91,6 +91,7 @@ function above(folder: string): readonly string[] {
 
 function readLocalStage(folder: string): LocalStage | undefined {
   const path = join(folder, LOCAL_STAGE_FILE);
+  checkOwner(path);
   const parsed = LocalStageFile.safeParse(jsonOrNothing(readFileSync(path, "utf8")));
   if (!parsed.success)
     throw new StageError(
@@ -103,6 +104,21 @@ function readLocalStage(folder: string): LocalStage | undefined {
     ...{ name: LOCAL, stack: LOCAL_STACK },
     local: { folder, workloads, environment },
   };
+}
+
+/**
+ * In a folder above, anybody may have left such a file: tickets would go to their plane. A plane
+ * writes its file for its owner alone, so another's is refused, and never passed over: a command
+ * that fell back to a deployed stage would surprise as well.
+ */
+function checkOwner(path: string): void {
+  const own = process.getuid?.();
+  if (own === undefined) return; // a system without owners in this sense
+  const { uid, mode } = statSync(path);
+  if (uid === own && (mode & 0o077) === 0) return;
+  throw new StageError(
+    `${path} ${uid === own ? "is open to others" : "is another user's"}, so it is no file of a plane of yours: remove it, start the plane again, or name another stage by --stage`,
+  );
 }
 
 /** A process of somebody else is alive, too. */

@@ -1,4 +1,5 @@
-// One folder for all that a test run writes: what a test forgets, or leaves because it was killed, goes with it.
+// One folder for all that a test run writes: what a test forgets, or leaves because it was killed,
+// goes with it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

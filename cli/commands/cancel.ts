@@ -6,7 +6,7 @@ import { progressOf } from "../frame/progress.ts";
 import { giveOrders } from "../messages.ts";
 import { runIdArgument } from "../run/arguments.ts";
 import { exitOf } from "../run/follow.ts";
-import { giveManyOrders, type ManyOrders } from "../run/many-orders.ts";
+import { giveManyOrders, type ManyOrders, requireOneOrMany } from "../run/many-orders.ts";
 import { type Filter, type OpenRun, openRuns } from "../run/select-runs.ts";
 import {
   type FactsAccess,
@@ -16,7 +16,7 @@ import {
   type StageInUse,
   stageOf,
 } from "../stage-context.ts";
-import { type CommandOf, type ExitCode, type Io, typed, UsageError } from "../usage.ts";
+import { type CommandOf, type ExitCode, type Io, typed } from "../usage.ts";
 import { openColumns } from "./runs.ts";
 import { watchRun } from "./watch.ts";
 
@@ -55,11 +55,7 @@ export const cancel: CommandOf = (io) =>
     .action(async (runId, options) => {
       const reason = typed("--reason", Cancellation.shape.reason, options.reason);
       const { workload, since, until, text, all } = options;
-      const isMany = [workload, since, until, text, all].some((each) => each !== undefined);
-      if (isMany === (runId !== undefined))
-        throw new UsageError(
-          "name one run, or select many by --workload, --since, --until, --text or --all",
-        );
+      requireOneOrMany(runId, { workload, since, until, text, all });
       const stage = stageOf(options, io);
       await using facts = await openFacts(stage, io);
       using queues = openQueues(stage);
@@ -125,7 +121,7 @@ async function stopOne(
     io.complain(`${runId} is not open: there is nothing to stop (signalbox runs lists what is)`);
     return 3;
   }
-  await giveOrders(queues, [orderOf(runId, chapter, reason)], () => {});
+  await giveOrders(queues, [orderOf(runId, chapter, reason)]);
   io.print(`asked for chapter ${chapter} of ${runId} to stop; its outcome is announced as ever`);
   if (!wait) return 0;
   const followed = await watchRun({ facts, stage, runId, chapter }, io);

@@ -11,7 +11,7 @@ import { type Action, giveOrders } from "../messages.ts";
 import { runIdArgument } from "../run/arguments.ts";
 import { exitOf } from "../run/follow.ts";
 import { limitsOf } from "../run/limits.ts";
-import { giveManyOrders, type ManyOrders } from "../run/many-orders.ts";
+import { giveManyOrders, type ManyOrders, requireOneOrMany } from "../run/many-orders.ts";
 import { lastChapter, type RunReader, readRun } from "../run/read-run.ts";
 import { type Filter, overRuns } from "../run/select-runs.ts";
 import {
@@ -22,7 +22,7 @@ import {
   type StageInUse,
   stageOf,
 } from "../stage-context.ts";
-import { type CommandOf, type ExitCode, type Io, typed, UsageError } from "../usage.ts";
+import { type CommandOf, type ExitCode, type Io, typed } from "../usage.ts";
 import { overColumns } from "./runs.ts";
 import { watchRun } from "./watch.ts";
 
@@ -58,11 +58,7 @@ export const retry: CommandOf = (io) =>
       const reason = typed("--reason", Retry.shape.reason, options.reason);
       const limits = limitsOf(options.set);
       const { outcome, workload, since, until, text } = options;
-      const isMany = [outcome, workload, since, until, text].some((each) => each !== undefined);
-      if (isMany === (runId !== undefined))
-        throw new UsageError(
-          "name one run, or select many by --outcome, --workload, --since, --until or --text",
-        );
+      requireOneOrMany(runId, { outcome, workload, since, until, text });
       const stage = stageOf(options, io);
       await using facts = await openFacts(stage, io);
       using queues = openQueues(stage);
@@ -117,7 +113,7 @@ async function reopenOne(
     );
     return 3;
   }
-  await giveOrders(queues, [orderOf(last)], () => {});
+  await giveOrders(queues, [orderOf(last)]);
   const chapter = last.chapter + 1;
   io.print(
     `${runId} ended with ${last.outcome}; asked for chapter ${chapter}, which ends with an outcome of its own`,

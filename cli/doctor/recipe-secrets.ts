@@ -46,15 +46,18 @@ async function secretsFinding(
     faults.push(...(await faultsOf(http, scope, those)));
   const unseen = faults.filter(({ kind }) => kind === "unseen");
   const missing = faults.filter(({ kind }) => kind === "missing");
+  const doubtful = faults.filter(({ kind }) => kind === "doubtful");
   const optional = faults.filter(({ kind }) => kind === "optional");
   if (missing.length > 0) return of(fail, missing);
   if (unseen.length > 0) return of(skipped, unseen);
-  if (optional.length > 0) return of(warn, optional);
+  if (doubtful.length > 0) return of(warn, doubtful);
+  if (optional.length > 0)
+    return ok(`no required secret is missing; ${optional.map((f) => f.sentence).join("; ")}`);
   return ok(`all ${needs.length} secrets that workloads need are there and may be read`);
 }
 
 type Fault = {
-  readonly kind: "missing" | "optional" | "unseen";
+  readonly kind: "missing" | "optional" | "doubtful" | "unseen";
   readonly sentence: string;
   readonly remedy: string;
 };
@@ -72,10 +75,12 @@ async function faultsOf(
 ): Promise<readonly Fault[]> {
   const listed = await secretsApi(http, "list", { scope });
   if (listed.kind === "refused") {
-    const sentence = `${workloadsOf(needs)} need the secret scope ${scope}: ${listed.error.message}`;
+    const isRequired = needs.some(({ required }) => required);
+    const sentence = `${workloadsOf(needs)} ${isRequired ? "needs" : "would read"} the secret scope ${scope}: ${listed.error.message}`;
     const remedy = `databricks secrets create-scope ${scope}, or look as somebody who may read it`;
-    const kind = listed.error.code === "RESOURCE_DOES_NOT_EXIST" ? "missing" : "unseen";
-    return [{ kind, sentence, remedy }];
+    if (listed.error.code !== "RESOURCE_DOES_NOT_EXIST")
+      return [{ kind: "unseen", sentence, remedy }];
+    return [{ kind: isRequired ? "missing" : "optional", sentence, remedy }];
   }
   const { secrets } = Keys.parse(listed.json);
   const held = new Set(secrets.map(({ key }) => key));
@@ -83,7 +88,7 @@ async function faultsOf(
   return [
     ...absent.map(({ workload, key, required }) => ({
       kind: required ? ("missing" as const) : ("optional" as const),
-      sentence: `${workload} needs the secret ${key}, which the scope ${scope} does not hold`,
+      sentence: `${workload} ${required ? "needs" : "would read"} the secret ${key}, which the scope ${scope} does not hold`,
       remedy: `databricks secrets put-secret ${scope} ${key}`,
     })),
     ...(await unreadable(http, scope, needs)),
@@ -101,7 +106,7 @@ async function unreadable(
     const acl = await secretsApi(http, "acls/get", { scope, principal: reader });
     if (acl.kind === "ok" || acl.error.code !== "RESOURCE_DOES_NOT_EXIST") continue;
     faults.push({
-      kind: "optional", // A group of the reader's may have what itself has not.
+      kind: "doubtful", // A group of the reader's may have what itself has not.
       sentence: `${reader}, as which ${workloadsOf(those)} run, has no READ of its own on the scope ${scope}`,
       remedy: `databricks secrets put-acl ${scope} ${reader} READ`,
     });

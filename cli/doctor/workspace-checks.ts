@@ -4,7 +4,7 @@ import { executorPath, executorSources } from "../../infra/executor.ts";
 import { volumePathsOf } from "../../infra/names.ts";
 import { ledgerTables } from "../../shared/domain/ledger-rows.ts";
 import { askForJson } from "../ask.ts";
-import { missingColumns } from "../upgrade.ts";
+import { type MissingColumn, missingColumns } from "../upgrade.ts";
 import type { WorkspaceCheckOptions } from "./check.ts";
 import { type Check, type Finding, fail, ok, skipped } from "./check.ts";
 import {
@@ -142,6 +142,13 @@ async function jobsAreListed({ client }: WorkspaceCheckOptions): Promise<Finding
   return ok("the Jobs API answers");
 }
 
+const lacks = (missing: readonly MissingColumn[]): string =>
+  Object.entries(Object.groupBy(missing, ({ table }) => table))
+    .map(
+      ([table, of = []]) => `${table} has no column ${of.map(({ column }) => column).join(", ")}`,
+    )
+    .join("; ");
+
 const ledgersRemedy = (bootstrap: string): string =>
   `grant CAN USE on the warehouse to the controllers; ${bootstrap}`;
 
@@ -155,7 +162,7 @@ async function ledgerAnswers({ stage, client }: WorkspaceCheckOptions): Promise<
   const missing = await missingColumns(session);
   if (missing.length > 0)
     return fail(
-      `the ledger is of an older version: ${missing.map(({ table, column }) => `${table} has no column ${column}`).join(", ")}`,
+      `the ledger is of an older version: ${lacks(missing)}`,
       `npx signalbox bootstrap --stage ${stage.name} adds it`,
     );
   const tables = Object.keys(ledgerTables);

@@ -1,4 +1,4 @@
-// What the streams of a process can show.
+// The abilities of a process's streams: colours, columns, a line that is overwritten.
 import type { WriteStream } from "node:tty";
 import { shownLine } from "../terminal.ts";
 

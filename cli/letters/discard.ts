@@ -1,5 +1,6 @@
 // Throws the letters that fit away, or says which would go.
 import { appendFileSync, writeFileSync } from "node:fs";
+import { paceOf } from "../frame/pace.ts";
 import { plural } from "../frame/words.ts";
 import type { Io } from "../usage.ts";
 import { discardTen, isKeptWhole } from "./act.ts";
@@ -7,7 +8,6 @@ import type { Filter } from "./filter.ts";
 import { createGroups, printGroups } from "./groups.ts";
 import type { DeadLetter } from "./held.ts";
 import type { Opened } from "./options.ts";
-import { paceOf } from "./pace.ts";
 import { LINES_MAX, nameOf, shown } from "./shown.ts";
 import { type Visited, visit } from "./visit.ts";
 

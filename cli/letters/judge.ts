@@ -1,5 +1,5 @@
-// What the replay of a dead letter would do: by the facts, where they can be read, and by the
-// recipes; not by the shape of the message alone.
+// The effect that replaying a dead letter would have: by the facts, where they can be read, and by
+// the recipes; not by the shape of the message alone.
 import { jsonOrNothing } from "../../shared/domain/body.ts";
 import { OrdersMessage, type Ticket, TicketsMessage } from "../../shared/domain/messages.ts";
 import { sameTicket } from "../../shared/domain/ticket.ts";

@@ -1,4 +1,4 @@
-// What one types to say which dead letters are meant, and where they are.
+// The options that say which dead letters are meant, and where they are.
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import {
   command,

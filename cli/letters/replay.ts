@@ -1,5 +1,6 @@
 // Replays the letters that fit, or says what that would do and cost.
 import { inTurns } from "../frame/in-turns.ts";
+import { paceOf } from "../frame/pace.ts";
 import { lengthOf, plural } from "../frame/words.ts";
 import type { Io } from "../usage.ts";
 import { replayTen } from "./act.ts";
@@ -8,7 +9,6 @@ import type { Filter } from "./filter.ts";
 import type { DeadLetter } from "./held.ts";
 import { type Judged, type Judges, judge } from "./judge.ts";
 import type { Opened } from "./options.ts";
-import { paceOf } from "./pace.ts";
 import { LINES_MAX, nameOf } from "./shown.ts";
 import { type Visited, visit } from "./visit.ts";
 

@@ -1,4 +1,4 @@
-// What Databricks says of a run's last attempt at this moment.
+// The state of a run's last attempt, as Databricks says it at this moment.
 import * as z from "zod";
 import { isRefused } from "../../shared/domain/facts.ts";
 import { ask } from "../ask.ts";

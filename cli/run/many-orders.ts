@@ -1,12 +1,29 @@
 // Orders about many runs: which they are, and then, if a person says so, all of them.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { OrdersMessage } from "../../shared/domain/messages.ts";
 import { type Column, printRows } from "../frame/columns.ts";
+import { paceOf } from "../frame/pace.ts";
 import { progressOf } from "../frame/progress.ts";
 import { plural } from "../frame/words.ts";
 import { type Action, giveOrders } from "../messages.ts";
 import type { QueuesAccess } from "../stage-context.ts";
-import type { ExitCode, Io } from "../usage.ts";
+import { type ExitCode, type Io, UsageError } from "../usage.ts";
+
+/**
+ * An order is about one run, by its id, or about those that options select.
+ * @param selections the options that select, by their names
+ * @throws UsageError for both, or for neither
+ */
+export function requireOneOrMany(
+  runId: string | undefined,
+  selections: Readonly<Record<string, unknown>>,
+): void {
+  const isMany = Object.values(selections).some((each) => each !== undefined);
+  if (isMany !== (runId !== undefined)) return;
+  const names = Object.keys(selections).map((name) => `--${name}`);
+  throw new UsageError(
+    `name one run, or select many by ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`,
+  );
+}
 
 export type ManyOrders<Row> = {
   readonly queues: QueuesAccess;
@@ -42,16 +59,15 @@ export async function giveManyOrders<Row>(
   }
   using interrupts = io.interrupts();
   using progress = progressOf(io, "giving orders");
-  const startedMs = Date.now();
-  await giveOrders(queues, rows.map(orderOf), async (given) => {
-    progress.at(given, rows.length);
-    if (interrupts.signal.aborted)
-      throw new Error(
-        `${given} of ${rows.length} orders were given, and then Ctrl-C came: say the same again for the others`,
-      );
-    const dueMs = rate === undefined ? 0 : startedMs + (given / rate) * 1000;
-    if (dueMs > Date.now() && given < rows.length)
-      await sleep(dueMs - Date.now(), undefined, { signal: interrupts.signal }).catch(() => {});
+  await giveOrders(queues, rows.map(orderOf), {
+    wait: paceOf(rate, interrupts.signal),
+    onGiven: (given) => {
+      progress.at(given, rows.length);
+      if (interrupts.signal.aborted)
+        throw new Error(
+          `${given} of ${rows.length} orders were given, and then Ctrl-C came: say the same again for the others`,
+        );
+    },
   });
   io.print(`${runs} ${done}; their outcomes are announced as ever`);
   return 0;

@@ -1,4 +1,4 @@
-// What the executed code of an attempt printed, and how it failed: files that the executor left in
+// Output and failure of the code that an attempt executed: files that the executor left in
 // the scratchpad, for people.
 
 import type { VolumeFiles } from "../../shared/adapters/volume-files.ts";

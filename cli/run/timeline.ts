@@ -1,4 +1,4 @@
-// What happened to a run, in order, in sentences. Pure.
+// The history of a run, in order, in sentences. Pure.
 import { isRefused, isStopped, type Outcome, type Verdict } from "../../shared/domain/facts.ts";
 import type { Tone } from "../terminal.ts";
 import { type AttemptStory, type ChapterStory, chapterOf, type RunStory } from "./read-run.ts";

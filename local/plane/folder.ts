@@ -101,6 +101,8 @@ const WHY: Readonly<Record<string, string>> = {
   EPERM: "you may not write there",
   EROFS: "that disk is read-only",
   ENOSPC: "that disk is full",
+  // What Node says of a folder that it makes with those above it, on a disk that is read-only.
+  ENOENT: "it cannot be made there (that disk is read-only, or the path leads nowhere)",
   ENOTDIR: "a part of that path is a file",
   EEXIST: "there is a file of that name",
 };

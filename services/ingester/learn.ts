@@ -3,10 +3,9 @@
 // what this environment has learned since. Writers at the same time lose samples, but never spoil
 // the hint.
 import type { AcceptedSubmission, Verdict } from "../../shared/domain/facts.ts";
-import { learned, type Paces, weightOf } from "../../shared/domain/pace.ts";
+import { learned, type Paces, paceName, weightOf } from "../../shared/domain/pace.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
 import type { ClockPort, HintsPort, RunLook, SettingsPort } from "../../shared/ports.ts";
-import { paceName } from "../../shared/story/hints.ts";
 
 /**
  * Only attempts that ended by themselves count. One that was cancelled, or ran into its deadline,

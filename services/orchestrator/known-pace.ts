@@ -1,10 +1,9 @@
 // The known pace of a workload: how long its attempts take. It is read beside a submission, so that
 // its watches carry it and no other handler asks.
-import { learned, type Paces, pacesIn } from "../../shared/domain/pace.ts";
+import { learned, type Paces, paceName, pacesIn } from "../../shared/domain/pace.ts";
 import type { Recipe } from "../../shared/domain/recipe.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { ClockPort, HintsPort, SettingsPort } from "../../shared/ports.ts";
-import { paceName } from "../../shared/story/hints.ts";
 
 /**
  * A workload with a thousand runs an hour is asked about once in two minutes; so is one without a

@@ -141,6 +141,13 @@ ${whenMatched === undefined ? "" : `${whenMatched}\n`}WHEN NOT MATCHED THEN INSE
  */
 const equals = (column: string): string => (column === "generation" ? "<=>" : "=");
 
+/** The columns of a table, quoted where they must be, with the types that SQL knows them by. */
+export const columnTypesOf = (name: LedgerTable): readonly (readonly [string, string])[] =>
+  Object.entries(tables[name].columns).map(([column, type]) => [
+    quoted(column),
+    type === "id" ? "bigint" : type,
+  ]);
+
 /**
  * Selects all rows of a table; 64-bit numbers as text, because the driver's column path rounds
  * them.

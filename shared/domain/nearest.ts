@@ -3,11 +3,16 @@
 /** The nearest of the words, if it is near enough to be a slip of the hand. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const [best] = words
+    // As many letters have to come or go. Foreign words may be long, and comparing costs their
+    // product.
+    .filter((each) => Math.abs(each.length - word.length) <= slipsMax(each))
     .map((each) => ({ each, distance: distanceOf(word.toLowerCase(), each.toLowerCase()) }))
-    .filter(({ each, distance }) => distance <= Math.max(1, Math.floor(each.length / 3)))
+    .filter(({ each, distance }) => distance <= slipsMax(each))
     .toSorted((a, b) => a.distance - b.distance);
   return best?.each;
 }
+
+const slipsMax = (word: string): number => Math.max(1, Math.floor(word.length / 3));
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 function distanceOf(a: string, b: string): number {

@@ -36,6 +36,9 @@ export const Paces = z.strictObject({
 });
 export type Paces = Readonly<z.infer<typeof Paces>>;
 
+/** The name of the hint that says how long the attempts of a workload take. */
+export const paceName = (workload: string): string => `pace/${workload}`;
+
 /** Checks the stored text of a hint like any foreign text; undefined if it is no hint. */
 export const pacesIn = (hint: unknown): Paces | undefined => {
   const { success, data } = Paces.safeParse(hint);

@@ -7,21 +7,30 @@ import { oneLine } from "./text.ts";
 
 type Parameters = Recipe["parameters"];
 
+/** A ticket may hold many thousands of names, and nobody reads as many sentences. */
+const FAULTS_MAX = 10;
+
 /**
  * One sentence for each parameter that the recipe does not name, or whose kind of value differs
- * from the default's. A default of null takes every value.
+ * from the default's; the first ten. A default of null takes every value.
  */
 export function parameterFaults(
   { parameters: known, open_parameters }: Pick<Recipe, "parameters" | "open_parameters">,
   given: Parameters,
 ): readonly string[] {
   const names = Object.keys(known);
-  return Object.entries(given).flatMap(([name, value]) => {
-    const usual = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (usual === undefined) return open_parameters ? [] : [unknownFault(name, names)];
-    if (usual === null || kindOf(value) === kindOf(usual)) return [];
-    return [`parameters.${name} is ${kindOf(value)}, and must be ${kindOf(usual)}`];
-  });
+  const isFault = ([name, value]: readonly [string, Parameters[string]]): boolean =>
+    Object.hasOwn(known, name)
+      ? known[name] !== null && kindOf(value) !== kindOf(known[name])
+      : !open_parameters;
+  return Object.entries(given)
+    .filter(isFault)
+    .slice(0, FAULTS_MAX)
+    .map(([name, value]) =>
+      Object.hasOwn(known, name)
+        ? `parameters.${name} is ${kindOf(value)}, and must be ${kindOf(known[name])}`
+        : unknownFault(name, names),
+    );
 }
 
 function unknownFault(name: string, names: readonly string[]): string {

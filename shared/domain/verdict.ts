@@ -150,8 +150,9 @@ const judged = (verdict: Verdict, reason: string): Judgement => ({
   reason: oneLine(reason),
 });
 
+/** An error in a result that says SUCCESS is nobody's word: see borneOut. */
 const failureOf = (result: ResultReading): string | undefined =>
-  result.kind === "valid" && result.result.error !== null
+  result.kind === "valid" && result.result.status === "FAILED" && result.result.error !== null
     ? `${result.result.error.type}: ${result.result.error.summary}`
     : undefined;
 

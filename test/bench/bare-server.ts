@@ -1,4 +1,5 @@
-// A process that answers HTTPS with as many bytes as it is told to, and knows nothing: what the workspace's rates are laid beside.
+// A process that answers HTTPS with as many bytes as it is told to, and knows nothing: what the
+// workspace's rates are laid beside.
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { issueCertificates } from "embedded-databricks-workspace";

@@ -1,4 +1,5 @@
-// A plane whose workspace is a process of its own: the real handlers, each in an environment of its own, and what they say.
+// A plane whose workspace is a process of its own: the real handlers, each in an environment of its
+// own, and what they say.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

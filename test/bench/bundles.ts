@@ -1,4 +1,5 @@
-// The bundles that are deployed: how large they are, and how long a fresh process takes until their handler is ready.
+// The bundles that are deployed: how large they are, and how long a fresh process takes until their
+// handler is ready.
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,7 +60,10 @@ export async function measureBundles(): Promise<readonly Figure[]> {
   }
 }
 
-/** As the runtime of a function does: it imports the handler, in the folder of the code, with the template's variables. */
+/**
+ * As the runtime of a function does: it imports the handler, in the folder of the code, with the
+ * template's variables.
+ */
 function readyMs(service: ServiceName, { folder }: Bundle, more?: string): Promise<number> {
   const imports = ["handler.mjs", ...(more === undefined ? [] : [more])];
   const load = imports.map((name) => `await import("./${name}");`).join("");

@@ -1,5 +1,6 @@
-// A burst of tickets through the real handlers on one machine, against a workspace that takes its time for each answer and
-// whose runs fail as soon as they are submitted: nothing but our own calls is in the way.
+// A burst of tickets through the real handlers on one machine, against a workspace that takes its
+// time for each answer and whose runs fail as soon as they are submitted: nothing but our own calls
+// is in the way.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BenchPlane, startBenchPlane } from "./bench-plane.ts";
 import type { Figure } from "./figure.ts";

@@ -46,7 +46,10 @@ export async function measureExecutor(): Promise<readonly Figure[]> {
   }
 }
 
-/** The files of one attempt, as the orchestrator writes them. Returns the manifest's path, as executors see it. */
+/**
+ * The files of one attempt, as the orchestrator writes them. Returns the manifest's path, as
+ * executors see it.
+ */
 function putAttempt(root: string, attempt: number): string {
   const content = Buffer.from("pass\n");
   const sha256 = createHash("sha256").update(content).digest("hex");

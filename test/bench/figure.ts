@@ -10,7 +10,10 @@ export type Figure = {
   readonly unit: string;
   /** A time or a count is at most so much, a rate at least. Absent: nobody promised anything. */
   readonly budget?: { readonly atMost: number } | { readonly atLeast: number };
-  /** Something plain, measured in turns with it on the same machine: their ratio outlives the machine's speed. */
+  /**
+   * Something plain, measured in turns with it on the same machine: their ratio outlives the
+   * machine's speed.
+   */
   readonly beside?: { readonly what: string; readonly value: number };
 };
 
@@ -27,7 +30,10 @@ export const cellsOf = (figure: Figure): Readonly<Record<(typeof columns)[number
   "beside it": besideText(figure),
 });
 
-/** Whether it is beyond its budget; never where there is none. What could not be measured keeps no budget. */
+/**
+ * Whether it is beyond its budget; never where there is none. What could not be measured keeps no
+ * budget.
+ */
 export const isOver = (figure: Figure): boolean =>
   figure.budget !== undefined && !(shareOf(figure, figure.budget) <= 1);
 
@@ -42,7 +48,10 @@ export const ofRates = (values: readonly number[]): Pick<Figure, "value" | "best
   best: Math.max(...values),
 });
 
-/** The middle one, or the mean of the two in the middle. @throws Error for an empty list: nothing was measured */
+/**
+ * The middle one, or the mean of the two in the middle. @throws Error for an empty list: nothing
+ * was measured
+ */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];

@@ -1,4 +1,5 @@
-// A full batch of endings in the ledger: how many statements, and how long the ingester takes for it.
+// A full batch of endings in the ledger: how many statements, and how long the ingester takes for
+// it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { freshMarker } from "../../shared/domain/marker.ts";
 import { recordOf } from "../../shared/domain/messages.ts";
@@ -48,7 +49,10 @@ const FACTS = [
   "outcome_1.json",
 ];
 
-/** The facts of a run that ended, under other ids, and a marker for each: as if all had ended just now. */
+/**
+ * The facts of a run that ended, under other ids, and a marker for each: as if all had ended just
+ * now.
+ */
 async function copyFacts(plane: BenchPlane, runIds: readonly string[]): Promise<void> {
   const { workspace, factsVolume } = plane;
   const pathOf = (runId: string, name: string) =>

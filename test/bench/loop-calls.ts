@@ -8,7 +8,10 @@ import type { Figure } from "./figure.ts";
 const ITERATIONS = 3;
 const SWEEPS = 5;
 
-/** Runs of one iteration and of several: what each further one adds is an iteration, and the rest is the run's own. */
+/**
+ * Runs of one iteration and of several: what each further one adds is an iteration, and the rest is
+ * the run's own.
+ */
 export async function measureCalls(plane: BenchPlane): Promise<readonly Figure[]> {
   const short = await callsOf(plane, "CALLS-SHORT", 1);
   const long = await callsOf(plane, "CALLS-LONG", ITERATIONS);
@@ -61,7 +64,10 @@ const looksIn = (plane: BenchPlane, from: number): number =>
     .filter(({ service, event }) => service === "run-poller" && event === "platform.asked")
     .reduce((sum, { count = 0 }) => sum + count, 0);
 
-/** The run's records once more, alone: they ask what they asked the first time, because all of them may be repeated. */
+/**
+ * The run's records once more, alone: they ask what they asked the first time, because all of them
+ * may be repeated.
+ */
 async function ledgerCallsOf(
   plane: BenchPlane,
   run_id: string,

@@ -47,7 +47,10 @@ async function measureTimes(plane: BenchPlane): Promise<readonly Figure[]> {
 type Times = {
   /** From the message's sending to the submission that Databricks accepted. */
   readonly submittedMs: number;
-  /** From the look that sees the run's end to the announcement, without the window in which records gather. */
+  /**
+   * From the look that sees the run's end to the announcement, without the window in which records
+   * gather.
+   */
   readonly recordedMs: number;
 };
 

@@ -1,5 +1,6 @@
-// What a run is looked at, and how late its end is seen: of a known workload, an unknown one, and by what others do. Computed, not
-// measured: the same on every machine. `node test/bench/pace.ts` prints the table of docs/pace.md.
+// What a run is looked at, and how late its end is seen: of a known workload, an unknown one, and
+// by what others do. Computed, not measured: the same on every machine. `node test/bench/pace.ts`
+// prints the table of docs/pace.md.
 import {
   type Family,
   families,
@@ -44,7 +45,9 @@ export function paceTable(): readonly string[] {
 const said = (D: number): string =>
   D < 60 ? `${D} s` : D < 3_600 ? `${D / 60} min` : `${D / 3_600} h`;
 
-/** How far the looks of a known workload are from the optimum that knows its distribution, at 300 s. */
+/**
+ * How far the looks of a known workload are from the optimum that knows its distribution, at 300 s.
+ */
 const GOALS = {
   "σ 0.1": { lag: 4, product: 0.35 },
   "σ 0.2": { lag: 5, product: 0.55 },

@@ -1,4 +1,5 @@
-// Fresh processes, timed from outside: from the moment of the spawn, so that whatever a start costs is in it.
+// Fresh processes, timed from outside: from the moment of the spawn, so that whatever a start costs
+// is in it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
@@ -16,7 +17,8 @@ export const node = (...args: readonly string[]): Command => ({ file: process.ex
 export const emptyNode: Command = node("-e", "console.log()");
 
 /**
- * Real milliseconds until the process has said its first word, or until it has ended. It is waited for in either case.
+ * Real milliseconds until the process has said its first word, or until it has ended. It is waited
+ * for in either case.
  * @throws Error where it ends with anything but 0, or says nothing that could be waited for
  */
 export async function processMs(
@@ -42,8 +44,8 @@ export async function processMs(
 }
 
 /**
- * Measures each of them once a round, in turns, so that what else the machine does meets all alike. The first round, in
- * which files come from the disk, is not counted.
+ * Measures each of them once a round, in turns, so that what else the machine does meets all alike.
+ * The first round, in which files come from the disk, is not counted.
  */
 export async function inTurns<Name extends string>(
   rounds: number,

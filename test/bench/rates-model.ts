@@ -1,5 +1,6 @@
-// Bursts of tickets in virtual time: a modelled workspace with the platform's limits, modelled queues, and the real client
-// with the real limiter in every instance. What a handler asks is what test/services/calls-of-a-run.test.ts counts.
+// Bursts of tickets in virtual time: a modelled workspace with the platform's limits, modelled
+// queues, and the real client with the real limiter in every instance. What a handler asks is what
+// test/services/calls-of-a-run.test.ts counts.
 import {
   createDatabricksHttp,
   type DatabricksCall,

@@ -1,5 +1,6 @@
-// Bursts of tickets against a modelled workspace, in virtual time, through the real client: how long they wait for their
-// submission, how much of the platform's limits is used, and whether runs under way wait behind them.
+// Bursts of tickets against a modelled workspace, in virtual time, through the real client: how
+// long they wait for their submission, how much of the platform's limits is used, and whether runs
+// under way wait behind them.
 import type { Figure } from "./figure.ts";
 import { type Burst, type Outcome, playBurst } from "./rates-model.ts";
 

@@ -1,4 +1,5 @@
-// An embedded workspace as its users start it: the command, in a process of its own, found by the lines that it prints.
+// An embedded workspace as its users start it: the command, in a process of its own, found by the
+// lines that it prints.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -12,7 +13,10 @@ export type WorkspaceProcess = AsyncDisposable & {
   readonly caPem: string;
   readonly caFile: string;
   readonly admin: CallAdmin;
-  /** As its administrator, over connections that are kept. @throws Error for an answer that is no success */
+  /**
+   * As its administrator, over connections that are kept. @throws Error for an answer that is no
+   * success
+   */
   readonly call: (method: "GET" | "POST" | "PUT", path: string, body?: string) => Promise<string>;
 };
 

@@ -1,4 +1,5 @@
-// `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it leaves alone, how it ends.
+// `signalbox bootstrap` against a workspace that works as the platform does: what it says, what it
+// leaves alone, how it ends.
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +57,10 @@ const usual = (): Principals => ({
   executors: access.executorsId,
 });
 
-/** `signalbox bootstrap --stage <name>` by the operator, on a machine without the `databricks` command line. */
+/**
+ * `signalbox bootstrap --stage <name>` by the operator, on a machine without the `databricks`
+ * command line.
+ */
 async function type(name: string, ...more: readonly string[]) {
   const { credentials, caFile } = access.operator;
   const lines: string[] = [];
@@ -128,7 +132,8 @@ test("a volume of another stack is refused before anything is granted on it", as
   writeStage("first", "shared", usual());
   expect((await type("first")).code).toBe(0);
   const before = await grantsOn("shared");
-  // The other stack's executors would write the facts, and its controllers read what they may not see.
+  // The other stack's executors would write the facts, and its controllers read what they may not
+  // see.
   writeStage("second", "shared", {
     controllers: access.executorsId,
     executors: access.controllersId,
@@ -234,6 +239,7 @@ describe("a plane of before", () => {
   const beforeGenerations = (table: string): string =>
     readFileSync(join(import.meta.dirname, `../../infra/databricks/tables/${table}.sql`), "utf8")
       .replace(/,\n +generation .*/, "")
+      .replace(/\n +produced_artifacts .*/, "")
       .replace(/^--.*$/gm, "");
   beforeAll(async () => {
     await using session = await operator.sql(access.catalog, "default").open();
@@ -252,6 +258,7 @@ describe("a plane of before", () => {
       expect.arrayContaining([
         "column generation of run_state: added",
         "column generation of execution_requests: added",
+        "column produced_artifacts of execution_results: added",
         "column generation of execution_results: added",
         expect.stringMatching(
           /may still read the facts, because the functions have planned nothing/,

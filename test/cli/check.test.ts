@@ -1,4 +1,5 @@
-// `signalbox check`: what is wrong in the files that people write, with the line, the column, and what was meant.
+// `signalbox check`: what is wrong in the files that people write, with the line, the column, and
+// what was meant.
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

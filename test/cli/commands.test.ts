@@ -1,4 +1,4 @@
-// What the commands make of what they find, and of what is typed wrongly.
+// The commands: their answers to what they find, and to what is typed wrongly.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";

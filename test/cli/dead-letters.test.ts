@@ -1,4 +1,5 @@
-// `signalbox dead-letters` on a real SQS API: what it shows, what it sends, and what is left when it fails half-way.
+// `signalbox dead-letters` on a real SQS API: what it shows, what it sends, and what is left when
+// it fails half-way.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -230,7 +231,8 @@ describe("a replay", () => {
     await sqs.send(new DeleteQueueCommand({ QueueUrl: server.queueUrl(`${STACK}-turns`) }));
     const { error } = await type("replay", "--all", "--yes");
     expect(error?.message).toMatch(/the queue signalbox-test-turns cannot be found/);
-    // Queues are worked through at once: the ticket was either replayed and noted, or is still there.
+    // Queues are worked through at once: the ticket was either replayed and noted, or is still
+    // there.
     const left = await lettersIn("tickets");
     const notes = await bodiesIn("orders");
     expect([left, notes]).toEqual(

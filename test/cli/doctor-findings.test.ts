@@ -1,4 +1,5 @@
-// What the doctor makes of what it sees: a table for each finding, each with the sentence and the remedy.
+// What the doctor makes of what it sees: a table for each finding, each with the sentence and the
+// remedy.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

@@ -1,4 +1,4 @@
-// What every command stands on: columns, progress, colours, completion, turns.
+// The frame of every command: columns, progress, colours, completion, turns.
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

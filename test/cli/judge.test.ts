@@ -1,4 +1,4 @@
-// What the replay of a dead letter would do, by the facts of its run.
+// The effect that replaying a dead letter would have, by the facts of its run.
 import { beforeEach, describe, expect, test } from "vitest";
 import type { DeadLetter } from "../../cli/letters/held.ts";
 import { type Judged, judge, storiesOf } from "../../cli/letters/judge.ts";

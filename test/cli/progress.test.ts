@@ -1,4 +1,5 @@
-// How far a run says it is: what anybody may have written is shown in one bounded line, or not at all.
+// How far a run says it is: what anybody may have written is shown in one bounded line, or not at
+// all.
 import { expect, test } from "vitest";
 import { progressOfRun, progressSentence } from "../../cli/run/progress-of.ts";
 import type { VolumeFiles } from "../../shared/adapters/volume-files.ts";

@@ -1,4 +1,4 @@
-// What the doctor says of the warehouse's auto-stop, and the arithmetic behind it.
+// The doctor's finding on the warehouse's auto-stop, and the arithmetic behind it.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { awakeHours, sleepFinding } from "../../cli/doctor/warehouse-sleep.ts";

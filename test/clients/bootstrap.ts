@@ -1,4 +1,5 @@
-// `signalbox bootstrap` with the official CLI on the path: the Asset Bundle of two stages, deployed again and again.
+// `signalbox bootstrap` with the official CLI on the path: the Asset Bundle of two stages, deployed
+// again and again.
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -91,7 +92,10 @@ function jobIn({ code, printed }: Typed): string {
   return /asset bundle: executor is job ([0-9]+); kept in /.exec(printed)?.[1] ?? printed;
 }
 
-/** Its id is stored; the controllers may run it, as the executors; what it runs is the uploaded executor. */
+/**
+ * Its id is stored; the controllers may run it, as the executors; what it runs is the uploaded
+ * executor.
+ */
 async function jobIsTheExecutor(scene: BootstrapScene, jobId: string): Promise<void> {
   await using ending = new AsyncDisposableStack();
   const dispatcher = ending.adopt(new Agent({ connect: { ca: scene.workspace.caPem } }), (agent) =>

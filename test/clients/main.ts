@@ -1,5 +1,5 @@
-// `npm run test:clients`: clients that nobody here wrote, unmodified. The embedded workspace has its own suite of them;
-// ours is `signalbox bootstrap`, which calls the official command line.
+// `npm run test:clients`: clients that nobody here wrote, unmodified. The embedded workspace has
+// its own suite of them; ours is `signalbox bootstrap`, which calls the official command line.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,10 +1,14 @@
-// A TCP proxy that breaks exchanges of plain HTTP/1.1: what the platform's own words cannot show, because the line goes.
+// A TCP proxy that breaks exchanges of plain HTTP/1.1: what the platform's own words cannot show,
+// because the line goes.
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 type Breakage =
   /** The connection is reset before the request reaches the server: no effect. */
   | "reset-before"
-  /** The request passes, and the connection is reset when its answer comes: the effect is there, its answer is lost. */
+  /**
+   * The request passes, and the connection is reset when its answer comes: the effect is there, its
+   * answer is lost.
+   */
   | "reset-after"
   /** The answer begins, and the connection ends in the middle of it. */
   | "truncate"
@@ -57,7 +61,10 @@ export async function startBrokenLine(target: { readonly port: number }): Promis
 
 type Strike = (request: string) => Breakage | undefined;
 
-/** Our client never pipelines: a chunk that begins like a request begins the connection's only exchange. */
+/**
+ * Our client never pipelines: a chunk that begins like a request begins the connection's only
+ * exchange.
+ */
 function relay(client: Socket, upstream: Socket, strike: Strike): void {
   let active: Breakage | undefined;
   client.on("data", (chunk) => {

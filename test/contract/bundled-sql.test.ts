@@ -1,4 +1,5 @@
-// The SQL driver as it is deployed: minified, in a chunk that is loaded late, where CommonJS packages look different.
+// The SQL driver as it is deployed: minified, in a chunk that is loaded late, where CommonJS
+// packages look different.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

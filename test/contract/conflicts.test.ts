@@ -1,4 +1,5 @@
-// Writers that meet: what the ledger does with SQLSTATE 2D521, without a warehouse and without waiting.
+// Writers that meet: what the ledger does with SQLSTATE 2D521, without a warehouse and without
+// waiting.
 import { expect, test } from "vitest";
 import type { DatabricksSql } from "../../shared/adapters/databricks-sql.ts";
 import { createDeltaLedger } from "../../shared/adapters/delta-ledger.ts";

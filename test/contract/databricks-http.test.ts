@@ -1,4 +1,5 @@
-// What our client of a workspace does when the workspace, the token endpoint or the line between is out of order.
+// What our client of a workspace does when the workspace, the token endpoint or the line between is
+// out of order.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";

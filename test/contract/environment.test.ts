@@ -1,4 +1,4 @@
-// What the handlers ask of their environment, and what they say where it is not there.
+// The environment of the handlers, and the sentences where something of it is missing.
 import { describe, expect, test } from "vitest";
 import {
   consumedBy,

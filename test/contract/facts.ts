@@ -1,4 +1,5 @@
-// What every store of facts must do. `lay` puts bytes at a path below the facts volume behind the port's back.
+// The contract of every store of facts. `lay` puts bytes at a path below the facts volume behind
+// the port's back.
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";

@@ -1,4 +1,4 @@
-// What every store of hints must do.
+// The contract of every store of hints.
 import { expect, test } from "vitest";
 import type { HintsPort } from "../../shared/ports.ts";
 

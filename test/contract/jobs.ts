@@ -1,4 +1,5 @@
-// What every Jobs port must do. Runs start when they are submitted, and end when the test says so.
+// The contract of every Jobs port. Runs start when they are submitted, and end when the test says
+// so.
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { phaseOf } from "../../shared/domain/databricks-run.ts";

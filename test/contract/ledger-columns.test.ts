@@ -1,4 +1,5 @@
-// The rows, the MERGEs and the tables are written down in three places: here they are held against each other.
+// The rows, the MERGEs and the tables are written down in three places: here they are held against
+// each other.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// The ledger's own statements, on every engine of the embedded workspace: same rows in, same rows out, errors with
-// the same SQLSTATE.
+// The ledger's own statements, on every engine of the embedded workspace: same rows in, same rows
+// out, errors with the same SQLSTATE.
 import { readdirSync, readFileSync } from "node:fs";
 import { startWorkspace, type Workspace } from "embedded-databricks-workspace";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What every ledger must do: the four tables, by key, and never backwards.
+// The contract of every ledger: the four tables, by key, and never backwards.
 import { expect, test } from "vitest";
 import {
   type ExecutionRequestRow,

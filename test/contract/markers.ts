@@ -1,4 +1,4 @@
-// What every store of markers must do.
+// The contract of every store of markers.
 import { expect, test } from "vitest";
 import { UnreadableMarkerError } from "../../shared/domain/errors.ts";
 import type { MarkersPort } from "../../shared/ports.ts";

@@ -1,4 +1,5 @@
-// What is counted of a conversation with Databricks, over a wire of our own: the real client and the real token source around it.
+// What is counted of a conversation with Databricks, over a wire of our own: the real client and
+// the real token source around it.
 import { expect, test } from "vitest";
 import { createTokenSource } from "../../shared/adapters/databricks-auth.ts";
 import { createDatabricksHttp } from "../../shared/adapters/databricks-http.ts";
@@ -21,7 +22,9 @@ const denied = json(403, { error_code: "PERMISSION_DENIED", message: "no READ VO
 const spent = json(429, { error_code: "REQUEST_LIMIT_EXCEEDED", message: "slow down" });
 const noClient = json(401, { error: "invalid_client", error_description: "no such client" });
 
-/** `answers` to the calls, `tokens` to the token endpoint, one after the other; the last goes on. */
+/**
+ * `answers` to the calls, `tokens` to the token endpoint, one after the other; the last goes on.
+ */
 function rig(answers: readonly WireReply[], tokens: readonly WireReply[] = [TOKEN]) {
   const logged: unknown[] = [];
   const log: LogPort["log"] = (event, { reason, ...fields } = {}) => logged.push([event, fields]);

@@ -1,4 +1,4 @@
-// What every queue and every place for dead letters must do.
+// The contract of every queue and every place for dead letters.
 import { describe, expect, test } from "vitest";
 import { endedOf, Turn } from "../../shared/domain/messages.ts";
 import type { DeadLetter, DeadLettersPort, QueuesPort } from "../../shared/ports.ts";

@@ -1,4 +1,4 @@
-// What every way to read other volumes must do.
+// The contract of every way to read other volumes.
 import { expect, test } from "vitest";
 import type { VolumesPort } from "../../shared/ports.ts";
 

@@ -1,5 +1,5 @@
-// What of a workload's folder goes to a run: the folder as it is, without a list by hand.
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+// The files of a workload that go to a run: the folder as it is, without a list by hand.
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
@@ -90,4 +90,15 @@ test("a recipe without a list takes the folder, one with a list the list", () =>
   expect(workloads.file("whole", "weather/prompts/system.md")).toEqual(Buffer.from("Be brief."));
   expect(workloads.recipe("listed")?.planner.files).toEqual(["a/b.py"]);
   expect(workloads.file("listed", "c.py")).toBeUndefined();
+});
+
+test.each(["shared", "weather/shared"])("a link is never followed out of the folder: %s", (at) => {
+  const outside = folderOf({ "unreviewed.py": "" });
+  const folder = folderOf({ ...code, "recipe.yaml": "" });
+  symlinkSync(outside, join(folder, at));
+  expect(() => workloadFiles(folder)).toThrow(
+    `${join(folder, at)} is a link, and could lead to files that nobody reviewed: put a copy there, or name it in .signalboxignore`,
+  );
+  writeFileSync(join(folder, ".signalboxignore"), "shared\n");
+  expect(workloadFiles(folder)).toEqual(Object.keys(code).toSorted());
 });

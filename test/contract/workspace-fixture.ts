@@ -1,4 +1,5 @@
-// An embedded workspace with the volumes of a plane, and our adapters connected to it as its administrator.
+// An embedded workspace with the volumes of a plane, and our adapters connected to it as its
+// administrator.
 import {
   startWorkspace,
   type Workspace,

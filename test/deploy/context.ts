@@ -1,4 +1,5 @@
-// What the proof stands on: an embedded workspace, an AWS beside it, two stages that name both, and workloads of its own.
+// What the proof stands on: an embedded workspace, an AWS beside it, two stages that name both, and
+// workloads of its own.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { issueCertificates } from "embedded-databricks-workspace";
@@ -148,9 +149,11 @@ function writeWorkloads(folder: string, name: string): string {
   return workloads;
 }
 
+export const LATER_WORKLOADS = "later-workloads";
+
 /** The project as it is after the next review: one workload more. */
 export function writeLaterWorkloads(folder: string): string {
-  const workloads = writeWorkloads(folder, "later-workloads");
+  const workloads = writeWorkloads(folder, LATER_WORKLOADS);
   cpSync(join(projectRoot, "workloads", "weather-report"), join(workloads, LATER), {
     recursive: true,
   });
@@ -158,9 +161,10 @@ export function writeLaterWorkloads(folder: string): string {
 }
 
 /**
- * `cdk synth`. The emulator fills in none of Scheduler's placeholders (MiniStack 1.5.33 passes them on as they are), so the time at
- * which a ticket is scheduled is written into the template; and it knows no policies of buses, so they are taken out. That the app
- * writes both is asserted elsewhere.
+ * `cdk synth`. The emulator fills in none of Scheduler's placeholders (MiniStack 1.5.33 passes them
+ * on as they are), so the time at which a ticket is scheduled is written into the template; and it
+ * knows no policies of buses, so they are taken out. That the app writes both is asserted
+ * elsewhere.
  */
 export async function synthesise(
   { cdk, app }: Context,

@@ -41,7 +41,10 @@ export async function deployAgain({ cdk }: Context, assembly: string): Promise<v
   match(printed, /\(no changes\)/);
 }
 
-/** A run is executing when the code of all three functions is replaced: it ends as it must, under the new code. */
+/**
+ * A run is executing when the code of all three functions is replaced: it ends as it must, under
+ * the new code.
+ */
 export async function redeployDuringARun(scene: Scene): Promise<void> {
   const { context, urlOf, producer, listener } = scene;
   const { cdk, folder } = context;

@@ -1,4 +1,5 @@
-// An upstream system that listens: it reads the example rule's queue, and waits for what it expects.
+// An upstream system that listens: it reads the example rule's queue, and waits for what it
+// expects.
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import * as z from "zod";
 import type { Person } from "./people.ts";
@@ -11,7 +12,10 @@ const BusEvent = z.object({
 export type Heard = z.infer<typeof BusEvent>;
 
 export type Listener = {
-  /** The first event that fits, past or to come. @throws Error after `seconds`, with all that was heard. */
+  /**
+   * The first event that fits, past or to come. @throws Error after `seconds`, with all that was
+   * heard.
+   */
   readonly hear: (what: string, seconds: number, fits: (event: Heard) => boolean) => Promise<Heard>;
   readonly heard: () => readonly Heard[];
 };

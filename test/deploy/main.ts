@@ -1,5 +1,6 @@
-// `npm run test:deploy`: the whole stack, really deployed to an AWS on this machine that enforces roles and TLS, working against the
-// embedded workspace. Ends with 0 only if every step held. Folders are kept for a look when one did not.
+// `npm run test:deploy`: the whole stack, really deployed to an AWS on this machine that enforces
+// roles and TLS, working against the embedded workspace. Ends with 0 only if every step held.
+// Folders are kept for a look when one did not.
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

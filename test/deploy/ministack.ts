@@ -15,14 +15,20 @@ export type MiniStack = AsyncDisposable & {
   /** `https://127.0.0.1:port` */
   readonly endpoint: string;
   readonly caPem: string;
-  /** What a client's process needs in its environment: nothing of the machine's own AWS is left in it. */
+  /**
+   * What a client's process needs in its environment: nothing of the machine's own AWS is left in
+   * it.
+   */
   readonly clientEnvironment: Readonly<Record<string, string>>;
 };
 
 export type MiniStackOptions = {
   readonly folder: string;
   readonly certificates: Certificates;
-  /** Variables that the deployed functions shall see beside their own (a trust anchor, for instance). */
+  /**
+   * Variables that the deployed functions shall see beside their own (a trust anchor, for
+   * instance).
+   */
   readonly leaks: Readonly<Record<string, string>>;
 };
 
@@ -33,7 +39,8 @@ export async function startMiniStack({
 }: MiniStackOptions): Promise<MiniStack> {
   const python = join(dirname(await toolPath("ministack")), "python");
   mkdirSync(folder, { recursive: true });
-  // Outside the project: its package.json says that every .js is a module, which the emulator's own worker is not.
+  // Outside the project: its package.json says that every .js is a module, which the emulator's own
+  // worker is not.
   const temporary = mkdtempSync(join(tmpdir(), "signalbox-cloud-"));
   const { caPem, chainPem, keyPem } = certificates;
   const file = (name: string, text: string) => {

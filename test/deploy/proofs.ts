@@ -1,4 +1,4 @@
-// What must be seen of the deployed plane.
+// The proofs that the deployed plane must give.
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand } from "@aws-sdk/client-secrets-manager";
@@ -21,7 +21,10 @@ export type Scene = {
 export const send = ({ sqs }: Person, QueueUrl: string, message: unknown) =>
   sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
 
-/** One run of one iteration, one that learns over several, and a ticket that asks for nothing that there is. */
+/**
+ * One run of one iteration, one that learns over several, and a ticket that asks for nothing that
+ * there is.
+ */
 export async function outcomesAreHeard({ context, urlOf, producer, listener }: Scene) {
   const tickets = urlOf("TicketsQueueUrl");
   const report = {
@@ -68,7 +71,10 @@ async function ledgerAgrees({ access, client }: Context, iterations: number): Pr
 
 const denied = { name: /AccessDenied/ };
 
-/** Producers send tickets and do nothing else; on-call engineers handle letters and give orders, and do nothing else. */
+/**
+ * Producers send tickets and do nothing else; on-call engineers handle letters and give orders, and
+ * do nothing else.
+ */
 export async function strangersAreDenied(scene: Scene): Promise<void> {
   const { context, urlOf, producer, onCall, unnamed } = scene;
   const secret = new GetSecretValueCommand({ SecretId: SECRET });
@@ -98,7 +104,10 @@ export async function strangersAreDenied(scene: Scene): Promise<void> {
   match(SecretString, /client_id/, "on-call reads its own");
 }
 
-/** A scheduled start sends a ticket whose id carries the time: however often it fires, it is one run. */
+/**
+ * A scheduled start sends a ticket whose id carries the time: however often it fires, it is one
+ * run.
+ */
 export async function scheduleFires({ listener }: Scene): Promise<void> {
   const fired = new RegExp(`^${SCHEDULED}-20261121T0600Z$`);
   const event = await listener.hear("outcome of a scheduled run", 150, outcomeOf(fired));

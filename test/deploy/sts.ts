@@ -1,6 +1,7 @@
-// An STS whose word a workspace can check. The emulator refuses whom the role refuses, but signs with a key of its own, for nobody's
-// verification (MiniStack 1.5.33, services/sts.py: HS256, and it says so); what it granted is said again here, by the test identity
-// provider that the embedded workspace trusts.
+// An STS whose word a workspace can check. The emulator refuses whom the role refuses, but signs
+// with a key of its own, for nobody's verification (MiniStack 1.5.33, services/sts.py: HS256, and
+// it says so); what it granted is said again here, by the test identity provider that the embedded
+// workspace trusts.
 import { createServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 

@@ -1,4 +1,5 @@
-// Python tools in virtual environments of their own, below .local: installed once, pinned, never into the machine.
+// Python tools in virtual environments of their own, below .local: installed once, pinned, never
+// into the machine.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -7,7 +7,10 @@ import { administrator, hire } from "./people.ts";
 import { type Scene, send } from "./proofs.ts";
 import { operatorsVariables, typist } from "./signalbox.ts";
 
-/** Deployed, doctored, and one run from its ticket to its outcome: all three functions sign in by federation. */
+/**
+ * Deployed, doctored, and one run from its ticket to its outcome: all three functions sign in by
+ * federation.
+ */
 export async function twinWorks(scene: Scene, assembly: string): Promise<void> {
   const { context, listener } = scene;
   const { cdk, cloud, sts } = context;
@@ -30,7 +33,10 @@ export async function twinWorks(scene: Scene, assembly: string): Promise<void> {
   signedInByFederation(sts.granted);
 }
 
-/** There is no secret to borrow: by the operator's credentials, and by nobody's; then the sweep is the function's own word. */
+/**
+ * There is no secret to borrow: by the operator's credentials, and by nobody's; then the sweep is
+ * the function's own word.
+ */
 async function twinIsHealthy({ context }: Scene): Promise<void> {
   const person = administrator(context.cloud);
   const operator = typist(context, person, operatorsVariables(context), TWIN);

@@ -1,4 +1,4 @@
-// Whoever reads a citation must find what it cites, here in the repository.
+// Each citation leads to something in this repository.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

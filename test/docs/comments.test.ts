@@ -6,13 +6,16 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const WIDTH = 100;
-const FOLDERS = ["services", "shared", "infra", "cli", "local", "packages"];
+const FOLDERS = ["services", "shared", "infra", "cli", "local", "packages", "test"];
 
 const files = execFileSync("git", ["ls-files", ...FOLDERS], { cwd: root, encoding: "utf8" })
   .split("\n")
   .filter((file) => /\.(ts|py)$/.test(file) && existsSync(join(root, file)));
 
-/** A comment of its own line, or one behind code; a text between quotes may hold what looks like one. */
+/**
+ * A comment of its own line, or one behind code; a text between quotes may hold what looks like
+ * one.
+ */
 const isComment = (line: string): boolean =>
   /^\s*(\/\/|\/?\*|#)/.test(line) || /\s\/\/ [^"'`]*$/.test(line);
 

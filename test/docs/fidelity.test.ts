@@ -1,5 +1,6 @@
 // A fact that the workspace must bear is marked `[workspace]` in docs/facts/databricks.md. A test
-// of the embedded workspace that bears one says so in its name: `fact #its-anchor: …`. This file holds both against each other.
+// of the embedded workspace that bears one says so in its name: `fact #its-anchor: …`. This file
+// holds both against each other.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

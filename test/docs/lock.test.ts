@@ -1,4 +1,5 @@
-// What npm ci installs is what was reviewed, on every platform: each package by its digest, and from whichever registry there is.
+// What npm ci installs is what was reviewed, on every platform: each package by its digest, and
+// from whichever registry there is.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -19,7 +20,10 @@ const isOurs = (path: string, { link }: Locked) =>
   path === "" || /^packages\/[^/]+$/.test(path) || link === true;
 const locked = Object.entries(packages).filter(([path, entry]) => !isOurs(path, entry));
 
-/** Asked for by @databricks/sql 2.1.0, and in no registry: nobody can have its digest, and npm ci wants its entry all the same. */
+/**
+ * Asked for by @databricks/sql 2.1.0, and in no registry: nobody can have its digest, and npm ci
+ * wants its entry all the same.
+ */
 const NEVER_PUBLISHED = ["node_modules/@databricks/databricks-sql-kernel-win32-x64-msvc"];
 
 test("every package has a digest, but for those that lie within another", () => {

@@ -1,4 +1,4 @@
-// What the tests of the documents need to know of Markdown.
+// Markdown, as far as the tests of the documents must know it.
 
 export type MarkdownLine = {
   readonly number: number;

@@ -1,4 +1,5 @@
-// The threat model says who can do what, and names the tests that show it: they are there, and nobody is left out.
+// The threat model says who can do what, and names the tests that show it: they are there, and
+// nobody is left out.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

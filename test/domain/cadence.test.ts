@@ -8,7 +8,8 @@ import {
   waitSeconds,
 } from "../../shared/domain/cadence.ts";
 
-const known = { before: { "8": 5 }, run: { "33": 20 } } as const; // 4 s before it starts, 304 s of running
+// 4 s before it starts, 304 s of running
+const known = { before: { "8": 5 }, run: { "33": 20 } } as const;
 
 test.each([
   { given: "unknown", look: {}, expected: 5 },

@@ -256,7 +256,8 @@ test.each([
 test("the largest result that cannot be compressed is found", () => {
   const content = randomBytes(resultLimits.resultBytesMax / 2).toString("hex");
   expect(read(printed(lines(content)))).toEqual({ kind: "found", text: content });
-  // Not even deflated to less than it was: its digest is right, and that it is no text is all that is wrong.
+  // Not even deflated to less than it was: its digest is right, and that it is no text is all that
+  // is wrong.
   const noise = printed(lines(randomBytes(resultLimits.resultBytesMax)));
   expect(noise.length).toBeLessThan(1_450_000);
   expect(reason(noise)).toMatch(/it is not UTF-8$/);

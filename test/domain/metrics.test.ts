@@ -1,4 +1,4 @@
-// What CloudWatch counts: embedded metric format, with dimensions from closed lists.
+// The metrics that CloudWatch counts: embedded metric format, with dimensions from closed lists.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

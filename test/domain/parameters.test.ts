@@ -54,3 +54,14 @@ test("what an open recipe names has its kind", () => {
     "parameters.days is a text, and must be a number",
   ]);
 });
+
+test("a ticket of a megabyte of names costs no time, and says ten sentences", () => {
+  const names = Array.from({ length: 20 }, (_, i) => [`forecast_horizon_days_${i}`, 1]);
+  const recipe = { parameters: Object.fromEntries(names), open_parameters: false };
+  const started = performance.now();
+  expect(parameterFaults(recipe, { ["x".repeat(250_000)]: 1 })).toHaveLength(1);
+  const many = Array.from({ length: 20_000 }, (_, i) => [`forecast_horizon_${i}`, 1]);
+  expect(parameterFaults(recipe, Object.fromEntries(many))).toHaveLength(10);
+  // Each of them took seconds, and the first one more memory than a function has.
+  expect(performance.now() - started).toBeLessThan(1_000);
+});

@@ -1,4 +1,5 @@
-// EventBridge Scheduler's expressions: what is none is said in a sentence. What they mean, test/local/aws-schedule-ticks.test.ts says.
+// EventBridge Scheduler's expressions: what is none is said in a sentence. What they mean,
+// test/local/aws-schedule-ticks.test.ts says.
 import { expect, test } from "vitest";
 import { parseSchedule } from "../../shared/domain/schedule-expression.ts";
 

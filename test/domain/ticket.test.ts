@@ -97,7 +97,8 @@ test.each(["/reports", "../facts", "a/../b", "a//b", "a/", "", ".."])(
 
 test("facts lie where their identity says, in an order that tells the story", () => {
   const key = { run_id: "ORD-1", chapter: 2, iter_n: 3, attempt: 12 };
-  // What is the controllers' alone needs no generation: retention deletes it before an id begins anew.
+  // What is the controllers' alone needs no generation: retention deletes it before an id begins
+  // anew.
   expect([
     factRef.plane().path,
     factRef.ticket("ORD-1").path,

@@ -559,7 +559,8 @@ describe("the full product of what may be said", () => {
                       if (isSuccess) succeeded++;
                     }
     expect(rows).toBeGreaterThan(1_000_000);
-    // (3 plain pairs × 2 manifests + 3 lenient) × the (life cycle, state) pairs that say TERMINATED and nothing else × 3 times
+    // (3 plain pairs × 2 manifests + 3 lenient) × the (life cycle, state) pairs that say TERMINATED
+    // and nothing else × 3 times
     expect(succeeded).toBe((3 * 2 + 3) * (1 + states.length) * 3);
   });
 });
@@ -582,4 +583,12 @@ describe("what a verdict leaves of a result", () => {
   ] as const)("of $given", ({ verdict, reading, left }) => {
     expect(borneOut(verdict, reading)).toEqual(left);
   });
+});
+
+test("an error in a result that says SUCCESS is no reason of a failure", () => {
+  const error = { type: "Forged", summary: "words of a neighbour", trace: "" };
+  const forged = { kind: "valid", result: { ...result, error }, text: "" } as ResultReading;
+  const look = words("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR");
+  const judgement = verdictOf(ofRun({ ...look, message: "it broke" }, { result: forged }));
+  expect(judgement).toEqual({ kind: "verdict", verdict: "task_failed", reason: "it broke" });
 });

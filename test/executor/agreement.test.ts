@@ -261,7 +261,10 @@ const deps: EvidenceDeps = {
   },
 };
 
-/** One attempt of the real executor, both streams in one as Jobs shows them, and what it left as result.json. */
+/**
+ * One attempt of the real executor, both streams in one as Jobs shows them, and what it left as
+ * result.json.
+ */
 function ranInPython(code: string, writes: readonly string[] = []) {
   const root = mkdtempSync(join(tmpdir(), "signalbox-agreement-"));
   const real = (path: string) => join(root, path);

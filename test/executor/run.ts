@@ -1,4 +1,5 @@
-// Runs the executor's own suite (unittest, standard library only), a few files at a time: npm run test:executor
+// Runs the executor's own suite (unittest, standard library only), a few files at a time: npm run
+// test:executor
 import { spawn, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";

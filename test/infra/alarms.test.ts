@@ -1,4 +1,5 @@
-// Whether anybody hears an alarm: the template's half of it. CloudWatch logs what a topic refuses, and says it to nobody.
+// Whether anybody hears an alarm: the template's half of it. CloudWatch logs what a topic refuses,
+// and says it to nobody.
 import { expect, test } from "vitest";
 import { RUNBOOK_URL_CHARS_MAX } from "../../infra/stage-schema.ts";
 import { waitSeconds } from "../../shared/domain/cadence.ts";
@@ -49,7 +50,10 @@ const named = (name: string) => {
   };
 };
 
-/** When something happens, in seconds: for each period from 0 on, whether the alarm is on at its end. */
+/**
+ * When something happens, in seconds: for each period from 0 on, whether the alarm is on at its
+ * end.
+ */
 function states(name: string, seconds: readonly number[], untilSeconds: number): boolean[] {
   const { periodSeconds, datapoints, periods } = named(name);
   const isBad = Array.from({ length: Math.floor(untilSeconds / periodSeconds) }, (_, period) =>

@@ -1,4 +1,5 @@
-// The app as an operator starts it: without an account, without a network, without a variable of AWS.
+// The app as an operator starts it: without an account, without a network, without a variable of
+// AWS.
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// The budgets of size, measured on the very bundles that are deployed; and that each of them starts.
+// The budgets of size, measured on the very bundles that are deployed; and that each of them
+// starts.
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

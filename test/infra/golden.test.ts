@@ -1,4 +1,5 @@
-// The whole template of a stage, as it was reviewed. A change shows as a diff; `UPDATE_GOLDEN=1 npx vitest run test/infra` accepts it.
+// The whole template of a stage, as it was reviewed. A change shows as a diff; `UPDATE_GOLDEN=1 npx
+// vitest run test/infra` accepts it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

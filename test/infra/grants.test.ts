@@ -1,4 +1,5 @@
-// Every AWS SDK command in a bundle has its grant, and every grant has its command: more is a risk, less is an outage.
+// Every AWS SDK command in a bundle has its grant, and every grant has its command: more is a risk,
+// less is an outage.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +13,9 @@ const federationText = stageText.replace(
   "{ kind: federation, audience: 33333333-3333-4333-8333-333333333333 }",
 );
 
-/** What Lambda itself does with the role, beside the code: it polls the queues and writes the logs. */
+/**
+ * What Lambda itself does with the role, beside the code: it polls the queues and writes the logs.
+ */
 const lambdasOwn = [
   "logs:CreateLogStream",
   "logs:PutLogEvents",

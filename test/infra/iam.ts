@@ -1,5 +1,6 @@
-// What IAM says to a request, by the statements of a template alone: an explicit deny wins, then an allow of the caller's own policies.
-// Only what our policies use; anything else is an error, so that no test is green because it was not understood.
+// What IAM says to a request, by the statements of a template alone: an explicit deny wins, then an
+// allow of the caller's own policies. Only what our policies use; anything else is an error, so
+// that no test is green because it was not understood.
 import type { Template } from "aws-cdk-lib/assertions";
 import { resourcesOf } from "./support.ts";
 
@@ -43,7 +44,9 @@ function textOf(value: unknown): string {
   throw new Error(`no text: ${JSON.stringify(value)}`);
 }
 
-/** The statements of the policies that are attached to a role, by the beginning of its logical id. */
+/**
+ * The statements of the policies that are attached to a role, by the beginning of its logical id.
+ */
 export function roleOf(template: Template, prefix: string): Caller {
   const [id = ""] = Object.keys(resourcesOf(template, "AWS::IAM::Role")).filter((each) =>
     each.startsWith(`${prefix}Role`),
@@ -69,7 +72,10 @@ export const mighty = (arn: string, account = ACCOUNT): Caller => ({
   statements: [{ Effect: "Allow", Action: "*", Resource: "*" }],
 });
 
-/** A service that acts for itself; that somebody let it in by the resource's policy is taken for granted. */
+/**
+ * A service that acts for itself; that somebody let it in by the resource's policy is taken for
+ * granted.
+ */
 export const service: Caller = {
   statements: [{ Effect: "Allow", Action: "*", Resource: "*" }],
 };
@@ -117,7 +123,9 @@ const holds = ({ Condition = {} }: Statement, context: Context): boolean =>
     ),
   );
 
-/** By IAM's rules: a missing key fulfils what is negated, and ForAllValues; and never ForAnyValue. */
+/**
+ * By IAM's rules: a missing key fulfils what is negated, and ForAllValues; and never ForAnyValue.
+ */
 function judged(operator: string, found: readonly string[], wanted: readonly string[]): boolean {
   const [, set, negated, kind] =
     /^(?:(ForAllValues|ForAnyValue):)?(?:String|Arn)(Not)?(Equals|Like)$/.exec(

@@ -1,4 +1,5 @@
-// Whoever is woken up finds what it means and what to do: every alarm has its impact and its section.
+// Whoever is woken up finds what it means and what to do: every alarm has its impact and its
+// section.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as Lambda from "@aws-sdk/client-lambda";

@@ -22,7 +22,10 @@ test.each([
   expect(inputs.flatMap(({ workload }) => workload ?? [])).toEqual(names);
 });
 
-/** As AWS counts: the policy's text without white space, each reference as long as what it becomes at most. */
+/**
+ * As AWS counts: the policy's text without white space, each reference as long as what it becomes
+ * at most.
+ */
 function charactersOf(document: unknown): number {
   const arn = `arn:aws:sqs:eu-central-1:111122223333:${"q".repeat(80)}`;
   const text = JSON.stringify(document)

@@ -1,4 +1,5 @@
-// Who may send what where: every principal that the stack knows, and those that it must keep out, against every queue and the bus.
+// Who may send what where: every principal that the stack knows, and those that it must keep out,
+// against every queue and the bus.
 import { describe, expect, test } from "vitest";
 import { EVENT_SOURCE } from "../../shared/domain/events.ts";
 import { type QueueName, topology } from "../../shared/topology.ts";

@@ -1,4 +1,5 @@
-// An agent on a whole plane: a package with data, a secret that nothing shows, a state that the next attempt goes on from.
+// An agent on a whole plane: a package with data, a secret that nothing shows, a state that the
+// next attempt goes on from.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { workspaceClient } from "../../cli/workspace-client.ts";
 import { type TestPlane, testPlane } from "./plane-fixture.ts";

@@ -1,5 +1,6 @@
-// What an attacker would try, on a whole plane: with the executors' own credentials, and from inside of executed code. Each of these
-// once made a false success, silenced an outcome or stopped somebody else's run.
+// What an attacker would try, on a whole plane: with the executors' own credentials, and from
+// inside of executed code. Each of these once made a false success, silenced an outcome or stopped
+// somebody else's run.
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workspaceClient } from "../../cli/workspace-client.ts";
@@ -20,7 +21,10 @@ const probe = (ticket_id: string, code: string, workload = "probe") => ({
   artifact: { inline: `from signalbox_executor import context\n${code}` },
 });
 
-/** Somebody who holds the executors' credentials: all that executed code may do, and the Jobs API beside. */
+/**
+ * Somebody who holds the executors' credentials: all that executed code may do, and the Jobs API
+ * beside.
+ */
 async function asExecutors<T>(
   act: (client: ReturnType<typeof workspaceClient>) => Promise<T>,
 ): Promise<T> {
@@ -30,7 +34,10 @@ async function asExecutors<T>(
   return await act(client);
 }
 
-/** Submits a script that succeeds at once, under any name and token, visible for the controllers. Returns the run's id. */
+/**
+ * Submits a script that succeeds at once, under any name and token, visible for the controllers.
+ * Returns the run's id.
+ */
 const hijack = (runName: string, idempotencyToken: string): Promise<string> =>
   asExecutors(async ({ files, http }) => {
     const script = `${SCRATCHPAD}/hijack.py`;
@@ -162,7 +169,10 @@ os._exit(0)
   });
 });
 
-/** Takes what a run of the same user prints into, by its number, whoever holds it; works as root, and wherever nothing refuses it. */
+/**
+ * Takes what a run of the same user prints into, by its number, whoever holds it; works as root,
+ * and wherever nothing refuses it.
+ */
 const TAKER = `
 import base64, ctypes, glob, hashlib, json, os, socket, time, zlib
 libc = ctypes.CDLL(None, use_errno=True)
@@ -237,7 +247,8 @@ if fd >= 0:
     socket.socket(fileno=fd).shutdown(socket.SHUT_WR)
 `;
 
-// Root gets in. Where the executor is not dumpable nobody else does, or only between two of its steps: then the honest result counts.
+// Root gets in. Where the executor is not dumpable nobody else does, or only between two of its
+// steps: then the honest result counts.
 test.runIf(process.platform === "linux").concurrent.each([
   { given: "floods it after its end", victim: "V3", attack: flood },
   { given: "shuts it before its end", victim: "V4", attack: shut },

@@ -1,4 +1,5 @@
-// One small queue with its dead letters, a function, and the mapping between them, as the tests of the embedded AWS need it.
+// One small queue with its dead letters, a function, and the mapping between them, as the tests of
+// the embedded AWS need it.
 import {
   type Message,
   ReceiveMessageCommand,
@@ -116,7 +117,10 @@ export async function receiveAll(sqs: SQSClient, queueUrl: string): Promise<read
   return reply.Messages ?? [];
 }
 
-/** Resolves when `condition` holds. @throws after `limitMs`, with what was waited for: long, because a busy machine is no fault */
+/**
+ * Resolves when `condition` holds. @throws after `limitMs`, with what was waited for: long, because
+ * a busy machine is no fault
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,

@@ -1,4 +1,5 @@
-// A function for the tests of environments: it knows nothing but its variables, and does what its event says.
+// A function for the tests of environments: it knows nothing but its variables, and does what its
+// event says.
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { ListQueuesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";

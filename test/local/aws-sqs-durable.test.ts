@@ -1,4 +1,4 @@
-// What SQS has acknowledged survives the process, and stays what it was.
+// A message that SQS has acknowledged survives the process unchanged.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // `npm run dev`: a plane to work with, as somebody works with it.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,24 +7,12 @@ import { join } from "node:path";
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
 import { until } from "./aws-fixture.ts";
+import { runProgram } from "./run-program.ts";
 
-const root = join(import.meta.dirname, "..", "..");
 const newFolder = (): string => mkdtempSync(join(tmpdir(), "dev-"));
 
-function run(program: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [join(root, program), ...argv], {
-    env: { ...process.env, ...env },
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  return { child, output: () => output, ended: endOf(child) };
-}
-const endOf = async (child: ChildProcess): Promise<number> =>
-  Number((await once(child, "close"))[0]);
-
+const run = (program: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  runProgram(program, argv, { ...process.env, ...env });
 const dev = (folder: string, ...more: readonly string[]) =>
   run("local/main.ts", ["--stay", "--no-demo", "--folder", folder, ...more]);
 const signalbox = (folder: string, ...argv: readonly string[]) =>

@@ -1,4 +1,5 @@
-// A plane for tests: the embedded servers, a folder of its own, and two workloads that do what a test asks of them.
+// A plane for tests: the embedded servers, a folder of its own, and two workloads that do what a
+// test asks of them.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

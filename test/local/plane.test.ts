@@ -1,4 +1,5 @@
-// The loop end to end: real handlers in environments of their own, real SQS events, a real Python process for each attempt.
+// The loop end to end: real handlers in environments of their own, real SQS events, a real Python
+// process for each attempt.
 import { GetQueueAttributesCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { workspaceClient } from "../../cli/workspace-client.ts";

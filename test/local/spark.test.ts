@@ -1,4 +1,5 @@
-// Spark in executed code, without pyspark: the workspace's own tables, under the executors' own grants.
+// Spark in executed code, without pyspark: the workspace's own tables, under the executors' own
+// grants.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { workspaceClient } from "../../cli/workspace-client.ts";
 import { type TestPlane, testPlane } from "./plane-fixture.ts";

@@ -1,6 +1,4 @@
 // `npm start` as a newcomer calls it.
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,24 +6,16 @@ import { startWorkspace } from "embedded-databricks-workspace";
 import { expect, test } from "vitest";
 import { claimFolder } from "../../local/plane/folder.ts";
 import { until } from "./aws-fixture.ts";
+import { runProgram } from "./run-program.ts";
 
-const main = join(import.meta.dirname, "..", "..", "local", "main.ts");
 const newFolder = (): string => mkdtempSync(join(tmpdir(), "start-"));
 
-function start(argv: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-  const child = spawn(process.execPath, [main, ...argv], { env });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  return { child, output: () => output, ended: endOf(child) };
-}
+const start = (argv: readonly string[], env?: NodeJS.ProcessEnv) =>
+  runProgram("local/main.ts", argv, env);
 
-const endOf = async (child: ChildProcess): Promise<number> =>
-  Number((await once(child, "close"))[0]);
-
-/** A process, and all that it and its children started; what they run for is not written on them. */
+/**
+ * A process, and all that it and its children started; what they run for is not written on them.
+ */
 function familyOf(pid: number): readonly number[] {
   const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -1,5 +1,5 @@
-// A record of an outcome: the ledger first, then the announcement, then the entry among what is over, then the marker; and what is
-// announced is what the fact says.
+// A record of an outcome: the ledger first, then the announcement, then the entry among what is
+// over, then the marker; and what is announced is what the fact says.
 import { describe, expect, test } from "vitest";
 import { record, requeueRecord } from "../../services/ingester/record.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";

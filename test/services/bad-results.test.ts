@@ -1,4 +1,5 @@
-// What is said of a result.json that cannot be believed. The run says SUCCESS each time; none of them is a success.
+// What is said of a result.json that cannot be believed. The run says SUCCESS each time; none of
+// them is a success.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";

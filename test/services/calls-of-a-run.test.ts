@@ -1,5 +1,5 @@
-// The calls that Databricks gets for a run that is over when it is submitted, by route. The table of
-// docs/pace.md is this one.
+// The calls that Databricks gets for a run that is over when it is submitted, by route. The table
+// of docs/pace.md is this one.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { acceptTicket } from "../../services/orchestrator/accept.ts";

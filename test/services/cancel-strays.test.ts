@@ -1,4 +1,5 @@
-// Databricks runs that nobody wants any more: cancelled on positive evidence that is an hour old, never for want of facts.
+// Databricks runs that nobody wants any more: cancelled on positive evidence that is an hour old,
+// never for want of facts.
 import { expect, test } from "vitest";
 import { cancelStrays } from "../../services/orchestrator/cancel-strays.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";

@@ -1,4 +1,5 @@
-// The canceller writes stop, then reads the submission: whoever comes second, it or the orchestrator, sees both.
+// The canceller writes stop, then reads the submission: whoever comes second, it or the
+// orchestrator, sees both.
 import { describe, expect, test } from "vitest";
 import { cancel } from "../../services/orchestrator/cancel.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";

@@ -1,4 +1,5 @@
-// What a decision says of its attempt: all that follows, and all that the ledger will hold, is taken from it.
+// What a decision says of its attempt: all that follows, and all that the ledger will hold, is
+// taken from it.
 import { expect, test } from "vitest";
 import { type DecisionFact, factRef, judgedResultPath } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";

@@ -1,5 +1,5 @@
-// Deleting what is long over, with each call in turn being the last that a visit lived to make: the next visits finish it, and at no
-// moment does a repeated ticket find half a run.
+// Deleting what is long over, with each call in turn being the last that a visit lived to make: the
+// next visits finish it, and at no moment does a repeated ticket find half a run.
 import { expect, test } from "vitest";
 import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { factRef } from "../../shared/domain/facts.ts";
@@ -55,7 +55,10 @@ function foundBy(plane: Plane): string {
   return Object.keys(ofRun(plane)).length === 0 ? "nothing" : "half a run";
 }
 
-/** Visits every five minutes, until nothing is left to do. As soon as its id is free, the ticket comes again. */
+/**
+ * Visits every five minutes, until nothing is left to do. As soon as its id is free, the ticket
+ * comes again.
+ */
 async function visited(plane: Plane, mishap?: Mishap) {
   const found: string[] = [];
   let anew: object | undefined;

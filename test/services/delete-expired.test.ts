@@ -1,4 +1,5 @@
-// Retention: what is long over is declared dead, then deleted in steps; everything else is left alone.
+// Retention: what is long over is declared dead, then deleted in steps; everything else is left
+// alone.
 import { expect, test } from "vitest";
 import { deleteExpired } from "../../services/orchestrator/delete-expired.ts";
 import { type FactOf, factRef } from "../../shared/domain/facts.ts";

@@ -1,4 +1,5 @@
-// A decision is written once. Whoever finds one, or loses the race for it, follows that one, and only where nobody has yet.
+// A decision is written once. Whoever finds one, or loses the race for it, follows that one, and
+// only where nobody has yet.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { freshMarker } from "../../shared/domain/marker.ts";

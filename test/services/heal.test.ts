@@ -1,4 +1,5 @@
-// The sweep heals chains of messages that broke: what it sends for where the facts end, and how often.
+// The sweep heals chains of messages that broke: what it sends for where the facts end, and how
+// often.
 import { expect, test } from "vitest";
 import { sweep } from "../../services/orchestrator/sweep.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";

@@ -1,4 +1,5 @@
-// An attempt seems to be over: the ingester asks Databricks, reads the result, and decides once; or waits, or refuses.
+// An attempt seems to be over: the ingester asks Databricks, reads the result, and decides once; or
+// waits, or refuses.
 import { expect, test } from "vitest";
 import { type DecisionFact, factRef, judgedByOf } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";

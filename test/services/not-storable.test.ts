@@ -1,4 +1,5 @@
-// What was accepted can be stored; and where it cannot, the run ends all the same, and somebody hears of it.
+// What was accepted can be stored; and where it cannot, the run ends all the same, and somebody
+// hears of it.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { endedOf, turnOf } from "../../shared/domain/messages.ts";

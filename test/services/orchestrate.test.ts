@@ -1,4 +1,5 @@
-// One turn: it finds the facts and goes on from where they end. What it writes and asks for, and in which order.
+// One turn: it finds the facts and goes on from where they end. What it writes and asks for, and in
+// which order.
 import { expect, test } from "vitest";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef } from "../../shared/domain/facts.ts";

@@ -1,4 +1,5 @@
-// A run that is over when it is submitted: what the look after the submission shows is used at once, and believed by nobody.
+// A run that is over when it is submitted: what the look after the submission shows is used at
+// once, and believed by nobody.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { endedOf, turnOf } from "../../shared/domain/messages.ts";

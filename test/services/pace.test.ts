@@ -1,4 +1,5 @@
-// How long attempts take: learned once by whoever decides, read beside a submission, carried by its watches; and nothing depends on it.
+// How long attempts take: learned once by whoever decides, read beside a submission, carried by its
+// watches; and nothing depends on it.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { endedOf, turnOf, watchOf } from "../../shared/domain/messages.ts";

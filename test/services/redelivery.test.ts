@@ -1,5 +1,6 @@
-// A message that comes twice does nothing twice; and whichever call its handler died at, or met trouble at, the next delivery
-// goes on from where the facts end, and ends with the same facts, the same Databricks runs and the same messages.
+// A message that comes twice does nothing twice; and whichever call its handler died at, or met
+// trouble at, the next delivery goes on from where the facts end, and ends with the same facts, the
+// same Databricks runs and the same messages.
 import { expect, test } from "vitest";
 import { Cancellation, endedOf, Retry, recordOf, turnOf } from "../../shared/domain/messages.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
@@ -134,7 +135,9 @@ const situations: readonly Situation[] = [
   },
 ];
 
-/** Numbers and times of watches apart: a second watch outnumbers the first, and one of them ends. */
+/**
+ * Numbers and times of watches apart: a second watch outnumbers the first, and one of them ends.
+ */
 const sentBy = ({ sent }: Plane): readonly string[] =>
   sent.map(({ queue, body }) => {
     const { number: _, touched_at: __, ...message } = JSON.parse(body);

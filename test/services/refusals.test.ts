@@ -1,4 +1,5 @@
-// What a person reads of a message that cannot be handled: one sentence that says what is wrong, where, and what to do.
+// What a person reads of a message that cannot be handled: one sentence that says what is wrong,
+// where, and what to do.
 import type { Context, SQSEvent } from "aws-lambda";
 import { expect, test } from "vitest";
 import { createIngester } from "../../services/ingester/ingester.ts";

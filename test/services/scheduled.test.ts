@@ -1,4 +1,5 @@
-// What EventBridge Scheduler starts: a sweep, now and then a search for strays, or a ticket whose id carries the time.
+// What EventBridge Scheduler starts: a sweep, now and then a search for strays, or a ticket whose
+// id carries the time.
 import { describe, expect, test } from "vitest";
 import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";

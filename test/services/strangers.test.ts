@@ -1,4 +1,5 @@
-// Runs that others submitted, under our names and tokens: none of them is taken, cancelled, waited for or believed.
+// Runs that others submitted, under our names and tokens: none of them is taken, cancelled, waited
+// for or believed.
 import { describe, expect, test } from "vitest";
 import { cancelStrays } from "../../services/orchestrator/cancel-strays.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
@@ -30,7 +31,9 @@ const ticket = { ticket: ticketFact };
 const submissionIn = async (plane: Plane): Promise<Submission | undefined> =>
   (await plane.facts.read(factRef.submission(first)))?.fact;
 
-/** Somebody has the token of attempt 1.1 before us: of a ticket without a seed, it can be guessed. */
+/**
+ * Somebody has the token of attempt 1.1 before us: of a ticket without a seed, it can be guessed.
+ */
 async function claimed(creator: string | undefined, more: object = {}, timeScale = 1) {
   const plane = createPlane({ timeScale });
   await plane.given({ ...ticket, manifest });

@@ -1,4 +1,5 @@
-// A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is adopted instead.
+// A plan becomes a submission: what is sent, what Databricks' answer makes of it, and what is
+// adopted instead.
 import { describe, expect, test } from "vitest";
 import { PlatformTroubleError, SearchTooLongError } from "../../shared/domain/errors.ts";
 import { factRef, type Submission } from "../../shared/domain/facts.ts";

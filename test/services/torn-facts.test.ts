@@ -1,4 +1,5 @@
-// Facts that nobody of ours wrote: read back, they are refused with their path, what is wrong, and what to do; never half-read.
+// Facts that nobody of ours wrote: read back, they are refused with their path, what is wrong, and
+// what to do; never half-read.
 import { expect, test } from "vitest";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
 import { factRef, markerName } from "../../shared/domain/facts.ts";

@@ -1,4 +1,5 @@
-// The marker holds the youngest watch: who touches it, who ends, and who waits, so that watches neither multiply nor starve.
+// The marker holds the youngest watch: who touches it, who ends, and who waits, so that watches
+// neither multiply nor starve.
 import { expect, test } from "vitest";
 import { requeueWatch } from "../../services/run-poller/watch-run.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";

@@ -1,5 +1,6 @@
-// A run from its ticket to its announcement, through all the use cases: with each call of a port in turn being the last that a
-// handler lived to make, it ends with the same facts, Databricks runs, ledger and announcements.
+// A run from its ticket to its announcement, through all the use cases: with each call of a port in
+// turn being the last that a handler lived to make, it ends with the same facts, Databricks runs,
+// ledger and announcements.
 import { expect, test } from "vitest";
 import { factRef } from "../../shared/domain/facts.ts";
 import { Cancellation, Retry } from "../../shared/domain/messages.ts";
@@ -204,7 +205,10 @@ async function ranThrough({ script, prepare }: Row, mishap?: Mishap): Promise<Pl
   return plane;
 }
 
-/** Times differ where a delivery came again, and with them the digest of a manifest, and how long runs seem to take. */
+/**
+ * Times differ where a delivery came again, and with them the digest of a manifest, and how long
+ * runs seem to take.
+ */
 const masked = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value)
@@ -281,7 +285,9 @@ test.each(rows)("a run $given ends the same, whichever call a handler died at", 
     }
 });
 
-/** A line of the log as short as it can be: what happened, to which attempt, and what is said of it. */
+/**
+ * A line of the log as short as it can be: what happened, to which attempt, and what is said of it.
+ */
 const logLine = ([event, fields]: Plane["logged"][number]): string =>
   [
     event,

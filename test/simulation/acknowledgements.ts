@@ -1,5 +1,6 @@
-// Whoever says that a message is done has seen to what follows, or has found it. A chain that breaks here is mended by the sweep half an
-// hour later, and nobody who looks at the end would know.
+// Whoever says that a message is done has seen to what follows, or has found it. A chain that
+// breaks here is mended by the sweep half an hour later, and nobody who looks at the end would
+// know.
 import { type AttemptKey, factRef, isRefused, isStopped } from "../../shared/domain/facts.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { attemptText, rowText } from "./ledger.ts";

@@ -1,6 +1,7 @@
-// Runs of long ago, whose facts are at the end of their retention, or not yet. Nobody of this world has made them: they lie there when
-// it begins, and only retention may touch them. Who uses one of their ids again begins another run: the token, the folder, the event and
-// the rows of the old one stay its own, and a token lives for ever.
+// Runs of long ago, whose facts are at the end of their retention, or not yet. Nobody of this world
+// has made them: they lie there when it begins, and only retention may touch them. Who uses one of
+// their ids again begins another run: the token, the folder, the event and the rows of the old one
+// stay its own, and a token lives for ever.
 import { factText } from "../../shared/adapters/fact-text.ts";
 import { systemDigest } from "../../shared/adapters/system.ts";
 import { outcomeEventOf } from "../../shared/domain/events.ts";
@@ -37,7 +38,10 @@ export type Ancient = {
   readonly run_id: string;
   /** Absent where it is older than seeds are. */
   readonly generation: string | undefined;
-  /** Where its manifests and results lie, below the plans and the scratchpad volume; its code lies above that. */
+  /**
+   * Where its manifests and results lie, below the plans and the scratchpad volume; its code lies
+   * above that.
+   */
   readonly folder: string;
   /** What the ledger has of it, which nobody may touch. */
   readonly rows: ReadonlyMap<string, string>;
@@ -153,7 +157,10 @@ type Old = Pick<Ancient, "run_id" | "generation" | "folder"> & {
   readonly seed: string | undefined;
 };
 
-/** Its token is taken for ever, whether its run is still to be seen or not; what it left in the scratchpad is still there. */
+/**
+ * Its token is taken for ever, whether its run is still to be seen or not; what it left in the
+ * scratchpad is still there.
+ */
 function layDatabricksRun(
   { databricks, files, random, planeId }: Laying,
   { run_id, generation, seed, folder }: Old,

@@ -1,4 +1,5 @@
-// What upstream systems hear, and what the books say: the same as the facts, in the right order, and never too early.
+// What upstream systems hear, and what the books say: the same as the facts, in the right order,
+// and never too early.
 import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import { attemptText, type Bus, eventText, rowText, runText } from "./ledger.ts";
@@ -14,7 +15,8 @@ export function watchAnnouncements(deps: SafetyDeps): void {
     const ref = factRef.outcome(event);
     const outcome = deps.files.get(ref)?.fact;
     if (outcome === undefined) {
-      // A run of long ago may be deleted while somebody who has read its outcome says it once more: it was true then.
+      // A run of long ago may be deleted while somebody who has read its outcome says it once more:
+      // it was true then.
       const wasTrue = (deps.files.removedMs(ref.path) ?? 0) > caller.sinceMs;
       if (!wasTrue) deps.violate("announced without an outcome", event.id);
       return;
@@ -27,7 +29,10 @@ export function watchAnnouncements(deps: SafetyDeps): void {
   });
 }
 
-/** Only the ingester removes a marker, after ledger and announcement; and the sweep one that never got its ticket. */
+/**
+ * Only the ingester removes a marker, after ledger and announcement; and the sweep one that never
+ * got its ticket.
+ */
 function watchMarkers({ files, bus, ledger, violate }: SafetyDeps): void {
   files.onMarkerRemoved.push((key, { service, sinceMs }, writtenMs) => {
     const { run_id, chapter } = key;
@@ -63,7 +68,8 @@ function watchRunState({ clock, ledger, files, violate }: SafetyDeps): void {
     if (before !== undefined && before.chapter > row.chapter)
       violate("a version fell", `${row.run_id} ${before.version} ${row.version}`);
     const ref = factRef.outcome(row);
-    // What was there a moment ago was true when it was read: a run of long ago may be deleted in between.
+    // What was there a moment ago was true when it was read: a run of long ago may be deleted in
+    // between.
     const wasTrue = clock.nowMs() - (files.removedMs(ref.path) ?? 0) < MINUTE;
     if (row.fsm_state === "over" && row.outcome !== files.get(ref)?.fact.outcome && !wasTrue)
       violate("the ledger has another outcome than the facts", row.run_id);
@@ -100,7 +106,10 @@ function checkBooks({ ledger, files, violate }: SafetyDeps, event: Event, fact: 
       violate("announced before the ledger has all its attempts", attemptText(decision));
 }
 
-/** The attempts that had truly succeeded when they were judged: what somebody makes of their runs afterwards does not count. */
+/**
+ * The attempts that had truly succeeded when they were judged: what somebody makes of their runs
+ * afterwards does not count.
+ */
 function watchGreens({ files, databricks, clock }: SafetyDeps): ReadonlySet<string> {
   const green = new Set<string>();
   files.onFact.push(({ ref, fact, sinceMs }) => {

@@ -1,4 +1,5 @@
-// Once in some worlds everything of ours is off for a while, or the facts volume can only be read: at the worst moment, between two steps. Databricks goes on.
+// Once in some worlds everything of ours is off for a while, or the facts volume can only be read:
+// at the worst moment, between two steps. Databricks goes on.
 import { HOUR, SECOND, START, type VirtualClock } from "./clock.ts";
 import type { Databricks } from "./databricks.ts";
 import type { Files } from "./files.ts";

@@ -1,4 +1,5 @@
-// The books at the end, row by row, as the facts have it: whatever order records came in, and whichever of them were lost.
+// The books at the end, row by row, as the facts have it: whatever order records came in, and
+// whichever of them were lost.
 import {
   type AcceptedSubmission,
   type DecisionFact,
@@ -26,13 +27,17 @@ export function checkBooksAtEnd(deps: LivenessDeps): void {
 
 const REQUEST = /\/iter_(\d+)\.attempt_(\d+)\.submission\.json$/;
 
-/** A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the books may know too much. */
+/**
+ * A run's state is written last: whoever reads it finds what it points to. Of a run of long ago the
+ * books may know too much.
+ */
 export function watchState(deps: LivenessDeps): void {
   const { ledger, ancient, violate } = deps;
   ledger.onState.push((_before, row, batch) => {
     checkRemembered(deps, row, batch);
     if (ancient.some(({ run_id }) => run_id === row.run_id)) return;
-    // The youngest request of a run may be one of an earlier attempt: then the last was not submitted.
+    // The youngest request of a run may be one of an earlier attempt: then the last was not
+    // submitted.
     const [, iter_n, attempt] = REQUEST.exec(row.latest_request_path ?? "") ?? [];
     const isThere =
       attempt === undefined ||
@@ -44,8 +49,8 @@ export function watchState(deps: LivenessDeps): void {
 }
 
 /**
- * Of several records of a run in one batch the later wins, and knows what the earlier ones knew. Where merges fail, their rows are
- * written one by one.
+ * Of several records of a run in one batch the later wins, and knows what the earlier ones knew.
+ * Where merges fail, their rows are written one by one.
  */
 function checkRemembered(
   { ledger, files, weather, violate }: LivenessDeps,

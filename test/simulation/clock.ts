@@ -12,7 +12,10 @@ type Event = Timer & { readonly order: number; readonly run: () => void };
 
 export type VirtualClock = {
   readonly nowMs: () => number;
-  /** Runs at that time, or now if that has passed; events of one moment run in the order in which they were asked for. */
+  /**
+   * Runs at that time, or now if that has passed; events of one moment run in the order in which
+   * they were asked for.
+   */
   readonly at: (atMs: number, run: () => void) => Timer;
   readonly after: (ms: number, run: () => void) => Timer;
   /** Runs the next event that comes before `untilMs`. False where there is none. */

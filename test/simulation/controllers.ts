@@ -1,5 +1,6 @@
-// As whom the controllers speak to Databricks. In some worlds their principal is replaced in the middle of runs: with the former one on
-// the list of those whose runs are ours, or (a mistake) without it. Then nothing may be taken for ours, and nothing is a success.
+// As whom the controllers speak to Databricks. In some worlds their principal is replaced in the
+// middle of runs: with the former one on the list of those whose runs are ours, or (a mistake)
+// without it. Then nothing may be taken for ours, and nothing is a success.
 import type { VirtualClock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
 import type { Weather } from "./weather.ts";
@@ -13,7 +14,10 @@ export type Controllers = {
   readonly isOutdated: (env: Pick<Environment, "bornMs">) => boolean;
   /** Since some time ago nobody knows whose runs are ours. */
   readonly isConfused: () => boolean;
-  /** Nobody listed the former principal: what it submitted is not taken for ours by whoever came later. */
+  /**
+   * Nobody listed the former principal: what it submitted is not taken for ours by whoever came
+   * later.
+   */
   readonly isDisowned: (creator: string | undefined, bySinceMs: number) => boolean;
 };
 
@@ -30,7 +34,8 @@ export function createControllers(clock: VirtualClock, { replaced }: Weather): C
     present: (env) => (isAfter(env) ? PRESENT.toLowerCase() : FORMER),
     knownTo: (env) => {
       if (replaced === undefined) return [FORMER];
-      // Functions are replaced one after the other: whoever does it well lists both before, and until the last run is over.
+      // Functions are replaced one after the other: whoever does it well lists both before, and
+      // until the last run is over.
       if (replaced.isListed) return isAfter(env) ? [PRESENT, FORMER] : [FORMER, PRESENT];
       return [isAfter(env) ? PRESENT : FORMER];
     },

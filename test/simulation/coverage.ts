@@ -1,5 +1,6 @@
-// Every method of every port, and how often each of them broke in each way. A method that is added to ports.ts and not to
-// these tables does not compile; what is written there and never breaks fails the test.
+// Every method of every port, and how often each of them broke in each way. A method that is added
+// to ports.ts and not to these tables does not compile; what is written there and never breaks
+// fails the test.
 import { readFileSync } from "node:fs";
 import type * as ports from "../../shared/ports.ts";
 
@@ -145,7 +146,10 @@ export function coverageTable(coverage: Coverage): string {
 
 const widthOf = (head = ""): number => Math.max(9, head.length + 2);
 
-/** The methods of every port interface, as the text of ports.ts (and seed.ts) has them: `facts.read`, …, `sha256`. */
+/**
+ * The methods of every port interface, as the text of ports.ts (and seed.ts) has them:
+ * `facts.read`, …, `sha256`.
+ */
 export function methodsInText(): readonly string[] {
   const text = textOf("ports") + textOf("domain/seed");
   const bodies = text.matchAll(

@@ -1,5 +1,6 @@
-// Databricks, as far as the Jobs API shows it: tokens, queues, every ending, cancellations that take their time, repairs by hand,
-// runs that vanish, refusals that do and do not last, listings that lag, and the runs of whoever else is in the workspace.
+// Databricks, as far as the Jobs API shows it: tokens, queues, every ending, cancellations that
+// take their time, repairs by hand, runs that vanish, refusals that do and do not last, listings
+// that lag, and the runs of whoever else is in the workspace.
 import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import type {
@@ -198,7 +199,10 @@ export function createDatabricks(deps: Deps): Databricks {
     return { kind: "accepted", databricksRunId: run.id, runUrl: urlOf(run) };
   }
 
-  /** Tokens live for ever, also longer than their runs: of those that were deleted, some workspaces say so. */
+  /**
+   * Tokens live for ever, also longer than their runs: of those that were deleted, some workspaces
+   * say so.
+   */
   function refusalOfDeleted(run: Run): SubmitReply | undefined {
     if (clock.nowMs() < run.lostFromMs || Number(run.id) % 4 === 0) return undefined;
     const message = "The run with the given idempotency_token has been deleted.";
@@ -281,7 +285,8 @@ function begin(deps: Deps, run: Run): void {
   const isLong = random.chance(0.1);
   // Over before anybody can look, or hardly after it.
   const isInstant = !isLong && random.chance(0.1);
-  // Where records are held back, short runs, so that one batch has all that there is to say of them.
+  // Where records are held back, short runs, so that one batch has all that there is to say of
+  // them.
   const isShort = weather.recordsHoldMsMax > 0 && random.chance(0.5);
   const longMs = random.chance(0.2) ? 20 * MINUTE : 90 * SECOND;
   const waitsMs = random.between(0, isShort ? 5 * SECOND : longMs);
@@ -360,7 +365,10 @@ export function manifestedOf(files: Files, run: Run): Manifested | undefined {
   return { manifest: entry.fact, sha256: sha256Of(entry.text) };
 }
 
-/** Cancelling is asynchronous: the run is over some time later, unless it ends by itself before that. */
+/**
+ * Cancelling is asynchronous: the run is over some time later, unless it ends by itself before
+ * that.
+ */
 function cancelRun({ clock, random, trace }: Deps, run: Run): void {
   if (run.cancelledMs !== undefined || run.ending === "limbo") return;
   run.cancelledMs = clock.nowMs();
@@ -373,7 +381,10 @@ function cancelRun({ clock, random, trace }: Deps, run: Run): void {
   if (run.result !== undefined && run.result.fromMs > endMs) run.result = undefined;
 }
 
-/** What Databricks reads in a submission: the manifest's path, which is all that the executor gets, and the timeout. */
+/**
+ * What Databricks reads in a submission: the manifest's path, which is all that the executor gets,
+ * and the timeout.
+ */
 export function orderedBy(payload: string): {
   readonly key: AttemptKey;
   readonly generation: string | undefined;
@@ -399,7 +410,10 @@ function taskIn(payload: string): Run["task"] {
   return { pythonFile, parameters: JSON.parse(parameters ?? "[]") as string[] };
 }
 
-/** Some requests are refused always, some from a moment on, some now and then: each attempt draws its own. */
+/**
+ * Some requests are refused always, some from a moment on, some now and then: each attempt draws
+ * its own.
+ */
 function createRefusals({ clock, random, weather }: Deps) {
   const drawn = new Map<string, { readonly kind: string; readonly fromMs: number }>();
   return (

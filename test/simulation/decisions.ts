@@ -1,4 +1,5 @@
-// What decisions and outcomes must say, worked out from the plan and from the truth about the run.
+// The words that decisions and outcomes must have, worked out from the plan and from the truth
+// about the run.
 import {
   type DecisionFact,
   factRef,
@@ -107,7 +108,9 @@ function allowedNext(fact: DecisionFact, manifest: Manifest, run: Run | undefine
   }
 }
 
-/** The capsule travels on only from a success; what is said of the result is what the result says. */
+/**
+ * The capsule travels on only from a success; what is said of the result is what the result says.
+ */
 function checkSaid(
   deps: SafetyDeps,
   fact: DecisionFact,
@@ -157,7 +160,10 @@ function checkSaid(
     deps.violate("a success without its result", attemptText(fact));
 }
 
-/** What was judged is kept, byte by byte, where executors cannot write; and it was there before the decision that names it. */
+/**
+ * What was judged is kept, byte by byte, where executors cannot write; and it was there before the
+ * decision that names it.
+ */
 function checkKept(
   { files, violate }: SafetyDeps,
   { result, result_path, ...key }: DecisionFact,

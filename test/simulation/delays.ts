@@ -1,4 +1,5 @@
-// What is to wait waits: whoever asks again at once asks a platform that is out of order, or too early.
+// What is to wait waits: whoever asks again at once asks a platform that is out of order, or too
+// early.
 import { type AttemptKey, factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { AskedBy } from "../../shared/domain/messages.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -95,7 +96,9 @@ function whileUntouchable({ clock }: LivenessDeps, sent: Sent): number {
   return left <= 0 ? 0 : Math.min(300, left);
 }
 
-/** A run that fails early is noticed after twice its time at most, whatever was learned of others. */
+/**
+ * A run that fails early is noticed after twice its time at most, whatever was learned of others.
+ */
 function asLongAsItWent({ clock, weather }: LivenessDeps, sent: Sent): number {
   if (sent.submitted_at === undefined) return DELAY_SECONDS_MAX;
   const age = (clock.nowMs() - msOf(sent.submitted_at) + CLOCKS_OFF_MS_MAX) / SECOND;
@@ -104,8 +107,9 @@ function asLongAsItWent({ clock, weather }: LivenessDeps, sent: Sent): number {
 }
 
 /**
- * The next iteration begins at once, another try of the same one does not, and waits twice as long each time; least of all where there was
- * no compute. Tries are counted within their chapter: what a person reopens does not wait for what was tried before.
+ * The next iteration begins at once, another try of the same one does not, and waits twice as long
+ * each time; least of all where there was no compute. Tries are counted within their chapter: what
+ * a person reopens does not wait for what was tried before.
  */
 function beforeNextTry({ files }: LivenessDeps, { run_id, iter_n, by }: Sent): number {
   if (by === undefined || !("iter_n" in by) || by.iter_n !== iter_n) return 0;

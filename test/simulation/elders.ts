@@ -1,5 +1,6 @@
-// A run of before there were seeds: it was accepted by the code of before, and perhaps planned and submitted, when the plane was
-// upgraded in the middle of it. It keeps all its names, and its token, which everybody can guess.
+// A run of before there were seeds: it was accepted by the code of before, and perhaps planned and
+// submitted, when the plane was upgraded in the middle of it. It keeps all its names, and its
+// token, which everybody can guess.
 import { factText } from "../../shared/adapters/fact-text.ts";
 import { systemDigest } from "../../shared/adapters/system.ts";
 import { type FactKind, type FactOf, type FactRef, factRef } from "../../shared/domain/facts.ts";

@@ -1,5 +1,6 @@
-// How Databricks runs end: in whose words, how often, and which verdicts may be true of them. The last column is an oracle of
-// its own: it knows the truth of a run, while the judge only sees what Databricks and the result say.
+// How Databricks runs end: in whose words, how often, and which verdicts may be true of them. The
+// last column is an oracle of its own: it knows the truth of a run, while the judge only sees what
+// Databricks and the result say.
 import type { Verdict } from "../../shared/domain/facts.ts";
 import type { Random } from "./random.ts";
 

@@ -1,5 +1,6 @@
-// One warm execution environment of a Lambda function. It handles one batch at a time; between two it is frozen, with whatever
-// it left unfinished; it can die at any moment, and then nothing in it ever goes on.
+// One warm execution environment of a Lambda function. It handles one batch at a time; between two
+// it is frozen, with whatever it left unfinished; it can die at any moment, and then nothing in it
+// ever goes on.
 import type { QueueName, ServiceName } from "../../shared/topology.ts";
 
 export type Environment = {
@@ -12,7 +13,10 @@ export type Environment = {
   readonly pulse: Pulse;
   /** How far its clock is ahead of everybody else's. */
   readonly skewMs: number;
-  /** What the invocation that runs here is for; mixed, where work of an earlier one goes on beside it. */
+  /**
+   * What the invocation that runs here is for; mixed, where work of an earlier one goes on beside
+   * it.
+   */
   purpose: QueueName | "schedule" | "mixed";
   /** Messages of this invocation that it has logged as failed. */
   readonly failed: Set<string>;

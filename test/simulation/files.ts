@@ -1,5 +1,6 @@
-// The volumes: facts that are created once and read strongly, markers that are overwritten, listings that show the world as it was
-// some seconds ago, and what executors and people leave elsewhere.
+// The volumes: facts that are created once and read strongly, markers that are overwritten,
+// listings that show the world as it was some seconds ago, and what executors and people leave
+// elsewhere.
 import { factText } from "../../shared/adapters/fact-text.ts";
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import {
@@ -18,7 +19,7 @@ import type {
   Stored,
   VolumeFile,
 } from "../../shared/ports.ts";
-import { DAY, START, type VirtualClock } from "./clock.ts";
+import type { VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";
 import { entriesIn } from "./folders.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -62,8 +63,11 @@ export type Files = {
   readonly remove: (path: string) => void;
   /** When a fact was deleted. */
   readonly removedMs: (path: string) => number | undefined;
-  /** An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of it. */
-  readonly layTorn: (run_id: string) => void;
+  /**
+   * An open chapter whose ticket somebody has spoilt: nothing can be done for it, nor because of
+   * it.
+   */
+  readonly layTorn: (run_id: string, touchedMs: number) => void;
   /** Lays a fact or a planned file of a run of long ago: `all` passes over them. */
   readonly layAncient: (path: string, entry: FactEntry | undefined) => void;
   /** Lays a fact of a run that goes on: it was there when the world began. */
@@ -123,9 +127,9 @@ export function createFiles(deps: Deps): Files {
     layAncient: (path, entry) => void ancient.set(path, entry),
     layFact: (entry) => void facts.set(entry.ref.path, entry),
     ancientPaths: () => ancient.keys(),
-    layTorn: (run_id) => {
+    layTorn: (run_id, touchedMs) => {
       torn.add(factRef.ticket(run_id).path);
-      markers.layMarker(freshMarker({ run_id, chapter: 1 }, START - DAY));
+      markers.layMarker(freshMarker({ run_id, chapter: 1 }, touchedMs));
     },
     ...markers,
     volumes,

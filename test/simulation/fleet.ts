@@ -1,4 +1,5 @@
-// Lambda: environments that start cold, stay warm, are cut off at their timeout and die; each of them runs the real handlers.
+// Lambda: environments that start cold, stay warm, are cut off at their timeout and die; each of
+// them runs the real handlers.
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { type QueueName, type ServiceName, topology } from "../../shared/topology.ts";
 import { SECOND, type VirtualClock } from "./clock.ts";
@@ -164,7 +165,10 @@ export function createFleet(deps: Deps): Fleet {
   };
 }
 
-/** What the answer calls failed is what the log calls failed; of what cannot even be read, nothing need be said. */
+/**
+ * What the answer calls failed is what the log calls failed; of what cannot even be read, nothing
+ * need be said.
+ */
 function contradictions(
   queue: QueueName,
   { Records }: SQSEvent,

@@ -32,7 +32,10 @@ export function forge({ random, databricks, send, clock }: Outside, run_id: stri
   }
 }
 
-/** Its deadline has passed, or never will; its number is higher than any; its chapter or its run is another. */
+/**
+ * Its deadline has passed, or never will; its number is higher than any; its chapter or its run is
+ * another.
+ */
 const forgedWatch = (random: Random, run: Run, nowMs: number) => ({
   ...watchOf(
     {

@@ -1,4 +1,5 @@
-// The sweep heals what is silent, ever more rarely: 30 min after the last sign of life, then after 1 h, 2 h, … of its own heals.
+// The sweep heals what is silent, ever more rarely: 30 min after the last sign of life, then after
+// 1 h, 2 h, … of its own heals.
 import { markerName } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";
 import type { LivenessDeps } from "./liveness-deps.ts";

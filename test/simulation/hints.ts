@@ -1,4 +1,5 @@
-// Hints: what nobody may rely on. Most say something sensible; while things go wrong some are lost, old, of another, or no hint at all.
+// Hints: what nobody may rely on. Most say something sensible; while things go wrong some are lost,
+// old, of another, or no hint at all.
 import { learned, type Pace, type Paces } from "../../shared/domain/pace.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { START } from "./clock.ts";

@@ -1,4 +1,5 @@
-// What must always be true. A violation is a sentence; the first of each kind is kept, with the time.
+// The place where violations are kept: each is a sentence, and the first of each kind has the
+// time.
 import type { VirtualClock } from "./clock.ts";
 import { type Trace, timeOf } from "./trace.ts";
 

@@ -1,4 +1,5 @@
-// The seeds of tickets lie in ticket.json, and nowhere else; the tokens that are made of them go into their requests, and nowhere else.
+// The seeds of tickets lie in ticket.json, and nowhere else; the tokens that are made of them go
+// into their requests, and nowhere else.
 import type { LivenessDeps } from "./liveness-deps.ts";
 
 /** Every text that has left: whatever anybody but the controllers may come to read. */

@@ -1,5 +1,5 @@
-// The ledger's tables and the event bus, as far as promises are made about them: insert-only rows by key, one guarded row a run,
-// and what upstream systems have heard.
+// The ledger's tables and the event bus, as far as promises are made about them: insert-only rows
+// by key, one guarded row a run, and what upstream systems have heard.
 import type { OutcomeEvent, RejectedEvent } from "../../shared/domain/events.ts";
 import {
   type ExecutionRequestRow,
@@ -41,7 +41,10 @@ type OfRun = { readonly run_id: string; readonly generation?: string | null | un
 export const runText = ({ run_id, generation }: OfRun): string => `${run_id}/${generation ?? ""}`;
 export const rowText = (row: OfRun & { iter_n: number; attempt: number }): string =>
   `${runText(row)}/${row.iter_n}.${row.attempt}`;
-/** By which upstream systems tell one outcome from another: what the event's id says behind the plane's. */
+/**
+ * By which upstream systems tell one outcome from another: what the event's id says behind the
+ * plane's.
+ */
 export const eventText = ({ generation, run_id, chapter }: OfRun & { chapter: number }): string =>
   [run_id, ...(generation == null ? [] : [generation]), chapter].join("/");
 
@@ -74,7 +77,10 @@ export function createLedger(
     },
   };
 
-  /** MERGE … WHEN MATCHED AND source.version > target.version THEN UPDATE … WHEN NOT MATCHED THEN INSERT. */
+  /**
+   * MERGE … WHEN MATCHED AND source.version > target.version THEN UPDATE … WHEN NOT MATCHED THEN
+   * INSERT.
+   */
   function mergeState(row: RunStateRow, batch: LedgerRows): void {
     const before = runState.get(runText(row));
     if (before !== undefined && before.version >= row.version) return;

@@ -64,7 +64,10 @@ function checkRefusals({ people, files, bus, violate, weather }: LivenessDeps): 
       violate("nobody was told that a ticket was refused", run_id);
 }
 
-/** Messages may rot in queues that nobody reads for longer than SQS keeps them; then they never were. */
+/**
+ * Messages may rot in queues that nobody reads for longer than SQS keeps them; then they never
+ * were.
+ */
 const rots = ({ blackout }: Weather): boolean => (blackout?.lastsMs ?? 0) > 4 * 24 * HOUR;
 
 /** Messages of services may be lost, and nothing says again what only they said. */
@@ -93,7 +96,10 @@ function checkAudits({ ledger, people, sqs, violate, weather }: LivenessDeps): v
       violate("a person's action is not in the telemetry", id);
 }
 
-/** Who sends a ticket again, when its run is over, hears the outcome again. Records can be lost; then nobody can know. */
+/**
+ * Who sends a ticket again, when its run is over, hears the outcome again. Records can be lost;
+ * then nobody can know.
+ */
 function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDeps): void {
   if (isLossy(weather)) return;
   for (const [run_id, atMs] of people.repeatedMs) {
@@ -107,16 +113,25 @@ function checkRepeatedTickets({ people, bus, sqs, weather, violate }: LivenessDe
   }
 }
 
-/** How long after a stop, or after a fact that says it is over, a Databricks run may still cost money. */
+/**
+ * How long after a stop, or after a fact that says it is over, a Databricks run may still cost
+ * money.
+ */
 const WITHIN = {
   stoppedCalmly: 2 * MINUTE,
   stoppedEasily: 35 * MINUTE,
-  /** A turn that has waited for long ends, and with it its look for a stop: then the slow sweep is next, an hour after the stop. */
+  /**
+   * A turn that has waited for long ends, and with it its look for a stop: then the slow sweep is
+   * next, an hour after the stop.
+   */
   stopped: 100 * MINUTE,
   unwanted: 3 * HOUR,
 } as const;
 
-/** Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in them. */
+/**
+ * Nobody pays for hours for what is not wanted; outages are added, because nothing can be done in
+ * them.
+ */
 function checkUnwanted(deps: LivenessDeps): void {
   const { databricks, files, stats, violate, weather } = deps;
   const outagesMs = Object.values(weather.outages).reduce(

@@ -1,8 +1,8 @@
-// npm run sim -- --seeds 1000 [--first 1] [--calm]      many worlds: what they covered, and what broke; on all cores
-// npm run sim -- --seeds 1000 --jobs 1                  the same in one thread
-// npm run sim -- --seed 42 [--calm]                     one world, told line by line: its faults first
-// npm run sim -- --seeds 300 --until-broken             ends at the first world that breaks
-// npm run sim -- --seeds 300 --calm-first 30            calm worlds before, and nothing else if one of them breaks
+// npm run sim -- --seeds 1000 [--first 1] [--calm] many worlds: what they covered, and what broke;
+// on all cores npm run sim -- --seeds 1000 --jobs 1 the same in one thread npm run sim -- --seed 42
+// [--calm] one world, told line by line: its faults first npm run sim -- --seeds 300 --until-broken
+// ends at the first world that breaks npm run sim -- --seeds 300 --calm-first 30 calm worlds
+// before, and nothing else if one of them breaks
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { coverageTable } from "./coverage.ts";

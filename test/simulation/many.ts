@@ -1,4 +1,5 @@
-// Many worlds: what they covered, and which of them broke. One after another in this thread, or on several at once.
+// Many worlds: what they covered, and which of them broke. One after another in this thread, or on
+// several at once.
 import { Worker } from "node:worker_threads";
 import { addCoverage, type Coverage, createCoverage } from "./coverage.ts";
 import { type Report, simulate, type WorldOptions } from "./world.ts";
@@ -69,7 +70,9 @@ export async function simulateMany(
 /** Enough worlds to be worth a message between threads, and few enough that all end together. */
 const PORTION_MAX = 20;
 
-/** The same worlds on several threads. With `untilBroken`, those under way are played to their end. */
+/**
+ * The same worlds on several threads. With `untilBroken`, those under way are played to their end.
+ */
 export async function simulateOn(
   threads: number,
   first: number,

@@ -1,4 +1,5 @@
-// The markers of open chapters: read strongly, overwritten, and listed as they were some seconds ago.
+// The markers of open chapters: read strongly, overwritten, and listed as they were some seconds
+// ago.
 import { markerOf, markerPath, markerText } from "../../shared/adapters/fact-text.ts";
 import { type ChapterKey, type Marker, markerName } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";

@@ -1,4 +1,5 @@
-// A mutant that does not apply any more shows nothing: whoever changes the code that it changes hears of it here, in a moment.
+// A mutant that does not apply any more shows nothing: whoever changes the code that it changes
+// hears of it here, in a moment.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -16,7 +17,10 @@ test.each(readdirSync(folder))("%s applies", (file) => {
     expect(readFileSync(join(root, path), "utf8"), path).toContain(before);
 });
 
-/** What each hunk wants to find, wherever it is in its file: as git does without --unidiff-zero, to the letter. */
+/**
+ * What each hunk wants to find, wherever it is in its file: as git does without --unidiff-zero, to
+ * the letter.
+ */
 function* hunksOf(patch: string): Generator<{ readonly path: string; readonly before: string }> {
   let path = "";
   let before: string[] | undefined;

@@ -1,5 +1,6 @@
-// npm run sim:mutants [-- name …]     Shows that each rule bites: every patch in mutants/ takes one rule out of a copy of the tree,
-// and the simulation of that copy must break. Prints how many seeds that took, and what broke.
+// npm run sim:mutants [-- name …] Shows that each rule bites: every patch in mutants/ takes one
+// rule out of a copy of the tree, and the simulation of that copy must break. Prints how many seeds
+// that took, and what broke.
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";

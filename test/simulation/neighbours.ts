@@ -1,6 +1,7 @@
-// Other runs of the executors' principal: whatever lies in the scratchpad they may read, rewrite, delete and create. Their results are
-// perfect, but for one thing: the attempt has not written them. Before an attempt is over they can make it fail; after that nothing that
-// they do may matter.
+// Other runs of the executors' principal: whatever lies in the scratchpad they may read, rewrite,
+// delete and create. Their results are perfect, but for one thing: the attempt has not written
+// them. Before an attempt is over they can make it fail; after that nothing that they do may
+// matter.
 import { HOUR, MINUTE, type VirtualClock } from "./clock.ts";
 import { type Databricks, manifestedOf, resultPath } from "./databricks.ts";
 import type { Files } from "./files.ts";

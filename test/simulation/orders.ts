@@ -1,5 +1,6 @@
-// Who may order what, and in whose name: by SQS' word about the sender, whatever a body or an attribute says. Nothing is stopped or
-// reopened that does not exist, and an order does not lie in wait.
+// Who may order what, and in whose name: by SQS' word about the sender, whatever a body or an
+// attribute says. Nothing is stopped or reopened that does not exist, and an order does not lie in
+// wait.
 import {
   factRef,
   type RetryFact,
@@ -167,7 +168,8 @@ function checkLetter(deps: LivenessDeps, orders: Orders, letter: Letter): void {
   if (by === "sqs" || !isOrder || !isReadable(queue, body)) return;
   const order = orders.get(key);
   const isOthers = queue === "tickets" || queue === "records";
-  // Nobody knows whose it is any more where it came by the wrong queue; by the right one, its sender is known.
+  // Nobody knows whose it is any more where it came by the wrong queue; by the right one, its
+  // sender is known.
   if (!isOthers && !order?.senders.has(firstBy ?? ""))
     deps.violate("a dead letter names another sender", `${queue} ${body} ${firstBy}`);
   if (isOthers && reason.includes("send it to the queue orders")) return;

@@ -1,6 +1,6 @@
-// What a run has printed: the executor's block, whole or not, and whatever executed code would like to be taken for it.
-// A forged block alone, in output that is whole, beside the run's SUCCESS, is not drawn: an executor that could not print its own exits
-// with an error, and the run has failed.
+// What a run has printed: the executor's block, whole or not, and whatever executed code would like
+// to be taken for it. A forged block alone, in output that is whole, beside the run's SUCCESS, is
+// not drawn: an executor that could not print its own exits with an error, and the run has failed.
 import { deflateSync } from "node:zlib";
 import type { TaskOutput } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";
@@ -78,7 +78,10 @@ function logsOf(kind: OutputKind, bytes: Uint8Array | undefined): string {
   }
 }
 
-/** What a neighbour makes of a result that he has read: a success that meets any goal. Its author is all that is wrong with it. */
+/**
+ * What a neighbour makes of a result that he has read: a success that meets any goal. Its author is
+ * all that is wrong with it.
+ */
 function bettered(bytes: Uint8Array): Uint8Array {
   const had = betters.get(bytes);
   if (had !== undefined) return had;

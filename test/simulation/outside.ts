@@ -1,4 +1,4 @@
-// What everybody outside has at hand, and what they always say.
+// The tools of everybody outside, and the words that they always use.
 import type { QueueName } from "../../shared/topology.ts";
 import type { Ancient } from "./ancient.ts";
 import type { VirtualClock } from "./clock.ts";

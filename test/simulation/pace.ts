@@ -1,5 +1,6 @@
-// Nothing goes on for ever: how long after the last moment that was allowed an attempt is submitted or refused, judged and followed. What the
-// platform was out of order is added, because nothing can be done in it.
+// Nothing goes on for ever: how long after the last moment that was allowed an attempt is submitted
+// or refused, judged and followed. What the platform was out of order is added, because nothing can
+// be done in it.
 import {
   type DecisionFact,
   factRef,
@@ -17,8 +18,9 @@ import type { Weather } from "./weather.ts";
 type Step = keyof typeof bounds.calm;
 
 /**
- * A run is cancelled at its deadline, and is over two minutes later at most; a stray that nobody knows how to end is left alone after an
- * hour. A stranger in the way is refused at the first look that comes ten minutes after the plan (see troubles.ts).
+ * A run is cancelled at its deadline, and is over two minutes later at most; a stray that nobody
+ * knows how to end is left alone after an hour. A stranger in the way is refused at the first look
+ * that comes ten minutes after the plan (see troubles.ts).
  */
 const bounds = {
   calm: {
@@ -28,7 +30,10 @@ const bounds = {
     "a refusal was judged late": 5 * MINUTE,
     "an outcome was written late": 2 * MINUTE,
   },
-  /** What waits does so ever longer; messages die of surprises; and the sweep mends it, half an hour and then an hour later. */
+  /**
+   * What waits does so ever longer; messages die of surprises; and the sweep mends it, half an hour
+   * and then an hour later.
+   */
   faulty: {
     "an attempt was planned late": 3 * HOUR,
     "an attempt was submitted late": 3 * HOUR,
@@ -95,7 +100,10 @@ function checkDecision(
 const kindOf = ({ isFaulty, lost }: Weather): keyof typeof bounds =>
   !isFaulty ? "calm" : lost > 0 ? "lossy" : "faulty";
 
-/** What lies between, and as long again: whoever waits does so ever longer, and everybody comes back at once. */
+/**
+ * What lies between, and as long again: whoever waits does so ever longer, and everybody comes back
+ * at once.
+ */
 function outagesMs({ outages, blackout }: Weather, fromMs: number, toMs: number): number {
   const spans = Object.values(outages).filter((span) => span.fromMs < toMs && span.toMs > fromMs);
   const ms = spans.reduce((sum, span) => sum + span.toMs - span.fromMs, blackout?.lastsMs ?? 0);

@@ -1,5 +1,5 @@
-// Everybody outside: upstream systems, people who cancel and retry at any moment, hands in Databricks, forgers, and those who put
-// dead letters and old messages back.
+// Everybody outside: upstream systems, people who cancel and retry at any moment, hands in
+// Databricks, forgers, and those who put dead letters and old messages back.
 import type { OutcomeFact } from "../../shared/domain/facts.ts";
 import { endedOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
@@ -101,7 +101,10 @@ const claimOf = (random: Random): { readonly by?: string } =>
 
 const interferes = ({ isFaulty, meddling }: Weather): boolean => isFaulty || meddling > 0;
 
-/** The same ticket, perhaps several times, perhaps cancelled before it comes, perhaps with another under its id. */
+/**
+ * The same ticket, perhaps several times, perhaps cancelled before it comes, perhaps with another
+ * under its id.
+ */
 function bringTicket(
   outside: Outside,
   run_id: string,
@@ -169,7 +172,10 @@ function watchAndMeddle(outside: Outside): void {
   });
 }
 
-/** What is done in Databricks itself, and reports that come too early: before a refusal is old enough to be believed. */
+/**
+ * What is done in Databricks itself, and reports that come too early: before a refusal is old
+ * enough to be believed.
+ */
 function watchByHand(outside: Outside): void {
   const { clock, random, databricks, files, send, meddles } = outside;
   const isFaulty = (): boolean => clock.nowMs() < outside.weather.faultsEndMs;
@@ -198,7 +204,10 @@ function repairLater({ clock, databricks, soonMs, weather, random }: Outside, ru
   });
 }
 
-/** What a message says, whatever the order of its keys; without what changes while it waits or is sent on. */
+/**
+ * What a message says, whatever the order of its keys; without what changes while it waits or is
+ * sent on.
+ */
 function withoutTries(body: string): string {
   try {
     const value = JSON.parse(body) as object;

@@ -1,5 +1,6 @@
-// What tickets, retries, stops and plans must say, worked out from what people sent and from the facts before them, and not by the
-// code that wrote them: a loop that is safe may still do something else than it was asked for.
+// What tickets, retries, stops and plans must say, worked out from what people sent and from the
+// facts before them, and not by the code that wrote them: a loop that is safe may still do
+// something else than it was asked for.
 import {
   factRef,
   type Manifest,
@@ -40,7 +41,10 @@ function checkTicket(
   });
 }
 
-/** A retry goes on where the chapter before ended, within the ticket's limits or what the person set instead. */
+/**
+ * A retry goes on where the chapter before ended, within the ticket's limits or what the person set
+ * instead.
+ */
 function checkRetry(deps: SafetyDeps, retry: RetryFact): void {
   const { files } = deps;
   const ticket = files.get(factRef.ticket(retry.run_id))?.fact;
@@ -60,7 +64,9 @@ function checkRetry(deps: SafetyDeps, retry: RetryFact): void {
   });
 }
 
-/** What asked for an attempt says with which capsule, as which try, and within which limits it runs. */
+/**
+ * What asked for an attempt says with which capsule, as which try, and within which limits it runs.
+ */
 export function askedFor(files: Files, plan: Manifest) {
   const { run_id, chapter, iter_n, attempt } = plan;
   const retry = files.get(factRef.retry({ run_id, chapter }));
@@ -133,7 +139,10 @@ function checkPlan(deps: SafetyDeps, plan: Manifest): void {
 const stateOf = (scratchpad: string): string =>
   scratchpad.replace(/\/iter_[0-9]+\/attempt_[0-9]+$/, "/state");
 
-/** What is planned is for executors, who may not read the facts: there, only tickets of before have their code. */
+/**
+ * What is planned is for executors, who may not read the facts: there, only tickets of before have
+ * their code.
+ */
 const readable = (file: TicketFact["files"][number]) => ({
   ...file,
   path: file.path.replace(`${settings.factsVolume}/`, `${settings.plansVolume}/`),

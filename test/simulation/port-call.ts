@@ -1,5 +1,6 @@
-// One call of a port by a handler: the only place where time passes for a handler, where others overtake it, where it dies, and
-// where things go wrong before or after the effect, or long after the caller has gone.
+// One call of a port by a handler: the only place where time passes for a handler, where others
+// overtake it, where it dies, and where things go wrong before or after the effect, or long after
+// the caller has gone.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { SECOND, type VirtualClock } from "./clock.ts";
 import { type Coverage, type Mishap, type PortMethod, portMethods, systemOf } from "./coverage.ts";
@@ -9,7 +10,10 @@ import type { Stats } from "./stats.ts";
 import type { Trace } from "./trace.ts";
 import { isWithin, type Weather } from "./weather.ts";
 
-/** On whose behalf an effect happens: an effect that lands late belongs to the invocation that asked for it. */
+/**
+ * On whose behalf an effect happens: an effect that lands late belongs to the invocation that asked
+ * for it.
+ */
 export type Caller = {
   readonly service: string;
   /** What the invocation was for. */
@@ -52,7 +56,10 @@ type Deps = {
 
 /** Calls in flight when their caller dies: so many of them land. */
 const LANDS_ORPHANED = 0.4;
-/** No call lives longer than this after its caller has given it up (150 s in all, with the slowest of calls before it). */
+/**
+ * No call lives longer than this after its caller has given it up (150 s in all, with the slowest
+ * of calls before it).
+ */
 const LATE_MS_MAX = 80 * SECOND;
 
 export function createCall(deps: Deps): Call {
@@ -226,7 +233,10 @@ function quietly(call: Pending): void {
 class Surprise extends TypeError {}
 export const isSurprise = (error: Error): boolean => error instanceof Surprise;
 
-/** What an adapter makes of an answer that waiting may mend; now and then something that no adapter foresaw. */
+/**
+ * What an adapter makes of an answer that waiting may mend; now and then something that no adapter
+ * foresaw.
+ */
 function trouble(
   { random, weather }: Deps,
   { method }: Pending,

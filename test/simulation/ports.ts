@@ -1,4 +1,5 @@
-// The ports of one execution environment: every call goes through `call`, where the world may interfere.
+// The ports of one execution environment: every call goes through `call`, where the world may
+// interfere.
 
 import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError, PoisonMessageError } from "../../shared/domain/errors.ts";
@@ -187,7 +188,8 @@ function jobPorts({ call, databricks, stats, controllers }: PortDeps, env: Envir
   let whoAmI: Promise<readonly string[]> | undefined;
   return {
     identity: {
-      // Asked once in the life of an environment, as the adapter does with a personal token; a failure is not kept.
+      // Asked once in the life of an environment, as the adapter does with a personal token; a
+      // failure is not kept.
       own: () => {
         whoAmI ??= call(env, "identity.own", () => controllers.knownTo(env)).catch(
           (error: unknown) => {
@@ -289,7 +291,10 @@ function messagePorts({ call, sqs, ledger, bus }: PortDeps, env: Environment) {
   } satisfies Partial<Ports>;
 }
 
-/** Nobody made it fail: neither trouble, nor poison, nor a surprise of this world, nor the end of its time. */
+/**
+ * Nobody made it fail: neither trouble, nor poison, nor a surprise of this world, nor the end of
+ * its time.
+ */
 const isOurOwnFault = (error: unknown): boolean =>
   !(error instanceof PlatformTroubleError) &&
   !(error instanceof PoisonMessageError) &&

@@ -1,5 +1,5 @@
-// Who orders by the wrong queue, in the name of somebody else, or too early; and what one of our own functions had waiting on the queue of
-// tickets when orders moved to a queue of their own.
+// Who orders by the wrong queue, in the name of somebody else, or too early; and what one of our
+// own functions had waiting on the queue of tickets when orders moved to a queue of their own.
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";
 import { HOUR, MINUTE, START } from "./clock.ts";
@@ -18,7 +18,8 @@ export function pretend(outside: Outside): void {
   // Whoever sends tickets would like to stop and reopen other people's runs.
   for (let n = random.below(4); n > 0; n--)
     if (meddles(0.7)) send(someday(), "tickets", anOrder(), { sender: random.pick(producers) });
-  // Whoever got the right to order is whom SQS says, also with our functions' session names, and with attributes of their own.
+  // Whoever got the right to order is whom SQS says, also with our functions' session names, and
+  // with attributes of their own.
   for (let n = random.below(4); n > 0; n--)
     if (meddles(0.7)) send(someday(), random.pick(["orders", "tickets"]), anOrder(), claiming());
   // Notes of what nobody did, and of what somebody else did.

@@ -1,4 +1,5 @@
-// Randomness from a seed. One generator draws everything of a world, in the order of its events: same seed, same story.
+// Randomness from a seed. One generator draws everything of a world, in the order of its events:
+// same seed, same story.
 
 export type Random = {
   /** 0 ≤ x < 1 */

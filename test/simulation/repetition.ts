@@ -27,7 +27,10 @@ export function watchRepetition(deps: LivenessDeps): void {
   watchStrange(deps);
 }
 
-/** What whoever looks takes for somebody else's run is judged at once, and not watched on, however long it goes on. */
+/**
+ * What whoever looks takes for somebody else's run is judged at once, and not watched on, however
+ * long it goes on.
+ */
 function watchStrange({ clock, sqs, databricks, controllers, violate }: LivenessDeps): void {
   sqs.onSend.push((queue, body, { caller }) => {
     if (queue !== "watches" || caller?.purpose !== "watches") return;
@@ -40,8 +43,9 @@ function watchStrange({ clock, sqs, databricks, controllers, violate }: Liveness
 }
 
 /**
- * Whoever finds a fact goes on from there: what is submitted is not submitted again, what is decided is neither watched nor reported
- * again by its judge, who finds the decision when creating his own at the latest.
+ * Whoever finds a fact goes on from there: what is submitted is not submitted again, what is
+ * decided is neither watched nor reported again by its judge, who finds the decision when creating
+ * his own at the latest.
  */
 function watchSteps({ databricks, files, sqs, violate }: LivenessDeps): void {
   databricks.onSubmit.push(({ payload }, { sinceMs, isZombie }) => {
@@ -90,7 +94,10 @@ function watchTurns({ sqs, files, violate }: LivenessDeps): void {
   });
 }
 
-/** Without faults an attempt is reported when it is over, and not before; and the ledger has it by then. */
+/**
+ * Without faults an attempt is reported when it is over, and not before; and the ledger has it by
+ * then.
+ */
 function watchReports({
   clock,
   sqs,
@@ -134,7 +141,10 @@ function watchOpening({ files, violate }: LivenessDeps): void {
   });
 }
 
-/** What has been announced, and whose marker is gone, is announced again only for those who ask by their ticket. */
+/**
+ * What has been announced, and whose marker is gone, is announced again only for those who ask by
+ * their ticket.
+ */
 function watchAnnouncements(deps: LivenessDeps): void {
   const { clock, sqs, bus, files, weather, violate } = deps;
   const askedAgain = new Set<string>();
@@ -165,7 +175,10 @@ function watchAnnouncements(deps: LivenessDeps): void {
   });
 }
 
-/** The poller sends the next watch, then writes its number into the marker: a number that nobody carries would end the others. */
+/**
+ * The poller sends the next watch, then writes its number into the marker: a number that nobody
+ * carries would end the others.
+ */
 function watchNumbers({ sqs, files, clock, weather, violate }: LivenessDeps): void {
   const sent = new Map<string, number>();
   const written = new Map<string, { readonly number: number; readonly atMs: number }>();
@@ -189,7 +202,8 @@ function watchNumbers({ sqs, files, clock, weather, violate }: LivenessDeps): vo
     const key = `${chapter} ${attemptText({ run_id, iter_n, attempt })}`;
     if (number > (sent.get(key) ?? 0))
       violate("the marker holds a watch that nobody sent", `${key} number ${number}`);
-    // By its number a watch knows whether its last touch was written. Only copies that touch at once raise it to the same.
+    // By its number a watch knows whether its last touch was written. Only copies that touch at
+    // once raise it to the same.
     const before = written.get(key);
     const isCopy = before !== undefined && clock.nowMs() - before.atMs < MINUTE;
     if (!weather.isFaulty && !isCopy && number <= (before?.number ?? -1))

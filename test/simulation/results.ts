@@ -1,6 +1,6 @@
-// What executed code leaves as its result, printed and as result.json: mostly the truth, and everything else that untrusted code, a
-// torn write or a mix-up of folders can leave. Whatever is no result of this attempt carries a mark, so that the world notices where it
-// was believed.
+// What executed code leaves as its result, printed and as result.json: mostly the truth, and
+// everything else that untrusted code, a torn write or a mix-up of folders can leave. Whatever is
+// no result of this attempt carries a mark, so that the world notices where it was believed.
 import { resultLimits } from "../../shared/domain/contract.ts";
 import type { FactOf } from "../../shared/domain/facts.ts";
 import { isoOf, msOf } from "../../shared/domain/time.ts";
@@ -28,7 +28,10 @@ type ResultKind =
   | "over before it began"
   /** Names a table that its plan does not permit. */
   | "beyond its plan"
-  /** Of somebody who repaired the run with parameters of their own: valid, and not what was asked for. */
+  /**
+   * Of somebody who repaired the run with parameters of their own: valid, and not what was asked
+   * for.
+   */
   | "of other parameters";
 
 export type ResultTruth = {
@@ -92,7 +95,10 @@ export type Manifested = {
   readonly sha256: string;
 };
 
-/** What every object has already, as a key like any other, and numbers that look as if they were none. */
+/**
+ * What every object has already, as a key like any other, and numbers that look as if they were
+ * none.
+ */
 export const odd = {
   ...{ toString: 1e-7, valueOf: 1e5, constructor: 1e16, toJSON: 5e-324, hasOwnProperty: 1e22 },
   ...{ exact: 2 ** 53, rounded: 2 ** 60 },

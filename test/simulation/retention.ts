@@ -1,5 +1,6 @@
-// Retention: nothing is deleted before its time, under an open marker, or twice; what is long over is gone in the end; and who sends
-// its ticket again finds the outcome or nothing, never a half-deleted run.
+// Retention: nothing is deleted before its time, under an open marker, or twice; what is long over
+// is gone in the end; and who sends its ticket again finds the outcome or nothing, never a
+// half-deleted run.
 import {
   factRef,
   type OutcomeFact,
@@ -55,7 +56,10 @@ export function watchRetention(deps: LivenessDeps): void {
   });
 }
 
-/** Where only steps are left, the last of them goes last: without it they would tell of deleting that has only begun. */
+/**
+ * Where only steps are left, the last of them goes last: without it they would tell of deleting
+ * that has only begun.
+ */
 function checkStepsLeft({ files, violate }: LivenessDeps, path: string): void {
   const run_id = ownerOf(path) ?? "";
   if (!path.endsWith("/retired_3.json") || remainsOf(files, run_id).length > 0) return;
@@ -73,7 +77,10 @@ function watchPlansRemoved({ clock, files, ancient, violate }: LivenessDeps): vo
   });
 }
 
-/** What was planned or judged for a run of long ago; whoever begins anew under its id has other folders, and the same code. */
+/**
+ * What was planned or judged for a run of long ago; whoever begins anew under its id has other
+ * folders, and the same code.
+ */
 function plansLeft(files: Files, { run_id, folder }: Ancient): string | undefined {
   const isReborn = [...files.all()].some(({ ref }) => ref.path === factRef.ticket(run_id).path);
   for (const [path] of files.plans.all()) {
@@ -132,7 +139,10 @@ export function checkRetention({ files, ancient, clock, ledger, violate }: Liven
   }
 }
 
-/** The ledger is not ours to delete; a run that was reopened, or still to be announced, may add to it. */
+/**
+ * The ledger is not ours to delete; a run that was reopened, or still to be announced, may add to
+ * it.
+ */
 function checkRows(
   { ledger, violate }: Pick<LivenessDeps, "ledger" | "violate">,
   old: Ancient,
@@ -146,7 +156,10 @@ function checkRows(
   }
 }
 
-/** Its sender sends the ticket again, somebody wants it reopened or cancelled, and old messages come to light. */
+/**
+ * Its sender sends the ticket again, somebody wants it reopened or cancelled, and old messages come
+ * to light.
+ */
 export function botherAncient(outside: Outside, { run_id, ticket }: Ancient): void {
   const { send, meddles, random, weather, clock, files } = outside;
   const someday = (): number => random.between(START, weather.faultsEndMs);

@@ -8,8 +8,8 @@ import type { ResultTruth } from "./results.ts";
 import type { Span } from "./weather.ts";
 
 /**
- * `us`: of this plane, and started for one of its attempts. `twin`: another plane of the same principal. `before`: of this plane, for
- * a run of long ago. `stranger`: anybody else.
+ * `us`: of this plane, and started for one of its attempts. `twin`: another plane of the same
+ * principal. `before`: of this plane, for a run of long ago. `stranger`: anybody else.
  */
 export type Owner = "us" | "twin" | "before" | "stranger";
 
@@ -115,7 +115,9 @@ function taskOf(run: Run, { task, resultState, lifeCycleState }: Words): Databri
   };
 }
 
-/** Whether a workspace shows its references, or what it has put in their places, nobody promises. */
+/**
+ * Whether a workspace shows its references, or what it has put in their places, nobody promises.
+ */
 export const shownParameters = ({ task, shows, id, taskRunId }: Run): readonly string[] =>
   shows === "dbfs"
     ? task.parameters.map((text) =>

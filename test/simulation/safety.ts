@@ -1,4 +1,5 @@
-// Safety: what must never happen, checked at the effect, because retries and sweeps would hide it from whoever looks at the end.
+// Safety: what must never happen, checked at the effect, because retries and sweeps would hide it
+// from whoever looks at the end.
 import type { ExecutorManifest, Limits } from "../../shared/domain/contract.ts";
 import { type AttemptKey, factRef } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -69,7 +70,10 @@ function checkStart(deps: SafetyDeps, run: Run, caller: Caller): void {
   else violate("started after the stop", name);
 }
 
-/** The executor reads its files and its manifest from the plans; the manifest is the fact, byte by byte. */
+/**
+ * The executor reads its files and its manifest from the plans; the manifest is the fact, byte by
+ * byte.
+ */
 function checkReadable(
   { files, violate }: SafetyDeps,
   run: Run,
@@ -86,7 +90,10 @@ function checkReadable(
     violate("a submission with another manifest than its fact", about);
 }
 
-/** What an executor finds at a path. What is of before lies among the facts, which executors may read until no such run is left. */
+/**
+ * What an executor finds at a path. What is of before lies among the facts, which executors may
+ * read until no such run is left.
+ */
 function contentAt(files: Files, path: string): Uint8Array | undefined {
   const { factsVolume, plansVolume } = settings;
   if (path.startsWith(`${plansVolume}/`))
@@ -97,7 +104,10 @@ function contentAt(files: Files, path: string): Uint8Array | undefined {
   return path.includes("/files/") ? new Uint8Array() : undefined;
 }
 
-/** Counted in runs that really started, against the recipe that the ticket was accepted with: lying results cannot stretch it. */
+/**
+ * Counted in runs that really started, against the recipe that the ticket was accepted with: lying
+ * results cannot stretch it.
+ */
 function checkBudgets({ files, databricks, violate }: SafetyDeps, run: Run): void {
   const { run_id, iter_n } = run.key;
   const accepted = files.get(factRef.ticket(run_id))?.fact;
@@ -172,7 +182,9 @@ const isEntry = <K extends FactEntry["ref"]["kind"]>(
   kind: K,
 ): entry is FactEntry & FactEntry<K> => entry.ref.kind === kind;
 
-/** A refusal must not hide a run that the same request has started, and that everybody could see. */
+/**
+ * A refusal must not hide a run that the same request has started, and that everybody could see.
+ */
 function checkRefusal(
   { databricks, controllers, violate }: SafetyDeps,
   entry: FactEntry<"submission">,

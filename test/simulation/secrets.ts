@@ -1,4 +1,5 @@
-// What must never leave the facts volume: the seeds of tickets. And what leaves by one request alone: the tokens that are made of them.
+// What must never leave the facts volume: the seeds of tickets. And what leaves by one request
+// alone: the tokens that are made of them.
 import { sha256Of } from "./digest.ts";
 
 export type Secrets = {

@@ -1,4 +1,5 @@
-// The loop under faults: the real handlers, thousands of hours, one process. See world.ts for what a world is.
+// The loop under faults: the real handlers, thousands of hours, one process. See world.ts for what
+// a world is.
 import { expect, test } from "vitest";
 import { coverageTable, methodsInText, neverFired, portMethods, spared } from "./coverage.ts";
 import { brokenLines, type Many, simulateMany } from "./many.ts";

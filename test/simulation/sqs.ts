@@ -1,5 +1,6 @@
-// SQS and its event source mappings: at least once, in no order, in batches; invisible while somebody handles a message, visible
-// again where nobody said that it was done, and a dead letter after so many receives. All numbers come from the topology.
+// SQS and its event source mappings: at least once, in no order, in batches; invisible while
+// somebody handles a message, visible again where nobody said that it was done, and a dead letter
+// after so many receives. All numbers come from the topology.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { DeadLetter } from "../../shared/ports.ts";
 import {
@@ -33,7 +34,9 @@ export type Letter = {
   readonly queue: QueueName;
   readonly body: string;
   readonly traceparent: string | undefined;
-  /** Who had sent it, as its attributes say: of those that SQS puts aside, whatever came with them. */
+  /**
+   * Who had sent it, as its attributes say: of those that SQS puts aside, whatever came with them.
+   */
   readonly sentBy: string | undefined;
   readonly firstBy: string | undefined;
   readonly by: "handler" | "sqs";
@@ -141,7 +144,10 @@ export function createSqs(deps: Deps): Sqs {
       arriveIn(delayMs + copyDelayMs(), queue, body, attributes);
   }
 
-  /** At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any more. */
+  /**
+   * At the same moment, so that two handle it at once; or soon; or when nobody thinks of it any
+   * more.
+   */
   function copyDelayMs(): number {
     if (random.chance(0.6)) return random.between(0, SECOND);
     return random.chance(0.4) ? random.between(0, 2 * HOUR) : random.between(0, weather.delayMsMax);
@@ -167,7 +173,10 @@ export function createSqs(deps: Deps): Sqs {
     poke(message.queue);
   }
 
-  /** The mapping's pollers see that something is there: after the batch window, or when they are let. */
+  /**
+   * The mapping's pollers see that something is there: after the batch window, or when they are
+   * let.
+   */
   function poke(queue: QueueName): void {
     const source = sources[queue];
     if (source.isPolling || source.ready.length === 0) return;
@@ -263,7 +272,8 @@ export function createSqs(deps: Deps): Sqs {
 function handled(batch: readonly Message[], ended: Ended<SQSBatchResponse>): readonly Message[] {
   if (ended.kind !== "answered") return [];
   const failures = ended.answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
-  // An id that nobody knows, or an empty one, makes the whole batch fail (AWS: reporting batch item failures).
+  // An id that nobody knows, or an empty one, makes the whole batch fail (AWS: reporting batch item
+  // failures).
   const isConfused = failures.some((id) => !batch.some((message) => message.id === id));
   return isConfused ? [] : batch.filter(({ id }) => !failures.includes(id));
 }

@@ -1,4 +1,4 @@
-// What a world counts, for the figures at the end.
+// The counts of a world, for the figures at the end.
 export type Stats = {
   databricksRuns: number;
   chapters: number;

@@ -1,6 +1,7 @@
-// Other members of the workspace: they submit runs under our names, and under tokens that they guess or (where a seed has leaked) know,
-// with our file and parameters or their own, some of which we may not see, and some of which never end. None of them is ours to take, to
-// cancel or to wait for.
+// Other members of the workspace: they submit runs under our names, and under tokens that they
+// guess or (where a seed has leaked) know, with our file and parameters or their own, some of which
+// we may not see, and some of which never end. None of them is ours to take, to cancel or to wait
+// for.
 import { systemDigest } from "../../shared/adapters/system.ts";
 import {
   type AttemptKey,

@@ -1,4 +1,5 @@
-// What is submitted, and what the submission then says of it: the reviewed recipe's power, the ticket's limits, and nothing else.
+// What is submitted, and what the submission then says of it: the reviewed recipe's power, the
+// ticket's limits, and nothing else.
 import { createHmac } from "node:crypto";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { factRef } from "../../shared/domain/facts.ts";
@@ -102,7 +103,10 @@ function checkRequest(deps: SafetyDeps, { payload }: SubmitRequest): void {
   });
 }
 
-/** Executors read the manifest's copy: facts are not theirs to read, but for plans of before, whose files lie there, too. */
+/**
+ * Executors read the manifest's copy: facts are not theirs to read, but for plans of before, whose
+ * files lie there, too.
+ */
 function copyPath(plan: ExecutorManifest, generation: string | undefined): string {
   const { path } = factRef.manifest(plan);
   if (plan.files.every((file) => file.path.startsWith(`${settings.factsVolume}/`)))
@@ -111,7 +115,10 @@ function copyPath(plan: ExecutorManifest, generation: string | undefined): strin
   return `${settings.plansVolume}/${copy}`;
 }
 
-/** The same request has the same token, which nobody can work out who does not know the ticket's seed. */
+/**
+ * The same request has the same token, which nobody can work out who does not know the ticket's
+ * seed.
+ */
 function checkToken(
   { files, planeId, violate }: SafetyDeps,
   { idempotencyToken, payload }: SubmitRequest,
@@ -128,7 +135,10 @@ function checkToken(
   if (idempotencyToken !== due) violate("a submission has another token", attemptText(key));
 }
 
-/** The same request, whichever executor was deployed when it was sent; `seen` says which one was run. */
+/**
+ * The same request, whichever executor was deployed when it was sent; `seen` says which one was
+ * run.
+ */
 const anyExecutor = (payload: string): string =>
   payload.replace(executorAfterDeploy, settings.executorPath);
 

@@ -1,4 +1,5 @@
-// The tickets of a world: proper ones, others under an id that is taken, and all kinds that must be refused.
+// The tickets of a world: proper ones, others under an id that is taken, and all kinds that must be
+// refused.
 import { endedOf, turnOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import { START } from "./clock.ts";

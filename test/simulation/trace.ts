@@ -1,4 +1,5 @@
-// What happened, twice: as a number that two equal histories share, and as lines for people who ask for them.
+// What happened, twice: as a number that two equal histories share, and as lines for people who ask
+// for them.
 import { START, type VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";
 

@@ -1,5 +1,6 @@
-// One trace from a ticket to its outcome: every message that a service sends of a run carries the trace of its ticket; what waits, and
-// what dies, keeps the one with which it came. A schedule's ticket begins one, as an upstream system's does.
+// One trace from a ticket to its outcome: every message that a service sends of a run carries the
+// trace of its ticket; what waits, and what dies, keeps the one with which it came. A schedule's
+// ticket begins one, as an upstream system's does.
 import { factRef } from "../../shared/domain/facts.ts";
 import type { LivenessDeps } from "./liveness-deps.ts";
 import { isPatient } from "./weather.ts";

@@ -1,5 +1,6 @@
-// What is not waited for: a schedule that finds the platform out of order three times in a row leaves it alone until its next tick, and
-// a run under our token that we may not see is refused once permissions cannot show late any more.
+// What is not waited for: a schedule that finds the platform out of order three times in a row
+// leaves it alone until its next tick, and a run under our token that we may not see is refused
+// once permissions cannot show late any more.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef, isStopped, type Manifest } from "../../shared/domain/facts.ts";
 import type { LogFields } from "../../shared/log.ts";
@@ -39,7 +40,10 @@ function checkHidden(
   }
 }
 
-/** Told of each log line. While nothing can be read, every item that is worked on fails at its first call. */
+/**
+ * Told of each log line. While nothing can be read, every item that is worked on fails at its first
+ * call.
+ */
 export function createTroubles({ clock, weather, files, violate }: Deps) {
   const counts = new WeakMap<Environment, Count>();
   return (env: Environment, event: string, fields: LogFields = {}): void => {

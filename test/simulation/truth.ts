@@ -1,4 +1,5 @@
-// What may truly be said of an attempt. The judge sees words and files; this sees how the run was meant to end.
+// What may truly be said of an attempt. The judge sees words and files; this sees how the run was
+// meant to end.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { isRefused, type Manifest, type Submission, Verdict } from "../../shared/domain/facts.ts";
 import { msOf } from "../../shared/domain/time.ts";
@@ -20,7 +21,10 @@ export type Truth = {
   readonly isDisowned: boolean;
 };
 
-/** The verdicts that are not wrong. More than one where a run was repaired, or where it matters when somebody looked. */
+/**
+ * The verdicts that are not wrong. More than one where a run was repaired, or where it matters when
+ * somebody looked.
+ */
 export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   const { manifest, submission, run, entry, nowMs } = truth;
   if ("stopped" in manifest) return ["cancelled"];
@@ -49,7 +53,10 @@ export function allowedVerdicts(truth: Truth): readonly Verdict[] {
   return [...allowed];
 }
 
-/** What nobody can judge, because it is not ours to see, or not what was submitted: never a success, whatever it says. */
+/**
+ * What nobody can judge, because it is not ours to see, or not what was submitted: never a success,
+ * whatever it says.
+ */
 function unseenVerdicts(truth: Truth, run: Run): readonly Verdict[] | undefined {
   const { entry, isDisowned, nowMs } = truth;
   const isOverridden = run.overriddenMs !== undefined && run.overriddenMs < entry.sinceMs;
@@ -76,17 +83,25 @@ const everyVerdict: readonly Verdict[] = Verdict.options;
 const saysFailed = ({ result, output }: Run): boolean =>
   result?.kind === "honest" && result.status === "FAILED" && isReadableOutput(output);
 
-/** A good result was there before anybody judged, or showed so soon that it had to be waited for (two minutes). */
+/**
+ * A good result was there before anybody judged, or showed so soon that it had to be waited for
+ * (two minutes).
+ */
 const isReported = ({ entry }: Truth, { result, output, endMs, repairedMs }: Run): boolean =>
   repairedMs === undefined &&
   isReadableOutput(output) &&
   result?.kind === "honest" &&
   (result.fromMs <= entry.sinceMs || result.fromMs <= endMs + SETTLES_MS);
 
-/** A little less than two minutes: whoever looked just before must have looked after them as well. */
+/**
+ * A little less than two minutes: whoever looked just before must have looked after them as well.
+ */
 const SETTLES_MS = 110_000;
 
-/** Success in both the run and its result, and what its goal was is met; fickle code gets the benefit of the doubt. */
+/**
+ * Success in both the run and its result, and what its goal was is met; fickle code gets the
+ * benefit of the doubt.
+ */
 export function isTrulySucceeded(
   { endings, result, output }: Run,
   manifest: ExecutorManifest,

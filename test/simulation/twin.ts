@@ -1,5 +1,6 @@
-// Another plane in the same workspace, of the same make, of the same principal and with the same run ids: a stage that was recreated, or
-// a neighbour. Only the plane's id, in names and in the tokens of tickets without a seed, keeps the two apart.
+// Another plane in the same workspace, of the same make, of the same principal and with the same
+// run ids: a stage that was recreated, or a neighbour. Only the plane's id, in names and in the
+// tokens of tickets without a seed, keeps the two apart.
 import { systemDigest } from "../../shared/adapters/system.ts";
 import { factRef, type Manifest, manifestCopyPath } from "../../shared/domain/facts.ts";
 import { attemptName } from "../../shared/domain/payload.ts";
@@ -31,7 +32,8 @@ export function bringTwin(
     const token = tokenOf(systemDigest, TWIN_PLANE, { seed: undefined }, key);
     const payload = `{"parameters":["${TWIN_FACTS}/${factRef.manifest(key).path}"],"timeout_seconds":1800}`;
     databricks.bring({ owner: "twin", creator, name, token, payload });
-    // Who has copied our facts volume has our seeds, and submits what we would: nothing but its name tells the two apart.
+    // Who has copied our facts volume has our seeds, and submits what we would: nothing but its
+    // name tells the two apart.
     const ticket = files.get(factRef.ticket(key.run_id))?.fact;
     if (!weather.isLeaky || ticket?.seed === undefined || !random.chance(0.5)) return;
     const generation = generationOf(files, key.run_id);

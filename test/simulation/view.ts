@@ -39,8 +39,8 @@ export const planOf = (files: Files, key: AttemptKey) => {
 };
 
 /**
- * Still going on in Databricks, as far as we can be asked to know: not what a hand or a zombie brought, not what no one can end or may
- * see.
+ * Still going on in Databricks, as far as we can be asked to know: not what a hand or a zombie
+ * brought, not what no one can end or may see.
  */
 export const isOurs = (
   { databricks, controllers }: Pick<SafetyDeps, "databricks" | "controllers">,

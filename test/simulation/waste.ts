@@ -1,5 +1,6 @@
-// What is not unsafe, and yet wrong: healthy messages among the dead letters, watches that multiply, more calls than the design
-// allows. Retries and the sweep hide such faults from everybody who looks only at the outcome.
+// What is not unsafe, and yet wrong: healthy messages among the dead letters, watches that
+// multiply, more calls than the design allows. Retries and the sweep hide such faults from
+// everybody who looks only at the outcome.
 
 import { nextLook } from "../../shared/domain/cadence.ts";
 import type { Limits } from "../../shared/domain/contract.ts";
@@ -42,7 +43,9 @@ export function watchWaste(deps: LivenessDeps): void {
   watchWindows(deps);
 }
 
-/** A message that a service sent is never poison; only what nobody can explain asks for a person. */
+/**
+ * A message that a service sent is never poison; only what nobody can explain asks for a person.
+ */
 function checkLetter(deps: LivenessDeps, letter: Letter): void {
   const { clock, files, people, weather, ancient, violate } = deps;
   const { queue, body, by, reason } = letter;
@@ -68,7 +71,10 @@ function checkLetter(deps: LivenessDeps, letter: Letter): void {
   if (!isUnexplained) violate("a healthy message was called poison", `${queue} ${body}: ${reason}`);
 }
 
-/** A retry within its recipe's limits is none too many; and a ticket that has to wait is no other one. */
+/**
+ * A retry within its recipe's limits is none too many; and a ticket that has to wait is no other
+ * one.
+ */
 function checkRefusedTicket({ files, bus, violate }: LivenessDeps, letter: Letter): void {
   const { body, reason } = letter;
   const isOfPerson = /"type"\s*:\s*"(cancel|retry)"/.test(body);
@@ -158,8 +164,8 @@ export function checkBudgetsWhenCalm(deps: LivenessDeps): void {
 }
 
 /**
- * From the end of a run to the report: not longer than the wait between two looks at that age, and what batches and people add. In
- * a calm world, where nobody says it but a watch.
+ * From the end of a run to the report: not longer than the wait between two looks at that age, and
+ * what batches and people add. In a calm world, where nobody says it but a watch.
  */
 function watchLag({ sqs, databricks, weather, clock, violate }: LivenessDeps): void {
   if (weather.isFaulty || weather.meddling > 0) return;

@@ -1,5 +1,6 @@
-// What goes wrong in a world: drawn from its seed before anything happens, and printed first, because an invisible fault
-// makes a failure unreadable. Each knob is off in some worlds (swarm testing), so that no fault hides another.
+// What goes wrong in a world: drawn from its seed before anything happens, and printed first,
+// because an invisible fault makes a failure unreadable. Each knob is off in some worlds (swarm
+// testing), so that no fault hides another.
 import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
 import { DAY, HOUR, MINUTE, SECOND, START } from "./clock.ts";
 import type { System } from "./coverage.ts";
@@ -10,7 +11,10 @@ export type Span = { readonly fromMs: number; readonly toMs: number };
 
 /** It strikes just after the count-th event of its kind, when the next step is still to come. */
 type Blackout = {
-  /** Everything that runs dies, and nothing starts until it is over (Databricks goes on); or the facts volume can only be read. */
+  /**
+   * Everything that runs dies, and nothing starts until it is over (Databricks goes on); or the
+   * facts volume can only be read.
+   */
   readonly of: "everything" | "writes";
   readonly after: (typeof blackoutMoments)[number];
   readonly count: number;
@@ -60,7 +64,10 @@ export type Weather = {
   readonly recordsHoldMsMax: number;
   /** How eagerly people and forgers interfere: 0 to 1. */
   readonly meddling: number;
-  /** How eagerly other members of the workspace submit runs under our names, and what tokens they can guess: 0 to 1. */
+  /**
+   * How eagerly other members of the workspace submit runs under our names, and what tokens they
+   * can guess: 0 to 1.
+   */
   readonly strangers: number;
   /** They know the seeds of our tickets; tokens then count for the whole workspace. */
   readonly isLeaky: boolean;
@@ -121,8 +128,8 @@ export const calm: Weather = {
 };
 
 /**
- * No faults either, but people send their tickets again, cancel and retry, and some calls take a little longer than others: what
- * then has to be healed was never done.
+ * No faults either, but people send their tickets again, cancel and retry, and some calls take a
+ * little longer than others: what then has to be healed was never done.
  */
 export const drawPolite = (random: Random): Weather => ({
   ...calm,
@@ -137,8 +144,8 @@ export const drawPolite = (random: Random): Weather => ({
 });
 
 /**
- * A volume that can only be read hurts most just after a marker was written; what outlasts messages and tokens, just after a
- * run was started; everything else, anywhere.
+ * A volume that can only be read hurts most just after a marker was written; what outlasts messages
+ * and tokens, just after a run was started; everything else, anywhere.
  */
 function drawBlackout(random: Random): Blackout {
   const x = random.next();
@@ -179,7 +186,8 @@ export function drawWeather(random: Random): Weather {
   // Mostly as dense as possible, now and then for hours.
   const activeMs = Math.round((1 + 4 * random.next() ** 2) * HOUR);
   const faultsEndMs = START + activeMs;
-  // Nothing but outages and answers such as 503: then waiting must be enough, and no message may die.
+  // Nothing but outages and answers such as 503: then waiting must be enough, and no message may
+  // die.
   if (random.chance(0.12))
     return {
       ...patient,

@@ -1,5 +1,5 @@
-// The warehouse sleeps between the boundaries of the plane's windows: in a calm world nobody wakes it
-// in between.
+// The warehouse sleeps between the boundaries of the plane's windows: in a calm world nobody wakes
+// it in between.
 import { jitterOf } from "../../shared/domain/cadence.ts";
 import { MINUTE, SECOND } from "./clock.ts";
 import type { LivenessDeps } from "./liveness-deps.ts";

@@ -1,4 +1,5 @@
-// The reviewed workloads of the simulated plane, before and after a deploy, and what of the company codebase tickets may name.
+// The reviewed workloads of the simulated plane, before and after a deploy, and what of the company
+// codebase tickets may name.
 import { Recipe } from "../../shared/domain/recipe.ts";
 import type { WorkloadsPort } from "../../shared/ports.ts";
 import { sha256Of } from "./digest.ts";

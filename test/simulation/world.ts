@@ -1,5 +1,5 @@
-// One world: one process, one virtual clock, one seed. The real wrapped handlers run over ports that are memory; their deliveries
-// overlap, and others overtake them at every call that they make.
+// One world: one process, one virtual clock, one seed. The real wrapped handlers run over ports
+// that are memory; their deliveries overlap, and others overtake them at every call that they make.
 import { createIngester } from "../../services/ingester/ingester.ts";
 import { createOrchestrator } from "../../services/orchestrator/orchestrator.ts";
 import { createRunPoller } from "../../services/run-poller/run-poller.ts";
@@ -7,7 +7,7 @@ import { isoOf } from "../../shared/domain/time.ts";
 import { sweepEverySeconds } from "../../shared/topology.ts";
 import { layAncient } from "./ancient.ts";
 import { type Dark, strikeBlackout } from "./blackout.ts";
-import { createClock, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
+import { createClock, DAY, HOUR, MINUTE, SECOND, START, type VirtualClock } from "./clock.ts";
 import { createControllers } from "./controllers.ts";
 import { type Coverage, createCoverage } from "./coverage.ts";
 import { createDatabricks } from "./databricks.ts";
@@ -68,7 +68,10 @@ export type Report = {
   readonly hash: () => string;
 };
 
-/** Everything ends within this time after the last fault: the longest pause of the sweep, and what then follows. */
+/**
+ * Everything ends within this time after the last fault: the longest pause of the sweep, and what
+ * then follows.
+ */
 const SETTLES_WITHIN = 70 * HOUR;
 /** No shorter than that, so that whoever comes late is still heard. */
 const QUIET_FOR = 20 * MINUTE;
@@ -82,8 +85,9 @@ export async function simulate(seed: number, options: WorldOptions = {}): Promis
   while (clock.step(weather.faultsEndMs + SETTLES_WITHIN)) {
     if (!pulse.hasBeat) continue;
     pulse.hasBeat = false;
-    // Ticks run when no microtask is left: by then every promise chain has come to its next call, or to its end. A turn of
-    // the event loop would do as well, and cost as much as all the handlers together.
+    // Ticks run when no microtask is left: by then every promise chain has come to its next call,
+    // or to its end. A turn of the event loop would do as well, and cost as much as all the
+    // handlers together.
     await new Promise<void>(process.nextTick);
     if (options.stopsEarly && judge.violations.size > 0) break;
     if (isResting()) break;
@@ -163,10 +167,13 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
     onError,
     isOutdated,
   });
-  // Nobody can help them, and they come first, because they have been silent for longest.
+  // Nobody can help them, and they come first, because they have been silent for longest, or for
+  // the shortest time: the sweep takes old and young ones in turns.
   const isTorn = weather.isFaulty && (random.chance(0.2) || weather.outages.reads !== undefined);
-  const torn = isTorn ? 4 : 0;
-  for (let n = 0; n < torn; n++) files.layTorn(`torn-${n}`);
+  for (let n = 0; isTorn && n < 4; n++) {
+    files.layTorn(`torn-old-${n}`, START - DAY);
+    files.layTorn(`torn-young-${n}`, START + random.between(0, 3 * HOUR));
+  }
   const ancient = layAncient({ ...common, ...trusted, files, databricks, ledger, bus });
   const elders = layElders({ ...common, files, databricks, sqs });
   const people = createPeople({
@@ -210,7 +217,9 @@ function createWorld(seed: number, { isCalm = false, tickets = 4, print }: World
 const calmOf = (seed: number, random: Random): Weather =>
   seed % 2 === 0 ? drawPolite(random) : { ...calm, outages: {} };
 
-/** The composition roots' counterpart: each environment has its own handlers, over its own ports. */
+/**
+ * The composition roots' counterpart: each environment has its own handlers, over its own ports.
+ */
 function handlersOf(deps: PortDeps, env: Environment): Handlers {
   const ports = createPorts(deps, env);
   switch (env.service) {

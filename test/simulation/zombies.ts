@@ -1,5 +1,6 @@
-// A request that was stuck somewhere lands long after everybody has given it up: longer than a refusal takes to settle. Nothing of
-// ours can prevent the Databricks run that it starts; the slow part of the sweep must find it, and end it.
+// A request that was stuck somewhere lands long after everybody has given it up: longer than a
+// refusal takes to settle. Nothing of ours can prevent the Databricks run that it starts; the slow
+// part of the sweep must find it, and end it.
 import { factRef, type Submission } from "../../shared/domain/facts.ts";
 import type { SubmitRequest } from "../../shared/ports.ts";
 import { HOUR, MINUTE, type VirtualClock } from "./clock.ts";

@@ -1,4 +1,5 @@
-// `npm run test:spark`: the ledger on real Spark. The workspace's own suite, which runs first, installs Spark.
+// `npm run test:spark`: the ledger on real Spark. The workspace's own suite, which runs first,
+// installs Spark.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

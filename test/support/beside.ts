@@ -1,4 +1,4 @@
-// What travels beside a message: by whom it was sent, in SQS' words.
+// The sender of a message, which travels beside it, in SQS' words.
 import type { Sent } from "../../shared/edge/delivery.ts";
 import { ada, upstream } from "../domain/examples.ts";
 

@@ -1,4 +1,5 @@
-// Each call of a port as a short sentence, so that what a use case did, and in which order, reads as a list.
+// Each call of a port as a short sentence, so that what a use case did, and in which order, reads
+// as a list.
 
 import type { IngesterDeps } from "../../services/ingester/ingester.ts";
 import type { OrchestratorDeps } from "../../services/orchestrator/orchestrator.ts";

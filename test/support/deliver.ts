@@ -1,4 +1,5 @@
-// Hands one message to the use case that its type calls for, as the entry points of the three services do.
+// Hands one message to the use case that its type calls for, as the entry points of the three
+// services do.
 import { judge } from "../../services/ingester/judge.ts";
 import { record } from "../../services/ingester/record.ts";
 import { acceptRetry, acceptTicket } from "../../services/orchestrator/accept.ts";

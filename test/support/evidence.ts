@@ -1,4 +1,4 @@
-// What the executor prints at its end: a result as the last block of the run's own output.
+// The last words of the executor: a result as the last block of the run's own output.
 import { createHash } from "node:crypto";
 import { deflateSync } from "node:zlib";
 

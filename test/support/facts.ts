@@ -1,4 +1,5 @@
-// What opens and stops chapters of the examples' run: its ticket, a person's retry and stop.
+// The facts that open and stop chapters of the examples' run: its ticket, a person's retry and
+// stop.
 import type { RetryFact, StopFact, TicketFact } from "../../shared/domain/facts.ts";
 import { Ticket } from "../../shared/domain/messages.ts";
 import { at, limits, manifest, recipe } from "../domain/examples.ts";

@@ -1,4 +1,5 @@
-// How often a schedule looks at runs of drawn durations, and how late it sees their ends. Pure: the same numbers every time.
+// How often a schedule looks at runs of drawn durations, and how late it sees their ends. Pure: the
+// same numbers every time.
 import { nextLook } from "../../shared/domain/cadence.ts";
 import { learned, type Pace } from "../../shared/domain/pace.ts";
 

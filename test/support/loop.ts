@@ -1,5 +1,6 @@
-// The whole loop over memory, one delivery after the other: what is sent is delivered when it is due, a delivery that failed comes
-// again after its visibility, and Databricks' side of a run follows a script.
+// The whole loop over memory, one delivery after the other: what is sent is delivered when it is
+// due, a delivery that failed comes again after its visibility, and Databricks' side of a run
+// follows a script.
 import { type AttemptKey, factRef, isStopped } from "../../shared/domain/facts.ts";
 import { attemptOfName } from "../../shared/domain/payload.ts";
 import { result, t0 } from "../domain/examples.ts";
@@ -9,7 +10,10 @@ import type { Ending } from "./memory/jobs.ts";
 import { type Mishap, type Plane, planeId } from "./plane.ts";
 import { endings } from "./under-way.ts";
 
-/** How an attempt ends after its 45 seconds: never, by vanishing, or in these words and with this result. */
+/**
+ * How an attempt ends after its 45 seconds: never, by vanishing, or in these words and with this
+ * result.
+ */
 type Play =
   | "never"
   | "vanishes"
@@ -34,7 +38,10 @@ const RUN_MS = 45_000;
 const VISIBILITY_SECONDS = 360;
 const DELIVERIES_MAX = 500;
 
-/** Runs until no message is left. Returns how many Databricks runs are still active: none, if all is well. */
+/**
+ * Runs until no message is left. Returns how many Databricks runs are still active: none, if all is
+ * well.
+ */
 export async function runLoop(plane: Plane, script: Script, mishap?: Mishap): Promise<number> {
   plane.disturb(mishap);
   const due: Due[] = [];

@@ -1,5 +1,6 @@
-// A plane over memory for the use cases of the three services: facts are laid, time passes when the test says so, every call is
-// recorded in order, and each can fail or be the last that its caller lived to make.
+// A plane over memory for the use cases of the three services: facts are laid, time passes when the
+// test says so, every call is recorded in order, and each can fail or be the last that its caller
+// lived to make.
 import { createHash } from "node:crypto";
 import { systemDigest, systemInflate } from "../../shared/adapters/system.ts";
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
@@ -47,7 +48,10 @@ export const settings: Settings = {
 export const sha256Of = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex");
 
-/** Of every ticket that a plane accepts, so that two planes tell the same story; and the generation that it makes. */
+/**
+ * Of every ticket that a plane accepts, so that two planes tell the same story; and the generation
+ * that it makes.
+ */
 export const seed = sha256Of("seed");
 export const generation = generationOf(systemDigest, { seed });
 
@@ -58,7 +62,10 @@ export type GivenFacts = { readonly [K in FactKind]?: FactOf<K> };
 export type Mishap = {
   readonly call: number;
   readonly when: "before" | "after";
-  /** A caller that dies makes no further call, whatever it would catch; one that is troubled may go on. */
+  /**
+   * A caller that dies makes no further call, whatever it would catch; one that is troubled may go
+   * on.
+   */
   readonly caller: "dies" | "is troubled";
 };
 
@@ -215,7 +222,9 @@ function createRecorder(runNameOf: (id: string) => string | undefined) {
     meanwhile: (sentence: string, act: () => unknown) => void interruptions.set(sentence, act),
     /** Its caller has died, and nobody has replaced it yet. */
     isDead: () => isDead,
-    /** Counts from the calls that are not forgotten. The caller that comes after it is alive again. */
+    /**
+     * Counts from the calls that are not forgotten. The caller that comes after it is alive again.
+     */
     disturb: (next: Mishap | undefined) => {
       mishap = next;
       isDead = false;

@@ -1,4 +1,5 @@
-// The agent that evaluates a model: its answers, its state, and what it does with a model that fails.
+// The agent that evaluates a model: its answers, its state, and what it does with a model that
+// fails.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

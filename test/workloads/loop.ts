@@ -1,4 +1,5 @@
-// Runs a workload's artifact through the real executor, iteration by iteration, on a folder that stands for /Volumes.
+// Runs a workload's artifact through the real executor, iteration by iteration, on a folder that
+// stands for /Volumes.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -26,7 +27,10 @@ export const recipeOf = (workload: string): Recipe =>
     Recipe.parse(parse(readFileSync(join(workloadFolder(workload), "recipe.yaml"), "utf8"))),
   );
 
-/** One run of a workload: its data where its recipe expects it, and the capsule where the last iteration left it. */
+/**
+ * One run of a workload: its data where its recipe expects it, and the capsule where the last
+ * iteration left it.
+ */
 export class Loop implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "signalbox-workload-"));
   readonly #workload: string;
@@ -44,7 +48,10 @@ export class Loop implements Disposable {
     return String(this.#recipe.parameters["data"]);
   }
 
-  /** Runs the next iteration. Its result has passed the same checks as one that comes from Databricks. */
+  /**
+   * Runs the next iteration. Its result has passed the same checks as one that comes from
+   * Databricks.
+   */
   async next(parameters: Readonly<Record<string, unknown>> = {}): Promise<Result> {
     this.iteration++;
     const manifest = this.#manifest({ ...this.#recipe.parameters, ...parameters });

@@ -149,7 +149,10 @@ type Pair = {
   readonly target: number;
 };
 
-/** The same fit by another way: gradient descent on the normal equations, `epochs` steps from nothing. */
+/**
+ * The same fit by another way: gradient descent on the normal equations, `epochs` steps from
+ * nothing.
+ */
 function fitted(days: readonly Day[], epochs: number, learningRate: number, heldOutDays: number) {
   const pairs = pairsOf(days);
   const training = pairs.slice(0, -heldOutDays);

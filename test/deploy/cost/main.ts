@@ -1,4 +1,5 @@
-// `node test/deploy/cost/main.ts`: what a run costs, in counts that are measured and prices that are listed. Prints the README's table.
+// `node test/deploy/cost/main.ts`: what a run costs, in counts that are measured and prices that
+// are listed. Prints the README's table.
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,7 +45,9 @@ console.log(
 console.log({ ...counts, looks, ...standing });
 for (const line of rowsOf(counts, standing, looks)) console.log(line);
 
-/** How often a run is looked at, of a workload with runs behind it that took as long, more or less. */
+/**
+ * How often a run is looked at, of a workload with runs behind it that took as long, more or less.
+ */
 function looksOf(durationSeconds: number): number {
   let run: Pace = {};
   for (let i = 0; i < KNOWN_RUNS; i++)
@@ -56,7 +59,10 @@ function looksOf(durationSeconds: number): number {
   return looks;
 }
 
-/** What the template of a stage holds, and every combination of dimensions, which CloudWatch bills as a metric of its own. */
+/**
+ * What the template of a stage holds, and every combination of dimensions, which CloudWatch bills
+ * as a metric of its own.
+ */
 function standingOf(): Standing {
   const template = templateOf(stageOf(), []);
   const count = (type: string) => Object.keys(template.findResources(type)).length;

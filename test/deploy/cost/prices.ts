@@ -1,4 +1,5 @@
-// List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it costs"), and the formula over measured counts.
+// List prices of us-east-1, November 2026, in dollars, without free tiers (README, "What it
+// costs"), and the formula over measured counts.
 import { awakeHours } from "../../../cli/doctor/warehouse-sleep.ts";
 import { topology } from "../../../shared/topology.ts";
 
@@ -36,14 +37,19 @@ export type Counts = {
   readonly logBytesPerMessage: number;
 };
 
-/** What a stage has whether or not it is used: counted in its template and in the table of metrics. */
+/**
+ * What a stage has whether or not it is used: counted in its template and in the table of metrics.
+ */
 export type Standing = {
   readonly alarms: number;
   readonly metrics: number;
   readonly mappings: number;
 };
 
-/** Each mapping has five pollers with three long polls a minute: a maximum concurrency keeps them from shrinking. */
+/**
+ * Each mapping has five pollers with three long polls a minute: a maximum concurrency keeps them
+ * from shrinking.
+ */
 const IDLE_REQUESTS_OF_A_MAPPING = 5 * 3 * 60 * 24;
 const SWEEPS_PER_DAY = 288;
 const DAYS = 30.4;
@@ -67,7 +73,8 @@ type Day = {
 /** A day with so many runs, evenly spread. */
 function dayOf(runs: number, counts: Counts, standing: Standing, looks: number): Day {
   const messages = runs * (counts.messagesPerRun + looks);
-  // Sent, received, deleted; receives and deletes by the batch, which is one message where little comes.
+  // Sent, received, deleted; receives and deletes by the batch, which is one message where little
+  // comes.
   const batches = runs * (counts.invocationsPerRun + looks);
   const invocations = batches + SWEEPS_PER_DAY;
   const sqsRequests = standing.mappings * IDLE_REQUESTS_OF_A_MAPPING + messages + 2 * batches;

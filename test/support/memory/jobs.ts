@@ -44,7 +44,10 @@ export type MemoryJobs = JobsPort & {
   readonly runs: Map<string, MemoryRun>;
   /** What each task printed, by its run's id; no entry: no output (yet). */
   readonly outputs: Map<string, TaskOutput>;
-  /** Somebody submits a run, under any name and token. Returns its id, or that of the run that has the token. */
+  /**
+   * Somebody submits a run, under any name and token. Returns its id, or that of the run that has
+   * the token.
+   */
   readonly submitAs: (creator: string | undefined, request: SubmitRequest) => string;
   /** The controllers may not see it. */
   readonly hide: (databricksRunId: string) => void;

@@ -1,4 +1,5 @@
-// LedgerPort over memory: four tables by key, `run_state` guarded by its version, as the MERGEs have it.
+// LedgerPort over memory: four tables by key, `run_state` guarded by its version, as the MERGEs
+// have it.
 import {
   type ExecutionRequestRow,
   type ExecutionResultRow,

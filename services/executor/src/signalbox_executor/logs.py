@@ -50,11 +50,6 @@ class BoundedLog:
         if at_once:
             self._forward(at_once)
 
-    @property
-    def is_frozen(self) -> bool:
-        """True once nothing is added any more."""
-        return self._frozen
-
     def freeze(self) -> bytes:
         """The content of the log file. Nothing is added after this."""
         with self._lock:
@@ -98,15 +93,9 @@ def pump(fd: int, log: BoundedLog) -> threading.Thread:
 
     def read() -> None:
         masked = MaskedStream(masking)
-        try:
-            while chunk := os.read(fd, _CHUNK_BYTES):
-                log.add(masked.take(chunk))
-            log.add(masked.end())
-        except Exception:
-            # A process that was left behind still holds the pipe while the interpreter ends, and
-            # takes this thread's modules away. A traceback would be printed behind the result.
-            if not log.is_frozen:
-                raise
+        while chunk := os.read(fd, _CHUNK_BYTES):
+            log.add(masked.take(chunk))
+        log.add(masked.end())
 
     thread = threading.Thread(target=read, name=f"pump-{fd}", daemon=True)
     thread.start()

@@ -9,6 +9,7 @@ SUCCESS and could not be printed; 128 + n the platform stopped it with signal n.
 import os
 import queue
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -141,6 +142,10 @@ def _print_evidence(own: Own, content: bytes | None, exit: Exit) -> Exit:
     """
     if content is None:
         return exit
+    # Threads may outlive the attempt: the reader of a pipe that a process left behind holds open,
+    # a heartbeat on a mount that hangs. Where one of them fails while the interpreter ends, its
+    # traceback would come after the result, and says nothing of the attempt.
+    threading.excepthook = lambda _failure: None
     try:
         own.stdout.print_evidence(block(content))
     except Exception as error:
