@@ -2,6 +2,9 @@
 // somebody handles a message, visible again where nobody said that it was done, and a dead letter
 // after so many receives. All numbers come from the topology.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { TOUCH_LOOKS, TOUCH_SECONDS } from "../../shared/domain/marker.ts";
+import type { Watch } from "../../shared/domain/messages.ts";
+import { msOf } from "../../shared/domain/time.ts";
 import type { DeadLetter } from "../../shared/ports.ts";
 import {
   FIRST_BY,
@@ -12,8 +15,10 @@ import {
 } from "../../shared/topology.ts";
 import { HOUR, SECOND, type VirtualClock } from "./clock.ts";
 import type { Ended, Fleet } from "./fleet.ts";
+import { parsed } from "./parsed.ts";
 import type { Caller } from "./port-call.ts";
 import type { Random } from "./random.ts";
+import { isReadable } from "./readable.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
 
@@ -139,6 +144,12 @@ export function createSqs(deps: Deps): Sqs {
     const extraMs = random.between(0, isFaulty() ? weather.delayMsMax : SECOND);
     const delayMs = (sending.delaySeconds ?? 0) * SECOND + extraMs;
     arriveIn(delayMs, queue, body, attributes);
+    if (
+      isFaulty() &&
+      random.chance(weather.twinned) &&
+      touchesAt(clock.nowMs() + delayMs, queue, body)
+    )
+      arriveIn(delayMs, queue, body, attributes);
     // A copy of its own, now and then much later: redelivery by SQS, or a sender's retry.
     if (isFaulty() && random.chance(weather.duplicated))
       arriveIn(delayMs + copyDelayMs(), queue, body, attributes);
@@ -266,6 +277,14 @@ export function createSqs(deps: Deps): Sqs {
     sqs.live.delete(message);
     for (const listener of sqs.onGone) listener(message);
   }
+}
+
+/** Whether the look of such a message will touch its marker, as far as the message tells. */
+function touchesAt(nowMs: number, queue: QueueName, body: string): boolean {
+  if (queue !== "watches" || !isReadable(queue, body)) return false;
+  const { touched_at, looks, looks_then = 0 } = parsed<Watch>(body);
+  if (touched_at === undefined) return true;
+  return nowMs - msOf(touched_at) > TOUCH_SECONDS * SECOND || looks - looks_then >= TOUCH_LOOKS;
 }
 
 /** All but the failures that were named; none where the answer is none. */

@@ -19,7 +19,7 @@ import { isReadable } from "./readable.ts";
 import { watchRepetition } from "./repetition.ts";
 import type { Letter, Message } from "./sqs.ts";
 import { watchTraces } from "./traces.ts";
-import { isPatient, type Span } from "./weather.ts";
+import { isPatient, isTwinned, type Span, type Weather } from "./weather.ts";
 import { watchWindows } from "./windows.ts";
 
 /**
@@ -27,7 +27,7 @@ import { watchWindows } from "./windows.ts";
  * touches of the marker, ten minutes apart, each may be sent twice. While facts cannot be read, no
  * watch can know that it is outnumbered.
  */
-const LIVE_WATCHES_MAX = { usually: 60, afterBlackout: 200 } as const;
+const LIVE_WATCHES_MAX = { usually: 60, afterBlackout: 200, ofTwins: 20 } as const;
 const WATCHES_MAX = { usually: 1_500, withOutages: 8_000 } as const;
 
 export function watchWaste(deps: LivenessDeps): void {
@@ -111,7 +111,7 @@ function countWatches(deps: LivenessDeps): void {
     const isTroubled = (files ?? writes ?? jobs) !== undefined;
     const mostEver = WATCHES_MAX[isTroubled ? "withOutages" : "usually"];
     // All that waited for days comes back in the same minutes.
-    const mostNow = LIVE_WATCHES_MAX[weather.blackout === undefined ? "usually" : "afterBlackout"];
+    const mostNow = LIVE_WATCHES_MAX[kindOfWaste(weather)];
     if (liveNow > mostNow || allNow > mostEver)
       violate("watches multiply", `${key}: ${liveNow} at once, ${allNow} in all`);
   });
@@ -120,6 +120,12 @@ function countWatches(deps: LivenessDeps): void {
     if (key !== undefined) add(live, key, -1);
   });
 }
+
+/** Where nothing but copies come, a few pairs live at once: the older ends as soon as it looks. */
+const kindOfWaste = (weather: Weather): keyof typeof LIVE_WATCHES_MAX => {
+  if (isTwinned(weather)) return "ofTwins";
+  return weather.blackout === undefined ? "usually" : "afterBlackout";
+};
 
 const isWithinOrAfter = (span: Span | undefined, afterMs: number, nowMs: number): boolean =>
   span !== undefined && nowMs > span.fromMs && nowMs < span.toMs + afterMs;

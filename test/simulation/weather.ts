@@ -44,6 +44,8 @@ export type Weather = {
   readonly surprise: number;
   /** Of a message. */
   readonly duplicated: number;
+  /** Of a watch whose look touches its marker: a copy at the same moment, where copies hurt most. */
+  readonly twinned: number;
   readonly lost: number;
   /** Of a scheduled start: it comes twice. */
   readonly startsTwice: number;
@@ -103,6 +105,7 @@ export const calm: Weather = {
   slow: 0,
   surprise: 0,
   duplicated: 0,
+  twinned: 0,
   lost: 0,
   startsTwice: 0,
   undeleted: 0,
@@ -180,12 +183,17 @@ export const isPatient = (weather: Weather): boolean =>
   weather.killed + weather.surprise + weather.slow + weather.landsLate + weather.undeleted === 0 &&
   weather.outages.sqs === undefined;
 
+/** Nothing but copies: whatever multiplies, multiplies by them alone. */
+const twins = { ...calm, isFaulty: true, twinned: 1 } as const;
+export const isTwinned = ({ twinned }: Weather): boolean => twinned > 0;
+
 export function drawWeather(random: Random): Weather {
   const upTo = (most: number, share = 0.8): number =>
     random.chance(share) ? random.next() * most : 0;
   // Mostly as dense as possible, now and then for hours.
   const activeMs = Math.round((1 + 4 * random.next() ** 2) * HOUR);
   const faultsEndMs = START + activeMs;
+  if (random.chance(0.03)) return { ...twins, activeMs, faultsEndMs };
   // Nothing but outages and answers such as 503: then waiting must be enough, and no message may
   // die.
   if (random.chance(0.12))
@@ -206,6 +214,7 @@ export function drawWeather(random: Random): Weather {
     slow: upTo(0.05),
     surprise: upTo(0.4),
     duplicated: upTo(0.08),
+    twinned: 0,
     lost: upTo(0.03, 0.5),
     startsTwice: random.pick([0, 0.2, 0.2, 0.3, 1]),
     undeleted: upTo(0.03),
@@ -298,7 +307,7 @@ export function weatherLines(weather: Weather): readonly string[] {
   const { blackout } = weather;
   return [
     `calls     fail before ${percent(weather.failsBefore)}, fail after ${percent(weather.failsAfter)}, land late ${percent(weather.landsLate)}, are killed ${percent(weather.killed)}, are slow ${percent(weather.slow)}; ${percent(weather.surprise)} of the failures are surprises`,
-    `messages  twice ${percent(weather.duplicated)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
+    `messages  twice ${percent(weather.duplicated)}, twice when they touch ${percent(weather.twinned)}, lost ${percent(weather.lost)}, handled but not deleted ${percent(weather.undeleted)}, late by up to ${seconds(weather.delayMsMax)}, held back for batches up to ${seconds(weather.holdMsMax)}`,
     `listings  lag up to ${seconds(weather.lagMsMax)}, of runs up to ${seconds(weather.runsLagMsMax)}`,
     `clocks    are off by up to ${seconds(weather.skewMsMax)}, Databricks' own by ${seconds(weather.runsSkewMs)}`,
     `outages   ${outages.length > 0 ? outages.join(", ") : "none"}`,

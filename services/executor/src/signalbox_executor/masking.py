@@ -8,7 +8,8 @@ enciphered: who may read a secret can tell it. This keeps accidents out of logs,
 import base64
 import json
 import urllib.parse
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, AnyStr
 
 MASK = "[REDACTED]"
 VALUE_CHARS_MIN = 6
@@ -23,21 +24,23 @@ class Masking:
 
     def __init__(self) -> None:
         self._texts: list[str] = []
-        self._bytes: list[bytes] = []
+        self.forms: list[bytes] = []
 
     def hide(self, value: str) -> None:
         """From now on this value is masked, if it is long enough."""
         if len(value) < VALUE_CHARS_MIN:
             return
         forms = {form for form in _forms(value) if len(form) >= VALUE_CHARS_MIN}
-        # The longest first: one may be part of another.
-        self._texts = sorted({*self._texts, *forms}, key=len, reverse=True)
-        self._bytes = [form.encode("utf-8", "replace") for form in self._texts]
+        self._texts = [*{*self._texts, *forms}]
+        self.forms = [form.encode("utf-8", "replace") for form in self._texts]
 
     def text(self, text: str) -> str:
-        for form in self._texts:
-            text = text.replace(form, MASK)
-        return text
+        spans = _covered(text, self._texts)
+        if not spans:
+            return text
+        ends = [0, *(end for _, end in spans)]
+        starts = [*(start for start, _ in spans), len(text)]
+        return MASK.join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
     def json(self, value: Any) -> Any:
         """The same JSON, with each text in it masked, names included."""
@@ -51,21 +54,65 @@ class Masking:
             return {self.text(name): self.json(each) for name, each in value.items()}
         return value
 
-    def split(self, data: bytes) -> tuple[bytes, bytes]:
-        """What may be shown of a stream's next bytes, masked, and what must wait for more: its end
-        may be the beginning of a secret.
+
+class MaskedStream:
+    """Masks a stream that comes in pieces, as if it came whole: it holds back what may be the
+    beginning of a value.
+    """
+
+    def __init__(self, masking: Masking) -> None:
+        self._masking = masking
+        self._held = b""
+        self._masked = 0
+        """The mask of so many of the held bytes was shown already."""
+
+    def take(self, chunk: bytes) -> bytes:
+        data = self._held + chunk
+        begun = max((_begun(data, form) for form in self._masking.forms), default=0)
+        return self._show(data, len(data) - begun)
+
+    def end(self) -> bytes:
+        """What was held: no more comes."""
+        return self._show(self._held, len(self._held))
+
+    def _show(self, data: bytes, until: int) -> bytes:
+        """What begins before `until`. A whole value goes at once, to its end: where a value overlaps
+        itself, the stream would be held for ever otherwise.
         """
-        if not self._bytes:
-            return data, b""
-        cut = len(data) - max(_begun(data, form) for form in self._bytes)
-        # What is whole already goes at once, and no longer value begins where it does.
-        cut = max([cut, *(_end_across(data, form, cut) for form in self._bytes)])
-        shown = data[:cut]
-        # Looked for one by one: an artifact may print gigabytes, and this costs little where
-        # nothing is found.
-        for form in self._bytes:
-            shown = shown.replace(form, _MASK_BYTES)
-        return shown, data[cut:]
+        shown, at = b"", self._masked
+        for start, end in _covered(data, self._masking.forms, self._masked):
+            if start >= until:
+                break
+            if start >= self._masked:
+                shown += data[at:start] + _MASK_BYTES
+            at = end
+        shown += data[at:until]
+        self._held, self._masked = data[until:], max(0, at - until)
+        return shown
+
+
+def _covered(
+    data: AnyStr, forms: list[AnyStr], masked: int = 0
+) -> list[tuple[int, int]]:
+    """Where values stand, from and to, in their order; those that overlap as one. Looked for one by
+    one: an artifact may print gigabytes, and this costs little where nothing is found.
+    """
+    spans = [(0, masked)] if masked else []
+    spans += sorted(span for form in forms for span in _places(data, form))
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _places(data: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
+    at = data.find(form)
+    while at != -1:
+        yield at, at + len(form)
+        at = data.find(form, at + 1)
 
 
 def _begun(data: bytes, form: bytes) -> int:
@@ -76,31 +123,6 @@ def _begun(data: bytes, form: bytes) -> int:
             return len(data) - at
         at = data.find(form[:1], at + 1)
     return 0
-
-
-def _end_across(data: bytes, form: bytes, cut: int) -> int:
-    """Where a whole one ends that begins before the cut and ends after it; else the cut."""
-    at = data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
-    return cut if at == -1 else at + len(form)
-
-
-class MaskedStream:
-    """Masks a stream that comes in pieces."""
-
-    def __init__(self, masking: Masking) -> None:
-        self._masking = masking
-        self._held = b""
-
-    def take(self, chunk: bytes) -> bytes:
-        shown, self._held = self._masking.split(self._held + chunk)
-        return shown
-
-    def end(self) -> bytes:
-        """What was held: whole values in it are masked, and no more comes."""
-        held, self._held = self._held, b""
-        return self._masking.text(held.decode("utf-8", "surrogateescape")).encode(
-            "utf-8", "surrogateescape"
-        )
 
 
 def _forms(value: str) -> set[str]:
