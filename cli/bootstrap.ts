@@ -28,7 +28,7 @@ export type BootstrapOptions = {
   readonly onCall?: string | undefined;
   /** The volumes' names. Default: the usual ones. */
   readonly volumes?: VolumeNames;
-  /** Who writes which scratchpad. Default: every executor the stage's. */
+  /** The principal that writes each scratchpad. Default: all executors write the stage's. */
   readonly scratchpads?: readonly Scratchpad[];
   /** A UUID for the plane, used if the facts volume belongs to nobody yet. */
   readonly planeId: string;

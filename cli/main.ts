@@ -14,7 +14,7 @@ import type { ExitCode, Interrupts, Io } from "./usage.ts";
 // CDK and the aws command line accept either name, AWS's SDK only the first.
 const { AWS_DEFAULT_REGION } = process.env;
 if (AWS_DEFAULT_REGION !== undefined) process.env["AWS_REGION"] ??= AWS_DEFAULT_REGION;
-// Whoever reads our output may have enough: `signalbox runs | head`.
+// The reader may close our output early: `signalbox runs | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

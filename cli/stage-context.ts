@@ -274,7 +274,7 @@ export const isMissingQueue = (error: unknown): boolean =>
   error.cause instanceof Error &&
   /QueueDoesNotExist|NonExistentQueue|AccessDenied/.test(error.cause.name);
 
-/** What is probably wrong, by the kind of answer. */
+/** The probable cause and its remedy, by the kind of answer. */
 function remedyOf(error: unknown, { local }: StageInUse): string {
   if (local !== undefined) return `the plane in ${local.folder} has no such queue, or is over`;
   const name = error instanceof Error ? error.name : "";

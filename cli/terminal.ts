@@ -3,7 +3,7 @@
 import { styleText } from "node:util";
 import { oneLine, REASON_CHARS_MAX } from "../shared/domain/text.ts";
 
-/** What a word means to its reader; shown as a colour where there are colours. */
+/** The meaning of a word to its reader; a colour where the terminal has colours. */
 export type Tone = "good" | "bad" | "warn" | "dim" | "strong";
 
 const styles = {

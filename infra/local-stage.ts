@@ -23,17 +23,17 @@ const LocalStageFile = z.strictObject({
   started_at: Instant,
   /** The absolute path of its workloads. */
   workloads: z.string().min(1),
-  /** What a stage file holds. */
+  /** The content of a stage file. */
   stage: StageFile,
   /**
-   * What the tools of AWS and Databricks read from the environment: AWS_ENDPOINT_URL_SQS (or
+   * The variables that the tools of AWS and Databricks read: AWS_ENDPOINT_URL_SQS (or
    * AWS_ENDPOINT_URL), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, DATABRICKS_CLIENT_ID,
    * DATABRICKS_CLIENT_SECRET, SIGNALBOX_CA_FILE, …
    */
   environment: z.record(z.string(), z.string()),
 });
 
-/** What a plane says of itself, before it is checked. */
+/** A plane's description of itself, before it is checked. */
 export type LocalStageGiven = z.input<typeof LocalStageFile>;
 
 /**

@@ -65,7 +65,7 @@ export const usualScratchpad = ({ databricks }: Pick<Stage, "databricks">): Scra
 });
 
 /**
- * Who writes which scratchpad: the stage's principal the stage's, and each workload's principal the
+ * The principal that writes each scratchpad: the stage's principal the stage's, each workload's the
  * one that its recipe names.
  */
 export const scratchpadsOf = (

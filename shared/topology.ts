@@ -132,7 +132,7 @@ export const SENT_BY = "sent_by";
  */
 export const FIRST_BY = "first_by";
 /**
- * What a letter of ours says of itself, and no message does: how it is known, whoever moves it
+ * The attributes that mark a dead letter of ours, and no message: how it is known, whoever moves it
  * back.
  */
 export const ERROR_NAME = "error_name";

@@ -230,7 +230,7 @@ const discard = (io: Io) =>
       io.exit(endOf(discarded.visited, acts && discarded.staying > 0 ? 1 : 0, io));
     });
 
-/** What is to be said at the end, and the exit code. */
+/** The closing lines, and the exit code. */
 function endOf({ fitting, ended, inOthersHands }: Visited, code: ExitCode, io: Io): ExitCode {
   if (inOthersHands > 0)
     io.complain(

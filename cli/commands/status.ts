@@ -48,7 +48,7 @@ export const status: CommandOf = (io) =>
       else printStory(story, job, progress, io);
     });
 
-/** What Databricks says now of the run's last attempt, while it is not decided. */
+/** The state that Databricks shows now of the run's last attempt, while it is not decided. */
 type Job = { readonly state: string; readonly url: string } | undefined;
 
 function jsonOf(story: RunStory, job: Job) {

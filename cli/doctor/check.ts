@@ -19,7 +19,7 @@ export type Finding =
       readonly remedy: string;
     };
 
-/** What the checks on the Databricks side need. */
+/** Everything that the checks on the Databricks side need. */
 export type WorkspaceCheckOptions = {
   readonly stage: Stage;
   readonly client: WorkspaceClient;
@@ -34,7 +34,7 @@ export type WorkspaceCheckOptions = {
   readonly asOnCall?: boolean;
   /** The application ids of all executors: the stage's, and those of recipes. */
   readonly executors: readonly string[];
-  /** Who writes which scratchpad. */
+  /** The principal that writes each scratchpad. */
   readonly scratchpads: readonly Scratchpad[];
   /** Whether a sleeping warehouse is woken up, which costs money. */
   readonly withWarehouse: boolean;
@@ -128,7 +128,7 @@ const WAIT =
   "Databricks itself is in trouble or too busy (https://status.databricks.com), and nothing of the stage need be wrong: look again when it answers";
 
 /**
- * What brings back what somebody changed by hand. A deploy without that flag compares templates
+ * The flag that reverts changes made by hand. A deploy without it compares templates
  * alone: it finds no changes, and changes nothing.
  */
 export const restoring = ({ stack }: Pick<Stage, "stack">): string =>

@@ -13,7 +13,7 @@ const deployOf = ({ stack }: Stage): string => `npx cdk deploy ${stack}`;
 export type FunctionFacts = {
   readonly recursiveLoop: string | undefined;
   readonly runtime: string | undefined;
-  /** What Lambda calls: a file of the code, and a name in it. */
+  /** The entry point that Lambda calls: a file of the code, and a name in it. */
   readonly handler: string | undefined;
   /** `Failed` if Lambda could not start it (because a subnet is gone, for instance). */
   readonly state: string | undefined;

@@ -21,7 +21,7 @@ export type RunSeen = {
   readonly output: OutputSeen;
 };
 
-/** What executors were allowed with the controllers' run; undefined if nobody could try. */
+/** The executors' permitted calls on the controllers' run; undefined if none could be tried. */
 export type ExecutorsSeen = {
   readonly view: Asked;
   readonly output: Asked;

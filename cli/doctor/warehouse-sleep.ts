@@ -11,7 +11,7 @@ const Warehouse = z.object({
 });
 type Warehouse = z.infer<typeof Warehouse>;
 
-/** What starting and writing the records of a window take beside the auto-stop (assumed). */
+/** The minutes for starting and for writing a window's records, beside the auto-stop (assumed). */
 const WORK_MINUTES = 1 / 3;
 /** Of a run without a window: its end always, its beginning mostly. */
 const RECORDS_PER_RUN = 1.25;

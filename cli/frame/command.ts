@@ -6,9 +6,9 @@ export type Help = {
   readonly summary: string;
   /** More, below the summary. */
   readonly more?: string;
-  /** What one types after `signalbox`, and what for. */
+  /** Lines to type after `signalbox`, each with its purpose. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** What the exit codes mean beside 0, 1 and 2. */
+  /** The meaning of exit codes other than 0, 1 and 2. */
   readonly exits?: string;
 };
 

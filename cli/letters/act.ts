@@ -44,7 +44,7 @@ export async function replayTen(
     "replay",
     sent.map(({ letter, send }) => ({
       letter,
-      // What a person changed is kept beside what was there before.
+      // The audit keeps a changed body beside the original.
       ...(isChanged(letter, send.body) && { after: send.body }),
     })),
   );

@@ -86,7 +86,7 @@ function dlqsOf(
 }
 
 /**
- * What judges replays. Where the facts cannot be read, messages and recipes judge alone, and that
+ * The judge of replays. Where the facts cannot be read, messages and recipes judge alone, and that
  * is said.
  */
 export async function judgesOf(

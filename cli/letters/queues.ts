@@ -25,7 +25,7 @@ export type DeadLetterQueue = {
   readonly describe: (message: Message) => Description;
 };
 
-/** What a dead letter tells about itself, whichever service put it there. */
+/** The fields of a dead letter, whichever service put it there. */
 export type Description = {
   readonly reason: string;
   readonly errorName: string;

@@ -99,7 +99,7 @@ function add(sums: Map<string, Sum>, { kind: given, cost }: Answer): void {
   sum.seconds = Math.max(sum.seconds, cost?.seconds ?? 0);
 }
 
-/** What it does and costs: `60 start a run, …; 20 have nothing to do; 80 would come back`. */
+/** The effect and the cost: `60 start a run, …; 20 have nothing to do; 80 would come back`. */
 function summaryOf(
   sums: ReadonlyMap<string, Sum>,
   { acts, judges, forces }: Replaying,

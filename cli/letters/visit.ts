@@ -13,7 +13,7 @@ export type Visit = {
   readonly filter: Filter;
   /** At most so many that fit. */
   readonly limit: number;
-  /** What the progress bar says. */
+  /** The text of the progress bar. */
   readonly what: string;
   /**
    * Called with letters of one queue that fit, at most ten, one call after the other. Returns the

@@ -35,7 +35,7 @@ export type ManyOrders<Row> = {
   readonly done: string;
   /** The sentence if nothing fits. */
   readonly none: string;
-  /** What it may cost, in a sentence. */
+  /** The possible cost, in a sentence. */
   readonly cost?: string | undefined;
   readonly yes?: true | undefined;
   /** Orders a second. */

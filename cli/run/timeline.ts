@@ -30,7 +30,7 @@ export function timelineOf(story: RunStory): readonly Moment[] {
     ...story.chapters.flatMap(chapterMoments),
     ...story.attempts.flatMap(attemptMoments),
   ];
-  // What has the same time stays in the order in which one follows from the other.
+  // Moments of the same time stay in the order of cause and effect.
   return moments
     .map((moment, i) => ({ moment, i }))
     .toSorted(

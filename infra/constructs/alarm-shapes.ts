@@ -49,7 +49,7 @@ export const alarmShapes = (props: AlarmsProps): readonly AlarmShape[] => [
   ...loopAlarms(props),
 ];
 
-/** What stops while a queue is stuck. */
+/** The work that stops while a queue is stuck. */
 const waiting: Readonly<Record<QueueName, string>> = {
   tickets: "Upstream systems send tickets and nothing begins.",
   orders: "Nobody can cancel or reopen a run; notes of what people did are late.",

@@ -181,7 +181,7 @@ async function startServices(
   let endpoint = "";
   const sqsService = started.use(createSqs({ file: options.messages, endpoint: () => endpoint }));
   for (const shape of shapes) sqsService.create(shape);
-  // Nobody but the functions receives from these, and those that did are gone.
+  // Only the functions receive from these, and the former functions are gone.
   for (const queue of queueNames) sqsService.store.release(sourceQueueName(stack, queue));
   const secrets = createSecretsManager(options.secrets ?? {});
   // As the example of a rule in the stack: every event, to a queue of its own.

@@ -89,7 +89,7 @@ function checkRoom(folder: string): void {
       `the disk of ${folder} is full (${mib} MiB are free, and a plane needs ${ROOM_MIB_MIN}): make room, or name a folder on another disk with --folder`,
     );
   try {
-    // What statfs promises is not always to be had, and not always by us.
+    // statfs may promise space that this user cannot have.
     writeFileSync(join(folder, PID_FILE), `${process.pid}\n`);
   } catch (error) {
     throw unusable(folder, error);
@@ -101,7 +101,7 @@ const WHY: Readonly<Record<string, string>> = {
   EPERM: "you may not write there",
   EROFS: "that disk is read-only",
   ENOSPC: "that disk is full",
-  // What Node says of a folder that it makes with those above it, on a disk that is read-only.
+  // Node answers ENOENT when it makes a folder and its parents on a read-only disk.
   ENOENT: "it cannot be made there (that disk is read-only, or the path leads nowhere)",
   ENOTDIR: "a part of that path is a file",
   EEXIST: "there is a file of that name",

@@ -1,4 +1,4 @@
-// What a plane that is kept remembers beside its messages, facts and runs: keys and port, so that
+// A kept plane's memory beside its messages, facts and runs: keys and port, so that
 // lines once pasted go on working, and since when its schedules are there.
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ export type Kept = z.infer<typeof Kept>;
 
 const FILE = "kept.json";
 
-/** What cannot be read was never kept: it is no more than convenience. */
+/** An unreadable file counts as absent: it holds conveniences only. */
 export const readKept = (folder: string): Kept => Kept.catch(Kept.parse({})).parse(textOf(folder));
 
 function textOf(folder: string): unknown {

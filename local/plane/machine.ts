@@ -1,4 +1,4 @@
-// What a plane needs of this machine, looked at before anything starts.
+// Checks this machine for all that a plane needs, before anything starts.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";

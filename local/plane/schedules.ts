@@ -37,7 +37,7 @@ export const schedulesOf = (
   ),
 ];
 
-/** What to remember of them: those that were there keep their day. */
+/** The schedules to remember: known ones keep the day when they were first seen. */
 export const keptSchedules = (
   workloads: readonly Workload[],
   kept: Kept["schedules"],

@@ -1,4 +1,4 @@
-// What a deployment sets in the functions' environment, beside what is about AWS. Pure.
+// The variables that a deployment sets for the functions, AWS' own apart. Pure.
 import type { WorkspaceAccess } from "./workspace-access.ts";
 
 export const STACK = "signalbox-local";

@@ -8,7 +8,7 @@ const root = import.meta.dirname;
 const sources = join(root, "src");
 const built = join(root, "dist");
 
-/** What is no TypeScript, and is needed where it is. */
+/** Files that are no TypeScript, and are needed where they are. */
 const ASSETS = [".py", ".sh"];
 
 rmSync(built, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// Whatever was judged, there is a decision: without one the chapter would never end, and nobody
+// Each judgement leads to a decision: without one the chapter would never end, and nobody
 // would hear of it.
 import { PoisonMessageError } from "../../shared/domain/errors.ts";
 import { type DecisionFact, factRef } from "../../shared/domain/facts.ts";

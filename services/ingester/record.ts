@@ -204,7 +204,7 @@ async function projectOutcome(
   const fact = (await deps.facts.read(factRef.outcome(message)))?.fact;
   if (fact === undefined && message.again) return forgotten(deps, message);
   if (fact === undefined) throw nothingToRecord(message);
-  // What our own ingester announced is in no ledger yet. Of every other record the marker tells.
+  // A record that this ingester announced is in no ledger yet. For all others the marker decides.
   const isOpen = message.announced || (await deps.markers.read(fact)) !== undefined;
   if (!isOpen && !message.again) return nothing;
   if (!isOpen) return { rows: noRows, after: () => announce(deps, fact, true) };

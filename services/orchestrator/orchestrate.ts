@@ -313,9 +313,9 @@ const scratchpadVolumeOf = (
     : scratchpadVolume.replace(/[^/]+$/, () => scratchpad);
 
 /**
- * What executed code may read of a ticket. Tickets of before have their code among the facts, which
- * executors read no longer: what is planned of them now, also a retry of months later, gets copies
- * where it may read.
+ * The part of a ticket that executed code may read. Older tickets have their code among the facts,
+ * which executors read no longer: their plans of now, also a retry months later, get copies where
+ * executors may read.
  */
 async function filesOf(
   deps: OrchestrateDeps,

@@ -95,7 +95,7 @@ export async function taken(
   const look = await deps.jobs.get(databricksRunId);
   switch (look.kind) {
     case "gone":
-      // Nobody can make a success of it any more: the judge will find it lost. But not at once,
+      // It cannot become a success any more: the judge will find it lost. But not at once,
       // because a new run may show late.
       return {
         submission: await accepted(deps, attempt, { databricksRunId, runUrl, isAdopted }),

@@ -53,7 +53,7 @@ export const factOf = <K extends FactKind>(ref: FactRef<K>, content: Uint8Array)
   foreign(() => factIn(ref, utf8(whatOf(ref), content)));
 
 /**
- * What lies there and is none of ours, somebody else wrote; what we would write ourselves is our
+ * A foreign text there was written by somebody else; a bad text that we would write is our
  * own fault.
  */
 function foreign<T>(read: () => T): T {

@@ -5,7 +5,7 @@ import { PlatformTroubleError } from "../domain/errors.ts";
 import type { ClockPort } from "../ports.ts";
 
 export type Rate = {
-  /** What an instance begins with. */
+  /** The rate at which an instance begins. */
   readonly perSecond: number;
   readonly leastPerSecond: number;
   readonly mostPerSecond: number;
@@ -13,7 +13,7 @@ export type Rate = {
   readonly burst: number;
   readonly atOnce: number;
   readonly atOnceMost: number;
-  /** What a 429 leaves of rate and calls at once. */
+  /** The share of rate and calls at once that a 429 leaves. */
   readonly keeps: number;
 };
 
@@ -51,7 +51,7 @@ export type Lane = {
 const WAIT_MS_MAX = 20_000;
 /** Calls that were under way when the first was refused are refused, too: that is said once. */
 const REFUSED_ONCE_MS = 1_000;
-/** What rate and calls at once gain in a second: of the most calls a second, and in calls. */
+/** The gain in a second: of the rate, as a share of its most; of the calls at once, in calls. */
 const GROWTH = { perSecond: 0.05, atOnce: 0.5 } as const;
 /** Until the first 429 so many times as much: nobody knows yet what is free. */
 const GROWTH_FIRST = 4;
@@ -151,7 +151,7 @@ export function createLane(rate: Rate, time: ClockPort): Lane {
       }
     },
     refused: (retryAfterSeconds) => {
-      // What the platform asks for holds for all calls of this kind, not for the refused one alone.
+      // The platform's Retry-After holds for all calls of this kind, not for the refused one alone.
       if (retryAfterSeconds !== undefined)
         dueMs = Math.max(dueMs, clock.nowMs() + retryAfterSeconds * 1000);
       perSecond.shrink();
@@ -177,7 +177,7 @@ function createPlaces(bound: ReturnType<typeof createBound>) {
     },
     leave: (): void => {
       taken--;
-      // Whoever goes on takes the place at once, so that no other call can take it in between.
+      // The released call takes its place at once, so that no other call can take it in between.
       while (isFree()) {
         const next = waiting.shift();
         if (next === undefined) return;

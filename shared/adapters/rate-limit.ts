@@ -49,14 +49,14 @@ export const shares = {
 
 /** The calls of one attempt to one API, and a few more. */
 const BURST = 10;
-/** What a 429 leaves of the rate. New work gives way to work that has begun. */
+/** The share of the rate that a 429 leaves. New work gives way to work that has begun. */
 const KEEPS = { tickets: 0.5, others: 0.8 } as const;
 const LEAST_PER_SECOND = { tickets: 0.5, others: 2 } as const;
 /** The calls with which an instance begins to find out how many at once the workspace bears. */
 const AT_ONCE_FIRST = 2;
 
 /**
- * What new tickets leave of the 10,000 runs that a workspace creates within an hour
+ * The runs a second for new tickets, of the 10,000 that a workspace creates within an hour
  * (docs/facts/databricks.md#limits-of-jobs): so many a second are used up in none, and 10,000 that
  * come evenly in one hour go through. The rest is there for turns, which must not wait behind them.
  */
@@ -86,8 +86,8 @@ function whole(kind: RateKind): Rate {
 }
 
 /**
- * What one instance that `trigger` starts begins with, if the function may have `instances` for all
- * its triggers together. It never goes beyond what the whole workspace bears.
+ * The rate at which an instance that `trigger` starts begins, if the function may have `instances`
+ * for all its triggers together. It never goes beyond what the whole workspace bears.
  */
 export function shareOf(service: ServiceName, instances: number, trigger: Trigger): Rates {
   const usual = trigger === "schedule" ? 1 : topology[trigger].concurrencyMax;
@@ -144,7 +144,7 @@ export type RateLimiter = {
 const QUOTA_WAIT_SECONDS = { tickets: 600, others: 20 } as const;
 /** For so long tickets are sent back without a call, and what is freed is there for turns. */
 const CLOSED_MS = 60_000;
-/** Whoever would have to wait longer to create a run is sent back before its first call. */
+/** A message that would wait longer to create a run is sent back before its first call. */
 const DOOR_WAIT_MS_MAX = 10_000;
 
 export function createRateLimiter(rates: Rates, { clock }: ClockPort): RateLimiter {

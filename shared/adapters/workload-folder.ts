@@ -6,7 +6,7 @@ import { CodePath, type Recipe } from "../domain/recipe.ts";
 const IGNORE_FILE = ".signalboxignore";
 /** A plan names at most a hundred files, and each is a request when a ticket is accepted. */
 const FILES_MAX = 100;
-/** What Python, packaging and the workload's own description leave or need beside the code. */
+/** Files of Python, of packaging and of the workload's own description, beside the code. */
 const NEVER = ["recipe.yaml", "ticket*.json", "**/__pycache__/**", "**/*.pyc", "**/*.egg-info/**"];
 
 /**

@@ -21,7 +21,7 @@ export function jsonOf(body: string): unknown {
   return strictJson("the message", body, messageLimits.depthMax);
 }
 
-/** What we have stored ourselves must stay readable, whatever its numbers: `any`. */
+/** `any` is for texts that we have stored ourselves: they must stay readable. */
 type Numbers = "exact" | "any";
 
 /**

@@ -52,7 +52,7 @@ export const REFUSAL_SETTLES_SECONDS = 150;
 export const CLOCKS_DIFFER_SECONDS = 300;
 
 /**
- * Whoever floods the workspace with runs can keep a search for one from ever ending: after so long
+ * A flood of runs can keep a search for one from ever ending: after so long
  * it is given up, and said. Longer than floods by mistake last, shorter than messages live.
  */
 export const SEARCH_SECONDS_MAX = 6 * 3600;

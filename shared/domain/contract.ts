@@ -85,7 +85,7 @@ export const SecretAddress = z.strictObject({
 });
 export type SecretAddress = z.infer<typeof SecretAddress>;
 
-/** What Python runs: a module, or a function of it after a colon. */
+/** The code that Python runs: a module, or a function of it after a colon. */
 export const CodeReference = z
   .string()
   .max(255)
@@ -187,7 +187,7 @@ export const ExecutorManifest = z.strictObject({
   files: z.array(PlannedFile).min(1).max(100),
   /** The file that is run. */
   entry: z.string(),
-  /** What of the files is run, where it is not the entry's text itself. */
+  /** The part of the files that is run, where it is not the entry's text itself. */
   run: CodeReference.optional(),
   /** Folders that go on sys.path, in order. */
   code_paths: z.array(VolumePath).max(10),
@@ -247,7 +247,7 @@ export const Result = z.strictObject({
   duration_seconds: z.number().min(0),
   error: ResultError.nullable(),
   ...measures,
-  /** What others scored in this attempt, by their names; null: the code says that there is none. */
+  /** The scores of others in this attempt, by name; null: the code says that there is none. */
   baselines: z.record(BaselineName, z.strictObject(measures).nullable()).optional(),
   produced_artifacts: z
     .array(z.strictObject({ path: VolumePath, sha256: Sha256, bytes: z.int().min(0) }))

@@ -25,7 +25,7 @@ export const OutcomeEvent = z.strictObject({
   iter_n: Count,
   attempt: Count,
   metrics: z.record(z.string(), z.number()),
-  /** What the gate read of the last attempt, condition by condition; absent if it was not asked. */
+  /** The gate's reading of the last attempt, condition by condition; absent if it was not asked. */
   gate: GateOutcome.optional(),
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),

@@ -18,7 +18,7 @@ export type Evidence =
    */
   | { readonly kind: "broken"; readonly reason: string };
 
-/** What Databricks shows of a run's output. */
+/** The output of a run, as Databricks shows it. */
 export type ShownOutput = {
   readonly logs: string;
   /** Only its end is shown. */

@@ -318,7 +318,7 @@ export const OutcomeFact = z.strictObject({
   outcome: Outcome,
   reason,
   metrics: z.record(z.string(), z.number()),
-  /** What the gate of the last attempt read; absent if it was not asked, and in older facts. */
+  /** The gate's reading of the last attempt; absent if it was not asked, and in older facts. */
   gate: GateOutcome.optional(),
   run_url: z.string().nullable(),
   result_path: z.string().nullable(),

@@ -1,4 +1,4 @@
-// What a gate answered, in the form in which decisions, outcomes and events keep it.
+// A gate's answer, in the form in which decisions, outcomes and events keep it.
 import * as z from "zod";
 
 /** One condition: what was read, and what it was held against. */
@@ -10,7 +10,7 @@ const GateCheck = z.strictObject({
   op: z.string(),
   /** The number that it had to reach; null: nothing could have been good enough. */
   bound: z.number().nullable(),
-  /** What it had to be better than, and its value; null: none that can be trusted. */
+  /** The baseline that it had to beat, and its value; null: none that can be trusted. */
   baseline: z.strictObject({ name: z.string(), value: z.number().nullable() }).optional(),
   /** How many samples it was measured on, where the code says it. */
   samples: z.int().optional(),

@@ -114,7 +114,7 @@ const samplesIn = ({ samples }: Condition, found: Found): string =>
     ? ""
     : ` of ${found.samples ?? "an unknown number of"} samples`;
 
-/** What is asked of the metric, without its name. */
+/** The condition as words, without the metric's name. */
 function demandOf({ op, value, baseline, margin = 0, samples }: Condition): string {
   const ahead = isLowBetter(op) ? -margin : margin;
   const distance = margin === 0 ? "" : ` ${ahead < 0 ? "-" : "+"} ${Math.abs(ahead)}`;

@@ -1,14 +1,14 @@
 // Reads one metric out of what an attempt measured, as little trusting as a gate must be.
 import { oneLine } from "./text.ts";
 
-/** What was measured of one version. */
+/** The measures of one version. */
 export type Measures = {
   readonly metrics: Readonly<Record<string, number>>;
   readonly failed_metrics?: Readonly<Record<string, string>> | undefined;
   readonly samples?: Readonly<Record<string, number>> | undefined;
 };
 
-/** What an attempt measured: its own version, and others beside it. A result is one. */
+/** An attempt's measures: of its own version, and of others beside it. A result is one. */
 export type Measured = Measures & {
   /** By the baseline's name; null: the code says that there is no such version yet. */
   readonly baselines?: Readonly<Record<string, Measures | null>> | undefined;
@@ -49,7 +49,7 @@ export function readMetric(names: readonly [string, ...string[]], measures: Meas
 const missing = ([, ...others]: readonly string[]): string =>
   ["is missing", ...others.map((other) => `and so is ${other}`)].join(", ");
 
-/** What cannot be read, with the reason as words. */
+/** A metric that cannot be read, with the reason as words. */
 export const untrusted = (name: string, words: string): Found => ({
   ...{ name, value: null, samples: undefined, words },
 });

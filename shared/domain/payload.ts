@@ -49,7 +49,7 @@ export type SubmitPlan = {
 
 const TASK_KEY = "main";
 /**
- * What the platform puts in place of these is the run's own id in Databricks: the executor's second
+ * The platform puts the run's own id in Databricks in place of these: the executor's second
  * to fourth parameter.
  */
 const OWN_IDS = ["{{job.id}}", "{{job.run_id}}", "{{task.run_id}}"] as const;

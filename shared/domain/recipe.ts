@@ -86,7 +86,7 @@ const Planner = z
      */
     artifact: CodePath,
     /**
-     * What is run, where it is not the file itself: a module (`package.module`, as `python -m`
+     * The code to run, where it is not the file itself: a module (`package.module`, as `python -m`
      * does) or a function of it (`package.module:main`, as an entry point of a wheel names it).
      */
     run: CodeReference.optional(),
@@ -179,7 +179,7 @@ export const Recipe = z.strictObject({
     })
     .optional(),
   limits: Limits,
-  /** What the executed code may ask for by `context.secret("key")`, or finds in its environment. */
+  /** The secrets that code may ask for by `context.secret("key")`, or finds in its environment. */
   secrets: Secrets.optional(),
   /** Tables that the artifact may report as written. */
   writes: z.array(z.string()).default([]),

@@ -135,7 +135,7 @@ function judgeResult({ result, nowMs, settleMs }: Evidence, run: DatabricksRun):
 }
 
 /**
- * What a verdict leaves of the result that it was given on. A result that says SUCCESS is no
+ * The result, as far as the verdict leaves it. A result that says SUCCESS is no
  * witness of a run that did not succeed: an executor that printed it would have ended well, so
  * somebody else may have.
  */

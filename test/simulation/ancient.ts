@@ -43,7 +43,7 @@ export type Ancient = {
    * above that.
    */
   readonly folder: string;
-  /** What the ledger has of it, which nobody may touch. */
+  /** Its rows in the ledger, which nobody may touch. */
   readonly rows: ReadonlyMap<string, string>;
   /** As its sender may send it again. */
   readonly ticket: object;

@@ -1,4 +1,4 @@
-// What upstream systems hear, and what the books say: the same as the facts, in the right order,
+// Events and ledger say the same as the facts, in the right order,
 // and never too early.
 import { type DecisionFact, factRef, type OutcomeFact } from "../../shared/domain/facts.ts";
 import { HOUR, MINUTE } from "./clock.ts";

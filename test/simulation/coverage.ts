@@ -36,12 +36,12 @@ type Names<P, Wanted> = {
       }[keyof P[K] & string];
 }[keyof P & string];
 
-/** What goes over a wire, except time. */
+/** The methods that go over a wire, except time. */
 export type PortMethod = Exclude<
   Names<Ports, (...args: never[]) => Promise<unknown>>,
   keyof typeof spared
 >;
-/** What can be down for hours, all of it at once. */
+/** The systems that can be down for hours, all of it at once. */
 export type System = "files" | "jobs" | "sqs" | "sql" | "bus";
 
 /** Methods that the simulation replaces and does not break, each with the reason. */

@@ -24,7 +24,7 @@ import type { Secrets } from "./secrets.ts";
 import type { Trace } from "./trace.ts";
 import type { Weather } from "./weather.ts";
 
-/** What somebody else submits. */
+/** A run that somebody else submits. */
 type Foreign = {
   readonly owner: Exclude<Owner, "us">;
   readonly creator: string | undefined;
@@ -346,7 +346,7 @@ function denied(run: Run): void {
   run.endings.splice(-1, 1, "task_failed");
 }
 
-/** What the executor has printed by now. */
+/** The executor's output by now. */
 function printedBy({ files, clock }: Deps, run: Run): Uint8Array | undefined {
   const { result } = run;
   if (result === undefined || clock.nowMs() < result.fromMs) return undefined;
@@ -357,7 +357,7 @@ function printedBy({ files, clock }: Deps, run: Run): Uint8Array | undefined {
 export const resultPath = ({ manifest }: Manifested): string =>
   `${manifest.scratchpad}/result.json`;
 
-/** What a run of ours, or one that says so, was told to do. */
+/** The manifest of a run of ours, or of one that says so. */
 export function manifestedOf(files: Files, run: Run): Manifested | undefined {
   if (run.owner === "twin" || run.owner === "before") return undefined;
   const entry = files.get(factRef.manifest(run.key));

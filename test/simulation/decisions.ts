@@ -63,7 +63,7 @@ function checkDecision(deps: SafetyDeps, { fact, sinceMs }: FactEntry<"decision"
   checkSaid(deps, fact, manifest, run);
 }
 
-/** What may follow; more than one where nobody can know which result the judge has read. */
+/** The decisions that may follow; several where the result that the judge read is unknown. */
 function allowedNext(fact: DecisionFact, manifest: Manifest, run: Run | undefined): Next[] {
   const outcome = (is: Extract<Next, { kind: "outcome" }>["outcome"]): Next => ({
     kind: "outcome",

@@ -1,4 +1,4 @@
-// What is to wait waits: whoever asks again at once asks a platform that is out of order, or too
+// Messages that are to wait do wait: an early one asks a platform that is out of order, or too
 // early.
 import { type AttemptKey, factRef, isRefused } from "../../shared/domain/facts.ts";
 import type { AskedBy } from "../../shared/domain/messages.ts";

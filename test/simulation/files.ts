@@ -57,7 +57,7 @@ export type Files = {
   /** Other volumes: what lies at a path, as it is at that moment. */
   readonly volumes: Map<string, () => Uint8Array | undefined>;
   readonly readVolume: (path: string, bytesMax: number) => VolumeFile;
-  /** What lies in a folder, and what was removed from it a moment ago. */
+  /** The entries of a folder, and those removed from it a moment ago. */
   readonly list: (folder: string) => readonly FolderEntry[];
   readonly isEmpty: (folder: string) => boolean;
   readonly remove: (path: string) => void;
@@ -146,7 +146,7 @@ export function createFiles(deps: Deps): Files {
 
 /** Paths are relative to the plans volume. */
 type Plans = Pick<Files, "list" | "isEmpty" | "remove" | "onRemoved"> & {
-  /** What lies at a path stays as it is. */
+  /** A file at the path stays as it is. */
   readonly put: (path: string, content: Uint8Array) => void;
   readonly get: (path: string) => Uint8Array | undefined;
   readonly all: () => Iterable<readonly [path: string, content: Uint8Array]>;

@@ -1,4 +1,4 @@
-// Who makes up messages, edits them, or sends again what was sent long ago.
+// People who make up messages, edit them, or send old ones again.
 import { type AskedBy, endedOf, recordOf, turnOf, watchOf } from "../../shared/domain/messages.ts";
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";

@@ -1,4 +1,4 @@
-/** Nobody changes a fact, not even in memory. */
+/** Freezes a fact: it may not change, not even in memory. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);

@@ -1,4 +1,4 @@
-// What the checks of a whole world look at, while it lives and when it has come to rest.
+// The parts of a world that its checks look at, while it lives and when it has come to rest.
 import type { Ancient } from "./ancient.ts";
 import type { People } from "./outside.ts";
 import type { SafetyDeps } from "./view.ts";

@@ -1,6 +1,6 @@
-// Who may order what, and in whose name: by SQS' word about the sender, whatever a body or an
-// attribute says. Nothing is stopped or reopened that does not exist, and an order does not lie in
-// wait.
+// Checks who may order what, and in whose name: by SQS' word about the sender, whatever a body or
+// an attribute says. Nothing is stopped or reopened that does not exist, and an order does not lie
+// in wait.
 import {
   factRef,
   type RetryFact,

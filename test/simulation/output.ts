@@ -1,4 +1,4 @@
-// What a run has printed: the executor's block, whole or not, and whatever executed code would like
+// A run's printed output: the executor's block, whole or not, and whatever executed code would like
 // to be taken for it. A forged block alone, in output that is whole, beside the run's SUCCESS, is
 // not drawn: an executor that could not print its own exits with an error, and the run has failed.
 import { deflateSync } from "node:zlib";

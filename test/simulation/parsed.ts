@@ -1,4 +1,4 @@
-// What a message says. Many checks look at the same one, one after the other.
+// Parses a message. Many checks look at the same one, one after the other.
 let last: { readonly body: string; readonly value: unknown } = { body: "null", value: null };
 
 /** What a body says; of the same body twice in a row, the same value. Nobody changes it. */

@@ -1,4 +1,4 @@
-// What tickets, retries, stops and plans must say, worked out from what people sent and from the
+// The expected tickets, retries, stops and plans, worked out from people's messages and from the
 // facts before them, and not by the code that wrote them: a loop that is safe may still do
 // something else than it was asked for.
 import {

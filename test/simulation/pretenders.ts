@@ -1,4 +1,4 @@
-// Who orders by the wrong queue, in the name of somebody else, or too early; and what one of our
+// People who order by the wrong queue, in a false name, or too early; and messages that one of our
 // own functions had waiting on the queue of tickets when orders moved to a queue of their own.
 import { isoOf } from "../../shared/domain/time.ts";
 import type { QueueName } from "../../shared/topology.ts";

@@ -1,4 +1,4 @@
-// What is done again although it is there: all of it is harmless, and none of it is needed.
+// Finds work done again although its result is there: all of it is harmless, none is needed.
 import {
   type ChapterKey,
   type DecisionFact,

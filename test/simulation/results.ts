@@ -1,4 +1,4 @@
-// What executed code leaves as its result, printed and as result.json: mostly the truth, and
+// Results of executed code, printed and as result.json: mostly the truth, and
 // everything else that untrusted code, a torn write or a mix-up of folders can leave. Whatever is
 // no result of this attempt carries a mark, so that the world notices where it was believed.
 import { resultLimits } from "../../shared/domain/contract.ts";

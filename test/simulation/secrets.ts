@@ -1,4 +1,4 @@
-// What must never leave the facts volume: the seeds of tickets. And what leaves by one request
+// Seeds of tickets must never leave the facts volume. And the tokens leave by one request
 // alone: the tokens that are made of them.
 import { sha256Of } from "./digest.ts";
 

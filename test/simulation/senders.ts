@@ -1,5 +1,6 @@
-// Who sends messages, as SQS names them: `AIDA…` of a user, `AROA…:<session name>` of a role. The
-// name after the colon is its taker's choice, so it is made to look like one of ours now and then.
+// The senders of messages, as SQS names them: `AIDA…` of a user, `AROA…:<session name>` of a role.
+// The name after the colon is its taker's choice, so it is made to look like one of ours now and
+// then.
 import type { ServiceName } from "../../shared/topology.ts";
 import type { Environment } from "./environment.ts";
 

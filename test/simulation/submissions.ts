@@ -1,4 +1,4 @@
-// What is submitted, and what the submission then says of it: the reviewed recipe's power, the
+// A submission, and its fact: the reviewed recipe's power, the
 // ticket's limits, and nothing else.
 import { createHmac } from "node:crypto";
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";

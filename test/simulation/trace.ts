@@ -1,4 +1,4 @@
-// What happened, twice: as a number that two equal histories share, and as lines for people who ask
+// The history, twice: as a number that two equal histories share, and as lines for people who ask
 // for them.
 import { START, type VirtualClock } from "./clock.ts";
 import { sha256Of } from "./digest.ts";

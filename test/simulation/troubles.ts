@@ -1,5 +1,5 @@
-// What is not waited for: a schedule that finds the platform out of order three times in a row
-// leaves it alone until its next tick, and a run under our token that we may not see is refused
+// Cases that are not waited for: a schedule that finds the platform out of order three times in a
+// row leaves it alone until its next tick, and a run under our token that we may not see is refused
 // once permissions cannot show late any more.
 import { PlatformTroubleError } from "../../shared/domain/errors.ts";
 import { factRef, isStopped, type Manifest } from "../../shared/domain/facts.ts";

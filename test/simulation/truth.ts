@@ -1,4 +1,4 @@
-// What may truly be said of an attempt. The judge sees words and files; this sees how the run was
+// The truth about an attempt. The judge sees words and files; this sees how the run was
 // meant to end.
 import type { ExecutorManifest } from "../../shared/domain/contract.ts";
 import { isRefused, type Manifest, type Submission, Verdict } from "../../shared/domain/facts.ts";

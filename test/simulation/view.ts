@@ -1,4 +1,4 @@
-// What the checks look at, and the questions that several of them ask of it.
+// The world as the checks see it, and the questions that several of them ask of it.
 import {
   type AttemptKey,
   type ChapterKey,

@@ -1,4 +1,4 @@
-// What is not unsafe, and yet wrong: healthy messages among the dead letters, watches that
+// Safe and yet wrong: healthy messages among the dead letters, watches that
 // multiply, more calls than the design allows. Retries and the sweep hide such faults from
 // everybody who looks only at the outcome.
 

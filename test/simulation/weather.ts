@@ -1,4 +1,4 @@
-// What goes wrong in a world: drawn from its seed before anything happens, and printed first,
+// The faults of a world: drawn from its seed before anything happens, and printed first,
 // because an invisible fault makes a failure unreadable. Each knob is off in some worlds (swarm
 // testing), so that no fault hides another.
 import { CLOCKS_DIFFER_SECONDS } from "../../shared/domain/cadence.ts";
@@ -44,7 +44,9 @@ export type Weather = {
   readonly surprise: number;
   /** Of a message. */
   readonly duplicated: number;
-  /** Of a watch whose look touches its marker: a copy at the same moment, where copies hurt most. */
+  /**
+   * Of a watch whose look touches its marker: a copy at the same moment, where copies hurt most.
+   */
   readonly twinned: number;
   readonly lost: number;
   /** Of a scheduled start: it comes twice. */
@@ -241,7 +243,7 @@ function drawRunsSkew(random: Random): number {
   return random.between(-RUNS_SKEW_MS_MAX, RUNS_SKEW_MS_MAX);
 }
 
-/** Who else is in the workspace, and what becomes of our own principal. */
+/** The others in the workspace, and the fate of our own principal. */
 const drawOthers = (random: Random, activeMs: number) => {
   const strangers = random.chance(0.5) ? random.next() : 0;
   const evidence = random.chance(0.07) ? ("file" as const) : ("output" as const);

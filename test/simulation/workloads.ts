@@ -24,7 +24,7 @@ const recipeOf = (more: object, limits: object): Recipe =>
     }),
   );
 
-/** What the gate of fit-model asks for: all of it. */
+/** The conditions of fit-model's gate: all must hold. */
 export const goal = { error: 0.35, rows: 100 } as const;
 const gate = [
   { metric: "error", op: "<=", value: goal.error },

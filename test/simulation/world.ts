@@ -59,7 +59,7 @@ export type WorldOptions = {
 export type Report = {
   readonly seed: number;
   readonly isCalm: boolean;
-  /** What was violated, and when it was first. Empty: all is well. */
+  /** The violated rules, each with its first time. Empty: all is well. */
   readonly violations: ReadonlyMap<string, string>;
   readonly weather: Weather;
   readonly coverage: Coverage;
@@ -274,7 +274,7 @@ function startScheduledRun(sky: Sky, fleet: Fleet, atMs: number): void {
   if (sky.weather.isFaulty && random.chance(0.3)) clock.at(atMs + random.between(0, HOUR), tick);
 }
 
-/** What a world leaves behind, as text. */
+/** The remains of a world, as text. */
 function* remainsOf({ files, ledger, bus, sqs }: LivenessDeps): Generator<string> {
   for (const { ref, text } of files.all()) {
     yield ref.path;

@@ -1,4 +1,4 @@
-// What SQS refuses, and how it says so. Pure.
+// The requests that SQS refuses, with its error codes and messages. Pure.
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { AwsError } from "../aws-json-server.ts";

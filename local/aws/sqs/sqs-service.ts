@@ -251,7 +251,7 @@ async function receive(context: Context, queue: QueueShape, input: Input, signal
   const wait = between("WaitTimeSeconds", input["WaitTimeSeconds"], LONG_POLL_SECONDS_MAX) ?? 0;
   const endsMs = Date.now() + wait * 1000;
   for (;;) {
-    // Whoever is gone takes nothing: a message that nobody gets would stay hidden.
+    // A caller that is gone takes nothing: a message that no one receives would stay hidden.
     if (signal.aborted) return {};
     store.expire(queue.name, queue.retentionSeconds);
     if (queue.deadLetters !== undefined)

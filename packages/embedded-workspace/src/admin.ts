@@ -14,7 +14,7 @@ export type AdminOptions = {
   readonly requestLog: RequestLog;
   readonly settings: Settings;
   readonly identities: Identities;
-  /** What the admin has, of every family. */
+  /** The admin's rights, of every family. */
   readonly list: () => readonly string[];
 };
 

@@ -1,4 +1,4 @@
-// What is to be closed at the end, the last opened first. As AsyncDisposableStack, which Node has
+// Closes things at the end, the last opened first. As AsyncDisposableStack, which Node has
 // from 24 on.
 
 export type Closers = {

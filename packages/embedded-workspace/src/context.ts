@@ -1,4 +1,4 @@
-// What every API family is given: the parts of the workspace that several families share, as
+// The context of every API family: the parts of the workspace that several families share, as
 // interfaces.
 import type { Principal, Route } from "./route.ts";
 import type { Store } from "./store.ts";
@@ -83,7 +83,7 @@ export type Settings = {
   /** Listings of a directory may begin with an empty page that has a `next_page_token`. */
   emptyPages: boolean;
   /**
-   * What a missing run (and job) answers: 400 INVALID_PARAMETER_VALUE, or 404
+   * The answer for a missing run (and job): 400 INVALID_PARAMETER_VALUE, or 404
    * RESOURCE_DOES_NOT_EXIST.
    */
   missingRunStatus: 400 | 404;
@@ -124,7 +124,7 @@ export type Principals = {
   /** By application id or display name, as `run_as`, access lists and GRANT name it. */
   readonly byName: (name: string) => Principal | undefined;
   readonly list: () => readonly Principal[];
-  /** Who may run code as whom. */
+  /** The rules of who may run code as whom. */
   readonly ruleSets: RuleSets;
   /**
    * May it use the workspace at all (runs, clusters, SQL)? Catalog objects ask for grants as well.
@@ -197,7 +197,7 @@ export type Grants = {
    * MANAGE.
    */
   readonly mayManage: (principal: Principal, securable: Securable) => boolean;
-  /** Whoever creates a thing owns it. Tables too: tell it when a table appears. */
+  /** The creator of a thing owns it. Tables too: tell it when a table appears. */
   readonly setOwner: (securable: Securable, owner: Principal) => void;
   /** A thing takes its owner and its grants along to its new name. */
   readonly rename: (securable: Securable, name: string) => void;

@@ -1,4 +1,4 @@
-// What a workspace keeps of itself, beside its state.
+// The workspace's own facts that it keeps beside its state.
 import { randomBytes, randomInt } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { digestOf, type Proof, withProof } from "./auth/proofs.ts";
 import { type Certificates, issueCertificates } from "./certificates.ts";
 import type { Store } from "./store.ts";
 
-/** What must be the same after a restart, so that clients need no new environment. */
+/** Facts that stay the same over a restart, so that clients need no new environment. */
 export function keptFacts(store: Store, nowMs: number) {
   const facts = store.collection<string>("facts");
   const keep = (name: string, create: () => string): string => {

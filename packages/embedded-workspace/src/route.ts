@@ -1,5 +1,5 @@
-// What the HTTP edge and the API families agree on. State lives elsewhere; this file knows neither
-// sockets nor tables.
+// The contract between the HTTP edge and the API families. State lives elsewhere; this file knows
+// neither sockets nor tables.
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { ZodType } from "zod";
@@ -25,13 +25,13 @@ export type ApiRequest = {
   /** Decoded segment by segment; never contains an encoded slash. */
   readonly path: string;
   /**
-   * What the route's pattern captured, decoded: `:name` one segment, `*name` the rest (begins with
-   * a slash).
+   * The captures of the route's pattern, decoded: `:name` one segment, `*name` the rest (begins
+   * with a slash).
    */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Who calls. Routes with `open: true` get the anonymous principal, which may do nothing. */
+  /** The caller. Routes with `open: true` get the anonymous principal, which may do nothing. */
   readonly principal: Principal;
   /** The whole body, at most `bytesMax` of the route. */
   readonly body: () => Promise<Buffer>;
@@ -67,7 +67,7 @@ export type Route = {
   /** For browsers: they are asked to sign in, and may come from other sites. */
   readonly page?: boolean;
   /**
-   * What `*name` takes may have its slashes encoded (`%2F`), as the CLI sends the paths of
+   * The capture of `*name` may have its slashes encoded (`%2F`), as the CLI sends the paths of
    * workspace files.
    */
   readonly encodedSlashes?: boolean;

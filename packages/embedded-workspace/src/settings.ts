@@ -2,7 +2,10 @@
 import * as z from "zod";
 import type { Settings } from "./context.ts";
 
-/** What `PATCH $DATABRICKS_WORKSPACE_ADMIN/settings` takes; a name that is not here is refused. */
+/**
+ * The settings that `PATCH $DATABRICKS_WORKSPACE_ADMIN/settings` takes; a name that is not here is
+ * refused.
+ */
 export const SettingsChange = z.strictObject({
   latencyMs: z.number().int().min(0).max(60_000).optional(),
   rateLimits: z.boolean().optional(),

@@ -1,4 +1,4 @@
-// What the workspace remembers, as named collections of JSON values: reads come from memory, writes
+// The workspace's memory, as named collections of JSON values: reads come from memory, writes
 // go through to SQLite.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

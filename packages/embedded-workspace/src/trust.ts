@@ -1,4 +1,4 @@
-// What clients must trust, as files.
+// Writes the certificates that clients must trust.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";

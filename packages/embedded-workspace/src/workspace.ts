@@ -59,7 +59,7 @@ export type Workspace = AsyncDisposable & {
   readonly port: number;
   /** The certificate authority to trust (`customCaCert`, `ca`); empty without TLS. */
   readonly caPem: string;
-  /** What an unmodified client needs in its environment. */
+  /** The environment that an unmodified client needs. */
   readonly env: Readonly<Record<string, string>>;
   /** `DATABRICKS_WORKSPACE_ADMIN`: faults, requests, settings. The URL carries its own token. */
   readonly adminUrl: string;
@@ -184,7 +184,7 @@ type Parts = {
   readonly trust: Trust | undefined;
 };
 
-/** What the one who started it holds. */
+/** The handle of the program that started it. */
 function handle(parts: Parts): Workspace {
   const { context, identities, edge, adminUrl, closers, server, trust } = parts;
   const caPem = parts.certificates?.caPem ?? "";

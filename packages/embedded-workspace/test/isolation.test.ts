@@ -1,4 +1,4 @@
-// What a task must not reach with Python's own means: the workspace's files, other processes, its
+// A task does not reach with Python's own means: the workspace's files, other processes, its
 // own end.
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

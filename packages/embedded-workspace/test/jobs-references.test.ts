@@ -1,4 +1,4 @@
-// What is not understood passes nowhere as data: references, conditions, bounds of parameters.
+// Text that is not understood passes nowhere as data: references, conditions, bounds of parameters.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Json } from "./client.ts";
 import { environments, type Jobs, pythonTask, runIdIn, startJobs, volume } from "./jobs-fixture.ts";

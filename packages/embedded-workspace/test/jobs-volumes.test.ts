@@ -1,4 +1,4 @@
-// What a task's process sees of /Volumes: its grants, and the manners of FUSE. Each program runs
+// A task's process sees /Volumes by its grants, and the manners of FUSE. Each program runs
 // for real.
 import { realpathSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";

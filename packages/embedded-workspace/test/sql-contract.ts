@@ -1,4 +1,4 @@
-// What programs need of SQL, the same on every engine: same rows in, same rows out, errors with the
+// SQL that programs need, the same on every engine: same rows in, same rows out, errors with the
 // same SQLSTATE.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What a statement may use: time, memory, depth; and what becomes of one whose client has left.
+// Limits of a statement: time, memory, depth; and what becomes of one whose client has left.
 import { setTimeout as delay } from "node:timers/promises";
 import { DBSQLClient } from "@databricks/sql";
 import { Agent, request } from "undici";

@@ -1,4 +1,4 @@
-"""What a spark_python_task names as its python_file: puts this folder on sys.path and runs the
+"""The python_file of a spark_python_task: puts this folder on sys.path and runs the
 executor.
 
 Databricks runs the text of a python_file without a file of its own, and then `__file__` is not

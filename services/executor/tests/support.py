@@ -102,7 +102,7 @@ class ExecutorTest(unittest.TestCase):
         return [sys.executable, str(SOURCE / "run_executor.py")]
 
     def arguments(self) -> list[str]:
-        """What the platform gives it besides the manifest."""
+        """The platform's arguments besides the manifest."""
         return []
 
     def environment(self, fault: str = "") -> dict[str, str]:
@@ -164,7 +164,7 @@ class Ran:
     def __init__(self, test: ExecutorTest, code: int, stdout: bytes, stderr: bytes) -> None:
         self.code, self.stderr = code, stderr.decode("utf-8", "replace")
         self.stdout, self.evidence = evidence_in(stdout)
-        """What the artifact printed, and the bytes in the block that the executor printed last."""
+        """The artifact's output, and the bytes in the block that the executor printed last."""
         path = test.real(f"{SCRATCHPAD}/result.json")
         self.bytes = path.read_bytes() if path.exists() else None
         self._test = test
@@ -192,7 +192,7 @@ _BLOCK = re.compile(
 
 
 def evidence_in(output: bytes) -> "tuple[bytes, bytes | None]":
-    """What stands before the last block, and the bytes in it. Nothing may come after it; where none
+    """The text before the last block, and the bytes in it. Nothing may come after it; where none
     began there is None.
     """
     begin = (b"\n" + output).rfind(b"\nsignalbox-result begin ")

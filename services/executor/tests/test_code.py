@@ -1,4 +1,4 @@
-"""What of a workload's folder runs: a script, a module, a function, a wheel, with all beside it."""
+"""A workload's folder runs as a script, a module, a function or a wheel, with all beside it."""
 
 import io
 import unittest

@@ -131,7 +131,7 @@ real.flush()
     def test_the_largest_result_fits_into_the_kept_output_together_with_all_that_is_forwarded(
         self,
     ) -> None:
-        """What deflate cannot shrink: base64 makes 4/3 of it."""
+        """Random bytes do not shrink: base64 makes 4/3 of them."""
         worst = block(os.urandom(RESULT_BYTES_MAX)).encode()
         self.assertLess(len(worst), 1_450_000)
         self.assertLess(2 * FORWARD_BYTES_MAX + len(worst), KEPT_BYTES)

@@ -1,4 +1,4 @@
-"""What an artifact prints is kept, bounded, and forwarded as harmless text."""
+"""Printed output is kept, bounded, and forwarded as harmless text."""
 
 import os
 import sys
@@ -155,7 +155,7 @@ class BoundedLogTest(unittest.TestCase):
 
 
 class HarmlessTest(unittest.TestCase):
-    """Whatever the pieces in which it comes."""
+    """The same for all pieces in which it may come."""
 
     def test_what_is_changed(self) -> None:
         for given, expected in [

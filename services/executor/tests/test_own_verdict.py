@@ -89,7 +89,7 @@ PRINTS = {
     ),
 }
 
-# What goes on printing in a process that has left the artifact's group.
+# A process that has left the artifact's group, and goes on printing.
 LATER = """
 first = os.fork()
 if first == 0:

@@ -1,4 +1,4 @@
-"""What an attempt says of itself while it runs, and the folder that its run keeps."""
+"""An attempt's progress while it runs, and the folder that its run keeps."""
 
 import json
 import threading

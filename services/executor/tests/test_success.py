@@ -1,4 +1,4 @@
-"""What an artifact is given, what it reports, and what of it arrives."""
+"""An artifact's inputs, its reports, and the part of them that arrives."""
 
 import hashlib
 import json

@@ -101,7 +101,7 @@ class UndumpableTest(ExecutorTest):
         return Ran(self, process.returncode, stdout, stderr)
 
     def knocked(self, pid: int) -> str:
-        """What a sibling finds: a process of the same user that is no child of this one."""
+        """A sibling's findings: it is a process of the same user, and no child of this one."""
         command = [self.python, "-c", f"{KNOCK}print(knock({pid}))"]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/", **self.user)
         return done.stdout.strip() or done.stderr
@@ -137,7 +137,7 @@ class UndumpableTest(ExecutorTest):
         self.assertEqual((ran.code, ran.result["output"], ran.stdout), (0, SHUT, b""), ran.stderr)
 
     def test_it_is_shut_before_the_manifest_is_read(self) -> None:
-        """Whoever got in before stays in. Reading a pipe waits until somebody writes to it."""
+        """A process that got in before stays in. Reading a pipe waits until one writes to it."""
         manifest = self.root / "manifest.json"
         os.mkfifo(manifest)
         self.own_all()

@@ -35,7 +35,7 @@ class TextTest(unittest.TestCase):
 
 class JsonValueTest(unittest.TestCase):
     def test_sizes_are_those_of_javascripts_json_stringify(self) -> None:
-        # What JSON.stringify says in Node 24, in bytes.
+        # The length that JSON.stringify gives in Node 24, in bytes.
         for value, size in [
             (None, 4), (True, 4), (1.0, 1), (-0.0, 1), (1e20, 21), (1e21, 4 + 1),
             (123456789012345680000.0, 21),

@@ -1,4 +1,4 @@
-"""What is done, as JSON files in the run's folder: a session that is cut off anywhere goes on.
+"""Finished tasks, as JSON files in the run's folder: a session that is cut off anywhere goes on.
 
 The folder is a Volume's: every file is written whole, and other code may write there too. So a file
 that is not what a worker leaves counts as a task that is not done.

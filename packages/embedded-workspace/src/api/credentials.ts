@@ -1,4 +1,4 @@
-// What principals prove themselves by, without the secrets themselves: personal access tokens, and
+// Lists the credentials of principals, without the secrets themselves: personal access tokens, and
 // OAuth client secrets.
 import type { Identities } from "../auth/principals.ts";
 import type { Proof } from "../auth/proofs.ts";

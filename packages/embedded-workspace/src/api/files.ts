@@ -161,7 +161,7 @@ export function overwriteOf(request: ApiRequest): boolean {
   return given === "true";
 }
 
-/** What is there, or nothing (also when a part of the path is a file). */
+/** The entry at a path, or nothing (also when a part of the path is a file). */
 export async function statsOf(realPath: string): Promise<Stats | undefined> {
   try {
     return await stat(realPath);

@@ -1,4 +1,4 @@
-// Who am I: `/api/2.0/preview/scim/v2/Me`, as the CLI and the SDKs ask it. And which number has a
+// The caller: `/api/2.0/preview/scim/v2/Me`, as the CLI and the SDKs ask it. And which number has a
 // principal.
 import type { Principals, WorkspaceContext } from "../context.ts";
 import { ApiError, type ApiRequest, type Principal, type Route } from "../route.ts";

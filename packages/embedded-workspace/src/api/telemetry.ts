@@ -1,4 +1,4 @@
-// What clients send about themselves: taken and thrown away. Feature flags: none are set.
+// Takes the telemetry of clients and throws it away. Feature flags: none are set.
 import type { Route } from "../route.ts";
 
 export function telemetryRoutes(): Route[] {

@@ -1,4 +1,4 @@
-// What the families of Unity Catalog's REST share: pages, names, changes, and what an object looks
+// The common shapes of Unity Catalog's REST: pages, names, changes, and what an object looks
 // like.
 import * as z from "zod";
 import type { CatalogInfo, WorkspaceContext } from "../context.ts";

@@ -36,7 +36,7 @@ export type People = {
    */
   readonly ensure: (request: PrincipalRequest) => void;
   /**
-   * What this process gave out, or gives out now; what an earlier one gave out goes on being valid.
+   * The tokens of this process; those of an earlier process stay valid.
    */
   readonly credentialsOf: (principal: Principal) => Credentials;
 };

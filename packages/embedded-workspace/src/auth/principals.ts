@@ -1,4 +1,4 @@
-// Who there is, and who calls: service principals by their tokens, client secrets and JWTs.
+// The principals, and the caller among them: by tokens, client secrets and JWTs.
 import { randomUUID } from "node:crypto";
 import type { Principals } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";

@@ -1,4 +1,4 @@
-// What principals prove themselves by, kept as digests: who reads the folder of a workspace cannot
+// The credentials of principals, kept as digests: a reader of a workspace's folder cannot
 // become somebody by it.
 import { createHash, randomBytes } from "node:crypto";
 

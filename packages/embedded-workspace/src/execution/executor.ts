@@ -43,7 +43,7 @@ export function createExecutor(context: WorkspaceContext, limits: JobLimits): Ex
         graceMs: () => (closing.signal.aborted ? 0 : limits.killGraceSeconds * 1000),
       });
     } catch (error) {
-      // Whoever aborted has decided the ending already.
+      // The abort has decided the ending already.
       return signal.aborted ? { ending: workloadFailed, output: {} } : refused(error);
     }
   };

@@ -1,4 +1,4 @@
-// What a notebook's context tells of its place (docs/facts/databricks.md#notebook-context).
+// A notebook's context: its tags and its place (docs/facts/databricks.md#notebook-context).
 import type { WorkspaceContext } from "../context.ts";
 import type { Principal } from "../route.ts";
 import type { Execution } from "../runs/model.ts";

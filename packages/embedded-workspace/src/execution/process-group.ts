@@ -34,7 +34,7 @@ export type GroupOptions = {
 };
 
 /**
- * What was said is read to its end; only a process that got away could hold the pipe open for
+ * The output is read to its end; only a process that got away could hold the pipe open for
  * longer.
  */
 const drainMs = 10_000;
@@ -139,7 +139,7 @@ function descendantsOf(pid: number): number[] {
   return found;
 }
 
-/** What follows the program's name in `/proc/…/stat`: state, parent, … (field 3 and on). */
+/** The fields after the program's name in `/proc/…/stat`: state, parent, … (field 3 and on). */
 function statOf(name: string): string[] {
   try {
     const line = readFileSync(`/proc/${name}/stat`, "latin1");

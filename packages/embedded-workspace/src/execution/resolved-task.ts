@@ -19,7 +19,7 @@ export function resolvedTask(
   };
 }
 
-/** What a run gave its tasks may have references, too: parameters of the job and of run-now. */
+/** Parameters of the job and of run-now may have references, too. */
 function resolvedRun(run: RunRecord, scope: ReferenceScope): RunRecord {
   const { parameters, taskParameters } = run;
   return {

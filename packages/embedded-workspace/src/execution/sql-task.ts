@@ -153,7 +153,7 @@ async function resultOf(
 }
 
 const rowsMax = 1000;
-/** What a reference can hand on. */
+/** The values that a reference can hand on. */
 const rowsBytesMax = 48 * 1024;
 
 async function rowsOf({ columns, read }: SqlResult) {

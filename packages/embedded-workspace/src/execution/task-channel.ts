@@ -1,4 +1,4 @@
-// What a task says to the workspace while it runs, and what it asks: one JSON object a line
+// The channel between a running task and the workspace: one JSON object a line
 // (python/_workspace/channel.py).
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
@@ -41,7 +41,7 @@ export type TaskQuestions = {
   readonly secretScopes: () => readonly string[];
   /** By which an SDK inside of the task calls the workspace, as the run's identity. */
   readonly credentials: () => { readonly host: string; readonly token: string };
-  /** What the notebook's context tells. */
+  /** The content of the notebook's context. */
   readonly context: (path: string | undefined) => unknown;
   /** Where a notebook lies, by the path that another one calls it by. */
   readonly notebook: (path: string) => NotebookPlace;

@@ -25,7 +25,8 @@ export type TaskFolder = {
   /** Certificate authorities for what the task calls. */
   readonly caFile: string | undefined;
   /**
-   * What the shim reads (python/_workspace/mounts.py); it follows new volumes and changed grants.
+   * The file that the shim reads (python/_workspace/mounts.py); it follows new volumes and changed
+   * grants.
    */
   readonly mountsFile: string;
   readonly writeSpec: (spec: unknown) => string;
@@ -94,7 +95,9 @@ function copyOf(file: string | undefined, to: string): string | undefined {
 export const taskFolderPath = (context: WorkspaceContext, attemptId: string): string =>
   join(context.tasksFolder, attemptId);
 
-/** What is no task's business: all that the workspace keeps, and the folders of other tasks. */
+/**
+ * The folders that are closed to a task: all that the workspace keeps, and those of other tasks.
+ */
 const closedTo = ({ folder, tasksFolder }: WorkspaceContext): readonly string[] => [
   ...new Set([realpathSync(folder), folder, tasksFolder]),
 ];

@@ -30,7 +30,7 @@ export type TaskProcess = {
   readonly task: Task;
   readonly spec: TaskSpec;
   readonly principal: Principal;
-  /** What its compute brings. */
+  /** The packages and variables of its compute. */
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Between SIGTERM and SIGKILL. */
@@ -69,7 +69,7 @@ type OneProcess = TaskProcess & {
   readonly depth: number;
   readonly onStart: (process: ProcessMark) => void;
   readonly onOutput: (chunk: Buffer) => void;
-  /** What the attempt has read: notebooks do not show it. */
+  /** The secrets that the attempt has read: notebooks do not show them. */
   readonly secrets: Set<string>;
 };
 
@@ -148,7 +148,7 @@ async function runNotebook(
 
 const failedNotebook = "com.databricks.NotebookExecutionException";
 
-/** What notebooks show of secrets (docs/facts/databricks.md#notebooks-redact-secrets). */
+/** The text that notebooks show for secrets (docs/facts/databricks.md#notebooks-redact-secrets). */
 function redacted(outcome: Outcome, secrets: ReadonlySet<string>): Outcome {
   const hidden = (text: string): string =>
     [...secrets].reduce((left, secret) => left.replaceAll(secret, "[REDACTED]"), text);

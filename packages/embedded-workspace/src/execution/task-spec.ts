@@ -6,7 +6,7 @@ import type { Task } from "../runs/task-schema.ts";
 import { type NotebookPlace, notebookAt } from "./notebook-place.ts";
 import { TaskSpecError } from "./task-spec-error.ts";
 
-/** What python/launcher.py reads. */
+/** The specification that python/launcher.py reads. */
 export type TaskSpec = {
   readonly kind: "python" | "wheel" | "notebook";
   /** As `open` takes it. */

@@ -20,7 +20,7 @@ export type Call = {
   readonly exchange: Exchange;
   readonly rawPath: string;
   readonly rawQuery: string;
-  /** What the log will say of it. */
+  /** The request's entry in the log. */
   readonly notes: {
     path?: string;
     route?: string;

@@ -1,4 +1,4 @@
-// What a struck request gets: an answer of the fault's own, a genuine one that is disturbed, or
+// The answer to a struck request: one of the fault's own, a genuine one that is disturbed, or
 // none.
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,4 +1,4 @@
-// What was asked of the workspace: the last requests in full, and counts of all of them.
+// The workspace's requests: the last ones in full, and counts of all of them.
 
 export type LoggedRequest = {
   readonly id: number;

@@ -1,4 +1,4 @@
-// Who may see and change which run or job, and as whom it may run.
+// Decides who may see and change a run or job, and as whom it may run.
 import type { WorkspaceContext } from "../context.ts";
 import { ApiError, type Principal } from "../route.ts";
 import type { AccessControl, RunAs } from "../runs/job-schema.ts";

@@ -127,7 +127,7 @@ export class Conductor {
       newId: runs.newId,
       scriptFor: scripts.scriptFor,
       scopeOf: (given, attempt) => {
-        // What an iteration refers to is the run that it belongs to.
+        // An iteration's references mean the run that it belongs to.
         const run = given.loop === undefined ? given : (runs.run(given.loop.runId) ?? given);
         return {
           run,

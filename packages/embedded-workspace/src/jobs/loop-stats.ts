@@ -1,4 +1,4 @@
-// What a for_each_task shows of its iterations.
+// The statistics that a for_each_task shows of its iterations.
 import { type RunRecord, succeeded } from "../runs/model.ts";
 
 const errorsMax = 3;

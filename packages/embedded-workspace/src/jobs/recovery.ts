@@ -36,7 +36,7 @@ export function recoverRuns(context: WorkspaceContext, store: RunStore): void {
       // somebody is still dying in there; the next restart removes it
     }
   for (const run of store.activeRuns()) store.putRun(settled(run, nowMs));
-  // Nobody waits for iterations any more: their loop was executing, and is lost.
+  // No one waits for iterations any more: their loop was executing, and is lost.
   const stop = { ending: lostDriver, why: "platform", lingerMs: 0 } as const;
   for (const run of store.activeRuns())
     if (run.loop !== undefined) store.putRun(requestStop(run, stop, nowMs));

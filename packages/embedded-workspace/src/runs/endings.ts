@@ -115,7 +115,7 @@ export const queuedTooLong = ended(
   "Run skipped because it waited too long in the queue.",
 );
 
-/** What a process that was executing comes to when the workspace stopped under it. */
+/** The ending of a process under which the workspace stopped. */
 export const lostDriver = failed(
   "INTERNAL_ERROR",
   "INTERNAL_ERROR",

@@ -1,5 +1,5 @@
-// What a client may send around tasks: submits, jobs, run-now, repairs (databricks-sdk-go
-// `service/jobs/model.go`).
+// The fields that a client may send around tasks: submits, jobs, run-now, repairs
+// (databricks-sdk-go `service/jobs/model.go`).
 import * as z from "zod";
 import { Anything, Id, NewCluster, Seconds, Task, Texts } from "./task-schema.ts";
 
@@ -55,7 +55,7 @@ const JobParameter = z.strictObject({ name: z.string().min(1), default: z.string
 /** ≤ 64 characters; checked apart, because its refusal has words of its own. */
 const IdempotencyToken = z.string();
 
-/** What `runs/submit` and `jobs/create` have in common. */
+/** The common fields of `runs/submit` and `jobs/create`. */
 const shared = {
   access_control_list: z.array(AccessControl).optional(),
   budget_policy_id: z.string().optional(),

@@ -1,4 +1,4 @@
-// What the workspace remembers of a run. A run is its tasks and their attempts; everything a client
+// The workspace's record of a run. A run is its tasks and their attempts; everything a client
 // sees derives from this.
 import type {
   AccessControl,
@@ -22,16 +22,16 @@ export type Ending = {
   readonly type: string;
 };
 
-/** What get-output answers beside the logs, which lie in a file. */
+/** The answer of get-output beside the logs, which lie in a file. */
 export type TaskOutput = {
   readonly error?: string;
   readonly errorTrace?: string;
   readonly notebookResult?: string;
   readonly notebookTruncated?: boolean;
   readonly runJobRunId?: string;
-  /** What a sql_task's last statement answered, by column: what references can name. */
+  /** The last answer of a sql_task, by column: references can name these. */
   readonly sqlRows?: readonly Readonly<Record<string, unknown>>[];
-  /** What a warehouse executed. */
+  /** The statements that a warehouse executed. */
   readonly sqlQuery?: {
     readonly warehouseId: string;
     readonly text: string;
@@ -121,7 +121,7 @@ export type RunRecord = {
   /** Application ids. */
   readonly creator: string;
   readonly runAs: string;
-  /** What the client gave so that exactly one run starts; of run-now, with the job in front. */
+  /** The client's idempotency token; of run-now, with the job in front. */
   readonly token?: string;
   readonly createdMs: number;
   /** In the legacy form without `tasks[]`, get-output takes the id of the run itself. */
@@ -175,14 +175,14 @@ export type JobRecord = {
   readonly access: readonly AccessControl[];
 };
 
-/** What an attempt came to, as the executor says it. */
+/** An attempt's ending, as the executor says it. */
 export type Outcome = {
   readonly ending: Ending;
   readonly output: TaskOutput;
   readonly taskValues?: Readonly<Record<string, unknown>>;
 };
 
-/** What references in the strings of a task mean. */
+/** The values of references in the strings of a task. */
 export type ReferenceScope = {
   readonly run: RunRecord;
   readonly attempt: Attempt;
@@ -193,12 +193,12 @@ export type ReferenceScope = {
   readonly input?: { readonly value: unknown };
 };
 
-/** What is to be executed: one attempt of a task of a run. */
+/** The work for an executor: one attempt of a task of a run. */
 export type Execution = {
   readonly run: RunRecord;
   readonly attempt: Attempt;
   readonly task: Task;
-  /** What references mean at this moment. */
+  /** The values of references at this moment. */
   readonly scope: () => ReferenceScope;
   /** Aborted when the attempt is cancelled or has run out of time. */
   readonly signal: AbortSignal;

@@ -155,7 +155,7 @@ function found(path: Names): { readonly shape: Shape; readonly names: Names } | 
   return undefined;
 }
 
-/** What stands for the wildcards. */
+/** The values of the wildcards. */
 function matched(pattern: Names, path: Names): Names | undefined {
   const rest = pattern.at(-1) === "**";
   if (rest ? path.length < pattern.length : path.length !== pattern.length) return undefined;

@@ -1,4 +1,4 @@
-// What a client may send as a task: the field lists of databricks-sdk-go
+// The fields that a client may send in a task: the field lists of databricks-sdk-go
 // `service/jobs/model.go`. The platform refuses a field of a task that it does not know, so these
 // objects are strict.
 import * as z from "zod";

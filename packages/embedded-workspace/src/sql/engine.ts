@@ -1,5 +1,5 @@
-// What answers SQL: one interface, two engines (DuckDB by translation, Spark as it is). The APIs
-// know nothing else.
+// The engines that answer SQL: one interface, two engines (DuckDB by translation, Spark as it is).
+// The APIs know nothing else.
 import type { Principal } from "../route.ts";
 import type { SqlType } from "./types.ts";
 

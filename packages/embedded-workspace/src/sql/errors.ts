@@ -1,4 +1,4 @@
-// What a statement fails with: Databricks' error class and SQLSTATE, with a message in its form.
+// A statement's error: Databricks' error class and SQLSTATE, with a message in its form.
 
 /**
  * A statement refused or failed. `message` begins with `[ERROR_CLASS]` and ends with `SQLSTATE: …`,
@@ -72,10 +72,10 @@ export function outOfMemory(cause?: unknown): SqlError {
   );
 }
 
-/** What V8 says where a recursion, its own or a regular expression's, has no room left. */
+/** V8's message where a recursion, its own or a regular expression's, has no room left. */
 export const STACK_IS_FULL = /Maximum call stack size exceeded/;
 
-/** Whatever was thrown, as a statement's error. */
+/** Makes a statement's error of anything thrown. */
 export function sqlErrorOf(thrown: unknown): SqlError {
   if (thrown instanceof SqlError) return thrown;
   if (thrown instanceof RangeError && STACK_IS_FULL.test(thrown.message)) return tooComplex(thrown);

@@ -17,7 +17,8 @@ export type Execution = {
 };
 
 /**
- * What a statement is given: what was asked for (0 is nothing), within what the workspace allows.
+ * The limit that a statement gets: the one asked for (0 is nothing), within what the workspace
+ * allows.
  */
 export function timeLimitMs({ statementSecondsMax }: Settings, askedMs = 0): number {
   const most = statementSecondsMax * 1000;
@@ -64,7 +65,7 @@ export function startExecution(
   };
 }
 
-/** What a cancelled statement fails with. */
+/** The error of a cancelled statement. */
 function cancelled(): SqlError {
   return new SqlError("OPERATION_CANCELED", "HY008", "Operation has been canceled");
 }

@@ -5,7 +5,7 @@ import type { Clock, Cluster, ClusterState, Clusters } from "../context.ts";
 import { ApiError } from "../route.ts";
 import type { Collection, Store } from "../store.ts";
 
-/** What is stored: the state it was put into, and the one it reaches by itself at a time. */
+/** The stored form: the state it was put into, and the one it reaches by itself at a time. */
 export type ClusterRecord = Omit<Cluster, "state" | "stateMessage"> & {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly creator: string;

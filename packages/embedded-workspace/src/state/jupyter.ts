@@ -46,7 +46,9 @@ export function sourceOfJupyter(bytes: Buffer): {
   return { language, source: `${headerOf(language)}\n${texts.join(separatorOf(mark))}\n` };
 }
 
-/** What the magic of a cell makes of each of its lines; `%time` and its like stay Python. */
+/**
+ * The prefix that a cell's magic puts before each of its lines; `%time` and its like stay Python.
+ */
 const whole = /^\s*%(md|md-sandbox|sql|python|scala|r|sh|run|pip|fs|skip)(?=\s|$)/;
 
 function cellText(kind: string, source: string, mark: string): string {

@@ -54,7 +54,7 @@ export function createWorkspaceFiles(
   const { objectAt } = index;
 
   const allowed = (principal: Principal, path: string): string => {
-    // Whoever comes to a workspace finds a home there.
+    // Each user finds a home in the workspace.
     mkdirSync(join(root, "Users", principal.id), { recursive: true });
     return allowedPath(principals, principal, path);
   };
@@ -106,7 +106,9 @@ export function createWorkspaceFiles(
   };
 }
 
-/** What the file system does not know of an object: its id, and whether it is a notebook. */
+/**
+ * The facts of an object that the file system does not know: its id, and whether it is a notebook.
+ */
 type Index = {
   readonly root: string;
   readonly objectAt: (plain: string) => WorkspaceObject | undefined;

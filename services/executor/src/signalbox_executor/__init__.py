@@ -8,7 +8,7 @@ An artifact imports two names from here:
 from .artifact_context import Context, ModuleNotAllowedError, RefusedError, TransientError
 
 context = Context()
-"""What an artifact is given, and what it reports. It comes to life while the executor runs the
+"""The artifact's inputs, and the calls by which it reports. Filled while the executor runs the
 artifact.
 """
 

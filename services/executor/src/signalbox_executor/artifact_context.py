@@ -1,4 +1,4 @@
-"""What an artifact sees of the executor: `from signalbox_executor import context`."""
+"""The artifact's view of the executor: `from signalbox_executor import context`."""
 
 import hashlib
 import math
@@ -153,7 +153,7 @@ class Context:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What recipe and ticket say."""
+        """The recipe's parameters, with the ticket's over them."""
         return self._planned("parameters")
 
     @property
@@ -384,8 +384,8 @@ def _shown(value: Any) -> str:
 
 
 def closing_report(context: Context) -> dict[str, Any]:
-    """What the context holds at the end, checked. Raises RefusedError with the sentence that says
-    what is too much.
+    """Everything that the context holds at the end, checked. Raises RefusedError with the sentence
+    that says what is too much.
     """
     try:
         capsule, output = capsule_of(context._capsule), output_of(context._output)

@@ -57,7 +57,7 @@ def run_attempt(
         if end.how == "stopped":
             stopped_by = stop.signal_number
         else:
-            # Whoever is told to stop has seconds, not minutes: then the result comes first.
+            # A process that is told to stop has seconds, not minutes: the result goes first.
             when = "while its artifacts were stored"
             _store_artifacts(plan, stop, reports, produced)
     except Stopped as stopped:
@@ -69,7 +69,7 @@ def run_attempt(
         error = failure_of("FileMismatch", str(mismatch))
     except Exception as unexpected:
         summary = f"the executor could not go on: {type(unexpected).__name__}: {unexpected}"
-        # What the operating system or a mount refused now, it may permit to the next attempt.
+        # A refusal of the operating system or of a mount may not meet the next attempt.
         may_pass = isinstance(unexpected, OSError)
         error = failure_of("ExecutorError", summary, traceback.format_exc(), may_pass)
     finally:

@@ -1,4 +1,4 @@
-"""What others wrote, as text that can do nothing where it is shown: no control characters, and
+"""Makes foreign text harmless where it is shown: no control characters, and
 never the word that the executor's evidence begins with.
 """
 

@@ -32,7 +32,7 @@ class Progress:
         self.changed = threading.Event()
 
     def say(self, fraction: Any, text: Any) -> None:
-        """What is no number from 0 to 1 is no fraction; the text becomes one bounded line."""
+        """Drops a fraction that is no number from 0 to 1; makes the text one bounded line."""
         is_number = isinstance(fraction, (int, float)) and not isinstance(fraction, bool)
         said = {
             "fraction": float(fraction) if is_number and 0 <= fraction <= 1 else None,

@@ -46,14 +46,14 @@ def within(value: Any, what: str, bytes_max: int, advice: str) -> Any:
 
 
 def capsule_of(value: Any) -> dict[str, Any]:
-    """What the artifact leaves as its capsule, if it can be handed on. Raises NotJsonError."""
+    """The artifact's capsule, if it can be handed on. Raises NotJsonError."""
     if not isinstance(value, dict):
         raise NotJsonError(f"the capsule must be a dict, not a {type(value).__name__}")
     return within(value, "the capsule", CAPSULE_BYTES_MAX, "keep what is large as an artifact")
 
 
 def output_of(value: Any) -> Any:
-    """What the artifact leaves as its output, if TypeScript would read it. Raises NotJsonError."""
+    """The artifact's output, if TypeScript would read it. Raises NotJsonError."""
     return within(value, "the output", OUTPUT_BYTES_MAX, "keep it as an artifact instead")
 
 

@@ -1,4 +1,4 @@
-"""What an artifact prints: kept in bounded memory, its beginning and its end, and less of it
+"""The artifact's printed output: beginning and end kept in bounded memory, and less of it
 forwarded.
 """
 

@@ -72,11 +72,11 @@ class MaskedStream:
         return self._show(data, len(data) - begun)
 
     def end(self) -> bytes:
-        """What was held: no more comes."""
+        """The bytes held back so far: no more come."""
         return self._show(self._held, len(self._held))
 
     def _show(self, data: bytes, until: int) -> bytes:
-        """What begins before `until`. A whole value goes at once, to its end: where a value overlaps
+        """The bytes before `until`. A whole value goes at once, to its end: where a value overlaps
         itself, the stream would be held for ever otherwise.
         """
         shown, at = b"", self._masked
@@ -159,4 +159,4 @@ def _inner_base64(data: bytes) -> set[str]:
 
 
 masking = Masking()
-"""What this process masks."""
+"""The values that this process masks."""

@@ -1,4 +1,4 @@
-"""What an artifact measured: of its own version, and of others that it compares with."""
+"""An artifact's measures: of its own version, and of others that it compares with."""
 
 import math
 import re
@@ -19,7 +19,7 @@ _BASELINE_NAME = re.compile(BASELINE_NAME)
 
 
 class MeasureError(ValueError):
-    """What was reported is no measure, or one too many. The sentence says which, and why."""
+    """The reported value is no measure, or one too many. The sentence says which, and why."""
 
 
 class Measures:

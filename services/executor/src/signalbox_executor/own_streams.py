@@ -27,7 +27,7 @@ class OwnStream:
         self._ended = False
 
     def forward(self, chunk: bytes) -> None:
-        """What the artifact printed, as text that cannot be mistaken for the executor's words.
+        """Makes printed text of the artifact's that cannot be mistaken for the executor's words.
 
         In whole lines: of `signalbox-` on one stream and `result` on the other a platform that
         shows both as one would make the word that neither of them holds.

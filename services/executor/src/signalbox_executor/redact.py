@@ -21,7 +21,7 @@ _SECRET_NAME = re.compile(r"secret|token|password|key", re.IGNORECASE)
 # From before the artifact runs, which may put something else in its place.
 _environ = os.environ
 
-# What is in the first group stays. No repetition stands within another, so a hostile text costs
+# The first group stays. No repetition stands within another, so a hostile text costs
 # little; what is looked through is some thousand characters long.
 _SHAPES = [
     # PEM, also where one of its ends is cut off.

@@ -1,4 +1,4 @@
-"""What the artifact's process tells the executor, line by line through a pipe, and how little of it
+"""Reads the artifact's reports, line by line through a pipe, and how little of them
 is believed.
 """
 

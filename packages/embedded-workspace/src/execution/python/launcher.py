@@ -1,5 +1,5 @@
-"""What the workspace starts for each attempt: `python launcher.py spec.json`, with a socket to the
-workspace as file 3.
+"""The process that the workspace starts for each attempt: `python launcher.py spec.json`, with a
+socket to the workspace as file 3.
 
 Two processes: this one stays and watches, its child runs the task. What the task leaves behind comes
 to this one (Linux: whatever group, session or environment it has) and is killed with its end. When
@@ -44,8 +44,8 @@ def main():
 
 
 def _let_go_of_output():
-    """What the task says is the task's alone: whoever looked into this process would find it here,
-    too. It has nothing to say itself.
+    """The task's output is the task's alone: a look into this process would find it here, too.
+    This process prints nothing itself.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

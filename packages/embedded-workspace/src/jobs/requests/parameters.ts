@@ -61,7 +61,7 @@ export function taskParametersOf(given: Given): TaskParameters {
   };
 }
 
-/** What a run-now or a repair gave instead of the tasks' own parameters, as it was given. */
+/** The parameters that a run-now or a repair gave instead of the tasks' own, unchanged. */
 export function overridingOf(given: Given): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     typed.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),

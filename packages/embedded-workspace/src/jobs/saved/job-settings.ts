@@ -1,7 +1,7 @@
 // Settings of a saved job: what the platform adds, and how an update changes them.
 import type { JobSettings } from "../../runs/job-schema.ts";
 
-/** What the platform fills in. Jobs created through 2.2 queue by default, those of 2.1 do not. */
+/** The platform's defaults. Jobs created through 2.2 queue by default, those of 2.1 do not. */
 export function savedSettings(given: JobSettings, version: "2.1" | "2.2"): JobSettings {
   return {
     name: "Untitled",

@@ -1,4 +1,4 @@
-// What runs/get-output answers for one task.
+// The answer of runs/get-output for one task.
 import type { WorkspaceContext } from "../../context.ts";
 import { logBytesMax } from "../../execution/log-tail.ts";
 import { type KeptLog, keptLog } from "../../execution/task-logs.ts";

@@ -127,7 +127,7 @@ function bodyView<T extends Pick<Task, "run_job_task">>(settings: T): Json {
   return { ...settings, run_job_task: { ...runJob, job_id: BigInt(runJob.job_id) } };
 }
 
-/** What a client gave as a task, as it comes back. */
+/** A client's task, as it comes back. */
 export const taskBodyView = (settings: Task): Json => ({
   ...bodyView(settings),
   ...(settings.for_each_task !== undefined && { for_each_task: loopView(settings.for_each_task) }),

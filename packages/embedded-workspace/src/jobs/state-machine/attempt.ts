@@ -33,7 +33,7 @@ export type Surroundings = {
   readonly scopeOf: (run: RunRecord, attempt: Attempt) => ReferenceScope;
 };
 
-/** What a step needs to know of the run as it was when the pass began. */
+/** The run as it was when the pass began, as far as a step needs it. */
 export type Pass = {
   readonly run: RunRecord;
   readonly taskOf: ReadonlyMap<string, Task>;

@@ -22,7 +22,7 @@ type Upstream = "succeeded" | "failed" | "cancelled" | "excluded";
 export type Settled = ReadonlyMap<string, Attempt>;
 
 export function readiness(task: Task, settled: Settled, chosen: ReadonlySet<string>): Readiness {
-  // What run-now's `only` left out is not waited for.
+  // Tasks that run-now's `only` left out are not waited for.
   const dependencies = (task.depends_on ?? []).filter(({ task_key }) => chosen.has(task_key));
   const upstream = dependencies.map((dependency) => settled.get(dependency.task_key));
   if (upstream.some((attempt) => attempt === undefined)) return { kind: "wait" };
@@ -93,7 +93,7 @@ function outcomeOf(attempt: Attempt | undefined): string | undefined {
 }
 
 /**
- * What the run comes to once each task is settled: its leaves decide. A failed task makes the run
+ * The run's ending once each task is settled: its leaves decide. A failed task makes the run
  * INTERNAL_ERROR + FAILED, although nothing internal failed (recorded on the cloud).
  */
 export function runEnding(run: RunRecord): Ending {

@@ -19,11 +19,12 @@ import {
 import type { Session } from "./session-state.ts";
 import { columnNamed, defaultValue, metadataChanges, verifyChecks } from "./writing.ts";
 
-/** What changes in the catalog, and what DuckDB is told. */
+/** The change in the catalog, and the statements for DuckDB. */
 type Change = { readonly info: RelationInfo; readonly sql: readonly string[] };
 
 /**
- * What MODIFY is enough for; everything else takes the owner (docs.databricks.com, ALTER TABLE).
+ * The changes for which MODIFY is enough; everything else takes the owner (docs.databricks.com,
+ * ALTER TABLE).
  */
 const BY_MODIFY: ReadonlySet<AlterAction["is"]> = new Set([
   "addColumns",

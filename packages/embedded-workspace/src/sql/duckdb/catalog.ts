@@ -1,4 +1,4 @@
-// What the workspace knows of its tables and views beyond what DuckDB keeps: Databricks' types,
+// The workspace's knowledge of tables and views beyond DuckDB's: Databricks' types,
 // comments, properties, checks.
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Name } from "../parse/ast.ts";

@@ -117,7 +117,7 @@ export async function listVolume(
   );
 }
 
-/** What the REST side refuses, as a statement's error. */
+/** A refusal of the REST side as a statement's error. */
 export function translated<T>(what: string, action: () => T): T {
   try {
     return action();

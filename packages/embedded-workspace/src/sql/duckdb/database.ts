@@ -35,7 +35,7 @@ export async function attachDatabase(file: string | undefined): Promise<Database
   };
 }
 
-/** What does not fit into memory may lie on disk. */
+/** The space on disk for data that does not fit into memory. */
 const DISK_BYTES_MAX = 2 ** 30;
 
 let attached = 0;
@@ -48,7 +48,7 @@ function sharedInstance(): Promise<DuckDBInstance> {
 
 async function open(): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(":memory:", {
-    // What does not fit into memory; by default it would go into the working directory.
+    // The place of data that does not fit into memory; by default the working directory.
     temp_directory: join(tmpdir(), `embedded-workspace-${process.pid}`),
     memory_limit: `${MEMORY_BYTES_MAX / 2 ** 20}MiB`,
     max_temp_directory_size: `${DISK_BYTES_MAX / 2 ** 20}MiB`,

@@ -1,4 +1,4 @@
-// What DuckDB says, in Databricks' words.
+// Translates DuckDB's errors into Databricks'.
 import { outOfMemory, SqlError, STACK_IS_FULL, tooComplex } from "../errors.ts";
 
 /** Patterns of DuckDB's messages; the first that matches tells. */

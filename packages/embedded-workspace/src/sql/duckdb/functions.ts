@@ -1,4 +1,4 @@
-// What DuckDB lacks or does otherwise, as functions of JavaScript: DuckDB calls them by columns, 2
+// Functions that DuckDB lacks or has otherwise, in JavaScript: DuckDB calls them by columns, 2
 // million values a second.
 import { BIGINT, BOOLEAN, DOUBLE, type DuckDBConnection, INTEGER, VARCHAR } from "@duckdb/node-api";
 import { typeSql } from "../types.ts";
@@ -148,7 +148,7 @@ function defineStrings(define: Define): void {
   );
 }
 
-/** What makes much of little, and DuckDB makes without counting the memory. */
+/** Functions that make much of little, while DuckDB does not count the memory. */
 function defineSizes(define: Define): void {
   define("dbx_pad", [VARCHAR, VARCHAR, INTEGER, VARCHAR], VARCHAR, pad, {
     makes: (_side: string, text: string, length: number) => Math.max(text.length, length),

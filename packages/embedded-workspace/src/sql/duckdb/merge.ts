@@ -163,7 +163,7 @@ function firstMatch({ statement, env, scopes }: Context, clause: MergeClause): s
   return `${before.join("")} AND ${condition(clause)}`;
 }
 
-/** What a clause says of one row, as the columns of a SELECT. */
+/** A clause's result for one row, as the columns of a SELECT. */
 function changeOf(context: Context, clause: MergeClause): string[] {
   const { info, env, scopes, source, statement } = context;
   const { action } = clause;
@@ -230,7 +230,7 @@ async function applyChanges(info: RelationInfo, plan: Plan, run: Run): Promise<C
   const names = info.columns.map((column) => duckName(column.name));
   if (plan.updates !== undefined) await run(`CREATE TEMP TABLE merge_update AS ${plan.updates}`);
   if (plan.deletes !== undefined) await run(`CREATE TEMP TABLE merge_delete AS ${plan.deletes}`);
-  // What is inserted depends on what was there, and comes first; it can be no row that is updated
+  // The inserts depend on what was there, and come first; they can be no row that is updated
   // or deleted.
   const inserted =
     plan.inserts && (await run(`INSERT INTO ${table} (${names.join(", ")}) ${plan.inserts}`));

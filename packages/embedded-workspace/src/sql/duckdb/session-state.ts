@@ -1,11 +1,11 @@
-// What the statements of one session share.
+// The state that the statements of one session share.
 import type { WorkspaceContext } from "../../context.ts";
 import type { Principal } from "../../route.ts";
 import type { Query } from "../parse/ast.ts";
 import type { TableCatalog } from "./catalog.ts";
 import type { Connections } from "./connections.ts";
 
-/** What the statements of a session work with. */
+/** The parts that the statements of a session work with. */
 export type Session = {
   readonly context: WorkspaceContext;
   readonly connections: Connections;

@@ -63,7 +63,7 @@ function viewColumns(
   }));
 }
 
-/** Who may create a view may not therefore take over somebody else's. */
+/** The right to create a view is no right to take over somebody else's. */
 function checkViewReplacement(
   session: Session,
   statement: CreateView,

@@ -1,4 +1,4 @@
-// What every change of a table has in common: its turn, its transaction, checks, history, metadata
+// The common part of every change of a table: its turn, its transaction, checks, history, metadata
 // changes under it.
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { rowsInMemory, type SqlResult } from "../engine.ts";

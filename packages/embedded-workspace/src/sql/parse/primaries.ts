@@ -17,7 +17,7 @@ import { parseType } from "./data-types.ts";
 import { parseInterval } from "./intervals.ts";
 import { numberLiteral } from "./numbers.ts";
 
-/** What may follow a value: casts, brackets, fields, paths into a VARIANT. */
+/** The forms that may follow a value: casts, brackets, fields, paths into a VARIANT. */
 export function parsePostfix(cursor: Cursor, start: Expr): Expr {
   let value = start;
   for (;;) {

@@ -1,4 +1,4 @@
-// What a Databricks statement needs before open-source Spark takes it: parameters, and names
+// Prepares a Databricks statement for open-source Spark: parameters, and names
 // without the catalog.
 import type { SqlParameter } from "../engine.ts";
 import { SqlError } from "../errors.ts";

@@ -14,7 +14,7 @@ const PAGE_ROWS_MAX = 100_000;
 
 export type Operation = {
   readonly execution: Execution;
-  /** Who may ask for it. */
+  /** The principal that may ask for it. */
   readonly principalId: string;
   readonly sessionKey: string;
   /** The next row that FETCH_NEXT gives. */

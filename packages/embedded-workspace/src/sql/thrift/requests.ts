@@ -1,4 +1,4 @@
-// What the calls of TCLIService carry, as far as the service looks at it.
+// The fields of TCLIService's calls that the service looks at.
 import { randomBytes, randomUUID } from "node:crypto";
 import type { SqlParameter } from "../engine.ts";
 import type { Int64 } from "./codec.ts";

@@ -254,7 +254,7 @@ async function directResults(
   };
 }
 
-/** Who did not open a session cannot use it, and is told the same as if it were not there. */
+/** Others than its opener cannot use a session: the answer is as if it were not there. */
 async function withSession(
   service: Service,
   request: OfSession,

@@ -40,7 +40,7 @@ function nullSql(sql: string, to: SqlType): string {
   return `CASE WHEN ${sql} IS NULL THEN CAST(NULL AS ${duckType(to)}) END`;
 }
 
-/** What a function's argument or a stored value may become without being asked; otherwise 42K09. */
+/** The implicit casts of a function's argument or a stored value; all others are 42K09. */
 export function implicitly(value: Typed, to: SqlType, where: string): Typed {
   const from = value.type;
   const allowed =

@@ -106,7 +106,7 @@ function partOrTest(expr: PartOrTest, t: Translator): Typed {
   }
 }
 
-/** What stands where only a value may stand. */
+/** A form that stands where only a value may stand. */
 function misplaced(
   expr: Extract<Expr, { is: "interval" | "star" | "lambda" | "default" }>,
 ): SqlError {

@@ -19,7 +19,8 @@ export type Relation = {
 export type Scope = {
   readonly relations: readonly Relation[];
   /**
-   * What `*` and unqualified names mean: the columns of all relations, with those of USING merged.
+   * The meaning of `*` and of unqualified names: the columns of all relations, with those of USING
+   * merged.
    */
   readonly visible: readonly NamedTyped[];
   /** Aliases of earlier items of the same SELECT. */
@@ -53,7 +54,7 @@ export type Found =
       readonly env: Env;
     };
 
-/** What a translation needs to know of the session around it. */
+/** The part of its session that a translation needs. */
 export type Env = {
   /** Translates a query inside another, with the columns of `outer` in sight. */
   readonly query: (query: Query, env: Env, outer?: Scope) => TranslatedQuery;
@@ -75,7 +76,7 @@ export type TranslatedQuery = {
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
 };
 
-/** What translates an expression inside another: forms with lambdas extend its scope. */
+/** Translates an expression inside another: forms with lambdas extend its scope. */
 export type Translator = {
   readonly env: Env;
   readonly scope: Scope;

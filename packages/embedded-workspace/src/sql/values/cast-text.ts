@@ -21,8 +21,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
 };
 
 /**
- * What Spark would read and this does not: refused even by TRY_CAST, because NULL would be a wrong
- * answer.
+ * Text that Spark would read and this does not: refused even by TRY_CAST, because NULL would be a
+ * wrong answer.
  */
 export class UnreadableError extends Error {}
 

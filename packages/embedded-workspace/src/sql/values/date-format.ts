@@ -231,7 +231,7 @@ function offsetSeconds(text: string): number {
   return (text.startsWith("-") ? -1 : 1) * (hours * 3600 + minutes * 60 + seconds);
 }
 
-/** What Spark knows, this workspace alone not, is no mistake of the author: 0A000. */
+/** A pattern that Spark knows and this workspace does not is no mistake of the author: 0A000. */
 function refused(what: string): PatternError {
   if (/^[GFVO[\]]/.test(what) || COUNT_MAX[what.charAt(0)] !== undefined)
     return new PatternError(

@@ -1,4 +1,5 @@
-// What one statement may use of this machine; SQL bounds neither texts nor arrays by itself.
+// Limits of what one statement may use of this machine; SQL bounds neither texts nor arrays by
+// itself.
 
 /** Characters and array elements that a function may make in one batch of rows (2,048). */
 const BATCH_SIZE_MAX = 2 ** 25;

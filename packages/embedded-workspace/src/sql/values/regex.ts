@@ -1,7 +1,7 @@
 // Java's regular expressions, run by JavaScript's where both mean the same; anything else is
 // refused.
 
-/** What Java has and JavaScript has not, or reads otherwise. */
+/** Syntax that only Java has, or that JavaScript reads otherwise. */
 const DIFFERENT = [
   /\\[QEAZzGhHXR]/, // quotation, \A \Z \z anchors, \h, \R
   /[*+?}]\+/, // possessive quantifiers

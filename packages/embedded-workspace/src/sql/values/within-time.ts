@@ -5,7 +5,7 @@ import { limitExceeded } from "./limits.ts";
 
 /** Of one event-loop turn, however many threads of the engine ask in it. */
 const TURN_MS = 500;
-/** What a call is given when others have used the turn up. */
+/** The time that a call gets when others have used the turn up. */
 const CALL_MS_MIN = 100;
 
 const box: { work?: () => unknown } = vm.createContext({});

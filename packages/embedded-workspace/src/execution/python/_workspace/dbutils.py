@@ -148,7 +148,7 @@ class Notebook:
 
 
 class WorkflowException(Exception):
-    """What `dbutils.notebook.run` raises, whatever the other notebook raised."""
+    """The error that `dbutils.notebook.run` raises, whatever the other notebook raised."""
 
 
 class Library:

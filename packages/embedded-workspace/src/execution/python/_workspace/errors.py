@@ -1,4 +1,4 @@
-"""What ends a task before its program begins."""
+"""The errors that end a task before its program begins."""
 
 
 class TaskError(Exception):

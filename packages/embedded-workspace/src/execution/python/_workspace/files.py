@@ -166,7 +166,7 @@ def _opened(file, mode, opener):
 
 
 def _stacked(FileIO, file, mode, buffering, encoding, errors, newline, closefd, opener):
-    """What `io.open` builds on its FileIO; checks and words are CPython's (Lib/_pyio.py)."""
+    """The layers of `io.open` over its FileIO; checks and words are CPython's (Lib/_pyio.py)."""
     kinds = set(mode)
     binary = "b" in kinds
     if kinds - set("rwxabt+") or len(mode) > len(kinds):

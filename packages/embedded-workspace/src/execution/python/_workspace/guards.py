@@ -41,7 +41,7 @@ def _refusing(sqlite3, mounts):
 
 
 def _path_of(database):
-    """What SQLite will open: a path, or a URI with one."""
+    """The path that SQLite will open: given as a path, or in a URI."""
     import os
     from urllib.parse import unquote, urlsplit
 

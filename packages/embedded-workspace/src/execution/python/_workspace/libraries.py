@@ -24,7 +24,7 @@ def install_lines(lines, folder):
 
 
 def install_words(words, folder):
-    """What stands behind `%pip install`."""
+    """Does the work of `%pip install`."""
     _install(requirements.of_words, words, folder)
 
 

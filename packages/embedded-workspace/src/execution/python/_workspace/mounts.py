@@ -156,7 +156,7 @@ class Mounts:
         for start, shown in self._names:
             if name == start or name.startswith(start + "/"):
                 return (shown + name[len(start) :]).rstrip("/")
-        # Nobody's business: it is looked for like a file that is not there.
+        # A closed path answers like a file that is not there.
         return name if self._is_closed(name) else None
 
     def _is_closed(self, name):

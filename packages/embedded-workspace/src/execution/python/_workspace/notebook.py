@@ -109,7 +109,7 @@ class Runner:
         self._names["_sqldf"].show()
 
     def _run_in_magic(self, source):
-        """What `%%time` and its like run: a text of its own, so that traces show the right lines."""
+        """Runs the body of `%%time` and its like as a text of its own, so that traces fit."""
         outer, self._name = self._name, f"{self._name}, in a magic"
         try:
             self._run_source(source)

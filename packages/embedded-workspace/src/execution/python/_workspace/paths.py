@@ -156,7 +156,7 @@ def _listings(mounts):
 
 
 class _Scan:
-    """What os.scandir returns: an iterator that can be closed."""
+    """The answer of os.scandir: an iterator that can be closed."""
 
     def __init__(self, folder, names):
         self._entries = iter([DirEntry(folder, name) for name in names])
@@ -280,7 +280,7 @@ def _pairs(mounts):
                 source = mounts.locate(src, named.get("src_dir_fd"))
                 target = mounts.locate(dst, named.get("dst_dir_fd"))
             else:
-                # What a symbolic link says is meant from the folder that it is in.
+                # A symbolic link's target is relative to the folder that it is in.
                 source = mounts.locate(os.path.join(os.path.dirname(dst), src))
                 target = mounts.locate(dst, named.get("dir_fd"))
             if target is not None:

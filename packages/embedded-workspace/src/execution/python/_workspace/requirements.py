@@ -1,4 +1,4 @@
-"""What pip is asked for: its command line and its requirements files, as far as wheels and installed
+"""Reads pip's command line and its requirements files, as far as wheels and installed
 packages answer them. What is not understood is refused, never passed over.
 """
 

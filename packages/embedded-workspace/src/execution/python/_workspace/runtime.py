@@ -44,6 +44,6 @@ def _namespace_of(dbutils):
 
 
 def globals_of(dbutils, file):
-    """What a program finds without importing it. A notebook has no `__file__`."""
+    """The names that a program finds without importing them. A notebook has no `__file__`."""
     names = {"dbutils": dbutils, "spark": LazySpark()}
     return names if file is None else {**names, "__file__": file}

@@ -228,7 +228,7 @@ class Shell:
 
 
 class Captured:
-    """What `%%capture name` leaves in `name`."""
+    """The object that `%%capture name` leaves in `name`."""
 
     def __init__(self, stdout):
         self.stdout = stdout
@@ -269,7 +269,7 @@ def _expand(line, names):
 
 
 def _each_dollar(line, of_dollar):
-    """What is no name of the notebook is left to the shell."""
+    """A name that is not the notebook's is left to the shell."""
 
     def replaced(found):
         try:

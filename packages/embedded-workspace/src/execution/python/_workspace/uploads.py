@@ -70,7 +70,7 @@ class Upload:
 
 
 def begin(place, flags, mode, staging):
-    """What os.open does with a file of a volume that is to be written. Returns the upload."""
+    """Opens a file of a volume for writing, as os.open does. Returns the upload."""
     place.need_write()
     if flags & os.O_APPEND:
         place.fail(errno.EOPNOTSUPP)

@@ -39,7 +39,7 @@ class Widgets:
         return {**self._defined, **self._given}
 
     def give(self, values):
-        """What `%run ./this $name=value` says goes before what was given or is defined."""
+        """Values of `%run ./this $name=value` go before given and default ones."""
         self._given = {**self._given, **values}
 
     def remove(self, name):
