@@ -1,5 +1,6 @@
 // Every API family of the workspace. What is not in one of them answers 501.
 import { clusterRoutes } from "./api/clusters.ts";
+import { commandRoutes } from "./api/commands.ts";
 import { credentialRoutes } from "./api/credentials.ts";
 import { directoryRoutes } from "./api/directories.ts";
 import { fileRoutes } from "./api/files.ts";
@@ -41,6 +42,7 @@ export const apiRoutes = (context: WorkspaceContext, insides: Insides): readonly
   ...unityCatalogRoutes(context),
   ...secretRoutes(context, insides.secrets),
   ...clusterRoutes(context, insides.clusters),
+  ...commandRoutes(context),
   ...workspaceObjectRoutes(context, insides.workspaceFiles),
   ...warehouseRoutes(context),
   ...telemetryRoutes(),

@@ -23,8 +23,7 @@ export async function prepareCompute(wanted: Wanted): Promise<Record<string, str
   const { context, limits, task, principal, signal } = wanted;
   if (task.existing_cluster_id !== undefined) {
     await context.clusters.ensureRunning(task.existing_cluster_id, signal);
-    const cluster = context.clusters.get(task.existing_cluster_id);
-    return clusterEnvironment(context, principal, cluster?.sparkEnvVars, cluster?.sparkConf);
+    return environmentOfCluster(context, principal, task.existing_cluster_id);
   }
   const cluster = newCluster(wanted);
   if (cluster === undefined) {
@@ -33,6 +32,16 @@ export async function prepareCompute(wanted: Wanted): Promise<Record<string, str
   }
   await context.clock.sleep(limits.newClusterSeconds * 1000, signal);
   return clusterEnvironment(context, principal, cluster.spark_env_vars, cluster.spark_conf);
+}
+
+/** The same of an all-purpose cluster that runs. @throws ApiError for a secret */
+export function environmentOfCluster(
+  context: WorkspaceContext,
+  principal: Principal,
+  clusterId: string,
+): Record<string, string> {
+  const cluster = context.clusters.get(clusterId);
+  return clusterEnvironment(context, principal, cluster?.sparkEnvVars, cluster?.sparkConf);
 }
 
 function newCluster({ task, run }: Wanted) {

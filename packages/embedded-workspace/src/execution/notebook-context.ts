@@ -13,20 +13,22 @@ type Asked = {
 };
 
 /** `tags()` and `extraContext()`: all values are text. */
+type NotebookFacts = {
+  readonly tags: Record<string, string>;
+  readonly extra: Record<string, string>;
+};
+
 export function contextOf(
   { context, execution, task, principal }: Asked,
   path: string | undefined,
-): { readonly tags: Record<string, string>; readonly extra: Record<string, string> } {
+): NotebookFacts {
   const { attempt } = execution;
   const { run, jobName } = execution.scope();
-  const notebook = path === undefined ? undefined : context.workspaceFiles.resolve(path);
-  const notebookId = notebook === undefined ? {} : { notebookId: String(notebook.objectId) };
+  const clusterId = task.existing_cluster_id ?? clusterIdOf(attempt.runId);
+  const { tags, extra } = placeOf({ context, principal, clusterId }, path);
   return {
     tags: {
-      user: principal.id,
-      orgId: context.workspaceId,
-      browserHostName: new URL(context.url).hostname,
-      clusterId: task.existing_cluster_id ?? clusterIdOf(attempt.runId),
+      ...tags,
       jobId: run.jobId,
       jobName,
       jobType: "NORMAL",
@@ -35,6 +37,26 @@ export function contextOf(
       multitaskParentRunId: run.runId,
       taskKey: attempt.taskKey,
       jobGroup: `job-${run.jobId}-run-${attempt.runId}`,
+    },
+    extra,
+  };
+}
+
+type Place = Pick<Asked, "context" | "principal"> & { readonly clusterId: string };
+
+/** The part that code in no run has, too. */
+export function placeOf(
+  { context, principal, clusterId }: Place,
+  path: string | undefined,
+): NotebookFacts {
+  const notebook = path === undefined ? undefined : context.workspaceFiles.resolve(path);
+  const notebookId = notebook === undefined ? {} : { notebookId: String(notebook.objectId) };
+  return {
+    tags: {
+      user: principal.id,
+      orgId: context.workspaceId,
+      browserHostName: new URL(context.url).hostname,
+      clusterId,
       ...notebookId,
     },
     extra: {

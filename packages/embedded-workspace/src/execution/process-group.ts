@@ -17,6 +17,8 @@ export type GroupProcess = {
   readonly channel: Duplex;
   /** When the first process is gone, and with it the group. */
   readonly exited: Promise<Exit>;
+  /** SIGINT to the group: Python stops what it does, where its code lets it. */
+  readonly interrupt: () => void;
   /** SIGTERM to the group, and SIGKILL after the grace. */
   readonly terminate: (graceMs: number) => Promise<void>;
 };
@@ -71,6 +73,7 @@ export async function startGroup(options: GroupOptions): Promise<GroupProcess> {
     mark: { pid, startedAt: startOf(pid) ?? "" },
     channel: channel as Duplex,
     exited,
+    interrupt: () => signalGroup(pid, "SIGINT"),
     terminate: async (graceMs) => {
       signalGroup(pid, "SIGTERM");
       const timer = setTimeout(() => {

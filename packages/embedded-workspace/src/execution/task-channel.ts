@@ -30,6 +30,13 @@ const Said = z.discriminatedUnion("kind", [
     arguments: z.record(z.string(), z.string()),
     timeoutSeconds: z.int().min(0),
   }),
+  z.object({ kind: z.literal("nextCommand") }),
+  z.object({
+    kind: z.literal("commandDone"),
+    error: z.string().optional(),
+    error_trace: z.string().optional(),
+    cancelled: z.boolean().optional(),
+  }),
 ]);
 type Said = z.infer<typeof Said>;
 export type TaskReport = Extract<Said, { kind: "outcome" }>;
@@ -47,7 +54,19 @@ export type TaskQuestions = {
   readonly notebook: (path: string) => NotebookPlace;
   /** dbutils.notebook.run: its exit value. Rejects when it fails or its time is over. */
   readonly runNotebook: (wanted: WantedNotebook) => Promise<{ readonly result: string }>;
+  /** Of a process that executes commands; others never ask. */
+  readonly commands?: CommandQuestions;
 };
+
+type CommandQuestions = {
+  /** The next command once there is one; null: there will be none. */
+  readonly next: () => Promise<NextCommand | null>;
+  readonly done: (ending: CommandDone) => void;
+};
+
+/** The process prints `endMark` when all that the command has printed stands before it. */
+export type NextCommand = { readonly source: string; readonly endMark: string };
+export type CommandDone = Omit<Extract<Said, { kind: "commandDone" }>, "kind">;
 
 export type WantedNotebook = Omit<Extract<Said, { kind: "runNotebook" }>, "kind">;
 
@@ -89,6 +108,10 @@ export function listenToTask(channel: Duplex, questions: TaskQuestions): TaskCha
         return questions.notebook(said.path);
       case "runNotebook":
         return questions.runNotebook(said);
+      case "nextCommand":
+        return questions.commands?.next();
+      case "commandDone":
+        return questions.commands?.done(said);
     }
   };
   const lines = createInterface({ input: channel });

@@ -1,6 +1,5 @@
 // The process of one attempt, from its folder to its log.
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { WorkspaceContext } from "../context.ts";
 import type { Principal } from "../route.ts";
 import { misconfigured, success, timedOut, workloadFailed } from "../runs/endings.ts";
@@ -10,6 +9,8 @@ import type { Task } from "../runs/task-schema.ts";
 import { createLogTail } from "./log-tail.ts";
 import { contextOf } from "./notebook-context.ts";
 import { notebookAt } from "./notebook-place.ts";
+import { questionsOfPrincipal, withoutSecrets } from "./principal-questions.ts";
+import { classicRuntime, launching, processEnvironment } from "./process-environment.ts";
 import { type Exit, type GroupProcess, startGroup } from "./process-group.ts";
 import { findPython } from "./python-runtime.ts";
 import {
@@ -36,9 +37,6 @@ export type TaskProcess = {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: () => number;
 };
-
-/** The folder that PYTHONPATH names: sitecustomize.py and its package. */
-const siteFolder = join(import.meta.dirname, "python");
 
 /** Resolves when no process of the attempt is left. @throws Error when it cannot be started */
 export async function runTaskProcess(given: TaskProcess): Promise<Outcome> {
@@ -80,11 +78,7 @@ async function runProcess(given: OneProcess): Promise<Outcome> {
   try {
     const process = await startGroup({
       executable: python.executable,
-      arguments: [
-        "-u",
-        join(siteFolder, "launcher.py"),
-        folder.writeSpec({ ...spec, packages: folder.packages }),
-      ],
+      arguments: launching(folder, spec),
       folder: folder.working,
       label: folder.path,
       environment: environmentOf(given, folder),
@@ -148,10 +142,9 @@ async function runNotebook(
 
 const failedNotebook = "com.databricks.NotebookExecutionException";
 
-/** The text that notebooks show for secrets (docs/facts/databricks.md#notebooks-redact-secrets). */
+/** A notebook shows no secret that its attempt has read. */
 function redacted(outcome: Outcome, secrets: ReadonlySet<string>): Outcome {
-  const hidden = (text: string): string =>
-    [...secrets].reduce((left, secret) => left.replaceAll(secret, "[REDACTED]"), text);
+  const hidden = (text: string): string => withoutSecrets(text, secrets);
   const { ending, output } = outcome;
   const { error, errorTrace, notebookResult } = output;
   return {
@@ -177,27 +170,9 @@ async function supervise(
   return await process.exited.finally(() => signal.removeEventListener("abort", end));
 }
 
-/** The host's own variables stay with the host. */
 function environmentOf(given: TaskProcess, folder: TaskFolder): Record<string, string> {
-  const { caFile } = folder;
-  const serverless = given.task.environment_key !== undefined;
-  return {
-    PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
-    LANG: "C.UTF-8",
-    HOME: folder.home,
-    TMPDIR: folder.temporary,
-    DATABRICKS_RUNTIME_VERSION: serverless ? "client.4.0" : "16.4",
-    ...(caFile !== undefined && {
-      SSL_CERT_FILE: caFile,
-      REQUESTS_CA_BUNDLE: caFile,
-      NODE_EXTRA_CA_CERTS: caFile,
-    }),
-    ...chosenVariables(given),
-    ...given.environment,
-    PYTHONPATH: siteFolder,
-    WORKSPACE_MOUNTS: folder.mountsFile,
-    WORKSPACE_PACKAGES: folder.packages,
-  };
+  const runtime = given.task.environment_key === undefined ? classicRuntime : "client.4.0";
+  return processEnvironment(folder, runtime, { ...chosenVariables(given), ...given.environment });
 }
 
 /** The set of variables that the task names. Those of its compute override them. */
@@ -211,17 +186,9 @@ function chosenVariables({ execution, task }: TaskProcess): Readonly<Record<stri
 function questionsOf(given: OneProcess): Omit<TaskQuestions, "runNotebook"> {
   const { context, execution, principal, secrets } = given;
   return {
+    ...questionsOfPrincipal(context, principal, secrets),
     taskValue: (taskKey, key) => execution.scope().run.taskValues[taskKey]?.[key],
-    secret: (scope, key) => {
-      const secret = context.secrets.get(scope, key, principal);
-      if (secret.length > 0) secrets.add(secret.toString("utf8"));
-      return secret;
-    },
-    secretKeys: (scope) => context.secrets.keys(scope, principal),
-    secretScopes: () => context.secrets.readableScopes(principal),
-    credentials: () => ({ host: context.url, token: context.principals.issueToken(principal) }),
     context: (path) => contextOf(given, path),
-    notebook: (path) => notebookAt(context, path),
   };
 }
 

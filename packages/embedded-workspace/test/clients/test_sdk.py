@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import threading
+import time
 import unittest
 import uuid
 from datetime import timedelta
@@ -22,7 +23,7 @@ from databricks.sdk.errors import (
     ResourceDoesNotExist,
     Unauthenticated,
 )
-from databricks.sdk.service import catalog, jobs, workspace
+from databricks.sdk.service import catalog, compute, jobs, workspace
 from databricks.sdk.service.jobs import RunLifeCycleState, RunResultState
 from databricks.sdk.service.sql import StatementParameterListItem, StatementState
 
@@ -338,6 +339,36 @@ class Runs(unittest.TestCase):
     def test_the_other_principal_may_do_nothing(self):
         with self.assertRaises(PermissionDenied):
             other().jobs.submit(tasks=[python_task("print(1)")])
+
+
+class Commands(unittest.TestCase):
+    def test_a_context_keeps_its_names(self):
+        cluster = os.environ["DATABRICKS_CLUSTER_ID"]
+        run = w.command_execution
+        made = run.create(cluster_id=cluster, language=compute.Language.PYTHON).result()
+
+        def execute(command):
+            return run.execute(
+                cluster_id=cluster, context_id=made.id, language=compute.Language.PYTHON, command=command
+            )
+
+        try:
+            execute("x = 20").result()
+            said = execute("print('seen')\nx + 1").result()
+            self.assertEqual(said.results.result_type, compute.ResultType.TEXT)
+            self.assertEqual(said.results.data, "seen\n21")
+            failed = execute("1 / 0").result()
+            self.assertEqual(failed.status, compute.CommandStatus.FINISHED)
+            self.assertEqual(failed.results.summary, "ZeroDivisionError: division by zero")
+            endless = execute("while True: pass")
+            while run.command_status(cluster, made.id, endless.command_id).status != compute.CommandStatus.RUNNING:
+                time.sleep(0.05)
+            cancelled = run.cancel(cluster_id=cluster, context_id=made.id, command_id=endless.command_id).result()
+            self.assertEqual(cancelled.status, compute.CommandStatus.CANCELLED)
+        finally:
+            run.destroy(cluster_id=cluster, context_id=made.id)
+        with self.assertRaisesRegex(NotFound, "ContextNotFound"):
+            run.context_status(cluster, made.id)
 
 
 if __name__ == "__main__":

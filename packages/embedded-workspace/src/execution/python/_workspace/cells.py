@@ -33,9 +33,9 @@ def cells_of(text, language="PYTHON"):
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     header = re.match(rf"{mark} {_HEADER}[ \t]*(\n|$)", text)
     if header is None:
-        return [_cell(1, text, language)]
+        return [cell_of(1, text, language)]
     parts = re.split(rf"^{mark} COMMAND -+[ \t]*$", text[header.end() :], flags=re.MULTILINE)
-    return [_cell(at, _plain(part, mark), language) for at, part in enumerate(parts, start=1)]
+    return [cell_of(at, _plain(part, mark), language) for at, part in enumerate(parts, start=1)]
 
 
 def _plain(part, mark):
@@ -44,7 +44,7 @@ def _plain(part, mark):
     return re.sub(rf"^{mark} MAGIC ?", "", part, flags=re.MULTILINE).strip("\n")
 
 
-def _cell(number, source, language):
+def cell_of(number, source, language):
     """The first line that says something may name a language."""
     found = _WORD.match(source.lstrip())
     if found is None or found[1] not in _WHOLE:

@@ -70,6 +70,13 @@ class Runner:
         finally:
             self._stack.pop()
 
+    def run_command(self, cell):
+        """One cell of no notebook: it has no other to run by %run with a relative path."""
+        self._name = f"command {cell.number}"
+        self._stack = [{"notebook_path": "/"}]
+        self._run_cell(cell)
+        self._restart()
+
     def _run_cell(self, cell):
         match cell.language:
             case "python":

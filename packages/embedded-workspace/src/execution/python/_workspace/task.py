@@ -1,23 +1,20 @@
 """Runs one task and reports what it came to."""
 
-import os
 import sys
-import traceback
 
-from _workspace import notebook, programs, runtime
+from _workspace import commands, notebook, programs, runtime
 from _workspace.channel import Channel
 from _workspace.dbutils import DBUtils, NotebookExit
 from _workspace.errors import TaskError
+from _workspace.failures import TEXT_MAX, failure_of, flush
 from _workspace.libraries import LibraryError, install_lines
 
-TEXT_MAX = 1024 * 1024
 RESULT_MAX = 5 * 1024 * 1024
 _BODIES = {
     "python": programs.run_file,
     "wheel": programs.run_wheel,
     "notebook": notebook.run_notebook,
 }
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def run(spec, channel_fd):
@@ -28,7 +25,10 @@ def run(spec, channel_fd):
         install_lines(spec["libraries"], spec["packages"])
         dbutils = DBUtils(channel, spec)
         runtime.offer(dbutils)
-        outcome["result"] = _BODIES[spec["kind"]](spec, dbutils)
+        if spec["kind"] == "commands":
+            commands.run_commands(channel, spec, dbutils)
+        else:
+            outcome["result"] = _BODIES[spec["kind"]](spec, dbutils)
     except NotebookExit as exit:
         outcome["result"] = exit.value
     except LibraryError as error:
@@ -37,9 +37,9 @@ def run(spec, channel_fd):
         return _refused(channel, error.code, error)
     except SystemExit as exit:
         if exit.code not in (None, 0):
-            outcome.update(_failure(exit))
+            outcome.update(failure_of(exit))
     except BaseException as error:  # noqa: BLE001 (everything a program can raise is its outcome)
-        outcome.update(_failure(error))
+        outcome.update(failure_of(error))
     return _report(channel, outcome)
 
 
@@ -59,38 +59,6 @@ def _report(channel, outcome):
     trace = outcome.get("error_trace")
     if trace is not None:
         print(trace, end="", file=sys.stderr)
-    _flush()
+    flush()
     channel.tell("outcome", **outcome)
     return 1 if "error" in outcome else 0
-
-
-def _flush():
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass
-
-
-def _failure(error):
-    summary = "".join(traceback.format_exception_only(type(error), error)).strip()
-    told = traceback.TracebackException.from_exception(error)
-    _forget_ours(told, set())
-    trace = "".join(told.format())
-    return {"error": summary[-TEXT_MAX:], "error_trace": trace[-TEXT_MAX:]}
-
-
-def _forget_ours(told, seen):
-    """Takes the frames of this package out of a trace, also out of its causes."""
-    if told is None or id(told) in seen:
-        return
-    seen.add(id(told))
-    told.stack = traceback.StackSummary.from_list(
-        [
-            frame
-            for frame in told.stack
-            if not frame.filename.startswith(_OURS) and "<frozen runpy>" != frame.filename
-        ]
-    )
-    for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or [])):
-        _forget_ours(other, seen)
