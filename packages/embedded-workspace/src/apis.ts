@@ -1,4 +1,5 @@
 // Every API family of the workspace. What is not in one of them answers 501.
+import { chatRoutes } from "./api/chat.ts";
 import { clusterRoutes } from "./api/clusters.ts";
 import { commandRoutes } from "./api/commands.ts";
 import { credentialRoutes } from "./api/credentials.ts";
@@ -43,6 +44,7 @@ export const apiRoutes = (context: WorkspaceContext, insides: Insides): readonly
   ...secretRoutes(context, insides.secrets),
   ...clusterRoutes(context, insides.clusters),
   ...commandRoutes(context),
+  ...chatRoutes(context),
   ...workspaceObjectRoutes(context, insides.workspaceFiles),
   ...warehouseRoutes(context),
   ...telemetryRoutes(),

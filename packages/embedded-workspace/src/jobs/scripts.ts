@@ -2,6 +2,7 @@
 // `POST $DATABRICKS_WORKSPACE_ADMIN/scripts`; the newest script that matches is played.
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
+import { like } from "../patterns.ts";
 import { success } from "../runs/endings.ts";
 import type { Ending, RunRecord, ScriptedAttempt } from "../runs/model.ts";
 
@@ -93,11 +94,6 @@ function matches(script: Script, runName: string, taskKey: string, attempt: numb
   if (run_name !== undefined && !like(run_name, runName)) return false;
   if (task_key !== undefined && !like(task_key, taskKey)) return false;
   return script.attempts === undefined || script.attempts.includes(attempt);
-}
-
-function like(pattern: string, text: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`, "s").test(text);
 }
 
 function scripted(script: Script): ScriptedAttempt {

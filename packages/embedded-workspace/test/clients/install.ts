@@ -3,13 +3,13 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-const PACKAGES = ["databricks-sdk==0.156.0", "databricks-sql-connector==4.9.0"];
+const PACKAGES = ["databricks-sdk==0.156.0", "databricks-sql-connector==4.9.0", "openai==3.57.0"];
 const CLI_VERSION = "v1.12.1";
 const GO = "go"; // not a package of npm
 const folder = resolve(import.meta.dirname, "../../.local/clients");
 
 /**
- * The path of a Python that has the SDK and the SQL connector. @throws Error when they cannot be
+ * The path of a Python that has SDK, SQL connector and OpenAI's client. @throws Error when they cannot be
  * installed
  */
 export async function pythonWithClients(): Promise<string> {

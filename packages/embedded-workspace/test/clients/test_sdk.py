@@ -2,13 +2,16 @@
 
 import dataclasses
 import io
+import json
 import os
 import threading
 import time
 import unittest
+import urllib.request
 import uuid
 from datetime import timedelta
 
+import openai
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import (
     AlreadyExists,
@@ -339,6 +342,55 @@ class Runs(unittest.TestCase):
     def test_the_other_principal_may_do_nothing(self):
         with self.assertRaises(PermissionDenied):
             other().jobs.submit(tasks=[python_task("print(1)")])
+
+
+def admin(method: str, path: str, body: object = None) -> None:
+    request = urllib.request.Request(
+        os.environ["DATABRICKS_WORKSPACE_ADMIN"] + path,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+    )
+    urllib.request.urlopen(request).close()
+
+
+class Chat(unittest.TestCase):
+    """The client of OpenAI, as an unmodified planner would use it."""
+
+    def setUp(self):
+        self.client = openai.OpenAI(
+            base_url=f"{os.environ['DATABRICKS_HOST']}/serving-endpoints",
+            api_key=os.environ["DATABRICKS_TOKEN"],
+            max_retries=0,
+        )
+        admin("POST", "/chat/scripts", {"match": {"prompt": "*plan*"}, "content": "train for 3 epochs"})
+        self.addCleanup(admin, "DELETE", "/chat/scripts")
+
+    def ask(self, text, **more):
+        return self.client.chat.completions.create(
+            model="planner", messages=[{"role": "user", "content": text}], **more
+        )
+
+    def test_an_answer_and_what_it_cost(self):
+        answer = self.ask("the next plan, please")
+        self.assertEqual(answer.choices[0].message.content, "train for 3 epochs")
+        self.assertEqual(answer.choices[0].finish_reason, "stop")
+        self.assertEqual(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
+
+    def test_a_cut_answer(self):
+        self.assertEqual(self.ask("a plan", max_tokens=2).choices[0].finish_reason, "length")
+
+    def test_a_stream(self):
+        chunks = list(self.ask("a plan", stream=True))
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        self.assertEqual(said, "train for 3 epochs")
+        self.assertEqual(chunks[-1].choices[0].finish_reason, "stop")
+
+    def test_refusals(self):
+        with self.assertRaisesRegex(openai.NotFoundError, "does not exist"):
+            self.ask("nothing answers this")
+        admin("POST", "/faults", {"route": "chat/completions", "status": 429, "times": 1})
+        with self.assertRaises(openai.RateLimitError):
+            self.ask("a plan")
 
 
 class Commands(unittest.TestCase):
