@@ -9,8 +9,8 @@ const GO = "go"; // not a package of npm
 const folder = resolve(import.meta.dirname, "../../.local/clients");
 
 /**
- * The path of a Python that has SDK, SQL connector and OpenAI's client. @throws Error when they cannot be
- * installed
+ * The path of a Python that has SDK, SQL connector and OpenAI's client.
+ * @throws Error when they cannot be installed
  */
 export async function pythonWithClients(): Promise<string> {
   const venv = join(folder, "venv");
