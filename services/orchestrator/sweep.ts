@@ -61,7 +61,9 @@ export async function sweep(deps: SweepDeps): Promise<void> {
   const listed = await deps.markers.list();
   const silent = inSweepOrder(listed.filter(({ modifiedMs }) => nowMs - modifiedMs > silentMs));
   const tally = { heals: 0, silent: 0 };
-  await eachInTurn(deps, silent, {
+  // Those that are known to wait cost no call, so they say nothing of the platform either.
+  const unknown = silent.filter((listing) => !isKnownToWait(deps, listing, tally));
+  await eachInTurn(deps, unknown, {
     untilMs: nowMs + TICK_MS_MAX,
     work: async (listing) => {
       if (tally.heals < HEALS_MAX) await healOne(deps, listing, tally);
@@ -87,13 +89,23 @@ type Tally = {
   silent: number;
 };
 
-async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): Promise<void> {
+/** Whether a marker, as an earlier tick read it, waits until a later one. */
+function isKnownToWait(deps: SweepDeps, listing: MarkerListing, tally: Tally): boolean {
   const known = remembered(deps, listing);
-  const waits = known !== undefined && !isDue(deps, known);
-  const marker = waits ? known : await listedMarker(deps, listing);
-  if (marker === undefined) return;
+  if (known === undefined || isDue(deps, known)) return false;
+  note(deps, listing, known, tally);
+  return true;
+}
+
+function note(deps: SweepDeps, listing: MarkerListing, marker: Marker, tally: Tally): void {
   remember(deps, listing, marker);
   if (isLongSilent(marker, deps.clock.nowMs(), deps.settings.timeScale)) tally.silent++;
+}
+
+async function healOne(deps: SweepDeps, listing: MarkerListing, tally: Tally): Promise<void> {
+  const marker = await listedMarker(deps, listing);
+  if (marker === undefined) return;
+  note(deps, listing, marker, tally);
   if (isDue(deps, marker) && (await heal(deps, listing.key, marker))) tally.heals++;
 }
 

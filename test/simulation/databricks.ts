@@ -80,6 +80,8 @@ type Deps = {
   readonly violate: (what: string, detail: string) => void;
 };
 
+/** Beyond 2^53: whoever makes a number of it loses it. */
+const taskRunIdOf = (n: number): string => String(9_107_199_254_740_993n + BigInt(n));
 const NEVER = Number.POSITIVE_INFINITY;
 const SKEW_MS = CLOCKS_DIFFER_SECONDS * SECOND;
 
@@ -89,6 +91,8 @@ export function createDatabricks(deps: Deps): Databricks {
   const everybodys: Run[] = [];
   const byId = new Map<string, Run>();
   const byTask = new Map<string, Run>();
+  /** A repair begins a task's run of its own; the output of the one before stays as it was. */
+  const earlier = new Map<string, () => TaskOutput>();
   const byToken = new Map<string, Run>();
   const refuses = createRefusals(deps);
   const self: Databricks = {
@@ -102,7 +106,9 @@ export function createDatabricks(deps: Deps): Databricks {
       return lookOf(run, clock.nowMs());
     },
     output: (taskRunId) => {
+      const kept = earlier.get(taskRunId);
       const run = byTask.get(taskRunId);
+      if (kept !== undefined && run !== undefined && clock.nowMs() < run.lostFromMs) return kept();
       if (run === undefined || self.isActive(run) || lookOf(run, clock.nowMs()).kind !== "run")
         return { kind: "absent", message: "Run output is not available." };
       return outputOf(run.output, printedBy(deps, run));
@@ -152,6 +158,10 @@ export function createDatabricks(deps: Deps): Databricks {
     repairByHand: (run, withOthers) => {
       // Only what has failed can be repaired, and only while it is there and not running.
       if (self.isActive(run) || run.endMs === NEVER || clock.nowMs() >= run.lostFromMs) return;
+      const before = { ...run };
+      earlier.set(run.taskRunId, () => outputOf(before.output, printedBy(deps, before)));
+      run.taskRunId = taskRunIdOf(byTask.size);
+      byTask.set(run.taskRunId, run);
       run.repairedMs = clock.nowMs();
       run.cancelledMs = undefined;
       if (withOthers) run.overriddenMs ??= clock.nowMs();
@@ -236,7 +246,7 @@ export function createDatabricks(deps: Deps): Databricks {
       ...of,
       // Beyond 2^53: whoever makes a number of it loses it.
       id: String(9_007_199_254_740_993n + BigInt(everybodys.length)),
-      taskRunId: String(9_107_199_254_740_993n + BigInt(everybodys.length)),
+      taskRunId: taskRunIdOf(byTask.size),
       startedMs: clock.nowMs(),
       listedMs: clock.nowMs() + random.between(0, weather.runsLagMsMax),
       task: taskIn(of.payload),

@@ -41,11 +41,11 @@ const bounds = {
     "a refusal was judged late": 3 * HOUR,
     "an outcome was written late": 3 * HOUR,
   },
-  /** Messages are lost as well, and with bad luck what heals them. */
+  /** Messages are lost as well, and with bad luck what heals them: three in a row take 336 min. */
   lossy: {
     "an attempt was planned late": 7 * HOUR,
     "an attempt was submitted late": 5 * HOUR,
-    "a chapter went on past its deadline": 5 * HOUR,
+    "a chapter went on past its deadline": 7 * HOUR,
     "a refusal was judged late": 5 * HOUR,
     "an outcome was written late": 5 * HOUR,
   },

@@ -15,8 +15,8 @@ export type Owner = "us" | "twin" | "before" | "stranger";
 
 export type Run = {
   readonly id: string;
-  /** Its one task has an id of its own. */
-  readonly taskRunId: string;
+  /** Its one task has an id of its own, and another after each repair. */
+  taskRunId: string;
   readonly name: string;
   readonly owner: Owner;
   /** Absent where that user was deleted. */

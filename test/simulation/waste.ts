@@ -27,7 +27,7 @@ import { watchWindows } from "./windows.ts";
  * touches of the marker, ten minutes apart, each may be sent twice. While facts cannot be read, no
  * watch can know that it is outnumbered.
  */
-const LIVE_WATCHES_MAX = { usually: 60, afterBlackout: 200, ofTwins: 20 } as const;
+const LIVE_WATCHES_MAX = { usually: 60, afterBlackout: 200, ofTwins: 40 } as const;
 const WATCHES_MAX = { usually: 1_500, withOutages: 8_000 } as const;
 
 export function watchWaste(deps: LivenessDeps): void {
