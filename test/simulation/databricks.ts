@@ -247,6 +247,7 @@ export function createDatabricks(deps: Deps): Databricks {
       // Beyond 2^53: whoever makes a number of it loses it.
       id: String(9_007_199_254_740_993n + BigInt(everybodys.length)),
       taskRunId: taskRunIdOf(byTask.size),
+      firstTaskRunId: taskRunIdOf(byTask.size),
       startedMs: clock.nowMs(),
       listedMs: clock.nowMs() + random.between(0, weather.runsLagMsMax),
       task: taskIn(of.payload),

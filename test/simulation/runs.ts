@@ -17,6 +17,8 @@ export type Run = {
   readonly id: string;
   /** Its one task has an id of its own, and another after each repair. */
   taskRunId: string;
+  /** The value that the submission's reference to it came to. */
+  readonly firstTaskRunId: string;
   readonly name: string;
   readonly owner: Owner;
   /** Absent where that user was deleted. */
@@ -118,13 +120,13 @@ function taskOf(run: Run, { task, resultState, lifeCycleState }: Words): Databri
 /**
  * Whether a workspace shows its references, or what it has put in their places, nobody promises.
  */
-export const shownParameters = ({ task, shows, id, taskRunId }: Run): readonly string[] =>
+export const shownParameters = ({ task, shows, id, firstTaskRunId }: Run): readonly string[] =>
   shows === "dbfs"
     ? task.parameters.map((text) =>
         text
           .replace("{{job.id}}", "1")
           .replace("{{job.run_id}}", id)
-          .replace("{{task.run_id}}", taskRunId),
+          .replace("{{task.run_id}}", firstTaskRunId),
       )
     : task.parameters;
 
